@@ -1,0 +1,70 @@
+#include "core/base/near_names.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace saliency {
+namespace {
+
+// Levenshtein distance in one row of memory.  `a` is cut by the caller, so the
+// cost per name is bounded.
+int EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<int> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    int diagonal = row[0];
+    row[0] = static_cast<int>(i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const int substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::vector<std::string> NearNames(absl::string_view wanted,
+                                   absl::Span<const std::string> known,
+                                   int count) {
+  wanted = wanted.substr(0, 80);
+  std::vector<std::pair<int, int>> ranked;  // distance, index
+  ranked.reserve(known.size());
+  for (size_t i = 0; i < known.size(); ++i) {
+    ranked.emplace_back(EditDistance(wanted, known[i]), static_cast<int>(i));
+  }
+  const size_t kept = std::min<size_t>(count, ranked.size());
+  std::partial_sort(ranked.begin(), ranked.begin() + kept, ranked.end());
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kept; ++i) names.push_back(known[ranked[i].second]);
+  return names;
+}
+
+std::string Printable(absl::string_view text, int max_chars) {
+  std::string escaped = absl::CEscape(text.substr(0, max_chars));
+  if (text.size() > static_cast<size_t>(max_chars)) escaped += "...";
+  return escaped;
+}
+
+std::string NotFoundMessage(absl::string_view noun, absl::string_view wanted,
+                            absl::Span<const std::string> known) {
+  std::string message =
+      absl::StrCat(noun, " \"", Printable(wanted), "\" not found");
+  const std::vector<std::string> near = NearNames(wanted, known);
+  if (!near.empty()) {
+    absl::StrAppend(
+        &message, "; nearest: ",
+        absl::StrJoin(near, ", ",
+                      [](std::string* out, const std::string& name) {
+                        absl::StrAppend(out, "\"", name, "\"");
+                      }));
+  }
+  return message;
+}
+
+}  // namespace saliency

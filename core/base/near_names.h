@@ -1,0 +1,32 @@
+// "Did you mean": the known names closest to one that was not found.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_BASE_NEAR_NAMES_H_
+#define SALIENCY_CORE_BASE_NEAR_NAMES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace saliency {
+
+// The `count` names with the smallest edit distance to `wanted`, nearest
+// first, ties in the order given.
+std::vector<std::string> NearNames(absl::string_view wanted,
+                                   absl::Span<const std::string> known,
+                                   int count = 3);
+
+// `layer "layer9" not found; nearest: "layer4", "layer3", "layer2"`; `wanted`
+// is escaped and cut to 80 characters, since callers invent it.
+std::string NotFoundMessage(absl::string_view noun, absl::string_view wanted,
+                            absl::Span<const std::string> known);
+
+// A caller's text made safe for a message or a log line: C-escaped, cut to
+// `max_chars` with "..." at the end.
+std::string Printable(absl::string_view text, int max_chars = 80);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_BASE_NEAR_NAMES_H_
