@@ -1,0 +1,44 @@
+// What a marked graph says about its layers: real convolutions and batch norms,
+// cuts, and the linear head behind a global average pool.
+// Internal to the model room.  Pure functions of the graph.
+
+#ifndef SALIENCY_CORE_MODEL_GRAPH_FACTS_H_
+#define SALIENCY_CORE_MODEL_GRAPH_FACTS_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/attribution/layer_record.h"
+#include "core/model/marked_graph.h"
+#include "core/model/probed_model.h"
+
+namespace saliency {
+
+// Adds a mark of Side::kInput before every convolution and batch norm whose
+// result is a marked layer.
+void MarkLayerInputs(MarkedGraph& marked);
+
+// By the name of the layer that returns the convolution's (batch norm's)
+// result.
+std::map<std::string, ConvGeometry> ConvLayers(const MarkedGraph& marked);
+std::map<std::string, BatchNormStatistics> BatchNormLayers(
+    const MarkedGraph& marked);
+
+// cuts[id]: every path from the picture to the output crosses mark id's tensor,
+// sizes read off tensors included.
+std::vector<bool> FindCuts(const MarkedGraph& marked);
+
+// Where the marks are: positions[id] grows along the graph (a mark inside an
+// inner block has the position of the If or Loop around it); -1 when the mark
+// is gone.
+std::vector<int> MarkPositions(const MarkedGraph& marked);
+
+// `output_index` picks the logits out of a tuple.
+std::optional<LinearHead> FindLinearHead(const MarkedGraph& marked,
+                                         std::optional<int> output_index);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_GRAPH_FACTS_H_

@@ -1,0 +1,59 @@
+// From a TorchScript module to one flat graph in which every module call's
+// result carries a mark with its dotted path: what probes are placed by.
+//
+//   1. inline all method and function calls, following prim::GetAttr chains to
+//      know each call's module path;
+//   2. turn attributes into constants (switches, sizes) or into inputs of the
+//      graph (parameters, buffers);
+//   3. propagate constants, so that the If blocks around scripted layers go;
+//   4. make in-place operators functional (functionalise.h).
+//
+// Internal to the model room.  Thread-compatible.
+
+#ifndef SALIENCY_CORE_MODEL_MARKED_GRAPH_H_
+#define SALIENCY_CORE_MODEL_MARKED_GRAPH_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ATen/core/ivalue.h"
+#include "absl/status/statusor.h"
+#include "core/model/probe.h"
+
+namespace torch::jit {
+struct Graph;
+struct Module;
+}  // namespace torch::jit
+
+namespace saliency {
+
+// What a mark's id stands for.
+struct Mark {
+  Probe probe;
+  std::string kind;  // class of the module, "Conv2d"
+  // What the name is made of: the module's path, which of its calls this is
+  // (in the order of inlining), and the part of a tuple (-1: no tuple).
+  std::string path;
+  int call = 1;
+  int part = -1;
+};
+
+// graph inputs: the picture tensor [N,3,H,W], then one for each attribute.
+struct MarkedGraph {
+  std::shared_ptr<torch::jit::Graph> graph;
+  std::vector<Mark> marks;                   // by mark id; names are unique
+  std::vector<std::string> attribute_names;  // "layer1.0.conv1.weight"
+  std::vector<c10::IValue> attributes;  // shared with the module, never written
+  bool overwrites_tensors = false;      // an in-place op could not be made
+                                        // functional
+};
+
+// `module` must be in eval mode and its parameters must not require gradients.
+// Errors: INVALID_ARGUMENT when forward() does not take exactly one tensor
+// without a default, or writes to an attribute.
+absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_MARKED_GRAPH_H_

@@ -1,0 +1,52 @@
+// How a model wants its pictures and how its answer is to be read: the plain
+// form of config.pbtxt (saliency.v1.ModelConfig), with the defaults that a
+// folder with nothing but 1/model.pt gets.
+// Value types; thread-compatible.
+
+#ifndef SALIENCY_CORE_MODEL_MODEL_CONFIG_H_
+#define SALIENCY_CORE_MODEL_MODEL_CONFIG_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "core/base/input_config.h"
+
+namespace saliency {
+
+enum class OutputActivation { kSoftmax, kSigmoid };
+enum class Precision { kFp32, kBf16, kFp16 };
+
+struct InstanceConfig {
+  std::string device = "cpu";  // "cpu", "cuda:0", ...
+  int count = 1;               // replicas on it
+};
+
+struct BatchConfig {
+  int max_rows = 16;         // rows (picture x target) per pass
+  absl::Duration max_delay;  // how long an idle worker waits for company
+};
+
+struct ModelConfig {
+  InputConfig input;
+  // Which output holds the logits: a position in a tuple or list, or the key of
+  // a dict; the first tensor when neither is given.
+  std::optional<int> output_index;
+  std::string output_key;
+  OutputActivation activation = OutputActivation::kSoftmax;
+  std::vector<std::string> default_layers;  // single maps; empty: the last
+                                            // spatial layer
+  std::vector<std::string> combine_layers;  // shallow to deep
+  std::vector<InstanceConfig> instances = {InstanceConfig()};
+  Precision precision = Precision::kFp32;
+  BatchConfig batching;
+  std::string sha256;  // hex digest of model.pt; empty: not checked
+  bool warm_up = true;
+  bool required = true;  // overall health waits for this model
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_MODEL_CONFIG_H_

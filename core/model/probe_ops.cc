@@ -1,0 +1,86 @@
+#include "core/model/probe_ops.h"
+
+#include <torch/csrc/jit/runtime/custom_operator.h>
+#include <torch/script.h>
+
+#include "absl/time/clock.h"
+
+namespace saliency {
+namespace {
+
+using torch::jit::Operator;
+using torch::jit::Stack;
+
+ProbeRecorder& PopRecorder(Stack& stack) {
+  return *c10::static_intrusive_pointer_cast<ProbeRecorder>(
+      torch::jit::pop(stack).toCapsule());
+}
+
+// Where the tensor already depends on an earlier probe, an alias of its own
+// makes sure that only what lies behind this probe counts for its gradient.
+at::Tensor GradientStart(const at::Tensor& x, bool copy_values) {
+  at::Tensor start;
+  if (x.requires_grad()) {
+    start = copy_values ? x.clone() : x.view_as(x);
+  } else {
+    start = copy_values ? x.detach().clone() : x.detach();
+    start.set_requires_grad(true);
+  }
+  return start;
+}
+
+at::Tensor RecordValue(const at::Tensor& x, bool copy_values,
+                       ProbeRecorder::Slot& slot) {
+  slot.sizes = x.sizes().vec();
+  if (slot.mode == ProbeRecorder::Mode::kSizesOnly) return x;
+  if (slot.mode == ProbeRecorder::Mode::kActivation) {
+    slot.value = copy_values ? x.detach().clone() : x.detach();
+    return x;
+  }
+  slot.value = GradientStart(x, copy_values);
+  // An in-place op that is left in the graph must meet neither the leaf nor the
+  // recorded value.
+  return copy_values ? slot.value.clone() : slot.value;
+}
+
+void VirtualIdentity(Stack& stack) {
+  const int64_t slot = torch::jit::pop(stack).toInt();
+  ProbeRecorder& recorder = PopRecorder(stack);
+  const at::Tensor x = torch::jit::pop(stack).toTensor();
+  torch::jit::push(
+      stack, RecordValue(x, recorder.copy_values, recorder.slots.at(slot)));
+}
+
+void FanOut(Stack& stack) {
+  ProbeRecorder& recorder = PopRecorder(stack);
+  at::Tensor x = torch::jit::pop(stack).toTensor();
+  recorder.fanned_out_at = absl::Now();
+  if (recorder.row_picture.defined()) {
+    x = x.index_select(0, recorder.row_picture);
+  }
+  torch::jit::push(stack, x);
+}
+
+// Marks are taken out before a graph runs; to be safe it is the identity.
+void Mark(Stack& stack) { torch::jit::drop(stack, 1); }
+
+}  // namespace
+
+void RegisterProbeOps() {
+  static const bool registered = [] {
+    torch::jit::registerOperator(
+        Operator("saliency::mark(Tensor(a) x, int id) -> Tensor(a)", &Mark,
+                 c10::AliasAnalysisKind::FROM_SCHEMA));
+    torch::jit::registerOperator(
+        Operator("saliency::virtual_identity(Tensor x, Any recorder, int slot) "
+                 "-> Tensor",
+                 &VirtualIdentity, c10::AliasAnalysisKind::CONSERVATIVE));
+    torch::jit::registerOperator(
+        Operator("saliency::fan_out(Tensor x, Any recorder) -> Tensor", &FanOut,
+                 c10::AliasAnalysisKind::CONSERVATIVE));
+    return true;
+  }();
+  static_cast<void>(registered);
+}
+
+}  // namespace saliency

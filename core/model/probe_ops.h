@@ -1,0 +1,58 @@
+// The three operators that this room adds to TorchScript graphs, and the
+// recorder they write to.
+//
+//   saliency::mark(Tensor(a) x, int id) -> Tensor(a)
+//     names a tensor while a graph is analysed; never runs
+//   saliency::virtual_identity(Tensor x, Any recorder, int slot) -> Tensor
+//     records x for this run and, where nothing upstream asks for gradients,
+//     becomes the start of the autograd graph (the paper, sec. 3.1.2)
+//   saliency::fan_out(Tensor x, Any recorder) -> Tensor
+//     repeats pictures into rows
+//
+// The recorder is an input of the graph, so that runs share no state.
+// Thread-compatible.
+
+#ifndef SALIENCY_CORE_MODEL_PROBE_OPS_H_
+#define SALIENCY_CORE_MODEL_PROBE_OPS_H_
+
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "ATen/core/ivalue.h"
+#include "absl/time/time.h"
+
+namespace saliency {
+
+inline constexpr char kMarkOp[] = "saliency::mark";
+inline constexpr char kVirtualIdentityOp[] = "saliency::virtual_identity";
+inline constexpr char kFanOutOp[] = "saliency::fan_out";
+
+// One run's memory.
+struct ProbeRecorder : torch::CustomClassHolder {
+  enum class Mode {
+    kSizesOnly,   // remember the sizes; the forward is not touched
+    kActivation,  // remember the value
+    kGradient,    // remember the value as a tensor that asks for gradients
+  };
+  struct Slot {
+    Mode mode = Mode::kGradient;
+    at::Tensor value;  // undefined when the pass did not get here
+    std::vector<int64_t> sizes;
+  };
+
+  std::vector<Slot> slots;
+  // Index of each row's picture, int64 on the device; undefined: rows are
+  // pictures and fan_out hands its input on.
+  at::Tensor row_picture;
+  // The graph still overwrites tensors in place: keep copies.
+  bool copy_values = false;
+  absl::Time fanned_out_at = absl::InfinitePast();
+};
+
+// Makes the operators known to LibTorch.  Idempotent; call before any graph
+// that holds them is made.
+void RegisterProbeOps();
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_PROBE_OPS_H_

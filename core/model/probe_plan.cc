@@ -1,0 +1,93 @@
+#include "core/model/probe_plan.h"
+
+#include <torch/csrc/jit/runtime/interpreter.h>
+#include <torch/script.h>
+
+#include <algorithm>
+
+namespace saliency {
+namespace {
+
+using torch::jit::Block;
+using torch::jit::Graph;
+using torch::jit::Node;
+using torch::jit::Value;
+
+class MarkReplacer {
+ public:
+  MarkReplacer(Graph& graph, const std::vector<int>& slots, int fan_out)
+      : graph_(graph),
+        slots_(slots),
+        fan_out_(fan_out),
+        recorder_(graph.addInput("recorder")->setType(c10::AnyType::get())) {}
+
+  void Replace(Block* block) {
+    for (auto it = block->nodes().begin(); it != block->nodes().end();) {
+      Node* node = *it++;
+      for (Block* inner : node->blocks()) Replace(inner);
+      if (node->kind() != c10::Symbol::fromQualString(kMarkOp)) continue;
+      node->output()->replaceAllUsesWith(Replacement(node));
+      node->destroy();
+    }
+  }
+
+ private:
+  Value* Replacement(Node* mark) {
+    torch::jit::WithInsertPoint guard(mark);
+    const auto id =
+        static_cast<int>(torch::jit::toIValue(mark->input(1))->toInt());
+    Value* value = mark->input(0);
+    if (id == fan_out_) value = Insert(kFanOutOp, {value, recorder_});
+    const auto slot = std::find(slots_.begin(), slots_.end(), id);
+    if (slot == slots_.end()) return value;
+    return Insert(
+        kVirtualIdentityOp,
+        {value, recorder_,
+         graph_.insertConstant(static_cast<int64_t>(slot - slots_.begin()))});
+  }
+
+  Value* Insert(const char* op, at::ArrayRef<Value*> inputs) {
+    Node* node = graph_.insertNode(
+        graph_.create(c10::Symbol::fromQualString(op), inputs));
+    return node->output()->setType(c10::TensorType::get());
+  }
+
+  Graph& graph_;
+  const std::vector<int>& slots_;
+  const int fan_out_;
+  Value* const recorder_;
+};
+
+std::shared_ptr<Graph> WithProbes(const MarkedGraph& marked,
+                                  const std::vector<int>& slots, int fan_out) {
+  std::shared_ptr<Graph> graph = marked.graph->copy();
+  MarkReplacer(*graph, slots, fan_out).Replace(graph->block());
+  return graph;
+}
+
+}  // namespace
+
+struct ProbePlan::Executable {
+  torch::jit::Code code;
+};
+
+ProbePlan::ProbePlan(const MarkedGraph& marked, const std::vector<int>& slots,
+                     int fan_out)
+    : executable_(new Executable{torch::jit::Code(
+          WithProbes(marked, slots, fan_out), "saliency_probe")}) {}
+
+ProbePlan::~ProbePlan() = default;
+
+c10::IValue ProbePlan::Run(
+    const at::Tensor& input, const std::vector<c10::IValue>& attributes,
+    const c10::intrusive_ptr<ProbeRecorder>& recorder) const {
+  torch::jit::Stack stack;
+  stack.reserve(attributes.size() + 2);
+  stack.emplace_back(input);
+  stack.insert(stack.end(), attributes.begin(), attributes.end());
+  stack.push_back(c10::IValue::make_capsule(recorder));
+  torch::jit::InterpreterState(executable_->code).run(stack);
+  return stack.front();
+}
+
+}  // namespace saliency

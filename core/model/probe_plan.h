@@ -1,0 +1,38 @@
+// One executable form of a network: virtual identities at a set of probes, and
+// one place where pictures fan out into rows.
+// Internal to the model room.  Thread-compatible.
+
+#ifndef SALIENCY_CORE_MODEL_PROBE_PLAN_H_
+#define SALIENCY_CORE_MODEL_PROBE_PLAN_H_
+
+#include <memory>
+#include <vector>
+
+#include "ATen/core/ivalue.h"
+#include "core/model/marked_graph.h"
+#include "core/model/probe_ops.h"
+
+namespace saliency {
+
+class ProbePlan {
+ public:
+  // `slots[i]` is the mark that becomes slot i; rows fan out at mark `fan_out`.
+  ProbePlan(const MarkedGraph& marked, const std::vector<int>& slots,
+            int fan_out);
+  ~ProbePlan();
+
+  // Runs the graph with the plain interpreter (no profiling: its first runs are
+  // slow and it specialises on requires_grad).  Returns forward()'s result.
+  // Throws what LibTorch throws.
+  c10::IValue Run(const at::Tensor& input,
+                  const std::vector<c10::IValue>& attributes,
+                  const c10::intrusive_ptr<ProbeRecorder>& recorder) const;
+
+ private:
+  struct Executable;
+  std::unique_ptr<Executable> executable_;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_PROBE_PLAN_H_

@@ -1,0 +1,363 @@
+#include "core/model/probed_model.h"
+
+#include <torch/script.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+#include "core/model/device.h"
+#include "core/model/graph_facts.h"
+#include "core/model/marked_graph.h"
+#include "core/model/probed_network.h"
+#include "core/model/torch_status.h"
+
+namespace saliency {
+namespace {
+
+absl::StatusOr<at::ScalarType> DtypeOf(Precision precision,
+                                       c10::Device device) {
+  switch (precision) {
+    case Precision::kFp32:
+      return at::kFloat;
+    case Precision::kBf16:
+      return at::kBFloat16;
+    case Precision::kFp16:
+      if (device.is_cuda()) return at::kHalf;
+      return absl::InvalidArgumentError(
+          "precision FP16 needs a GPU; this instance's device is the CPU");
+  }
+  return absl::InternalError("unknown precision");
+}
+
+// Random pictures that do not move the process's own generator.
+at::Tensor RandomPictures(int64_t count, int64_t height, int64_t width) {
+  auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
+  return at::randn({count, 3, height, width}, generator);
+}
+
+absl::StatusOr<MarkedGraph> ReadArchive(const std::string& path,
+                                        c10::Device device,
+                                        at::ScalarType dtype) {
+  torch::jit::Module module = torch::jit::load(path, device);
+  module.eval();
+  for (const at::Tensor& parameter : module.parameters()) {
+    parameter.set_requires_grad(false);
+  }
+  ASSIGN_OR_RETURN(MarkedGraph marked, MarkGraph(module));
+  for (c10::IValue& attribute : marked.attributes) {
+    if (attribute.isTensor() && attribute.toTensor().is_floating_point()) {
+      attribute = attribute.toTensor().detach().to(dtype);
+    }
+  }
+  return marked;
+}
+
+bool Agree(const at::Tensor& a, const at::Tensor& b, at::ScalarType dtype) {
+  if (a.sizes() != b.sizes()) return false;
+  const double tolerance = dtype == at::kFloat ? 1e-3 : 0.1;
+  const double scale = b.abs().max().item<double>();
+  return (a - b).abs().max().item<double>() <= tolerance * scale;
+}
+
+}  // namespace
+
+struct ProbedModel::Impl {
+  Impl(MarkedGraph marked, const LoadOptions& load_options, c10::Device where,
+       at::ScalarType type)
+      : options(load_options),
+        dtype(type),
+        target(where),
+        stream(NewStream(where)),
+        network(std::move(marked), where, type,
+                {load_options.output_index, load_options.output_key}) {
+    const std::vector<Mark>& marks = network.marked().marks;
+    for (size_t id = 0; id < marks.size(); ++id) {
+      if (network.positions()[id] >= 0) {
+        id_of[marks[id].probe] = static_cast<int>(id);
+      }
+    }
+  }
+
+  absl::Status Measure();
+  absl::Status DescribeLayers();
+  absl::Status CheckItself();
+  bool FanOutWorks(int cut);
+  // The nearest place above all `slots` where rows may part.
+  int FanOutMark(const std::vector<int>& slots);
+  absl::StatusOr<std::vector<int>> Slots(
+      const std::vector<Probe>& probes) const;
+  absl::StatusOr<ProbeResult> RunOneByOne(const ProbeRequest& request,
+                                          const std::vector<int>& slots);
+
+  const LoadOptions options;
+  const at::ScalarType dtype;
+  const c10::Device target;
+  const std::optional<c10::Stream> stream;
+  ProbedNetwork network;
+  std::map<Probe, int> id_of;  // of every mark that is still in the graph
+
+  std::vector<LayerInfo> layers;
+  std::map<std::string, size_t, std::less<>> layer_index;
+  std::optional<LinearHead> head;
+  int64_t num_classes = 0;
+  SelfCheck self_check;
+  std::map<int, bool> fan_out_works;  // by cut, found at first use
+};
+
+absl::Status ProbedModel::Impl::DescribeLayers() {
+  const at::Tensor picture =
+      RandomPictures(1, options.input_height, options.input_width);
+  ASSIGN_OR_RETURN(const auto sizes, network.MeasureSizes(picture));
+  const auto convs = ConvLayers(network.marked());
+  const auto batch_norms = BatchNormLayers(network.marked());
+  std::vector<int> ids;
+  for (const auto& [probe, id] : id_of) {
+    if (probe.side == Probe::Side::kOutput) ids.push_back(id);
+  }
+  std::sort(ids.begin(), ids.end(), [&](int a, int b) {
+    return network.positions()[a] < network.positions()[b];
+  });
+  for (const int id : ids) {
+    const Mark& mark = network.marked().marks[id];
+    LayerInfo layer;
+    layer.name = mark.probe.layer;
+    layer.kind = mark.kind;
+    if (!sizes[id].empty()) {
+      layer.shape.assign(sizes[id].begin() + 1, sizes[id].end());
+    }
+    layer.is_cut = network.cuts()[id];
+    if (const auto it = convs.find(layer.name); it != convs.end()) {
+      layer.conv = it->second;
+    }
+    if (const auto it = batch_norms.find(layer.name); it != batch_norms.end()) {
+      layer.batch_norm = it->second;
+    }
+    layer_index[layer.name] = layers.size();
+    layers.push_back(std::move(layer));
+  }
+  head = FindLinearHead(network.marked(), options.output_index);
+  return absl::OkStatus();
+}
+
+absl::Status ProbedModel::Impl::Measure() {
+  RETURN_IF_ERROR(DescribeLayers());
+  return CheckItself();
+}
+
+absl::Status ProbedModel::Impl::CheckItself() {
+  const at::Tensor two =
+      RandomPictures(2, options.input_height, options.input_width);
+  ASSIGN_OR_RETURN(const at::Tensor first,
+                   network.Forward(two.slice(0, 0, 1), -1, 1));
+  ASSIGN_OR_RETURN(const at::Tensor second,
+                   network.Forward(two.slice(0, 1, 2), -1, 1));
+  if (first.size(0) != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the model returned ", first.size(0),
+                     " rows of logits for one picture"));
+  }
+  num_classes = first.size(1);
+  const absl::Status together = CatchTorch(
+      absl::StatusCode::kInvalidArgument, "two pictures at once", [&] {
+        ASSIGN_OR_RETURN(const at::Tensor both, network.Forward(two, -1, 1));
+        self_check.rows_independent =
+            Agree(both, at::cat({first, second}), dtype);
+        return absl::OkStatus();
+      });
+  if (absl::IsInvalidArgument(together)) self_check.rows_independent = false;
+  if (absl::IsUnavailable(together)) return together;
+  std::vector<int> last_spatial;
+  for (const LayerInfo& layer : layers) {
+    if (layer.spatial() && layer.is_cut) {
+      last_spatial = {id_of.at({layer.name, Probe::Side::kOutput})};
+    }
+  }
+  self_check.fan_out_at_probe = self_check.rows_independent &&
+                                !last_spatial.empty() &&
+                                FanOutWorks(last_spatial[0]);
+  return absl::OkStatus();
+}
+
+bool ProbedModel::Impl::FanOutWorks(int cut) {
+  const auto known = fan_out_works.find(cut);
+  if (known != fan_out_works.end()) return known->second;
+  bool works = false;
+  const absl::Status status =
+      CatchTorch(absl::StatusCode::kInvalidArgument, "fanning out", [&] {
+        const at::Tensor picture =
+            RandomPictures(1, options.input_height, options.input_width);
+        ASSIGN_OR_RETURN(const at::Tensor one, network.Forward(picture, -1, 1));
+        ASSIGN_OR_RETURN(const at::Tensor two,
+                         network.Forward(picture, cut, 2));
+        works = Agree(two, one.repeat({2, 1}), dtype);
+        return absl::OkStatus();
+      });
+  // Lack of memory says nothing about the model: ask again next time.
+  if (status.ok() || absl::IsInvalidArgument(status)) {
+    fan_out_works[cut] = works;
+  }
+  return works;
+}
+
+int ProbedModel::Impl::FanOutMark(const std::vector<int>& slots) {
+  const std::vector<int>& positions = network.positions();
+  int shallowest = std::numeric_limits<int>::max();
+  for (const int id : slots) shallowest = std::min(shallowest, positions[id]);
+  std::vector<int> cuts;
+  for (size_t id = 0; id < positions.size(); ++id) {
+    const bool above = positions[id] >= 0 && positions[id] <= shallowest;
+    if (above && network.cuts()[id]) cuts.push_back(static_cast<int>(id));
+  }
+  std::sort(cuts.begin(), cuts.end(),
+            [&](int a, int b) { return positions[a] > positions[b]; });
+  for (const int cut : cuts) {
+    if (FanOutWorks(cut)) return cut;
+  }
+  return id_of.at({"input", Probe::Side::kOutput});
+}
+
+absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
+    const std::vector<Probe>& probes) const {
+  std::vector<int> slots;
+  for (const Probe& probe : probes) {
+    const auto id = id_of.find(probe);
+    if (id != id_of.end()) {
+      slots.push_back(id->second);
+      continue;
+    }
+    std::vector<std::string> names;
+    for (const auto& [known, unused] : id_of) {
+      if (known.side == probe.side) names.push_back(known.layer);
+    }
+    return absl::NotFoundError(NotFoundMessage(probe.side == Probe::Side::kInput
+                                                   ? "convolution or batch norm"
+                                                   : "layer",
+                                               probe.layer, names));
+  }
+  return slots;
+}
+
+// For a model whose rows are not independent: a pass for each row.
+absl::StatusOr<ProbeResult> ProbedModel::Impl::RunOneByOne(
+    const ProbeRequest& request, const std::vector<int>& slots) {
+  ProbeResult all;
+  std::vector<at::Tensor> logits(request.input.size(0));
+  std::vector<std::vector<at::Tensor>> activations(slots.size());
+  std::vector<std::vector<at::Tensor>> gradients(slots.size());
+  for (const ProbeRow& row : request.rows) {
+    ProbeRequest single = {request.input.slice(0, row.picture, row.picture + 1),
+                           {row},
+                           request.probes,
+                           request.activation_only};
+    single.rows[0].picture = 0;
+    ASSIGN_OR_RETURN(const ProbeResult result,
+                     network.Explain(single, slots, FanOutMark(slots)));
+    logits[row.picture] = result.logits;
+    all.class_index.push_back(result.class_index[0]);
+    all.score.push_back(result.score[0]);
+    all.forward_time += result.forward_time;
+    all.backward_time += result.backward_time;
+    for (size_t i = 0; i < slots.size(); ++i) {
+      activations[i].push_back(result.records[i].activation);
+      gradients[i].push_back(result.records[i].gradient);
+    }
+  }
+  const auto join = [](const std::vector<at::Tensor>& parts) {
+    for (const at::Tensor& part : parts) {
+      if (!part.defined()) return at::Tensor();
+    }
+    return at::cat(parts);
+  };
+  for (size_t i = 0; i < slots.size(); ++i) {
+    all.records.push_back({join(activations[i]), join(gradients[i])});
+  }
+  all.logits = join(logits);
+  return all;
+}
+
+absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
+    const std::string& path, const LoadOptions& options) {
+  ASSIGN_OR_RETURN(const c10::Device device, ParseDevice(options.device));
+  ASSIGN_OR_RETURN(const at::ScalarType dtype,
+                   DtypeOf(options.precision, device));
+  std::unique_ptr<ProbedModel> model;
+  RETURN_IF_ERROR(CatchTorch(
+      absl::StatusCode::kInvalidArgument,
+      "the file is no TorchScript archive that this build can read", [&] {
+        ASSIGN_OR_RETURN(MarkedGraph marked, ReadArchive(path, device, dtype));
+        model.reset(new ProbedModel(
+            std::make_unique<Impl>(std::move(marked), options, device, dtype)));
+        return absl::OkStatus();
+      }));
+  RETURN_IF_ERROR(
+      CatchTorch(absl::StatusCode::kInvalidArgument,
+                 absl::StrCat("the model cannot run a picture of 3x",
+                              options.input_height, "x", options.input_width),
+                 [&] {
+                   const StreamScope scope(model->impl_->stream);
+                   return model->impl_->Measure();
+                 }));
+  return model;
+}
+
+ProbedModel::ProbedModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ProbedModel::~ProbedModel() = default;
+
+absl::Span<const LayerInfo> ProbedModel::layers() const {
+  return impl_->layers;
+}
+
+absl::StatusOr<const LayerInfo*> ProbedModel::FindLayer(
+    absl::string_view name) const {
+  const auto it = impl_->layer_index.find(std::string(name));
+  if (it != impl_->layer_index.end()) return &impl_->layers[it->second];
+  std::vector<std::string> names;
+  for (const LayerInfo& layer : impl_->layers) names.push_back(layer.name);
+  return absl::NotFoundError(NotFoundMessage("layer", name, names));
+}
+
+int64_t ProbedModel::num_classes() const { return impl_->num_classes; }
+const std::optional<LinearHead>& ProbedModel::linear_head() const {
+  return impl_->head;
+}
+const SelfCheck& ProbedModel::self_check() const { return impl_->self_check; }
+const std::string& ProbedModel::device() const { return impl_->options.device; }
+
+absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
+  const at::Tensor& input = request.input;
+  if (input.dim() != 4 || input.size(1) != 3 || input.size(0) < 1 ||
+      request.rows.empty()) {
+    return absl::InvalidArgumentError(
+        "a pass needs at least one row and an input of [N,3,H,W]");
+  }
+  for (const ProbeRow& row : request.rows) {
+    if (row.picture < 0 || row.picture >= input.size(0)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "picture ", row.picture, " not in [0, ", input.size(0), ")"));
+    }
+  }
+  ASSIGN_OR_RETURN(const std::vector<int> slots, impl_->Slots(request.probes));
+  absl::StatusOr<ProbeResult> result;
+  const absl::Status status =
+      CatchTorch(absl::StatusCode::kInvalidArgument,
+                 absl::StrCat("the model cannot run an input of ",
+                              absl::StrJoin(input.sizes().vec(), "x")),
+                 [&] {
+                   const StreamScope scope(impl_->stream);
+                   result = impl_->self_check.rows_independent
+                                ? impl_->network.Explain(
+                                      request, slots, impl_->FanOutMark(slots))
+                                : impl_->RunOneByOne(request, slots);
+                   return result.status();
+                 });
+  if (absl::IsResourceExhausted(status)) ReleaseCachedMemory(impl_->target);
+  if (!status.ok()) return status;
+  return result;
+}
+
+}  // namespace saliency

@@ -1,0 +1,112 @@
+// A TorchScript model that can be looked into: runs its graph with virtual
+// identities (the paper, sec. 3.1.2) at any set of layers, and returns
+// activation and gradient there for many (picture, target) rows in one forward
+// and one backward.  Parameters never require gradients and are never written.
+//
+// Thread-compatible: one thread at a time may call Run (a replica's worker);
+// everything else is constant after Load and may be read from any thread.
+
+#ifndef SALIENCY_CORE_MODEL_PROBED_MODEL_H_
+#define SALIENCY_CORE_MODEL_PROBED_MODEL_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/attribution/layer_record.h"
+#include "core/model/model_config.h"
+#include "core/model/probe.h"
+
+namespace saliency {
+
+// A real batch norm in eval mode: xhat = (x - mean) / sqrt(var + eps).
+struct BatchNormStatistics {
+  at::Tensor mean;      // [K] float32
+  at::Tensor variance;  // [K] float32
+  double eps = 1e-5;
+};
+
+// One tensor of the network that can be probed, in graph order.
+struct LayerInfo {
+  std::string name;  // see Probe::layer
+  std::string kind;  // the module's class, "Conv2d"; "input" for the input
+  // Sizes at the configured input, without the batch: [K,H,W] for a spatial
+  // layer (the only ones that maps are defined for).
+  std::vector<int64_t> shape;
+  bool spatial() const { return shape.size() == 3; }
+  // Every path from the input to the output crosses this tensor, so rows may
+  // fan out here.
+  bool is_cut = false;
+  std::optional<ConvGeometry> conv;               // set for a 2-d convolution
+  std::optional<BatchNormStatistics> batch_norm;  // set for a batch norm
+};
+
+// A linear classifier directly behind a global average pool, as `cam` needs.
+struct LinearHead {
+  at::Tensor weight;                // [C,K] float32
+  std::vector<std::string> layers;  // whose output is what the pool averages
+};
+
+struct LoadOptions {
+  std::string device = "cpu";
+  Precision precision = Precision::kFp32;
+  std::optional<int> output_index;
+  std::string output_key;
+  // Size that shapes are measured and the self-check is run at.
+  int64_t input_height = 224;
+  int64_t input_width = 224;
+};
+
+// What the model turned out to allow, found by running two random rows.
+struct SelfCheck {
+  bool rows_independent = true;  // false: served one picture at a time
+  bool fan_out_at_probe = true;  // false: rows fan out at the input
+};
+
+class ProbedModel {
+ public:
+  // Reads a TorchScript archive.  A TorchScript file is code: load only what
+  // you trust.
+  // Errors: INVALID_ARGUMENT the bytes are no TorchScript archive, or the model
+  //   does not take one picture tensor or return logits; UNAVAILABLE the
+  //   device is absent or lost; RESOURCE_EXHAUSTED the device's memory.
+  static absl::StatusOr<std::unique_ptr<ProbedModel>> Load(
+      const std::string& path, const LoadOptions& options);
+  ~ProbedModel();
+
+  ProbedModel(const ProbedModel&) = delete;
+  ProbedModel& operator=(const ProbedModel&) = delete;
+
+  // All tensors that can be probed, "input" first, then in graph order.
+  absl::Span<const LayerInfo> layers() const;
+  // The layer of this name.  Errors: NOT_FOUND with the three nearest names.
+  absl::StatusOr<const LayerInfo*> FindLayer(absl::string_view name) const;
+  int64_t num_classes() const;  // 1 for a scalar output
+  const std::optional<LinearHead>& linear_head() const;
+  const SelfCheck& self_check() const;
+  const std::string& device() const;
+
+  // One forward; one backward (or one per target on the retained graph, where
+  // that was measured to be cheaper; see engine.md, "Fan-out").
+  // A row never depends on its neighbours.
+  // Errors: INVALID_ARGUMENT rank or class out of range, or the model cannot
+  //   run this input; NOT_FOUND an unknown probe; FAILED_PRECONDITION no
+  //   gradient reaches a probe; RESOURCE_EXHAUSTED out of device memory;
+  //   UNAVAILABLE the device was lost.
+  absl::StatusOr<ProbeResult> Run(const ProbeRequest& request);
+
+ private:
+  struct Impl;
+  explicit ProbedModel(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_PROBED_MODEL_H_

@@ -1,0 +1,339 @@
+#include "core/model/probed_network.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "core/base/status.h"
+#include "core/model/graph_facts.h"
+#include "core/model/scores.h"
+
+namespace saliency {
+namespace {
+
+// Executable graphs kept; the probe sets are the callers' choice.
+constexpr size_t kMaxPlans = 64;
+
+using Slots = std::vector<ProbeRecorder::Slot>;
+
+// Which rows go backward together.  With repeated rows that is all of them, and
+// batch entry r is row r; on a retained graph each round takes one row of each
+// picture, and a row's batch entry is its picture.
+struct Round {
+  std::vector<int64_t> rows;
+  std::vector<int64_t> entries;  // of the batch, per row
+};
+
+std::vector<Round> PlanRounds(const std::vector<ProbeRow>& rows,
+                              bool repeated) {
+  std::vector<Round> rounds;
+  std::map<int64_t, size_t> rows_so_far;  // by picture
+  for (size_t r = 0; r < rows.size(); ++r) {
+    const size_t round = repeated ? 0 : rows_so_far[rows[r].picture]++;
+    if (round >= rounds.size()) rounds.resize(round + 1);
+    rounds[round].rows.push_back(static_cast<int64_t>(r));
+    rounds[round].entries.push_back(repeated ? static_cast<int64_t>(r)
+                                             : rows[r].picture);
+  }
+  return rounds;
+}
+
+bool RowsArePictures(const ProbeRequest& request) {
+  if (request.input.size(0) != static_cast<int64_t>(request.rows.size())) {
+    return false;
+  }
+  for (size_t r = 0; r < request.rows.size(); ++r) {
+    if (request.rows[r].picture != static_cast<int64_t>(r)) return false;
+  }
+  return true;
+}
+
+at::Tensor PictureOfRow(const std::vector<ProbeRow>& rows, c10::Device device) {
+  std::vector<int64_t> pictures;
+  for (const ProbeRow& row : rows) pictures.push_back(row.picture);
+  return at::tensor(pictures, at::kLong).to(device);
+}
+
+// Puts a round's gradients [entries,K,H,W] at their rows; a probe that the
+// score does not depend on has gradient zero.
+void StoreGradients(const std::vector<at::Tensor>& gradients,
+                    const std::vector<size_t>& slot_of, const Slots& slots,
+                    const Round& round, bool is_whole,
+                    std::vector<std::vector<at::Tensor>>& by_row) {
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const at::Tensor& value = slots[slot_of[i]].value;
+    const at::Tensor gradient =
+        gradients[i].defined() ? gradients[i] : at::zeros_like(value);
+    if (is_whole) {
+      by_row[slot_of[i]] = {gradient};
+      continue;
+    }
+    for (size_t j = 0; j < round.rows.size(); ++j) {
+      by_row[slot_of[i]][round.rows[j]] = gradient.select(0, round.entries[j]);
+    }
+  }
+}
+
+at::Tensor ToFloat(const at::Tensor& tensor) {
+  return tensor.detach().to(at::kFloat);
+}
+
+// One forward's result on its way to the rows' gradients.
+class BackwardPass {
+ public:
+  BackwardPass(const ProbeRequest& request, const at::Tensor& logits,
+               const Slots& slots, bool repeated)
+      : request_(request),
+        logits_(logits),
+        slots_(slots),
+        rounds_(PlanRounds(request.rows, repeated)),
+        by_row_(slots.size(), std::vector<at::Tensor>(request.rows.size())) {
+    for (size_t i = 0; i < slots.size(); ++i) {
+      const bool wanted = slots[i].mode == ProbeRecorder::Mode::kGradient;
+      if (wanted && slots[i].value.defined()) slot_of_.push_back(i);
+    }
+  }
+
+  // Resolves every row's class from the logits of this very pass.
+  absl::Status ResolveClasses(const at::Tensor& logits_cpu,
+                              ProbeResult& result) {
+    result.class_index.resize(request_.rows.size());
+    result.score.resize(request_.rows.size());
+    for (const Round& round : rounds_) {
+      for (size_t j = 0; j < round.rows.size(); ++j) {
+        const ProbeRow& row = request_.rows[round.rows[j]];
+        if (row.score == Score::kScalarOutput && logits_cpu.size(1) != 1) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("score SCALAR_OUTPUT needs a model with one output; "
+                           "this one has ",
+                           logits_cpu.size(1)));
+        }
+        ASSIGN_OR_RETURN(
+            result.class_index[round.rows[j]],
+            ResolveTarget(row.target, logits_cpu[round.entries[j]]));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void Run(ProbeResult& result) {
+    for (size_t i = 0; i < rounds_.size(); ++i) {
+      RunRound(rounds_[i], i + 1 == rounds_.size(), result);
+    }
+  }
+
+  // [R,K,H,W] float32.
+  at::Tensor Gradient(size_t slot) const {
+    const std::vector<at::Tensor>& parts = by_row_[slot];
+    if (parts.empty() || !parts[0].defined()) return {};
+    return ToFloat(parts.size() == 1 && IsWhole() ? parts[0]
+                                                  : at::stack(parts));
+  }
+
+ private:
+  // One round holds every batch entry once, in order: no need to take it apart.
+  bool IsWhole() const {
+    if (rounds_.size() != 1) return false;
+    const Round& round = rounds_[0];
+    return round.rows == round.entries &&
+           static_cast<int64_t>(round.rows.size()) == logits_.size(0);
+  }
+
+  void RunRound(const Round& round, bool is_last, ProbeResult& result) {
+    std::vector<int64_t> classes;
+    std::vector<Score> kinds;
+    for (const int64_t row : round.rows) {
+      classes.push_back(result.class_index[row]);
+      kinds.push_back(request_.rows[row].score);
+    }
+    const at::Tensor chosen =
+        IsWhole()
+            ? logits_
+            : logits_.index_select(
+                  0, at::tensor(round.entries, at::kLong).to(logits_.device()));
+    const at::Tensor scores = RowScores(chosen, classes, kinds);
+    const at::Tensor scores_cpu = scores.detach().to(at::kCPU, at::kFloat);
+    for (size_t j = 0; j < round.rows.size(); ++j) {
+      result.score[round.rows[j]] =
+          scores_cpu[static_cast<int64_t>(j)].item<float>();
+    }
+    if (slot_of_.empty()) return;
+    StoreGradients(Gradients(scores.sum(), is_last), slot_of_, slots_, round,
+                   IsWhole(), by_row_);
+  }
+
+  std::vector<at::Tensor> Gradients(const at::Tensor& total, bool is_last) {
+    std::vector<at::Tensor> probes;
+    for (const size_t slot : slot_of_) probes.push_back(slots_[slot].value);
+    if (!total.requires_grad()) return std::vector<at::Tensor>(probes.size());
+    return torch::autograd::grad({total}, probes, /*grad_outputs=*/{},
+                                 /*retain_graph=*/!is_last,
+                                 /*create_graph=*/false,
+                                 /*allow_unused=*/true);
+  }
+
+  const ProbeRequest& request_;
+  const at::Tensor logits_;  // [entries,C]
+  const Slots& slots_;
+  const std::vector<Round> rounds_;
+  std::vector<size_t> slot_of_;  // the slots that want gradients
+  // By slot: one tensor of all rows, or one [K,H,W] a row.
+  std::vector<std::vector<at::Tensor>> by_row_;
+};
+
+// [N,C]: the logits of each picture's first row.
+absl::StatusOr<at::Tensor> PictureLogits(const at::Tensor& row_logits,
+                                         const ProbeRequest& request) {
+  std::vector<int64_t> first(request.input.size(0), -1);
+  for (size_t r = request.rows.size(); r-- > 0;) {
+    first[request.rows[r].picture] = static_cast<int64_t>(r);
+  }
+  if (std::find(first.begin(), first.end(), -1) != first.end()) {
+    return absl::InvalidArgumentError("a picture of the batch has no row");
+  }
+  return row_logits.index_select(0, at::tensor(first, at::kLong));
+}
+
+std::string Describe(const std::vector<int>& slots, int fan_out) {
+  return absl::StrCat(absl::StrJoin(slots, ","), "@", fan_out);
+}
+
+}  // namespace
+
+ProbedNetwork::ProbedNetwork(MarkedGraph marked, c10::Device device,
+                             at::ScalarType dtype, OutputSelector output)
+    : marked_(std::move(marked)),
+      device_(device),
+      dtype_(dtype),
+      output_(std::move(output)),
+      cuts_(FindCuts(marked_)),
+      positions_(MarkPositions(marked_)) {}
+
+const ProbePlan& ProbedNetwork::Plan(const std::vector<int>& slots,
+                                     int fan_out) {
+  const auto key = std::make_pair(slots, fan_out);
+  auto found = plans_.find(key);
+  if (found == plans_.end()) {
+    if (plans_.size() >= kMaxPlans) {
+      plans_.erase(std::min_element(
+          plans_.begin(), plans_.end(), [](const auto& a, const auto& b) {
+            return a.second.last_used < b.second.last_used;
+          }));
+    }
+    found = plans_
+                .emplace(key, CachedPlan{std::make_unique<ProbePlan>(
+                                  marked_, slots, fan_out)})
+                .first;
+  }
+  found->second.last_used = ++plan_uses_;
+  return *found->second.plan;
+}
+
+absl::StatusOr<std::vector<std::vector<int64_t>>> ProbedNetwork::MeasureSizes(
+    const at::Tensor& input) {
+  const at::NoGradGuard no_grad;
+  std::vector<int> slots;
+  for (size_t id = 0; id < marked_.marks.size(); ++id) {
+    if (positions_[id] >= 0) slots.push_back(static_cast<int>(id));
+  }
+  const auto recorder = c10::make_intrusive<ProbeRecorder>();
+  recorder->slots.resize(slots.size());
+  for (auto& slot : recorder->slots) {
+    slot.mode = ProbeRecorder::Mode::kSizesOnly;
+  }
+  ProbePlan(marked_, slots, /*fan_out=*/-1)
+      .Run(Upload(input, device_, dtype_), marked_.attributes, recorder);
+  std::vector<std::vector<int64_t>> sizes(marked_.marks.size());
+  for (size_t i = 0; i < slots.size(); ++i) {
+    sizes[slots[i]] = recorder->slots[i].sizes;
+  }
+  return sizes;
+}
+
+absl::StatusOr<at::Tensor> ProbedNetwork::Forward(const at::Tensor& input,
+                                                  int fan_out,
+                                                  int64_t repeats) {
+  const at::NoGradGuard no_grad;
+  const auto recorder = c10::make_intrusive<ProbeRecorder>();
+  if (repeats > 1) {
+    recorder->row_picture = at::arange(input.size(0), at::kLong)
+                                .repeat_interleave(repeats)
+                                .to(device_);
+  }
+  const c10::IValue output =
+      Plan({}, fan_out)
+          .Run(Upload(input, device_, dtype_), marked_.attributes, recorder);
+  ASSIGN_OR_RETURN(const at::Tensor raw,
+                   SelectOutput(output, output_.index, output_.key));
+  return PoolLogits(raw);
+}
+
+absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
+    const ProbeRequest& request, const std::vector<int>& slots, int fan_out) {
+  const at::AutoGradMode with_grad(true);
+  const bool fans_out = !RowsArePictures(request);
+  const auto rows = static_cast<int64_t>(request.rows.size());
+  const double targets =
+      static_cast<double>(rows) / static_cast<double>(request.input.size(0));
+  const std::string name = Describe(slots, fan_out);
+  const FanOut how =
+      fans_out ? fan_out_cost_.Choose(name, targets) : FanOut::kRetainGraph;
+  const bool repeated = how == FanOut::kRepeatRows;
+
+  const auto recorder = c10::make_intrusive<ProbeRecorder>();
+  recorder->copy_values = marked_.overwrites_tensors;
+  recorder->slots.resize(slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const bool no_gradient =
+        !request.activation_only.empty() && request.activation_only[i];
+    recorder->slots[i].mode = no_gradient ? ProbeRecorder::Mode::kActivation
+                                          : ProbeRecorder::Mode::kGradient;
+  }
+  at::Tensor row_picture;
+  if (fans_out) row_picture = PictureOfRow(request.rows, device_);
+  if (repeated) recorder->row_picture = row_picture;
+
+  ProbeResult result;
+  const absl::Time start = absl::Now();
+  const c10::IValue output = Plan(slots, fan_out)
+                                 .Run(Upload(request.input, device_, dtype_),
+                                      marked_.attributes, recorder);
+  ASSIGN_OR_RETURN(const at::Tensor raw,
+                   SelectOutput(output, output_.index, output_.key));
+  ASSIGN_OR_RETURN(const at::Tensor logits, PoolLogits(raw));
+  const at::Tensor logits_cpu = logits.detach().to(at::kCPU);
+  BackwardPass backward(request, logits, recorder->slots, repeated);
+  RETURN_IF_ERROR(backward.ResolveClasses(logits_cpu, result));
+  const absl::Time forward_done = absl::Now();
+  backward.Run(result);
+
+  for (size_t i = 0; i < slots.size(); ++i) {
+    ProbeResult::Record record;
+    const at::Tensor& value = recorder->slots[i].value;
+    if (value.defined()) {
+      const bool share = fans_out && !repeated;
+      record.activation =
+          ToFloat(share ? value.detach().index_select(0, row_picture) : value);
+      record.gradient = backward.Gradient(i);
+    }
+    result.records.push_back(std::move(record));
+  }
+  const absl::Time done = absl::Now();
+  result.forward_time = forward_done - start;
+  result.backward_time = done - forward_done;
+  if (fans_out) {
+    fan_out_cost_.Record(name, targets, how, rows,
+                         done - recorder->fanned_out_at);
+  }
+  if (repeated) {
+    ASSIGN_OR_RETURN(result.logits, PictureLogits(logits_cpu, request));
+  } else {
+    result.logits = logits_cpu;
+  }
+  return result;
+}
+
+}  // namespace saliency

@@ -1,0 +1,78 @@
+// A marked graph on a device, ready to run: finds the cut for a set of probes,
+// keeps executable plans, and runs forward and backward for one batch.
+// Internal to the model room.  Thread-compatible.
+
+#ifndef SALIENCY_CORE_MODEL_PROBED_NETWORK_H_
+#define SALIENCY_CORE_MODEL_PROBED_NETWORK_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "core/model/device.h"
+#include "core/model/fan_out_cost.h"
+#include "core/model/marked_graph.h"
+#include "core/model/probe.h"
+#include "core/model/probe_plan.h"
+
+namespace saliency {
+
+struct OutputSelector {
+  std::optional<int> index;
+  std::string key;
+};
+
+class ProbedNetwork {
+ public:
+  ProbedNetwork(MarkedGraph marked, c10::Device device, at::ScalarType dtype,
+                OutputSelector output);
+
+  const MarkedGraph& marked() const { return marked_; }
+  // By mark id.
+  const std::vector<bool>& cuts() const { return cuts_; }
+  const std::vector<int>& positions() const { return positions_; }
+
+  // Sizes of every marked tensor for this input, by mark id; empty where the
+  // pass did not come by.  Throws what LibTorch throws, as do the next three.
+  absl::StatusOr<std::vector<std::vector<int64_t>>> MeasureSizes(
+      const at::Tensor& input);
+
+  // Plain forward: [N,C] float32 on the device.  `repeats` > 1 fans each
+  // picture out at mark `fan_out`.
+  absl::StatusOr<at::Tensor> Forward(const at::Tensor& input, int fan_out,
+                                     int64_t repeats);
+
+  // `slots` are mark ids, one for each of the request's probes; `fan_out` the
+  // mark where rows part.
+  absl::StatusOr<ProbeResult> Explain(const ProbeRequest& request,
+                                      const std::vector<int>& slots,
+                                      int fan_out);
+
+ private:
+  const ProbePlan& Plan(const std::vector<int>& slots, int fan_out);
+
+  const MarkedGraph marked_;
+  const c10::Device device_;
+  const at::ScalarType dtype_;
+  const OutputSelector output_;
+  const std::vector<bool> cuts_;
+  const std::vector<int> positions_;
+
+  FanOutCost fan_out_cost_;
+  struct CachedPlan {
+    std::unique_ptr<ProbePlan> plan;
+    int64_t last_used = 0;
+  };
+  std::map<std::pair<std::vector<int>, int>, CachedPlan> plans_;
+  int64_t plan_uses_ = 0;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_PROBED_NETWORK_H_
