@@ -1,0 +1,44 @@
+#include "core/attribution/feature_spread.h"
+
+#include <ATen/ATen.h>
+
+#include <cassert>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace saliency {
+
+absl::Status FeatureSpread::Add(const at::Tensor& activation) {
+  assert(activation.dim() == 4);
+  if (!batches_.empty() && activation.size(1) != batches_.front().size(1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("features of ", activation.size(1),
+                     " channels after features of ", batches_.front().size(1)));
+  }
+  at::Tensor means =
+      activation.detach().mean({2, 3}).to(at::kCPU, at::kFloat).contiguous();
+  if (!means.isfinite().all().item<bool>()) {
+    return absl::InvalidArgumentError("a feature's mean is not finite");
+  }
+  pictures_ += means.size(0);
+  batches_.push_back(std::move(means));
+  return absl::OkStatus();
+}
+
+at::Tensor FeatureSpread::means() const {
+  assert(!batches_.empty());
+  return at::cat(batches_);
+}
+
+absl::StatusOr<double> FeatureSpread::Gamma() const {
+  if (pictures_ == 0) {
+    return absl::FailedPreconditionError("no picture was looked at");
+  }
+  // In float64: sums over 10^5 pictures.
+  const at::Tensor means = this->means().to(at::kDouble);
+  const at::Tensor centre = means.abs().mean(0, /*keepdim=*/true);
+  return (means - centre).abs().mean().item<double>();
+}
+
+}  // namespace saliency

@@ -1,0 +1,46 @@
+// A named method: what it needs from the model, and the function that turns it
+// into maps.  One method, one file under methods/; the table of all of them is
+// made at configure time (see registry.h).
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ATTRIBUTION_METHOD_H_
+#define SALIENCY_CORE_ATTRIBUTION_METHOD_H_
+
+#include <optional>
+
+#include "ATen/core/Tensor.h"
+#include "core/attribution/layer_record.h"
+
+namespace saliency {
+
+// What a method must be given besides the target.
+enum class Evidence {
+  kActivationAndGradient,  // MethodContext::layer
+  kActivationAndHead,      // layer.activation and head_weights
+  kRealConv,               // MethodContext::conv
+  kRealBatchNorm,          // layer: activation = normalised input xhat,
+                           // gradient = that at the batch norm's output
+};
+
+// The evidence for B rows at one layer; what a method did not ask for is empty.
+struct MethodContext {
+  LayerRecord layer;
+  std::optional<ConvRecord> conv;
+  // [B,K] float32: row b holds the linear head's weights of row b's class.
+  at::Tensor head_weights;
+};
+
+struct Method {
+  const char* name;     // the API string
+  const char* summary;  // one line for GetModel, --help and the README
+  const char* formula;  // plain text, in the notation of the room's legend
+  const char* source;   // paper, section or table
+  Evidence evidence;
+  bool is_signed;  // maps may be negative: overlays diverge around 0
+  // Returns [B,H,W] float32 on the evidence's device.
+  at::Tensor (*attribute)(const MethodContext& context);
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ATTRIBUTION_METHOD_H_
