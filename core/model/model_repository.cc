@@ -1,0 +1,239 @@
+#include "core/model/model_repository.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxModelNameChars = 64;
+constexpr uintmax_t kMaxTextBytes = 16 << 20;
+
+// Whether `path`, all links followed, lies below `root` (already canonical).
+bool StaysInside(const fs::path& root, const fs::path& path) {
+  std::error_code error;
+  const fs::path real = fs::canonical(path, error);
+  if (error) return false;
+  return std::mismatch(root.begin(), root.end(), real.begin(), real.end())
+             .first == root.end();
+}
+
+bool Exists(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
+}
+
+bool IsFolder(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+absl::Status CheckFile(const fs::path& root, const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (!Exists(path)) return absl::NotFoundError(absl::StrCat("no ", name));
+  if (!StaysInside(root, path)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": a link that leaves the repository or is broken"));
+  }
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": not a file"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadText(const fs::path& root,
+                                     const fs::path& path) {
+  const std::string name = path.filename().string();
+  RETURN_IF_ERROR(CheckFile(root, path));
+  std::error_code error;
+  const uintmax_t size = fs::file_size(path, error);
+  if (error || size > kMaxTextBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": larger than ", kMaxTextBytes, " bytes"));
+  }
+  std::string text(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(text.data(), static_cast<std::streamsize>(size))) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": cannot be read"));
+  }
+  return text;
+}
+
+// The length in bytes of the UTF-8 character that starts at `at`; 0 for none.
+size_t Utf8Length(absl::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const uint8_t lead = byte(at);
+  const size_t length = lead < 0x80             ? 1
+                        : (lead & 0xE0) == 0xC0 ? 2
+                        : (lead & 0xF0) == 0xE0 ? 3
+                        : (lead & 0xF8) == 0xF0 ? 4
+                                                : 0;
+  if (length <= 1) return length;
+  if (at + length > text.size()) return 0;
+  uint32_t code = lead & (0x7FU >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xC0) != 0x80) return 0;
+    code = code << 6 | (byte(at + i) & 0x3FU);
+  }
+  // Overlong forms, surrogates and what lies beyond Unicode.
+  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  return code < kSmallest[length] || surrogate || code > 0x10FFFF ? 0 : length;
+}
+
+bool IsUtf8(absl::string_view text) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t length = Utf8Length(text, at);
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
+
+// The number that a version folder's name is; nullopt for another name ("01",
+// "+1" and "0" among them).
+std::optional<int64_t> VersionNumber(const std::string& name) {
+  int64_t version = 0;
+  if (!absl::SimpleAtoi(name, &version) || version < 1 ||
+      absl::StrCat(version) != name) {
+    return std::nullopt;
+  }
+  return version;
+}
+
+std::vector<fs::path> SortedEntries(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    entries.push_back(it->path());
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+std::vector<RepositoryVersion> ScanVersions(const fs::path& root,
+                                            const fs::path& folder) {
+  std::vector<RepositoryVersion> versions;
+  for (const fs::path& entry : SortedEntries(folder)) {
+    const auto number = VersionNumber(entry.filename().string());
+    if (!number.has_value()) continue;
+    RepositoryVersion version = {.version = *number};
+    if (!StaysInside(root, entry)) {
+      version.status = absl::InvalidArgumentError(absl::StrCat(
+          "version ", *number, ": a link that leaves the repository"));
+    } else if (IsFolder(entry)) {
+      version.status = CheckFile(root, entry / "model.pt");
+    } else {
+      continue;
+    }
+    if (version.status.ok()) {
+      version.model_file = (entry / "model.pt").string();
+    }
+    versions.push_back(std::move(version));
+  }
+  std::sort(versions.begin(), versions.end(),
+            [](const RepositoryVersion& a, const RepositoryVersion& b) {
+              return a.version < b.version;
+            });
+  return versions;
+}
+
+absl::Status ReadModelTexts(const fs::path& root, const fs::path& folder,
+                            const ParseModelConfig& parse_config,
+                            RepositoryModel& model) {
+  if (const fs::path path = folder / "config.pbtxt"; Exists(path)) {
+    ASSIGN_OR_RETURN(const std::string text, ReadText(root, path));
+    absl::StatusOr<ModelConfig> config = parse_config(text);
+    if (!config.ok()) return Annotate(config.status(), "config.pbtxt");
+    model.config = *std::move(config);
+  }
+  if (const fs::path path = folder / "labels.txt"; Exists(path)) {
+    ASSIGN_OR_RETURN(const std::string text, ReadText(root, path));
+    absl::StatusOr<std::vector<std::string>> labels = ParseLabels(text);
+    if (!labels.ok()) return Annotate(labels.status(), "labels.txt");
+    model.labels = *std::move(labels);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsModelName(absl::string_view name) {
+  if (name.empty() || name.size() > kMaxModelNameChars) return false;
+  if (name == "." || name == "..") return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' ||
+           c == '.' || c == '-';
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> ParseLabels(absl::string_view text) {
+  if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  std::vector<std::string> labels;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    const size_t number = labels.size() + 1;
+    if (absl::StripAsciiWhitespace(line).empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", number, " is empty"));
+    }
+    if (!IsUtf8(line)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", number, " is not UTF-8"));
+    }
+    labels.emplace_back(line);
+  }
+  return labels;
+}
+
+absl::StatusOr<RepositoryContents> ScanRepository(
+    const std::string& root, const ParseModelConfig& parse_config) {
+  std::error_code error;
+  const fs::path real_root = fs::canonical(root, error);
+  if (error || !IsFolder(real_root)) {
+    return absl::NotFoundError("the model repository is not a readable folder");
+  }
+  RepositoryContents contents;
+  for (const fs::path& entry : SortedEntries(real_root)) {
+    const std::string name = entry.filename().string();
+    const auto ignore = [&](absl::string_view why) {
+      contents.ignored.push_back(
+          absl::StrCat("\"", Printable(name), "\": ", why));
+    };
+    if (!StaysInside(real_root, entry)) {
+      ignore("a link that leaves the repository or is broken");
+    } else if (!IsFolder(entry)) {
+      ignore("not a folder");
+    } else if (!IsModelName(name)) {
+      ignore("not a model name, [A-Za-z0-9_.-]{1,64}");
+    } else {
+      RepositoryModel model = {.name = name};
+      model.versions = ScanVersions(real_root, entry);
+      if (model.versions.empty()) {
+        ignore("no version folder (a positive integer)");
+        continue;
+      }
+      model.status = ReadModelTexts(real_root, entry, parse_config, model);
+      contents.models.push_back(std::move(model));
+    }
+  }
+  return contents;
+}
+
+}  // namespace saliency
