@@ -1,0 +1,60 @@
+// What must be known of an encoded picture before a decoder may see it: format,
+// size, orientation, what a fourth channel means.  Read from untrusted bytes by
+// our own code, one file per format; whatever is unsupported or contradicts
+// itself is refused here.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_IMAGE_PICTURE_LAYOUT_H_
+#define SALIENCY_CORE_IMAGE_PICTURE_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/image/orientation.h"
+#include "core/image/picture.h"
+
+namespace saliency {
+
+// How a decoded fourth channel enters the picture.
+enum class AlphaMeaning {
+  kStraight,       // colours are laid over white by it
+  kPremultiplied,  // colours are already multiplied by it
+  kIgnored,        // padding
+};
+
+struct PictureLayout {
+  PictureHeader header;
+  Orientation orientation = Orientation::kUpright;
+  AlphaMeaning alpha = AlphaMeaning::kStraight;
+  // TIFF: where the directory entry of the orientation begins, if there is one.
+  std::optional<size_t> tiff_orientation_entry;
+};
+
+// Errors: as ReadPictureHeader.
+absl::StatusOr<PictureLayout> ReadPictureLayout(absl::string_view bytes);
+
+// "JPEG", "PNG", "WebP", "BMP" or "TIFF".
+absl::string_view FormatName(PictureFormat format);
+
+// INVALID_ARGUMENT "the JPEG data <problem>".
+absl::Status BadPicture(PictureFormat format, absl::string_view problem);
+
+// Stores the size in `layout`.
+// Errors: INVALID_ARGUMENT a side that is 0 or above 2^31 - 1.
+absl::Status SetSize(int64_t height, int64_t width, PictureLayout& layout);
+
+// One reader per format.
+// REQUIRES: the magic bytes of the format were seen.
+absl::StatusOr<PictureLayout> ReadJpegLayout(absl::string_view bytes);
+absl::StatusOr<PictureLayout> ReadPngLayout(absl::string_view bytes);
+absl::StatusOr<PictureLayout> ReadWebpLayout(absl::string_view bytes);
+absl::StatusOr<PictureLayout> ReadBmpLayout(absl::string_view bytes);
+absl::StatusOr<PictureLayout> ReadTiffLayout(absl::string_view bytes);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_IMAGE_PICTURE_LAYOUT_H_

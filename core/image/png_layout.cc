@@ -1,0 +1,83 @@
+// Source: Portable Network Graphics, third edition (W3C), sections 5, 11.2 and
+// 11.3.4.5 (eXIf).
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "core/image/byte_order.h"
+#include "core/image/picture_layout.h"
+
+namespace saliency {
+namespace {
+
+constexpr size_t kSignatureSize = 8;
+constexpr size_t kChunkOverhead = 12;  // length, type, checksum
+
+absl::Status Bad(absl::string_view problem) {
+  return BadPicture(PictureFormat::kPng, problem);
+}
+
+bool IsPossible(uint32_t colour_type, uint32_t bits) {
+  switch (colour_type) {
+    case 0:  // grey
+      return bits == 1 || bits == 2 || bits == 4 || bits == 8 || bits == 16;
+    case 3:  // palette
+      return bits == 1 || bits == 2 || bits == 4 || bits == 8;
+    case 2:  // RGB
+    case 4:  // grey and alpha
+    case 6:  // RGB and alpha
+      return bits == 8 || bits == 16;
+    default:
+      return false;
+  }
+}
+
+absl::Status ReadImageHeader(absl::string_view header, PictureLayout& layout) {
+  const auto field = [&](size_t offset, size_t size) {
+    return *ReadUnsigned(header, offset, size, ByteOrder::kBig);
+  };
+  RETURN_IF_ERROR(SetSize(field(4, 4), field(0, 4), layout));
+  if (!IsPossible(field(9, 1), field(8, 1))) {
+    return Bad(absl::StrCat("combines colour type ", field(9, 1), " with ",
+                            field(8, 1), " bits, which PNG does not"));
+  }
+  return absl::OkStatus();
+}
+
+struct Chunk {
+  absl::string_view type;
+  absl::string_view data;
+};
+
+// The chunk at the front of `rest`, which then begins after it; nullopt where
+// the bytes end first.
+std::optional<Chunk> NextChunk(absl::string_view& rest) {
+  const std::optional<uint32_t> length =
+      ReadUnsigned(rest, 0, 4, ByteOrder::kBig);
+  if (!length || rest.size() < kChunkOverhead + *length) return std::nullopt;
+  const Chunk chunk{.type = rest.substr(4, 4), .data = rest.substr(8, *length)};
+  rest.remove_prefix(kChunkOverhead + *length);
+  return chunk;
+}
+
+}  // namespace
+
+absl::StatusOr<PictureLayout> ReadPngLayout(absl::string_view bytes) {
+  PictureLayout layout{.header = {.format = PictureFormat::kPng}};
+  absl::string_view rest = bytes.substr(kSignatureSize);
+  const std::optional<Chunk> first = NextChunk(rest);
+  if (!first || first->type != "IHDR" || first->data.size() != 13) {
+    return Bad("does not begin with an image header");
+  }
+  RETURN_IF_ERROR(ReadImageHeader(first->data, layout));
+  while (const std::optional<Chunk> chunk = NextChunk(rest)) {
+    if (chunk->type == "eXIf") {
+      layout.orientation = ReadExifOrientation(chunk->data);
+    }
+    if (chunk->type == "IEND") return layout;
+  }
+  return Bad("ends before its last chunk: it is truncated");
+}
+
+}  // namespace saliency

@@ -1,0 +1,127 @@
+#include "core/image/preprocess.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+#include "core/image/resize.h"
+
+namespace saliency {
+namespace {
+
+struct Size {
+  int64_t height = 0;
+  int64_t width = 0;
+};
+
+// The shorter side becomes `side`; the longer one is cut to whole pixels.
+Size ShortestSide(const Picture& picture, int64_t side) {
+  if (picture.width <= picture.height) {
+    return {.height = side * picture.height / picture.width, .width = side};
+  }
+  return {.height = side, .width = side * picture.width / picture.height};
+}
+
+// Half of what is left over, halves rounded to even.  REQUIRES: inner <= outer.
+int64_t CropOffset(int64_t outer, int64_t inner) {
+  const int64_t half = (outer - inner) / 2;
+  const bool is_odd = (outer - inner) % 2 != 0;
+  return is_odd && half % 2 != 0 ? half + 1 : half;
+}
+
+struct Range {
+  int64_t first = 0;
+  int64_t count = 0;
+};
+
+// The pixels i of `original` whose centre (i + 1/2) resized / original lies in
+// [begin, begin + count); where there is none (an enlarged picture), the one
+// that the middle of the range shows.
+Range OriginalPixels(int64_t original, int64_t resized, int64_t begin,
+                     int64_t count) {
+  const auto first_at = [&](int64_t edge) {  // smallest i with centre >= edge
+    const int64_t numerator = 2 * edge * original - resized;
+    return numerator <= 0 ? int64_t{0}
+                          : (numerator + 2 * resized - 1) / (2 * resized);
+  };
+  const int64_t first = std::min(first_at(begin), original);
+  const int64_t end = std::min(first_at(begin + count), original);
+  if (first < end) return {.first = first, .count = end - first};
+  const int64_t middle = (2 * begin + count) * original / (2 * resized);
+  return {.first = std::min(middle, original - 1), .count = 1};
+}
+
+// One plane after the other, through a table of the 256 possible values.
+void FillPlanes(const Picture& resized, const InputConfig& config,
+                std::vector<float>& chw) {
+  const size_t pixels = resized.rgb.size() / 3;
+  chw.resize(3 * pixels);
+  for (size_t plane = 0; plane < 3; ++plane) {
+    const size_t channel = config.bgr ? 2 - plane : plane;
+    std::array<float, 256> values;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const float scaled = static_cast<float>(i) * config.value_max / 255.0F;
+      values[i] = (scaled - config.mean[channel]) / config.std[channel];
+    }
+    float* out = chw.data() + plane * pixels;
+    const uint8_t* in = resized.rgb.data() + channel;
+    for (size_t i = 0; i < pixels; ++i) out[i] = values[in[3 * i]];
+  }
+}
+
+PreparedPicture Prepare(const Picture& resized, const InputConfig& config,
+                        const PixelRect& region) {
+  PreparedPicture prepared{
+      .height = resized.height, .width = resized.width, .region = region};
+  FillPlanes(resized, config, prepared.chw);
+  return prepared;
+}
+
+absl::StatusOr<PreparedPicture> CropCentre(const Picture& picture,
+                                           const InputConfig& config) {
+  const Size size = ShortestSide(picture, config.resize);
+  if (config.height > size.height || config.width > size.width) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a crop of ", config.height, " x ", config.width,
+        " (height x width) does not fit the picture of ", picture.height, " x ",
+        picture.width, " resized to ", size.height, " x ", size.width));
+  }
+  const PixelRect crop{.y = CropOffset(size.height, config.height),
+                       .x = CropOffset(size.width, config.width),
+                       .height = config.height,
+                       .width = config.width};
+  const Range rows =
+      OriginalPixels(picture.height, size.height, crop.y, crop.height);
+  const Range columns =
+      OriginalPixels(picture.width, size.width, crop.x, crop.width);
+  return Prepare(ResizeWindow(picture, size.height, size.width, crop), config,
+                 {.y = rows.first,
+                  .x = columns.first,
+                  .height = rows.count,
+                  .width = columns.count});
+}
+
+}  // namespace
+
+absl::StatusOr<PreparedPicture> Preprocess(const Picture& picture,
+                                           const InputConfig& config,
+                                           int64_t max_input_pixels) {
+  if (config.geometry == InputGeometry::kCentreCrop) {
+    return CropCentre(picture, config);
+  }
+  Size size{.height = config.height, .width = config.width};
+  if (config.geometry == InputGeometry::kShortestSide) {
+    size = ShortestSide(picture, config.resize);
+    if (size.height > max_input_pixels / size.width) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "picture of ", picture.height, " x ", picture.width,
+          " (height x width) becomes a model input of ", size.height, " x ",
+          size.width, " pixels, limit ", max_input_pixels, " in all"));
+    }
+  }
+  return Prepare(ResizePicture(picture, size.height, size.width), config,
+                 {.height = picture.height, .width = picture.width});
+}
+
+}  // namespace saliency

@@ -1,0 +1,22 @@
+// From what a decoder hands out to 8-bit RGB.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_IMAGE_RGB_ROWS_H_
+#define SALIENCY_CORE_IMAGE_RGB_ROWS_H_
+
+#include <opencv2/core.hpp>
+
+#include "absl/status/statusor.h"
+#include "core/image/picture.h"
+#include "core/image/picture_layout.h"
+
+namespace saliency {
+
+// `decoded` holds 1 (grey), 3 (BGR) or 4 (BGR and alpha) channels of 8 or 16
+// unsigned bits.  16 bits become 8 by round(255 v / 65535), before alpha.
+// Errors: INVALID_ARGUMENT another number or kind of channels.
+absl::StatusOr<Picture> ToRgb(const cv::Mat& decoded, AlphaMeaning alpha);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_IMAGE_RGB_ROWS_H_

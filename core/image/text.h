@@ -1,0 +1,44 @@
+// Lines of text on a picture: antialiased, measured, and cut where they do not
+// fit.  Only printable ASCII can be drawn; every other character is a '?'.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_IMAGE_TEXT_H_
+#define SALIENCY_CORE_IMAGE_TEXT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "core/image/colour_map.h"
+#include "core/image/picture.h"
+
+namespace saliency {
+
+enum class TextWeight { kRegular, kBold };
+
+struct TextStyle {
+  double capital_height = 9;  // pixels, of an "H"
+  TextWeight weight = TextWeight::kRegular;
+  Rgb colour = {0, 0, 0};
+};
+
+// One '?' for each character that is not printable ASCII.
+std::string DrawableText(absl::string_view utf8);
+
+// In pixels, rounded up.
+int64_t TextWidth(absl::string_view text, const TextStyle& style);
+
+// `text`, or as much of its beginning as fits `max_width` with "..." after it;
+// empty where not even the dots fit.
+std::string FitText(absl::string_view text, const TextStyle& style,
+                    int64_t max_width);
+
+// Draws `text` with its left edge at `x` and the middle of its capitals at `y`.
+// What lies outside the picture is not drawn.
+absl::Status DrawText(absl::string_view text, const TextStyle& style, int64_t y,
+                      int64_t x, Picture& picture);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_IMAGE_TEXT_H_
