@@ -1,0 +1,115 @@
+#include "core/engine/active_job.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/near_names.h"
+
+namespace saliency {
+
+absl::string_view StageName(JobStage stage) {
+  switch (stage) {
+    case JobStage::kAdmission:
+      return "admission";
+    case JobStage::kDecode:
+      return "decode";
+    case JobStage::kQueue:
+      return "queue";
+    case JobStage::kPass:
+      return "pass";
+    case JobStage::kRender:
+      return "render";
+  }
+  return "";
+}
+
+ActiveJob::ActiveJob(Job job, JobDone done,
+                     std::shared_ptr<Admission> admission,
+                     EngineObserver& observer)
+    : deadline_(job.deadline),
+      request_id_(job.request_id),
+      admission_(std::move(admission)),
+      observer_(observer),
+      work_{.job = std::move(job)},
+      done_(std::move(done)) {}
+
+ActiveJob::~ActiveJob() {
+  Answer(absl::InternalError("the job was dropped without an answer"));
+}
+
+absl::Status ActiveJob::Admit(int64_t bytes) {
+  // Marked first: once admitted, a drain may answer it from another thread.
+  {
+    MutexLock lock(&mu_);
+    admitted_ = queued_ = true;
+  }
+  absl::Status status = admission_->Admit(shared_from_this(), bytes);
+  if (!status.ok()) {
+    MutexLock lock(&mu_);
+    admitted_ = queued_ = false;
+  }
+  return status;
+}
+
+void ActiveJob::LeaveQueue() {
+  {
+    MutexLock lock(&mu_);
+    if (!std::exchange(queued_, false)) return;
+  }
+  admission_->LeaveQueue();
+}
+
+bool ActiveJob::Answer(absl::StatusOr<Explanation> answer) {
+  const std::string fault(absl::IsInternal(answer.status())
+                              ? answer.status().message()
+                              : absl::string_view());
+  if (!fault.empty()) {
+    answer = absl::InternalError(absl::StrCat("internal error, request id \"",
+                                              Printable(request_id_), "\""));
+  }
+  return Settle(std::move(answer), [&](JobStage) {
+    if (!fault.empty()) observer_.OnFault(request_id_, fault);
+  });
+}
+
+void ActiveJob::Expire() {
+  Settle(absl::DeadlineExceededError("the deadline passed"),
+         [&](JobStage stage) { observer_.OnExpired(StageName(stage)); });
+}
+
+void ActiveJob::Cancel() {
+  Settle(absl::CancelledError("the caller cancelled the request"),
+         [&](JobStage stage) { observer_.OnCancelled(StageName(stage)); });
+}
+
+bool ActiveJob::Settle(absl::StatusOr<Explanation> answer,
+                       absl::FunctionRef<void(JobStage)> won) {
+  JobDone done;
+  bool admitted = false;
+  JobStage stage = JobStage::kAdmission;
+  {
+    MutexLock lock(&mu_);
+    if (!done_) return false;
+    done = std::exchange(done_, nullptr);
+    admitted = admitted_;
+    stage = stage_;
+  }
+  won(stage);
+  LeaveQueue();
+  done(std::move(answer));
+  done = nullptr;  // what it captured goes before the engine may
+  if (admitted) admission_->Answered(this);
+  return true;
+}
+
+bool ActiveJob::answered() const {
+  MutexLock lock(&mu_);
+  return !done_;
+}
+
+void ActiveJob::Enter(JobStage stage) {
+  MutexLock lock(&mu_);
+  stage_ = stage;
+}
+
+}  // namespace saliency

@@ -1,0 +1,111 @@
+#include "core/engine/aggregate_pass.h"
+
+#include <ATen/ATen.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "core/attribution/method.h"
+
+namespace saliency {
+namespace {
+
+bool IsAll(const std::vector<int64_t>& rows, int64_t count) {
+  if (static_cast<int64_t>(rows.size()) != count) return false;
+  for (int64_t i = 0; i < count; ++i) {
+    if (rows[i] != i) return false;  // a row asked twice for the same map
+  }
+  return true;
+}
+
+// The rows of a group out of a tensor of all rows of the pass.
+at::Tensor Pick(const at::Tensor& all, const std::vector<int64_t>& rows) {
+  if (!all.defined()) return all;
+  if (IsAll(rows, all.size(0))) return all;
+  const at::Tensor index =
+      at::tensor(rows, at::kLong).to(all.device(), /*non_blocking=*/true);
+  return all.index_select(0, index);
+}
+
+// xhat = (x - mean) / sqrt(var + eps), per channel.
+at::Tensor Normalised(const at::Tensor& x, const BatchNormStatistics& norm) {
+  const at::Tensor mean = norm.mean.to(x.device()).view({1, -1, 1, 1});
+  const at::Tensor scale =
+      (norm.variance.to(x.device()) + norm.eps).rsqrt().view({1, -1, 1, 1});
+  return (x - mean) * scale;
+}
+
+// [b,K]: the head's weights of each row's class.
+at::Tensor HeadWeights(const LinearHead& head, const MapGroup& group,
+                       const ProbeResult& result, const at::Device& device) {
+  std::vector<int64_t> classes;
+  for (const int64_t row : group.rows) {
+    classes.push_back(result.class_index[row]);
+  }
+  const at::Tensor index =
+      at::tensor(classes, at::kLong).to(head.weight.device());
+  return head.weight.index_select(0, index).to(device);
+}
+
+MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
+                        const ProbedModel& model) {
+  const ProbeResult::Record& record = result.records[group.main_probe];
+  MethodContext context;
+  context.layer = {.activation = Pick(record.activation, group.rows),
+                   .gradient = Pick(record.gradient, group.rows)};
+  const Evidence evidence = group.attribution.evidence();
+  if (evidence == Evidence::kActivationAndGradient) return context;
+  if (evidence == Evidence::kActivationAndHead) {
+    context.head_weights = HeadWeights(*model.linear_head(), group, result,
+                                       record.activation.device());
+    return context;
+  }
+  const LayerInfo& layer = **model.FindLayer(group.layer);
+  const at::Tensor input =
+      Pick(result.records[group.input_probe].activation, group.rows);
+  if (evidence == Evidence::kRealConv) {
+    context.conv = ConvRecord{.input = input,
+                              .output_gradient = context.layer.gradient,
+                              .geometry = *layer.conv};
+  } else {
+    context.layer.activation = Normalised(input, *layer.batch_norm);
+  }
+  return context;
+}
+
+// One copy for all: many small ones would each wait for the device.
+at::Tensor ToCpu(const std::vector<at::Tensor>& maps) {
+  std::vector<at::Tensor> flat;
+  flat.reserve(maps.size());
+  for (const at::Tensor& map : maps) flat.push_back(map.reshape(-1));
+  const at::Tensor all = at::cat(flat);
+  if (all.device().is_cpu()) return all;
+  at::Tensor host = at::empty(
+      all.sizes(), all.options().device(at::kCPU).pinned_memory(true));
+  host.copy_(all);  // blocking: returns when the data is there
+  return host;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> AggregatePass(const PassChunk& chunk,
+                                      ProbeResult&& result,
+                                      const ProbedModel& model) {
+  std::vector<at::Tensor> maps;
+  for (const MapGroup& group : chunk.groups) {
+    maps.push_back(
+        group.attribution.Attribute(ContextOf(group, result, model)));
+  }
+  result.records.clear();
+  const at::Tensor host = ToCpu(maps);
+  int64_t offset = 0;
+  for (at::Tensor& map : maps) {
+    const int64_t count = map.numel();
+    map = host.narrow(0, offset, count).view(map.sizes().vec());
+    offset += count;
+  }
+  return maps;
+}
+
+}  // namespace saliency

@@ -1,0 +1,26 @@
+// From what a pass recorded to maps on the CPU: one aggregation per group of
+// rows, one copy off the device for all of them.
+// Thread-compatible: called on the replica's thread.
+
+#ifndef SALIENCY_CORE_ENGINE_AGGREGATE_PASS_H_
+#define SALIENCY_CORE_ENGINE_AGGREGATE_PASS_H_
+
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "core/engine/pass_chunk.h"
+#include "core/model/probe.h"
+#include "core/model/probed_model.h"
+
+namespace saliency {
+
+// Returns, for each group, the maps of its rows in order: [b,H,W] float32 on
+// the CPU, views of one buffer.  The records are let go as they are used up.
+// REQUIRES: the model has the layers and, where asked for, the head.
+std::vector<at::Tensor> AggregatePass(const PassChunk& chunk,
+                                      ProbeResult&& result,
+                                      const ProbedModel& model);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_AGGREGATE_PASS_H_

@@ -1,0 +1,107 @@
+// The queue in front of one model version, emptied by its workers: an idle
+// worker pulls the next batch; there is no timer thread.
+//
+// Expired and cancelled jobs are answered when a batch is formed and never run.
+// Every job is announced before it is decoded, so that a batcher which is
+// retired knows when nothing more will come.
+// Thread-safe.
+
+#ifndef SALIENCY_CORE_ENGINE_BATCHER_H_
+#define SALIENCY_CORE_ENGINE_BATCHER_H_
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
+#include "core/engine/active_job.h"
+#include "core/engine/batch_policy.h"
+
+namespace saliency {
+
+// What separates batches of one model version.
+struct BatchKey {
+  int64_t input_height = 0;
+  int64_t input_width = 0;
+
+  friend bool operator==(const BatchKey&, const BatchKey&) = default;
+};
+
+class Batcher {
+ public:
+  using Batch = std::vector<std::shared_ptr<ActiveJob>>;
+
+  // `clock` outlives the batcher.
+  Batcher(const BatchLimits& limits, Clock& clock)
+      : limits_(limits), clock_(clock) {}
+
+  // A job is on its way: Push or Withdraw follows.
+  // Errors: UNAVAILABLE after Retire or Fail.
+  absl::Status Announce() ABSL_LOCKS_EXCLUDED(mu_);
+  void Withdraw() ABSL_LOCKS_EXCLUDED(mu_);
+  // REQUIRES: the job was announced and is prepared.
+  // Errors: that of Fail; the job is not taken.
+  absl::Status Push(const std::shared_ptr<ActiveJob>& job)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes a job out of the queue if it is there.  Answers nothing.
+  void Remove(const ActiveJob* job) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Waits for the next batch: the oldest job and those compatible with it.
+  // Empty: retired and nothing more will come, or failed.
+  Batch Pull() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Announces nothing more; what was announced still runs, without delay.
+  void Retire() ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes nothing more and hands out what waits, for the caller to answer.
+  // REQUIRES: `why` is not OK.
+  Batch Fail(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Waiting {
+    std::shared_ptr<ActiveJob> job;
+    BatchKey key;
+    int64_t rows = 1;
+    absl::Time arrival;
+  };
+  struct Formed {
+    Batch batch;
+    Batch dead;  // expired or answered already
+  };
+  // What a sleeping worker waits for.
+  struct Change {
+    const Batcher* batcher;
+    int64_t seen;
+    bool Happened() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return batcher->changes_ != seen;
+    }
+  };
+
+  // Waits until there is a batch, somebody dead, or the end.
+  Formed Form() ABSL_LOCKS_EXCLUDED(mu_);
+  Batch TakeDead(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  BatchDecision Decide(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Batch Take(int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Time EarliestDeadline() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return !failure_.ok() || (retired_ && announced_ == 0 && queue_.empty());
+  }
+
+  const BatchLimits limits_;
+  Clock& clock_;
+
+  Mutex mu_;
+  std::list<Waiting> queue_ ABSL_GUARDED_BY(mu_);  // oldest first
+  int64_t announced_ ABSL_GUARDED_BY(mu_) = 0;
+  bool retired_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  int64_t changes_ ABSL_GUARDED_BY(mu_) = 0;  // wakes sleeping workers
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_BATCHER_H_

@@ -1,0 +1,122 @@
+#include "core/engine/check_output.h"
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "core/image/render.h"
+
+namespace saliency {
+namespace {
+
+constexpr int kMaxTop = 100;
+constexpr double kMaxSigma = 0.5;  // of the map's longer side
+
+absl::Status CheckEncoding(const OutputOptions& output, const JobInput& input) {
+  if (output.encoding == MapEncoding::kPng16 && !output.normalise) {
+    return absl::InvalidArgumentError(
+        "output.encoding PNG16 needs output.normalise");
+  }
+  if (output.encoding != MapEncoding::kOverlayPng) return absl::OkStatus();
+  if (!std::holds_alternative<EncodedPicture>(input)) {
+    return absl::InvalidArgumentError(
+        "output.encoding OVERLAY_PNG needs input.picture, not input.tensor");
+  }
+  if (output.size != OutputSize::kPicture) {
+    return absl::InvalidArgumentError(
+        "output.encoding OVERLAY_PNG needs output.named_size PICTURE");
+  }
+  return absl::OkStatus();
+}
+
+// Of one map; kLayer varies with the layer.
+int64_t OutputPixels(const OutputOptions& output, const InputSize& input,
+                     int64_t layer_pixels) {
+  switch (output.size) {
+    case OutputSize::kPicture:
+      return input.picture_pixels;
+    case OutputSize::kLayer:
+      return layer_pixels;
+    case OutputSize::kModelInput:
+      return input.input_pixels;
+    case OutputSize::kExplicit:
+      return output.height * output.width;
+  }
+  return 0;
+}
+
+}  // namespace
+
+absl::Status CheckOptions(const Job& job) {
+  const OutputOptions& output = job.output;
+  if (job.top_k < 1 || job.top_k > kMaxTop) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("top_k ", job.top_k, " not in [1, ", kMaxTop, "]"));
+  }
+  if (output.size == OutputSize::kExplicit &&
+      (output.height < 1 || output.width < 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("output.explicit_size ", output.height, " x ",
+                     output.width, " has a side below 1"));
+  }
+  // Written so that a NaN fails.
+  if (!(output.smooth_sigma >= 0 && output.smooth_sigma <= kMaxSigma)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("output.smooth_sigma ", output.smooth_sigma,
+                     " not in [0, ", kMaxSigma, "]"));
+  }
+  if (!(output.overlay_opacity >= 0 && output.overlay_opacity <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "output.overlay_opacity ", output.overlay_opacity, " not in [0, 1]"));
+  }
+  if (!output.colour_map.empty()) {
+    RETURN_IF_ERROR(
+        Annotate(CheckColourMap(output.colour_map), "output.colour_map"));
+  }
+  return CheckEncoding(output, job.input);
+}
+
+absl::Status CheckVolume(const Job& job, const ModelFacts& model,
+                         const ResultPlan& plan, const InputSize& input,
+                         int64_t targets, const EngineLimits& limits) {
+  const int64_t rows = input.pictures * targets;
+  if (rows > limits.max_rows) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input.tensor x targets: ", input.pictures, " x ", targets,
+                     " rows, of at most ", limits.max_rows));
+  }
+  if (job.output.size == OutputSize::kExplicit &&
+      job.output.height > limits.max_output_pixels / job.output.width) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "output.explicit_size ", job.output.height, " x ", job.output.width,
+        " has more than ", limits.max_output_pixels, " pixels"));
+  }
+  // Layers grow with the input that they were measured at.
+  const double growth =
+      static_cast<double>(input.input_pixels) /
+      static_cast<double>(model.config.input.height * model.config.input.width);
+  double map_pixels = 0;
+  for (const PlannedResult& result : plan.results) {
+    if (!result.status.ok()) continue;
+    const auto layer = static_cast<int64_t>(
+        std::ceil(static_cast<double>(result.layer_pixels) * growth));
+    const int64_t output = OutputPixels(job.output, input, layer);
+    if (output > limits.max_output_pixels) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("output: a map of ", output, " pixels, of at most ",
+                       limits.max_output_pixels));
+    }
+    map_pixels += static_cast<double>(std::max(output, layer)) *
+                  static_cast<double>(rows);
+  }
+  if (map_pixels > static_cast<double>(limits.max_map_pixels)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("maps x pixels: ", static_cast<int64_t>(map_pixels),
+                     ", of at most ", limits.max_map_pixels));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace saliency

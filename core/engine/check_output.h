@@ -1,0 +1,29 @@
+// Whether the maps a caller asks for may be made at all: forms that fit
+// together, and sizes within the limits, checked before memory is taken.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_CHECK_OUTPUT_H_
+#define SALIENCY_CORE_ENGINE_CHECK_OUTPUT_H_
+
+#include "absl/status/status.h"
+#include "core/engine/engine_limits.h"
+#include "core/engine/job.h"
+#include "core/engine/model_facts.h"
+#include "core/engine/plan_results.h"
+#include "core/engine/prepare_input.h"
+
+namespace saliency {
+
+// Errors: INVALID_ARGUMENT a value out of range, an unknown colour map, or an
+//   encoding that the other options or the input exclude.
+absl::Status CheckOptions(const Job& job);
+
+// Errors: INVALID_ARGUMENT rows, one map's pixels, or maps x pixels over the
+//   limit; a map counts at its own or its layer's size, whichever is larger.
+absl::Status CheckVolume(const Job& job, const ModelFacts& model,
+                         const ResultPlan& plan, const InputSize& input,
+                         int64_t targets, const EngineLimits& limits);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_CHECK_OUTPUT_H_

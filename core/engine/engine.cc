@@ -1,0 +1,289 @@
+#include "core/engine/engine.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/status.h"
+#include "core/base/thread_pool.h"
+#include "core/engine/active_job.h"
+#include "core/engine/backlog.h"
+#include "core/engine/batch_runner.h"
+#include "core/engine/finish.h"
+#include "core/engine/model_table.h"
+#include "core/engine/worker_threads.h"
+
+namespace saliency {
+namespace {
+
+constexpr int64_t kMaxBacklog = 64;  // explained jobs waiting to be rendered
+
+BatchLimits LimitsOf(const ModelFacts& facts) {
+  // Rows that depend on their neighbours must not meet a stranger's.
+  if (!facts.self_check.rows_independent) {
+    return {.max_rows = 1, .max_requests = 1};
+  }
+  return {.max_rows = facts.config.batching.max_rows,
+          .max_requests = facts.config.batching.max_rows,
+          .max_delay = facts.config.batching.max_delay};
+}
+
+// What a worker owns; the explainer goes before what it refers to.
+struct Replica {
+  std::shared_ptr<void> keep_alive;
+  std::unique_ptr<Explainer> explainer;
+};
+
+// LibTorch's OpenMP backend keeps the number of threads per calling thread (and
+// the last value set as the default of threads that have not asked yet), so
+// each of our threads sets its own before its first tensor.
+// A pool thread works on one small map: more threads would only wait.
+void ComputeAlone() {
+  thread_local const bool once = (at::set_num_threads(1), true);
+  static_cast<void>(once);
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(const Options& options, Clock& clock_in, EngineObserver& observer_in)
+      : limits(options.limits),
+        intra_op_threads(at::get_num_threads()),
+        clock(clock_in),
+        observer(observer_in),
+        admission(std::make_shared<Admission>(options.limits.queue_items,
+                                              options.limits.queue_bytes)),
+        pool(std::make_unique<ThreadPool>(std::max(1, options.cpu_threads))) {}
+
+  absl::Status Start(const std::shared_ptr<ActiveJob>& job);
+  absl::StatusOr<std::shared_ptr<ServedModel>> Announce(const Job& job);
+  void Decode(const std::shared_ptr<ActiveJob>& job,
+              const std::shared_ptr<ServedModel>& model);
+  absl::Status Prepare(ActiveJob& job, const ModelFacts& facts);
+  void Work(const std::shared_ptr<ServedModel>& model, Explainer& explainer);
+  void Render(ActiveJob& job, const ModelFacts& facts);
+  absl::StatusOr<Explanation> Finish(ActiveJob& job, const ModelFacts& facts);
+  bool Expired(ActiveJob& job);
+
+  const EngineLimits limits;
+  const int intra_op_threads;  // of a pass, all replicas of a model together
+  Clock& clock;
+  EngineObserver& observer;
+
+  const std::shared_ptr<Admission> admission;
+  ModelTable table;
+  Backlog backlog{kMaxBacklog};
+  WorkerThreads workers;
+  std::unique_ptr<ThreadPool> pool;
+};
+
+Engine::Engine(const Options& options, Clock& clock, EngineObserver& observer)
+    : impl_(std::make_unique<Impl>(options, clock, observer)) {}
+
+Engine::~Engine() {
+  Drain(impl_->clock.Now());
+  // Workers first: they still hand on what they were running.
+  impl_->workers.JoinAll();
+  impl_->pool.reset();
+}
+
+void Engine::AddModel(ModelFacts facts,
+                      std::vector<std::unique_ptr<Explainer>> explainers,
+                      std::shared_ptr<void> keep_alive) {
+  const auto replicas = static_cast<int>(explainers.size());
+  const int threads = std::max(1, impl_->intra_op_threads / replicas);
+  const BatchLimits limits = LimitsOf(facts);
+  auto model =
+      std::make_shared<ServedModel>(std::move(facts), limits, impl_->clock);
+  for (std::unique_ptr<Explainer>& explainer : explainers) {
+    auto replica = std::make_shared<Replica>();
+    replica->keep_alive = keep_alive;
+    replica->explainer = std::move(explainer);
+    impl_->workers.Start(
+        [impl = impl_.get(), model, threads, replica = std::move(replica)] {
+          at::set_num_threads(threads);
+          impl->Work(model, *replica->explainer);
+        });
+  }
+  if (const auto old = impl_->table.Put(std::move(model))) {
+    old->batcher.Retire();
+  }
+}
+
+absl::Status Engine::RemoveModel(absl::string_view name, int64_t version) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
+                   impl_->table.Remove(name, version));
+  model->batcher.Retire();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const ModelFacts>> Engine::FindModel(
+    absl::string_view name, int64_t version) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
+                   impl_->table.Find(name, version));
+  return std::shared_ptr<const ModelFacts>(model, &model->facts);
+}
+
+void Engine::Submit(Job job, JobDone done) {
+  const auto active = std::make_shared<ActiveJob>(
+      std::move(job), std::move(done), impl_->admission, impl_->observer);
+  const absl::Status status = impl_->Start(active);
+  if (!status.ok()) active->Answer(status);
+}
+
+bool Engine::Drain(absl::Time deadline) {
+  impl_->admission->Close();
+  for (const auto& model : impl_->table.All()) model->batcher.Retire();
+  if (impl_->admission->AwaitEmpty(impl_->clock, deadline)) return true;
+  for (const auto& job : impl_->admission->Outstanding()) {
+    job->Answer(absl::UnavailableError("the server is shutting down"));
+  }
+  // Callbacks that other threads are in the middle of.
+  impl_->admission->AwaitEmpty(impl_->clock, absl::InfiniteFuture());
+  return false;
+}
+
+EngineLoad Engine::load() const { return impl_->admission->load(); }
+
+// Answers what cannot start; the rest goes to the pool.
+absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
+  RETURN_IF_ERROR(admission->CheckOpen());
+  if (Expired(*job)) return absl::OkStatus();
+  const std::shared_ptr<CancelToken> cancel = job->work().job.cancel;
+  if (cancel != nullptr && cancel->cancelled()) {
+    job->Cancel();
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
+                   Announce(job->work().job));
+  const absl::StatusOr<int64_t> bytes =
+      MeasureJob(job->work().job, model->facts, limits);
+  const absl::Status admitted =
+      bytes.ok() ? job->Admit(*bytes) : bytes.status();
+  if (!admitted.ok()) {
+    model->batcher.Withdraw();
+    return admitted;
+  }
+  job->Enter(JobStage::kDecode);
+  if (cancel != nullptr) {
+    cancel->SetListener([weak_job = std::weak_ptr<ActiveJob>(job),
+                         weak_model = std::weak_ptr<ServedModel>(model)] {
+      const std::shared_ptr<ActiveJob> cancelled = weak_job.lock();
+      if (cancelled == nullptr) return;
+      if (const auto queue = weak_model.lock()) {
+        queue->batcher.Remove(cancelled.get());
+      }
+      cancelled->Cancel();
+    });
+  }
+  pool->Schedule([this, job, model] { Decode(job, model); });
+  return absl::OkStatus();
+}
+
+// A version may be replaced between being found and being told of the job: then
+// the new one is asked.
+absl::StatusOr<std::shared_ptr<ServedModel>> Engine::Impl::Announce(
+    const Job& job) {
+  std::shared_ptr<ServedModel> last;
+  while (true) {
+    ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,
+                     table.Find(job.model, job.version));
+    const absl::Status announced = model->batcher.Announce();
+    if (announced.ok()) return model;
+    if (model == last) return announced;
+    last = std::move(model);
+  }
+}
+
+void Engine::Impl::Decode(const std::shared_ptr<ActiveJob>& job,
+                          const std::shared_ptr<ServedModel>& model) {
+  ComputeAlone();
+  absl::Status status = absl::CancelledError("answered already");
+  if (!job->answered() && !Expired(*job)) status = Prepare(*job, model->facts);
+  if (!status.ok()) {
+    model->batcher.Withdraw();
+    job->Answer(status);  // no effect on one that was answered
+    return;
+  }
+  job->Enter(JobStage::kQueue);
+  const absl::Status pushed = model->batcher.Push(job);
+  if (!pushed.ok()) job->Answer(pushed);
+}
+
+absl::Status Engine::Impl::Prepare(ActiveJob& job, const ModelFacts& facts) {
+  const absl::Time start = clock.Now();
+  JobWork& work = job.work();
+  RETURN_IF_ERROR(CatchAsStatus(
+      "preparing the input failed",
+      [&]() -> absl::Status {
+        ASSIGN_OR_RETURN(work.prepared, PrepareJob(work.job, facts, limits));
+        return absl::OkStatus();
+      },
+      [&](absl::string_view detail) {
+        observer.OnFault(job.request_id(), detail);
+      }));
+  work.job.input = JobInput();  // its bytes are no longer needed
+  work.times.decode = clock.Now() - start;
+  observer.OnStage("decode", work.times.decode);
+  return absl::OkStatus();
+}
+
+void Engine::Impl::Work(const std::shared_ptr<ServedModel>& model,
+                        Explainer& explainer) {
+  while (true) {
+    backlog.AwaitRoom();
+    const Batcher::Batch batch = model->batcher.Pull();
+    if (batch.empty()) return;
+    for (const std::shared_ptr<ActiveJob>& job :
+         RunBatch(*model, explainer, batch, clock, observer)) {
+      job->Enter(JobStage::kRender);
+      backlog.Add();
+      pool->Schedule([this, job, model] {
+        Render(*job, model->facts);
+        backlog.Done();
+      });
+    }
+  }
+}
+
+void Engine::Impl::Render(ActiveJob& job, const ModelFacts& facts) {
+  ComputeAlone();
+  if (job.answered() || Expired(job)) return;
+  absl::StatusOr<Explanation> result = absl::UnknownError("not rendered");
+  const absl::Status status = CatchAsStatus(
+      "rendering failed",
+      [&] {
+        result = Finish(job, facts);
+        return absl::OkStatus();
+      },
+      [&](absl::string_view detail) {
+        observer.OnFault(job.request_id(), detail);
+      });
+  if (!status.ok()) result = status;
+  job.Answer(std::move(result));
+}
+
+absl::StatusOr<Explanation> Engine::Impl::Finish(ActiveJob& job,
+                                                 const ModelFacts& facts) {
+  const absl::Time start = clock.Now();
+  JobWork& work = job.work();
+  ASSIGN_OR_RETURN(
+      Explanation explanation,
+      FinishJob(work.prepared, work.answer, facts,
+                {.output = work.job.output, .top_k = work.job.top_k}));
+  explanation.batch_requests = work.batch_requests;
+  explanation.batch_rows = work.batch_rows;
+  work.times.render = clock.Now() - start;
+  explanation.times = work.times;
+  observer.OnStage("render", work.times.render);
+  return explanation;
+}
+
+bool Engine::Impl::Expired(ActiveJob& job) {
+  if (clock.Now() < job.deadline()) return false;
+  job.Expire();
+  return true;
+}
+
+}  // namespace saliency

@@ -1,0 +1,83 @@
+// The engine: takes jobs for any loaded model, answers each exactly once.
+//
+//   any thread    Submit: admit or refuse
+//   CPU pool      decode and preprocess, resolve names against the model
+//   replica       a worker pulls a batch, runs the explainer
+//   CPU pool      resize, normalise, encode; `done`
+//
+// Thread-safe.
+
+#ifndef SALIENCY_CORE_ENGINE_ENGINE_H_
+#define SALIENCY_CORE_ENGINE_ENGINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/engine/admission.h"
+#include "core/engine/engine_limits.h"
+#include "core/engine/engine_observer.h"
+#include "core/engine/explainer.h"
+#include "core/engine/job.h"
+#include "core/engine/model_facts.h"
+#include "core/model/loaded_model.h"
+
+namespace saliency {
+
+class Engine {
+ public:
+  struct Options {
+    EngineLimits limits;
+    int cpu_threads = 2;  // decode and render
+  };
+
+  // `clock` and `observer` outlive the engine.
+  Engine(const Options& options, Clock& clock, EngineObserver& observer);
+  // Answers everything (what is not running yet with UNAVAILABLE), then joins
+  // all threads.
+  ~Engine();
+
+  // Starts serving a model: one worker thread per replica.  A version that is
+  // already served is replaced; its queued work still runs on the old one,
+  // which is released when that is done.
+  void AddModel(std::shared_ptr<LoadedModel> model);
+  // The same from parts: one worker per explainer; `keep_alive` is what they
+  // refer to.  REQUIRES: at least one explainer.
+  void AddModel(ModelFacts facts,
+                std::vector<std::unique_ptr<Explainer>> explainers,
+                std::shared_ptr<void> keep_alive);
+  // Stops serving a version as AddModel replaces one.
+  // Errors: NOT_FOUND with near matches.
+  absl::Status RemoveModel(absl::string_view name, int64_t version);
+
+  // The version a job would use (an empty name: the only model; version 0: the
+  // highest).  Errors: NOT_FOUND with near matches; INVALID_ARGUMENT no name
+  // though several models are served.
+  absl::StatusOr<std::shared_ptr<const ModelFacts>> FindModel(
+      absl::string_view name, int64_t version) const;
+
+  // Admits the job or answers it at once.  `done` runs exactly once, on any
+  // thread and under no lock; the codes are those of product.md's error table.
+  // RESOURCE_EXHAUSTED tells "later" from "never" by NeverRetry (refusal.h).
+  void Submit(Job job, JobDone done);
+
+  // From now on Submit answers UNAVAILABLE; waits until all is answered or
+  // `deadline` has passed, when what is left gets UNAVAILABLE.  Returns whether
+  // all was answered in time.
+  bool Drain(absl::Time deadline);
+
+  EngineLoad load() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_ENGINE_H_

@@ -1,0 +1,27 @@
+// What one request may ask for and how much may wait: the documented defaults.
+// Value types; thread-compatible.
+
+#ifndef SALIENCY_CORE_ENGINE_ENGINE_LIMITS_H_
+#define SALIENCY_CORE_ENGINE_ENGINE_LIMITS_H_
+
+#include <cstdint>
+
+#include "core/image/picture.h"
+
+namespace saliency {
+
+struct EngineLimits {
+  int64_t queue_items = 256;  // admitted and not yet in a pass, in total
+  int64_t queue_bytes = int64_t{512} << 20;  // inputs held, in total
+  DecodeLimits decode;
+  int max_targets = 64;
+  int64_t max_rows = 1024;  // pictures x targets of one request
+  int max_attributions = 64;
+  int max_layers = 512;                         // of one request, summed
+  int64_t max_map_pixels = int64_t{128} << 20;  // maps x pixels of one answer
+  int64_t max_output_pixels = 40'000'000;       // of one map
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_ENGINE_LIMITS_H_

@@ -1,0 +1,74 @@
+// The seam between deciding (queues, batches, deadlines) and doing (passes
+// through a model): one explainer belongs to one replica and one worker thread.
+
+#ifndef SALIENCY_CORE_ENGINE_EXPLAINER_H_
+#define SALIENCY_CORE_ENGINE_EXPLAINER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "core/attribution/attribution.h"
+#include "core/base/cancel_token.h"
+#include "core/model/probe.h"
+
+namespace saliency {
+
+// One attribution at one layer.
+struct PassAttribution {
+  Attribution attribution;
+  std::string layer;
+};
+
+// What the model has to do for one job.  Items of one batch share version and
+// input size, and nothing else.
+struct PassItem {
+  at::Tensor input;  // [n,3,H,W] float32, CPU; n pictures of one job
+  std::vector<ClassTarget> targets;  // each applies to each picture
+  Score score = Score::kLogit;
+  std::vector<PassAttribution> attributions;
+  std::shared_ptr<const CancelToken> cancel;  // null: cannot be cancelled
+
+  int64_t rows() const {
+    return input.size(0) * static_cast<int64_t>(targets.size());
+  }
+};
+
+struct PassAnswer {
+  at::Tensor logits;  // [n,C] float32, CPU
+  // [n x targets], picture-major.
+  std::vector<int64_t> class_index;
+  std::vector<float> score;
+  // [n x targets x attributions], picture-major: raw maps [H,W] float32 at
+  // layer resolution on the CPU, or why there is none.
+  std::vector<absl::StatusOr<at::Tensor>> maps;
+};
+
+struct PassAnswers {
+  std::vector<PassAnswer> items;  // one per item, in order
+  absl::Duration forward_time;
+  absl::Duration backward_time;
+  absl::Duration aggregate_time;
+  // How often rows were split because device memory ran out.
+  int out_of_memory_retries = 0;
+};
+
+class Explainer {
+ public:
+  virtual ~Explainer() = default;
+
+  // Explains a batch in shared passes.  An error is the batch's: the caller
+  // bisects until only the culprit fails.
+  // Errors: as ProbedModel::Run; CANCELLED when every item was cancelled.
+  virtual absl::StatusOr<PassAnswers> Explain(
+      absl::Span<const PassItem* const> items) = 0;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_EXPLAINER_H_

@@ -1,0 +1,31 @@
+// PassAnswer -> Explanation: one result for each picture x target x planned
+// result, each with its own status.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_FINISH_H_
+#define SALIENCY_CORE_ENGINE_FINISH_H_
+
+#include "absl/status/statusor.h"
+#include "core/engine/explainer.h"
+#include "core/engine/job.h"
+#include "core/engine/model_facts.h"
+#include "core/engine/prepare.h"
+
+namespace saliency {
+
+struct FinishOptions {
+  OutputOptions output;
+  int top_k = 5;
+};
+
+// Fills model, version, pictures and results.
+// Errors: the first result's status when every result failed; INTERNAL when the
+//   answer does not have the prepared job's shape.
+absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
+                                      const PassAnswer& answer,
+                                      const ModelFacts& model,
+                                      const FinishOptions& options);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_FINISH_H_

@@ -1,0 +1,41 @@
+// From a raw map at layer resolution to the numbers that are handed out:
+// resized, smoothed, summarised, normalised, and laid back onto the picture.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_FINISHED_MAP_H_
+#define SALIENCY_CORE_ENGINE_FINISHED_MAP_H_
+
+#include <cstdint>
+
+#include "ATen/core/Tensor.h"
+#include "core/attribution/postprocess.h"
+#include "core/base/input_config.h"
+#include "core/engine/job.h"
+#include "core/engine/prepare_input.h"
+
+namespace saliency {
+
+struct FinishedMap {
+  at::Tensor values;   // [h,w] float32, CPU, contiguous
+  MapSummary summary;  // of the region alone, before normalising; the point is
+                       // in pixels of the whole map
+  PixelRect region;    // where the model looked
+};
+
+// Where a map goes.
+struct MapPlacement {
+  PictureGeometry picture;
+  int64_t input_height = 0;
+  int64_t input_width = 0;
+};
+
+// `raw` is [H,W] float32, CPU.  At picture size the map covers the region the
+// model saw; pixels outside hold the raw minimum (0 once normalised).
+// A map with a non-finite value comes back with summary.finite = false and no
+// values.
+FinishedMap FinishMap(const at::Tensor& raw, const MapPlacement& placement,
+                      const OutputOptions& output);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_FINISHED_MAP_H_

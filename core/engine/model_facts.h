@@ -1,0 +1,37 @@
+// What the engine has to know of a model to plan and answer jobs: plain data,
+// made from a loaded model or, in tests, by hand.
+// Value type; constant while it is served.
+
+#ifndef SALIENCY_CORE_ENGINE_MODEL_FACTS_H_
+#define SALIENCY_CORE_ENGINE_MODEL_FACTS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/model/loaded_model.h"
+#include "core/model/model_config.h"
+#include "core/model/probed_model.h"
+
+namespace saliency {
+
+struct ModelFacts {
+  std::string name;
+  int64_t version = 1;
+  ModelConfig config;               // default_layers filled in
+  std::vector<std::string> labels;  // by class index; may be empty
+  std::vector<LayerInfo> layers;    // graph order, "input" first
+  int64_t num_classes = 1;          // 1 for a scalar output
+  // Where `cam` applies; empty: the model has no linear head behind a global
+  // average pool.
+  std::vector<std::string> head_layers;
+  SelfCheck self_check;
+  std::string device = "cpu";  // of the first replica
+};
+
+// REQUIRES: the model has a replica.
+ModelFacts FactsOf(const LoadedModel& model);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_MODEL_FACTS_H_

@@ -1,0 +1,115 @@
+#include "core/engine/pass_chunk.h"
+
+#include <ATen/ATen.h>
+
+#include <cstddef>
+#include <map>
+#include <utility>
+
+namespace saliency {
+namespace {
+
+// Collects a pass row by row.
+class ChunkBuilder {
+ public:
+  explicit ChunkBuilder(absl::Span<const PassItem* const> items)
+      : items_(items) {}
+
+  void Add(const BatchRow& row) {
+    const PassItem& item = *items_[row.item];
+    chunk_.request.rows.push_back({.picture = PictureOf(row),
+                                   .target = item.targets[row.target],
+                                   .score = item.score});
+    const auto pass_row = static_cast<int64_t>(chunk_.request.rows.size()) - 1;
+    for (std::size_t a = 0; a < item.attributions.size(); ++a) {
+      MapGroup& group = GroupOf(item.attributions[a]);
+      group.rows.push_back(pass_row);
+      group.slots.push_back(static_cast<int>(a));
+    }
+  }
+
+  PassChunk Build() && {
+    chunk_.request.input =
+        pictures_.size() == 1 ? pictures_.front() : at::cat(pictures_);
+    return std::move(chunk_);
+  }
+
+ private:
+  // The pass's number for a row's picture; rows of a picture are neighbours.
+  int64_t PictureOf(const BatchRow& row) {
+    if (row.item != last_item_ || row.picture != last_picture_) {
+      last_item_ = row.item;
+      last_picture_ = row.picture;
+      pictures_.push_back(items_[row.item]->input.narrow(0, row.picture, 1));
+    }
+    return static_cast<int64_t>(pictures_.size()) - 1;
+  }
+
+  MapGroup& GroupOf(const PassAttribution& wanted) {
+    const auto [found, is_new] =
+        groups_.try_emplace({wanted.attribution.name(), wanted.layer},
+                            static_cast<int>(chunk_.groups.size()));
+    if (is_new) chunk_.groups.push_back(NewGroup(wanted));
+    return chunk_.groups[found->second];
+  }
+
+  MapGroup NewGroup(const PassAttribution& wanted) {
+    MapGroup group = {.attribution = wanted.attribution, .layer = wanted.layer};
+    const Evidence evidence = wanted.attribution.evidence();
+    group.main_probe = ProbeAt({.layer = wanted.layer},
+                               evidence == Evidence::kActivationAndHead);
+    if (evidence == Evidence::kRealConv ||
+        evidence == Evidence::kRealBatchNorm) {
+      group.input_probe =
+          ProbeAt({.layer = wanted.layer, .side = Probe::Side::kInput},
+                  /*activation_only=*/true);
+    }
+    return group;
+  }
+
+  int ProbeAt(const Probe& probe, bool activation_only) {
+    ProbeRequest& request = chunk_.request;
+    const auto [found, is_new] =
+        probes_.try_emplace(probe, static_cast<int>(request.probes.size()));
+    if (is_new) {
+      request.probes.push_back(probe);
+      request.activation_only.push_back(activation_only);
+    } else if (!activation_only) {
+      request.activation_only[found->second] = false;
+    }
+    return found->second;
+  }
+
+  absl::Span<const PassItem* const> items_;
+  PassChunk chunk_;
+  std::vector<at::Tensor> pictures_;  // [1,3,H,W] each
+  int last_item_ = -1;
+  int64_t last_picture_ = -1;
+  std::map<std::pair<std::string, std::string>, int> groups_;
+  std::map<Probe, int> probes_;
+};
+
+}  // namespace
+
+std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items) {
+  std::vector<BatchRow> rows;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto targets = static_cast<int64_t>(items[i]->targets.size());
+    for (int64_t p = 0; p < items[i]->input.size(0); ++p) {
+      for (int64_t t = 0; t < targets; ++t) {
+        rows.push_back(
+            {.item = static_cast<int>(i), .picture = p, .target = t});
+      }
+    }
+  }
+  return rows;
+}
+
+PassChunk MakeChunk(absl::Span<const PassItem* const> items,
+                    absl::Span<const BatchRow> rows) {
+  ChunkBuilder builder(items);
+  for (const BatchRow& row : rows) builder.Add(row);
+  return std::move(builder).Build();
+}
+
+}  // namespace saliency

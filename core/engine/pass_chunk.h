@@ -1,0 +1,54 @@
+// One pass over some rows of a batch: which pictures, probes and rows the model
+// is asked for, and which rows share one aggregation.
+// Pure functions; safe from any thread.
+//
+// Legend: a row is one picture with one target; rows of a batch are numbered
+// item by item, picture-major inside an item.
+
+#ifndef SALIENCY_CORE_ENGINE_PASS_CHUNK_H_
+#define SALIENCY_CORE_ENGINE_PASS_CHUNK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/attribution/attribution.h"
+#include "core/engine/explainer.h"
+#include "core/model/probe.h"
+
+namespace saliency {
+
+// Where a row of the batch comes from.
+struct BatchRow {
+  int item = 0;
+  int64_t picture = 0;  // of the item
+  int64_t target = 0;   // of the item
+};
+
+std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items);
+
+// The rows of one pass that want the same attribution at the same layer, and
+// are aggregated in one go.
+struct MapGroup {
+  Attribution attribution;
+  std::string layer;
+  int main_probe = 0;         // into ProbeRequest::probes: the layer's output
+  int input_probe = -1;       // the layer's input, where the evidence is real
+  std::vector<int64_t> rows;  // of the pass
+  // Where each row's map belongs: index into PassItem::attributions.
+  std::vector<int> slots;
+};
+
+struct PassChunk {
+  ProbeRequest request;
+  std::vector<MapGroup> groups;
+};
+
+// REQUIRES: rows is not empty; all items have the same input size.
+PassChunk MakeChunk(absl::Span<const PassItem* const> items,
+                    absl::Span<const BatchRow> rows);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_PASS_CHUNK_H_

@@ -1,0 +1,123 @@
+#include "core/engine/pass_explainer.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/time/clock.h"
+#include "core/base/status.h"
+#include "core/engine/aggregate_pass.h"
+#include "core/model/torch_status.h"
+
+namespace saliency {
+namespace {
+
+bool AllCancelled(absl::Span<const PassItem* const> items) {
+  return std::all_of(items.begin(), items.end(), [](const PassItem* item) {
+    return item->cancel != nullptr && item->cancel->cancelled();
+  });
+}
+
+PassAnswers EmptyAnswers(absl::Span<const PassItem* const> items) {
+  PassAnswers answers;
+  for (const PassItem* item : items) {
+    const auto rows = static_cast<std::size_t>(item->rows());
+    PassAnswer answer;
+    answer.class_index.resize(rows);
+    answer.score.resize(rows);
+    answer.maps.resize(rows * item->attributions.size(),
+                       absl::InternalError("no map was made"));
+    answers.items.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+int64_t RowInItem(const PassItem& item, const BatchRow& row) {
+  return row.picture * static_cast<int64_t>(item.targets.size()) + row.target;
+}
+
+void StoreScores(absl::Span<const PassItem* const> items,
+                 absl::Span<const BatchRow> rows, const PassChunk& chunk,
+                 const ProbeResult& result, PassAnswers& answers) {
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const PassItem& item = *items[rows[r].item];
+    PassAnswer& answer = answers.items[rows[r].item];
+    const int64_t row = RowInItem(item, rows[r]);
+    answer.class_index[row] = result.class_index[r];
+    answer.score[row] = result.score[r];
+    if (!answer.logits.defined()) {
+      answer.logits =
+          at::empty({item.input.size(0), result.logits.size(1)}, at::kFloat);
+    }
+    answer.logits.select(0, rows[r].picture)
+        .copy_(result.logits.select(0, chunk.request.rows[r].picture));
+  }
+}
+
+void StoreMaps(absl::Span<const PassItem* const> items,
+               absl::Span<const BatchRow> rows, const PassChunk& chunk,
+               const std::vector<at::Tensor>& maps, PassAnswers& answers) {
+  for (std::size_t g = 0; g < chunk.groups.size(); ++g) {
+    const MapGroup& group = chunk.groups[g];
+    for (std::size_t i = 0; i < group.rows.size(); ++i) {
+      const BatchRow& row = rows[group.rows[i]];
+      const PassItem& item = *items[row.item];
+      const int64_t slot = RowInItem(item, row) *
+                               static_cast<int64_t>(item.attributions.size()) +
+                           group.slots[i];
+      answers.items[row.item].maps[slot] =
+          maps[g].select(0, static_cast<int64_t>(i));
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<PassAnswers> PassExplainer::Explain(
+    absl::Span<const PassItem* const> items) {
+  const at::NoGradGuard no_grad;
+  const std::vector<BatchRow> rows = RowsOf(items);
+  PassAnswers answers = EmptyAnswers(items);
+  auto at_once = static_cast<std::size_t>(options_.max_rows);
+  for (std::size_t first = 0; first < rows.size();) {
+    if (AllCancelled(items)) return absl::CancelledError("cancelled");
+    const auto chunk = absl::MakeConstSpan(rows).subspan(first, at_once);
+    const absl::Status status = RunChunk(items, chunk, answers);
+    if (absl::IsResourceExhausted(status) && chunk.size() > 1) {
+      at_once = chunk.size() / 2;
+      ++answers.out_of_memory_retries;
+      continue;
+    }
+    RETURN_IF_ERROR(status);
+    first += chunk.size();
+  }
+  return answers;
+}
+
+absl::Status PassExplainer::RunChunk(absl::Span<const PassItem* const> items,
+                                     absl::Span<const BatchRow> rows,
+                                     PassAnswers& answers) {
+  return CatchTorch(
+      absl::StatusCode::kInternal, "aggregating maps", [&]() -> absl::Status {
+        PassChunk chunk = MakeChunk(items, rows);
+        if (absl::StartsWith(model_.device(), "cuda")) {
+          chunk.request.input = chunk.request.input.pin_memory();
+        }
+        ASSIGN_OR_RETURN(ProbeResult result, model_.Run(chunk.request));
+        StoreScores(items, rows, chunk, result, answers);
+        answers.forward_time += result.forward_time;
+        answers.backward_time += result.backward_time;
+        const absl::Time start = absl::Now();
+        const std::vector<at::Tensor> maps =
+            AggregatePass(chunk, std::move(result), model_);
+        StoreMaps(items, rows, chunk, maps, answers);
+        answers.aggregate_time += absl::Now() - start;
+        return absl::OkStatus();
+      });
+}
+
+}  // namespace saliency

@@ -1,0 +1,43 @@
+// The Explainer over a real model: one batch, in as few passes as the row bound
+// allows, whatever methods, layers and targets its items mix.
+// Thread-compatible: belongs to its replica's worker.
+
+#ifndef SALIENCY_CORE_ENGINE_PASS_EXPLAINER_H_
+#define SALIENCY_CORE_ENGINE_PASS_EXPLAINER_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/engine/explainer.h"
+#include "core/engine/pass_chunk.h"
+#include "core/model/probed_model.h"
+
+namespace saliency {
+
+class PassExplainer final : public Explainer {
+ public:
+  struct Options {
+    int64_t max_rows = 16;  // of one pass: what bounds the device's memory
+  };
+
+  // `model` outlives this.
+  PassExplainer(ProbedModel& model, const Options& options)
+      : model_(model), options_(options) {}
+
+  // When device memory runs out, passes get half the rows, down to one.
+  // Cancellation is looked at between passes.
+  absl::StatusOr<PassAnswers> Explain(
+      absl::Span<const PassItem* const> items) override;
+
+ private:
+  absl::Status RunChunk(absl::Span<const PassItem* const> items,
+                        absl::Span<const BatchRow> rows, PassAnswers& answers);
+
+  ProbedModel& model_;
+  const Options options_;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_PASS_EXPLAINER_H_

@@ -1,0 +1,158 @@
+#include "core/engine/plan_results.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+absl::StatusOr<const LayerInfo*> FindLayer(const ModelFacts& model,
+                                           const std::string& name) {
+  for (const LayerInfo& layer : model.layers) {
+    if (layer.name == name) return &layer;
+  }
+  std::vector<std::string> known;
+  known.reserve(model.layers.size());
+  for (const LayerInfo& layer : model.layers) known.push_back(layer.name);
+  return absl::NotFoundError(NotFoundMessage("layer", name, known));
+}
+
+absl::Status CheckHead(const ModelFacts& model, const LayerInfo& layer,
+                       const std::string& method) {
+  const std::vector<std::string>& at = model.head_layers;
+  if (at.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "method \"", method, "\" needs a linear layer directly behind global ",
+        "average pooling, which this model does not have"));
+  }
+  if (std::find(at.begin(), at.end(), layer.name) == at.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "method \"", method, "\" applies only at what the global average pool ",
+        "takes (\"", absl::StrJoin(at, "\", \""), "\"), not at layer \"",
+        layer.name, "\""));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NeedsKind(const std::string& method, absl::string_view kind,
+                       const LayerInfo& layer) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("method \"", method, "\" needs a ", kind, "; layer \"",
+                   layer.name, "\" is a ", layer.kind));
+}
+
+absl::Status CheckApplies(const ModelFacts& model, const LayerInfo& layer,
+                          const Attribution& attribution) {
+  if (!layer.spatial()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("layer \"", layer.name, "\" has shape [",
+                     absl::StrJoin(layer.shape, ","),
+                     "]; maps need a spatial layer of shape [K,H,W]"));
+  }
+  switch (attribution.evidence()) {
+    case Evidence::kActivationAndGradient:
+      return absl::OkStatus();
+    case Evidence::kActivationAndHead:
+      return CheckHead(model, layer, attribution.name());
+    case Evidence::kRealConv:
+      return layer.conv.has_value()
+                 ? absl::OkStatus()
+                 : NeedsKind(attribution.name(), "2-d convolution", layer);
+    case Evidence::kRealBatchNorm:
+      return layer.batch_norm.has_value()
+                 ? absl::OkStatus()
+                 : NeedsKind(attribution.name(), "batch norm", layer);
+  }
+  return absl::InternalError("an evidence that the engine does not know");
+}
+
+absl::Status CheckLayerNames(const std::vector<std::string>& layers,
+                             std::size_t index) {
+  if (layers.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("attributions[", index,
+                     "].layers is empty and the model has no default layers"));
+  }
+  std::set<std::string> seen;
+  for (const std::string& layer : layers) {
+    if (!seen.insert(layer).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("attributions[", index, "].layers names \"",
+                       Printable(layer), "\" twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+PlannedResult PlanOne(const ModelFacts& model, const Attribution& attribution,
+                      const std::string& layer, ResultPlan& plan) {
+  PlannedResult result = {.method = attribution.name(),
+                          .layer = layer,
+                          .is_signed = attribution.is_signed()};
+  const absl::StatusOr<const LayerInfo*> info = FindLayer(model, layer);
+  result.status =
+      info.ok() ? CheckApplies(model, **info, attribution) : info.status();
+  if (!result.status.ok()) return result;
+  result.layer_pixels = (*info)->shape[1] * (*info)->shape[2];
+  result.pass_index = static_cast<int>(plan.pass.size());
+  plan.pass.push_back({.attribution = attribution, .layer = layer});
+  return result;
+}
+
+const std::vector<std::string>& LayersOf(const JobAttribution& attribution,
+                                         const ModelFacts& model) {
+  return attribution.layers.empty() ? model.config.default_layers
+                                    : attribution.layers;
+}
+
+absl::Status CheckCounts(const Job& job, const ModelFacts& model,
+                         const EngineLimits& limits) {
+  const std::size_t count = job.attributions.size();
+  if (count == 0 || count > static_cast<std::size_t>(limits.max_attributions)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "attributions: ", count, " not in [1, ", limits.max_attributions, "]"));
+  }
+  std::size_t layers = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    layers += LayersOf(job.attributions[i], model).size();
+  }
+  if (layers > static_cast<std::size_t>(limits.max_layers)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("attributions: ", layers, " layers in all, of at most ",
+                     limits.max_layers));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,
+                                       const EngineLimits& limits) {
+  RETURN_IF_ERROR(CheckCounts(job, model, limits));
+  ResultPlan plan;
+  for (std::size_t i = 0; i < job.attributions.size(); ++i) {
+    const std::vector<std::string>& layers =
+        LayersOf(job.attributions[i], model);
+    RETURN_IF_ERROR(CheckLayerNames(layers, i));
+    for (const std::string& layer : layers) {
+      PlannedResult result =
+          PlanOne(model, job.attributions[i].attribution, layer, plan);
+      result.attribution = static_cast<int>(i);
+      plan.results.push_back(std::move(result));
+    }
+  }
+  if (plan.pass.empty()) {
+    return Annotate(
+        plan.results.front().status,
+        absl::StrCat("attributions[", plan.results.front().attribution, "]"));
+  }
+  return plan;
+}
+
+}  // namespace saliency

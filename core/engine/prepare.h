@@ -1,0 +1,46 @@
+// Job -> PassItem: everything about a job that can be wrong is found here,
+// before a pass is spent on it; limits first, then memory.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_PREPARE_H_
+#define SALIENCY_CORE_ENGINE_PREPARE_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/engine/engine_limits.h"
+#include "core/engine/explainer.h"
+#include "core/engine/job.h"
+#include "core/engine/model_facts.h"
+#include "core/engine/plan_results.h"
+#include "core/engine/prepare_input.h"
+#include "core/image/picture.h"
+
+namespace saliency {
+
+// A job that is ready for the model, and what its answer will need.
+struct PreparedJob {
+  PassItem item;
+  std::vector<PlannedResult> results;  // of each (picture, target)
+  std::vector<PictureGeometry> pictures;
+  std::optional<Picture> picture;  // for overlays
+};
+
+// Bytes that the job's input holds from submission to answer: as received,
+// as the model takes it, and the picture an overlay is laid on.  Looks at the
+// header or the shape only.
+// Errors: INVALID_ARGUMENT naming the field, the value and the limit.
+absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelFacts& model,
+                                   const EngineLimits& limits);
+
+// Errors: INVALID_ARGUMENT as product.md's table; NOT_FOUND when no layer that
+//   was asked for exists.  One layer that cannot be had among others is not an
+//   error: its result carries the status.
+absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
+                                       const EngineLimits& limits);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_PREPARE_H_

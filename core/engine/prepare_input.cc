@@ -1,0 +1,182 @@
+#include "core/engine/prepare_input.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/status.h"
+#include "core/image/preprocess.h"
+
+namespace saliency {
+namespace {
+
+constexpr absl::string_view kShape = "input.tensor.shape";
+constexpr int64_t kMaxInputPixels = 16 << 20;  // what a long picture becomes
+
+absl::Status ShapeError(const TensorInput& input, absl::string_view why) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(kShape, " [", absl::StrJoin(input.shape, ","), "] ", why));
+}
+
+// The sizes [N,3,H,W] of a tensor input.
+struct TensorSizes {
+  int64_t pictures = 1;
+  int64_t height = 0;
+  int64_t width = 0;
+};
+
+absl::StatusOr<TensorSizes> CheckTensor(const TensorInput& input,
+                                        const EngineLimits& limits) {
+  const std::size_t dims = input.shape.size();
+  if (dims != 3 && dims != 4) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        kShape, " has ", dims, " sizes; [3,H,W] or [N,3,H,W] is needed"));
+  }
+  for (const int64_t size : input.shape) {
+    if (size < 1) return ShapeError(input, "has a size below 1");
+  }
+  if (input.shape[dims - 3] != 3) {
+    return ShapeError(input, "is not [3,H,W] or [N,3,H,W]");
+  }
+  const TensorSizes sizes = {.pictures = dims == 4 ? input.shape[0] : 1,
+                             .height = input.shape[dims - 2],
+                             .width = input.shape[dims - 1]};
+  // Divisions, since the product of untrusted sizes may overflow.
+  if (sizes.height > limits.decode.max_pixels / sizes.width) {
+    return ShapeError(input,
+                      absl::StrCat("has more than ", limits.decode.max_pixels,
+                                   " pixels per picture"));
+  }
+  if (sizes.pictures > limits.max_rows) {
+    return ShapeError(
+        input, absl::StrCat("has more than ", limits.max_rows, " pictures"));
+  }
+  const int64_t bytes = sizes.pictures * 3 * sizes.height * sizes.width *
+                        static_cast<int64_t>(sizeof(float));
+  if (static_cast<int64_t>(input.data.size()) != bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "input.tensor.data has ", input.data.size(), " bytes; shape [",
+        absl::StrJoin(input.shape, ","), "] needs ", bytes));
+  }
+  return sizes;
+}
+
+// Pixels of the model's input for a picture of this size.
+int64_t InputPixels(const InputConfig& config, int64_t height, int64_t width) {
+  if (config.geometry != InputGeometry::kShortestSide) {
+    return config.height * config.width;
+  }
+  const double shorter = static_cast<double>(std::min(height, width));
+  const double longer = static_cast<double>(std::max(height, width));
+  const double side = static_cast<double>(config.resize);
+  return static_cast<int64_t>(side * std::ceil(side * longer / shorter));
+}
+
+absl::StatusOr<InputSize> MeasurePicture(const EncodedPicture& input,
+                                         const InputConfig& config,
+                                         const DecodeLimits& limits) {
+  const auto bytes = static_cast<int64_t>(input.bytes.size());
+  if (bytes > limits.max_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "input.picture has ", bytes, " bytes, of at most ", limits.max_bytes));
+  }
+  const absl::StatusOr<PictureHeader> header = ReadPictureHeader(input.bytes);
+  if (!header.ok()) return Annotate(header.status(), "input.picture");
+  if (header->height < 1 || header->width < 1 ||
+      header->height > limits.max_pixels / header->width) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input.picture is ", header->height, " x ", header->width,
+                     " pixels, of at most ", limits.max_pixels, " in all"));
+  }
+  const int64_t input_pixels =
+      InputPixels(config, header->height, header->width);
+  if (input_pixels > kMaxInputPixels) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input.picture of ", header->height, " x ", header->width,
+                     " becomes a model input of ", input_pixels,
+                     " pixels, of at most ", kMaxInputPixels));
+  }
+  return InputSize{.picture_pixels = header->height * header->width,
+                   .input_pixels = input_pixels,
+                   .encoded_bytes = bytes};
+}
+
+absl::StatusOr<PreparedInput> PrepareTensor(const TensorInput& input,
+                                            const TensorSizes& sizes) {
+  PreparedInput prepared;
+  prepared.tensor =
+      at::empty({sizes.pictures, 3, sizes.height, sizes.width}, at::kFloat);
+  auto* values = prepared.tensor.data_ptr<float>();
+  std::memcpy(values, input.data.data(), input.data.size());
+  const int64_t count = prepared.tensor.numel();
+  const float* bad = std::find_if_not(
+      values, values + count, [](float value) { return std::isfinite(value); });
+  if (bad != values + count) {
+    return absl::InvalidArgumentError(absl::StrCat("input.tensor.data: value ",
+                                                   bad - values, " of ", count,
+                                                   " is not finite"));
+  }
+  prepared.pictures.assign(sizes.pictures,
+                           PictureGeometry{.height = sizes.height,
+                                           .width = sizes.width,
+                                           .region = {.height = sizes.height,
+                                                      .width = sizes.width}});
+  return prepared;
+}
+
+absl::StatusOr<PreparedInput> PreparePicture(const EncodedPicture& input,
+                                             const InputConfig& config,
+                                             const DecodeLimits& limits,
+                                             KeepPicture keep) {
+  absl::StatusOr<Picture> picture = DecodePicture(input.bytes, limits);
+  if (!picture.ok()) return Annotate(picture.status(), "input.picture");
+  absl::StatusOr<PreparedPicture> chw =
+      Preprocess(*picture, config, kMaxInputPixels);
+  if (!chw.ok()) return Annotate(chw.status(), "input.picture");
+  PreparedInput prepared;
+  prepared.tensor = at::empty({1, 3, chw->height, chw->width}, at::kFloat);
+  std::copy(chw->chw.begin(), chw->chw.end(),
+            prepared.tensor.data_ptr<float>());
+  prepared.pictures = {{.height = picture->height,
+                        .width = picture->width,
+                        .region = chw->region}};
+  if (keep == KeepPicture::kYes) prepared.picture = *std::move(picture);
+  return prepared;
+}
+
+}  // namespace
+
+absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
+                                       const InputConfig& config,
+                                       const EngineLimits& limits) {
+  if (const auto* picture = std::get_if<EncodedPicture>(&input)) {
+    return MeasurePicture(*picture, config, limits.decode);
+  }
+  const auto& tensor = std::get<TensorInput>(input);
+  ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));
+  return InputSize{.pictures = sizes.pictures,
+                   .picture_pixels = sizes.height * sizes.width,
+                   .input_pixels = sizes.height * sizes.width,
+                   .encoded_bytes = static_cast<int64_t>(tensor.data.size())};
+}
+
+absl::StatusOr<PreparedInput> PrepareInput(const JobInput& input,
+                                           const InputConfig& config,
+                                           const EngineLimits& limits,
+                                           KeepPicture keep) {
+  if (const auto* picture = std::get_if<EncodedPicture>(&input)) {
+    return PreparePicture(*picture, config, limits.decode, keep);
+  }
+  const auto& tensor = std::get<TensorInput>(input);
+  ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));
+  return PrepareTensor(tensor, sizes);
+}
+
+}  // namespace saliency

@@ -1,0 +1,25 @@
+// From the classes a caller names to the targets a pass understands.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_RESOLVE_TARGETS_H_
+#define SALIENCY_CORE_ENGINE_RESOLVE_TARGETS_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/engine/engine_limits.h"
+#include "core/engine/job.h"
+#include "core/engine/model_facts.h"
+#include "core/model/probe.h"
+
+namespace saliency {
+
+// One target for each of the job's; none means the predicted class.  A label
+// that stands in several lines of labels.txt means the first of them.
+// Errors: INVALID_ARGUMENT naming the field, the value and the limit.
+absl::StatusOr<std::vector<ClassTarget>> ResolveTargets(
+    const Job& job, const ModelFacts& model, const EngineLimits& limits);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_RESOLVE_TARGETS_H_

@@ -1,0 +1,428 @@
+#include "core/engine/engine.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "core/engine/refusal.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/fakes.h"
+
+namespace saliency {
+namespace {
+
+using absl::StatusCode;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class EngineTest : public testing::Test {
+ protected:
+  // Serves FakeModel() by one fake explainer.
+  std::unique_ptr<Engine> Serve(FakeExplainer::Hook hook = nullptr,
+                                const Engine::Options& options = {},
+                                absl::Duration max_delay = {}) {
+    auto engine = std::make_unique<Engine>(options, clock_, observer_);
+    ModelFacts model = FakeModel();
+    model.config.batching.max_delay = max_delay;
+    AddFake(*engine, std::move(model), std::move(hook));
+    return engine;
+  }
+
+  void AddFake(Engine& engine, ModelFacts model,
+               FakeExplainer::Hook hook = nullptr) {
+    std::vector<std::unique_ptr<Explainer>> explainers;
+    explainers.push_back(
+        std::make_unique<FakeExplainer>(log_, std::move(hook)));
+    engine.AddModel(std::move(model), std::move(explainers), nullptr);
+  }
+
+  // A hook that holds the worker at its first batch until the gate opens.
+  FakeExplainer::Hook HoldAtGate() {
+    return [this](const std::vector<int>& ids) {
+      gate_.Pass();
+      return absl::OkStatus();
+    };
+  }
+
+  StatusCode CodeOf(int index) { return answers_.of(index).status().code(); }
+
+  FakeClock clock_;
+  RecordingObserver observer_;
+  ExplainerLog log_;
+  Gate gate_;
+  Answers answers_{20};
+};
+
+TEST_F(EngineTest, AnswersAJob) {
+  const auto engine = Serve();
+  engine->Submit(FakeJob(5), answers_.For(0));
+  answers_.Await(0);
+  const Explanation answer = answers_.of(0).value();
+  ASSERT_EQ(answer.results.size(), 1);
+  EXPECT_EQ(answer.results[0].raw_min, 5);
+  EXPECT_EQ(answer.results[0].raw_max, 8);
+  EXPECT_EQ(answer.batch_requests, 1);
+  EXPECT_EQ(answer.batch_rows, 1);
+  EXPECT_EQ(answer.pictures[0].top.size(), 5);
+}
+
+TEST_F(EngineTest, SixteenCompatibleRequestsRunAsOneBatch) {
+  const auto engine = Serve(nullptr, {}, absl::Hours(1));
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 16; ++i) {
+    callers.emplace_back(
+        [&, i] { engine->Submit(FakeJob(i), answers_.For(i)); });
+  }
+  for (std::thread& caller : callers) caller.join();
+  for (int i = 0; i < 16; ++i) answers_.Await(i);
+  EXPECT_THAT(log_.Batches(), ElementsAre(SizeIs(16)));
+  EXPECT_THAT(observer_.lines(), Contains("batch fake 16 16"));
+  for (int i = 0; i < 16; ++i) {
+    const Explanation answer = answers_.of(i).value();
+    EXPECT_EQ(answer.batch_requests, 16);
+    EXPECT_EQ(answer.results[0].raw_min, i);
+  }
+}
+
+TEST_F(EngineTest, InputsOfDifferentSizesDoNotMix) {
+  const auto engine = Serve(HoldAtGate());
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  for (int i = 1; i < 9; ++i) {
+    engine->Submit(i % 2 == 0 ? FakeJob(i, 8, 8) : FakeJob(i, 8, 16),
+                   answers_.For(i));
+  }
+  gate_.Open();
+  for (int i = 0; i < 9; ++i) answers_.Await(i);
+  for (const std::vector<int>& batch : log_.Batches()) {
+    std::set<int> parities;
+    for (const int id : batch) parities.insert(id % 2);
+    EXPECT_THAT(parities, SizeIs(1));
+  }
+}
+
+TEST_F(EngineTest, ModelsThatMixRowsGetOneRequestAtATime) {
+  Engine engine({}, clock_, observer_);
+  ModelFacts model = FakeModel();
+  model.self_check.rows_independent = false;
+  model.config.batching.max_delay = absl::Hours(1);
+  AddFake(engine, std::move(model));
+  for (int i = 0; i < 4; ++i) engine.Submit(FakeJob(i), answers_.For(i));
+  for (int i = 0; i < 4; ++i) answers_.Await(i);
+  EXPECT_THAT(log_.Batches(), testing::Each(SizeIs(1)));
+}
+
+TEST_F(EngineTest, ADeadlineThatPassedIsAnsweredAtOnce) {
+  const auto engine = Serve();
+  Job job = FakeJob(0);
+  job.deadline = clock_.Now();
+  engine->Submit(std::move(job), answers_.For(0));
+  ASSERT_TRUE(answers_.has(0));
+  EXPECT_EQ(CodeOf(0), StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(observer_.lines(), ElementsAre("expired admission"));
+}
+
+TEST_F(EngineTest, ADeadlineThatPassesInTheQueueIsNeverRun) {
+  const auto engine = Serve(HoldAtGate());
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  Job job = FakeJob(1);
+  job.deadline = clock_.Now() + absl::Seconds(1);
+  engine->Submit(std::move(job), answers_.For(1));
+  clock_.Advance(absl::Seconds(1));
+  gate_.Open();
+  answers_.Await(1);
+  EXPECT_EQ(CodeOf(1), StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(log_.Ids(), ElementsAre(0));
+}
+
+TEST_F(EngineTest, ADeadlineThatPassesDuringThePassIsNotRendered) {
+  const auto engine = Serve(HoldAtGate());
+  Job job = FakeJob(0);
+  job.deadline = clock_.Now() + absl::Seconds(1);
+  engine->Submit(std::move(job), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  clock_.Advance(absl::Seconds(2));
+  gate_.Open();
+  answers_.Await(0);
+  EXPECT_EQ(CodeOf(0), StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(observer_.lines(), Contains("expired render"));
+}
+
+TEST_F(EngineTest, ACancelledJobLeavesTheQueueAndFreesItsPlaceAtOnce) {
+  const auto engine = Serve(HoldAtGate(), {.limits = {.queue_items = 1}});
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  Job job = FakeJob(1);
+  const auto cancel = std::make_shared<CancelToken>();
+  job.cancel = cancel;
+  engine->Submit(std::move(job), answers_.For(1));
+  engine->Submit(FakeJob(2), answers_.For(2));
+  EXPECT_EQ(CodeOf(2), StatusCode::kResourceExhausted);
+  cancel->Cancel();
+  ASSERT_TRUE(answers_.has(1));
+  EXPECT_EQ(CodeOf(1), StatusCode::kCancelled);
+  engine->Submit(FakeJob(3), answers_.For(3));
+  gate_.Open();
+  answers_.Await(3);
+  EXPECT_TRUE(answers_.of(3).ok());
+  EXPECT_THAT(log_.Ids(), ElementsAre(0, 3));
+}
+
+TEST_F(EngineTest, AJobCancelledBeforeItCameIsNotRun) {
+  const auto engine = Serve();
+  Job job = FakeJob(0);
+  job.cancel = std::make_shared<CancelToken>();
+  job.cancel->Cancel();
+  engine->Submit(std::move(job), answers_.For(0));
+  ASSERT_TRUE(answers_.has(0));
+  EXPECT_EQ(CodeOf(0), StatusCode::kCancelled);
+  EXPECT_THAT(log_.Batches(), IsEmpty());
+}
+
+TEST_F(EngineTest, AJobCancelledDuringItsPassIsAnsweredAtOnceAndOnce) {
+  const auto engine = Serve(HoldAtGate());
+  Job job = FakeJob(0);
+  const auto cancel = std::make_shared<CancelToken>();
+  job.cancel = cancel;
+  engine->Submit(std::move(job), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  cancel->Cancel();
+  ASSERT_TRUE(answers_.has(0));
+  EXPECT_EQ(CodeOf(0), StatusCode::kCancelled);
+  EXPECT_THAT(observer_.lines(), Contains("cancelled pass"));
+  gate_.Open();
+  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
+  EXPECT_EQ(answers_.total(), 1);
+}
+
+TEST_F(EngineTest, AFullQueueRefusesAtOnceNamingValueAndLimit) {
+  const auto engine = Serve(HoldAtGate(), {.limits = {.queue_items = 2}});
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  for (int i = 1; i < 4; ++i) engine->Submit(FakeJob(i), answers_.For(i));
+  ASSERT_TRUE(answers_.has(3));
+  EXPECT_EQ(
+      answers_.of(3).status(),
+      absl::ResourceExhaustedError("queue full: 2 items waiting (limit 2)"));
+  EXPECT_FALSE(NeverRetry(answers_.of(3).status()));
+  EXPECT_EQ(engine->load().queued_items, 2);
+  EXPECT_EQ(engine->load().in_flight, 3);
+  gate_.Open();
+  for (int i = 0; i < 3; ++i) answers_.Await(i);
+}
+
+TEST_F(EngineTest, AQueueFullByBytesRefusesAtOnceNamingValueAndLimit) {
+  // A [3,8,8] tensor is held as it came and as the model takes it.
+  const auto engine =
+      Serve(HoldAtGate(), {.limits = {.queue_bytes = 2 * 1536 + 10}});
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  engine->Submit(FakeJob(1), answers_.For(1));
+  engine->Submit(FakeJob(2), answers_.For(2));
+  ASSERT_TRUE(answers_.has(2));
+  EXPECT_EQ(answers_.of(2).status(),
+            absl::ResourceExhaustedError("queue full: 1536 bytes on top of "
+                                         "3072 held (limit 3082)"));
+  gate_.Open();
+  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
+  EXPECT_EQ(engine->load().queued_bytes, 0);
+}
+
+TEST_F(EngineTest, AnInputLargerThanTheWholeQueueNeedNotComeBack) {
+  const auto engine = Serve(nullptr, {.limits = {.queue_bytes = 1000}});
+  engine->Submit(FakeJob(0), answers_.For(0));
+  EXPECT_EQ(CodeOf(0), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(NeverRetry(answers_.of(0).status()));
+}
+
+TEST_F(EngineTest, OnlyThePoisonedItemFails) {
+  const auto engine = Serve(
+      [](const std::vector<int>& ids) {
+        if (std::find(ids.begin(), ids.end(), 11) != ids.end()) {
+          throw std::runtime_error("poison from /a/path");
+        }
+        return absl::OkStatus();
+      },
+      {}, absl::Hours(1));
+  for (int i = 0; i < 16; ++i) engine->Submit(FakeJob(i), answers_.For(i));
+  for (int i = 0; i < 16; ++i) answers_.Await(i);
+  for (int i = 0; i < 16; ++i) {
+    if (i == 11) continue;
+    EXPECT_EQ(answers_.of(i).value().results[0].raw_min, i);
+  }
+  EXPECT_EQ(answers_.of(11).status(),
+            absl::InternalError("internal error, request id \"request-11\""));
+  EXPECT_THAT(observer_.lines(),
+              Contains("fault request-11: poison from /a/path"));
+}
+
+TEST_F(EngineTest, ALostDeviceAnswersEverythingOfItsModel) {
+  Engine engine({}, clock_, observer_);
+  AddFake(engine, FakeModel(), [this](const std::vector<int>& ids) {
+    gate_.Pass();
+    return absl::UnavailableError("lost");
+  });
+  ModelFacts other = FakeModel();
+  other.name = "other";
+  AddFake(engine, std::move(other));
+  engine.Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  engine.Submit(FakeJob(1), answers_.For(1));
+  gate_.Open();
+  answers_.Await(0);
+  answers_.Await(1);
+  EXPECT_EQ(CodeOf(0), StatusCode::kUnavailable);
+  EXPECT_EQ(CodeOf(1), StatusCode::kUnavailable);
+  EXPECT_THAT(observer_.lines(), Contains("device lost cpu"));
+  engine.Submit(FakeJob(2), answers_.For(2));
+  answers_.Await(2);
+  EXPECT_EQ(CodeOf(2), StatusCode::kUnavailable);
+  Job job = FakeJob(3);
+  job.model = "other";
+  engine.Submit(std::move(job), answers_.For(3));
+  answers_.Await(3);
+  EXPECT_TRUE(answers_.of(3).ok());
+}
+
+TEST_F(EngineTest, BadInputIsAnsweredWithoutAPass) {
+  const auto engine = Serve();
+  Job job = FakeJob(0);
+  job.targets = {ClassIndex{10}};
+  engine->Submit(std::move(job), answers_.For(0));
+  job = FakeJob(1);
+  std::get<TensorInput>(job.input).data.clear();
+  engine->Submit(std::move(job), answers_.For(1));
+  answers_.Await(0);
+  answers_.Await(1);
+  EXPECT_EQ(CodeOf(0), StatusCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf(1), StatusCode::kInvalidArgument);
+  EXPECT_THAT(log_.Batches(), IsEmpty());
+  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
+  EXPECT_EQ(engine->load().queued_items, 0);
+}
+
+TEST_F(EngineTest, ModelsAreFoundByNameAndVersion) {
+  Engine engine({}, clock_, observer_);
+  EXPECT_EQ(engine.FindModel("", 0).status(),
+            absl::NotFoundError("no model is served"));
+  for (const int64_t version : {1, 3}) {
+    ModelFacts model = FakeModel();
+    model.version = version;
+    AddFake(engine, std::move(model));
+  }
+  EXPECT_EQ((*engine.FindModel("", 0))->version, 3);
+  EXPECT_EQ((*engine.FindModel("fake", 1))->version, 1);
+  EXPECT_EQ(engine.FindModel("fake", 2).status(),
+            absl::NotFoundError(
+                "version 2 of model \"fake\" not found; served: 1, 3"));
+  EXPECT_EQ(
+      engine.FindModel("fakir", 0).status(),
+      absl::NotFoundError("model \"fakir\" not found; nearest: \"fake\""));
+  ModelFacts other = FakeModel();
+  other.name = "other";
+  AddFake(engine, std::move(other));
+  EXPECT_EQ(engine.FindModel("", 0).status(),
+            absl::InvalidArgumentError(
+                "model is required, since 2 models are served"));
+  EXPECT_TRUE(engine.RemoveModel("fake", 3).ok());
+  EXPECT_EQ((*engine.FindModel("fake", 0))->version, 1);
+  EXPECT_EQ(engine.RemoveModel("fake", 3).code(), StatusCode::kNotFound);
+  engine.Submit(FakeJob(0), answers_.For(0));
+  answers_.Await(0);
+  EXPECT_EQ(answers_.of(0)->version, 1);
+}
+
+TEST_F(EngineTest, AReplacedVersionFinishesItsWorkAndIsReleased) {
+  Engine engine({}, clock_, observer_);
+  auto alive = std::make_shared<int>(0);
+  const std::weak_ptr<int> old = alive;
+  std::vector<std::unique_ptr<Explainer>> explainers;
+  explainers.push_back(std::make_unique<FakeExplainer>(log_, HoldAtGate()));
+  engine.AddModel(FakeModel(), std::move(explainers), std::move(alive));
+  engine.Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  engine.Submit(FakeJob(1), answers_.For(1));
+  AddFake(engine, FakeModel());
+  engine.Submit(FakeJob(2), answers_.For(2));
+  answers_.Await(2);
+  EXPECT_FALSE(answers_.has(0));
+  EXPECT_FALSE(old.expired());
+  gate_.Open();
+  answers_.Await(0);
+  answers_.Await(1);
+  EXPECT_TRUE(answers_.of(1).ok());
+  // The worker lets go of the model when it has found its queue at an end.
+  while (!old.expired()) std::this_thread::yield();
+}
+
+TEST_F(EngineTest, DrainingFinishesWhatIsInAndRefusesWhatComes) {
+  const auto engine = Serve(nullptr, {}, absl::Hours(1));
+  for (int i = 0; i < 5; ++i) engine->Submit(FakeJob(i), answers_.For(i));
+  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(answers_.of(i).ok());
+  engine->Submit(FakeJob(5), answers_.For(5));
+  EXPECT_EQ(answers_.of(5).status(),
+            absl::UnavailableError("the server is shutting down"));
+}
+
+TEST_F(EngineTest, WhatIsNotDoneWhenDrainingEndsIsUnavailable) {
+  const auto engine = Serve(HoldAtGate());
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  engine->Submit(FakeJob(1), answers_.For(1));
+  bool in_time = true;
+  std::thread drain(
+      [&] { in_time = engine->Drain(clock_.Now() + absl::Seconds(30)); });
+  clock_.AwaitTimedWaiters(1);
+  clock_.Advance(absl::Seconds(30));
+  drain.join();
+  EXPECT_FALSE(in_time);
+  EXPECT_EQ(CodeOf(0), StatusCode::kUnavailable);
+  EXPECT_EQ(CodeOf(1), StatusCode::kUnavailable);
+  gate_.Open();
+}
+
+TEST_F(EngineTest, DestructionAnswersEverything) {
+  auto engine = Serve(HoldAtGate());
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  for (int i = 1; i < 9; ++i) engine->Submit(FakeJob(i), answers_.For(i));
+  std::thread opener([this] {
+    answers_.Await(0);
+    gate_.Open();
+  });
+  engine.reset();
+  opener.join();
+  EXPECT_EQ(answers_.total(), 9);
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(CodeOf(i), StatusCode::kUnavailable);
+}
+
+TEST_F(EngineTest, ACallbackMaySubmitTheNextJob) {
+  const auto engine = Serve();
+  engine->Submit(FakeJob(0), [&](absl::StatusOr<Explanation> first) {
+    engine->Submit(FakeJob(1), answers_.For(1));
+    answers_.For(0)(std::move(first));
+  });
+  answers_.Await(1);
+  EXPECT_TRUE(answers_.of(1).ok());
+}
+
+TEST_F(EngineTest, TheTimeInTheQueueIsReported) {
+  const auto engine = Serve(nullptr, {}, absl::Seconds(3));
+  engine->Submit(FakeJob(0), answers_.For(0));
+  clock_.AwaitTimedWaiters(1);
+  clock_.Advance(absl::Seconds(3));
+  answers_.Await(0);
+  EXPECT_EQ(answers_.of(0)->times.queue, absl::Seconds(3));
+}
+
+}  // namespace
+}  // namespace saliency

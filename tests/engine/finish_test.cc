@@ -1,0 +1,267 @@
+#include "core/engine/finish.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/engine/class_scores.h"
+#include "core/engine/finished_map.h"
+#include "core/image/render.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/fakes.h"
+
+namespace saliency {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+std::vector<float> Floats(const std::string& bytes) {
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+// One picture of 4 x 6 behind an 8 x 8 input, one target, these maps.
+struct Prepared {
+  explicit Prepared(std::vector<absl::StatusOr<at::Tensor>> maps) {
+    job.item.input = at::zeros({1, 3, 8, 8});
+    job.item.targets = {RankFromTop{}};
+    job.pictures = {
+        {.height = 4, .width = 6, .region = {.height = 4, .width = 6}}};
+    for (std::size_t i = 0; i < maps.size(); ++i) {
+      job.item.attributions.push_back(
+          {.attribution = *Attribution::Named("linear_approximation"),
+           .layer = "conv"});
+      job.results.push_back({.method = "linear_approximation",
+                             .layer = "conv",
+                             .is_signed = true,
+                             .layer_pixels = 4,
+                             .pass_index = static_cast<int>(i)});
+    }
+    answer = {.logits = at::arange(10, at::kFloat).view({1, 10}),
+              .class_index = {9},
+              .score = {9},
+              .maps = std::move(maps)};
+  }
+  PreparedJob job;
+  PassAnswer answer;
+};
+
+at::Tensor Map(std::vector<float> values, int64_t height, int64_t width) {
+  return at::tensor(values, at::kFloat).view({height, width});
+}
+
+Explanation Finish(const Prepared& prepared, const OutputOptions& output) {
+  return FinishJob(prepared.job, prepared.answer, FakeModel(),
+                   {.output = output, .top_k = 3})
+      .value();
+}
+
+TEST(FinishTest, ARawMapAtLayerSizeIsUnchanged) {
+  const Prepared prepared({Map({-1, 2, 5, 3}, 2, 2)});
+  const Explanation answer =
+      Finish(prepared, {.size = OutputSize::kLayer, .normalise = false});
+  const MapResult& result = answer.results[0];
+  EXPECT_TRUE(result.status.ok());
+  EXPECT_THAT(Floats(result.data), ElementsAre(-1, 2, 5, 3));
+  EXPECT_EQ(result.raw_min, -1);
+  EXPECT_EQ(result.raw_max, 5);
+  EXPECT_EQ(result.point_y, 1);
+  EXPECT_EQ(result.point_x, 0);
+  EXPECT_EQ(result.method, "linear_approximation");
+  EXPECT_EQ(result.layer, "conv");
+  EXPECT_EQ(result.explained.index, 9);
+  EXPECT_EQ(result.explained.label, "class9");
+  EXPECT_EQ(answer.model, "fake");
+  EXPECT_EQ(answer.version, 1);
+}
+
+TEST(FinishTest, SizesAreThoseAskedFor) {
+  const Prepared prepared({Map({0, 1, 2, 3}, 2, 2)});
+  const auto size = [&](const OutputOptions& output) {
+    const MapResult result = Finish(prepared, output).results[0];
+    EXPECT_EQ(result.data.size(), result.height * result.width * 4);
+    return std::make_pair(result.height, result.width);
+  };
+  EXPECT_EQ(size({.size = OutputSize::kPicture}), std::make_pair(4L, 6L));
+  EXPECT_EQ(size({.size = OutputSize::kLayer}), std::make_pair(2L, 2L));
+  EXPECT_EQ(size({.size = OutputSize::kModelInput}), std::make_pair(8L, 8L));
+  EXPECT_EQ(size({.size = OutputSize::kExplicit, .height = 3, .width = 5}),
+            std::make_pair(3L, 5L));
+}
+
+TEST(FinishTest, NormalisedMapsSpanZeroToOneAndKeepTheirRawEnds) {
+  const Prepared prepared({Map({2e-9F, 4e-9F, 6e-9F, 3e-9F}, 2, 2)});
+  const MapResult result =
+      Finish(prepared, {.size = OutputSize::kLayer}).results[0];
+  EXPECT_THAT(Floats(result.data), ElementsAre(0, testing::FloatEq(0.5F), 1,
+                                               testing::FloatEq(0.25F)));
+  EXPECT_EQ(result.raw_min, 2e-9F);
+  EXPECT_EQ(result.raw_max, 6e-9F);
+  EXPECT_FALSE(result.constant);
+}
+
+TEST(FinishTest, AConstantMapIsZerosAndSaysSo) {
+  const Prepared prepared({Map({5, 5, 5, 5}, 2, 2)});
+  const MapResult result =
+      Finish(prepared, {.size = OutputSize::kLayer}).results[0];
+  EXPECT_THAT(Floats(result.data), ElementsAre(0, 0, 0, 0));
+  EXPECT_TRUE(result.constant);
+  EXPECT_EQ(result.raw_max, 5);
+}
+
+TEST(FinishTest, OutsideTheCropARawMapHoldsItsMinimumAndTakesNoPart) {
+  Prepared prepared({Map({3, 4, 5, 9}, 2, 2)});
+  prepared.job.pictures[0].region = {.y = 1, .x = 2, .height = 2, .width = 2};
+  const MapResult result =
+      Finish(prepared, {.size = OutputSize::kPicture, .normalise = false})
+          .results[0];
+  EXPECT_THAT(Floats(result.data), ElementsAre(3, 3, 3, 3, 3, 3,  //
+                                               3, 3, 3, 4, 3, 3,  //
+                                               3, 3, 5, 9, 3, 3,  //
+                                               3, 3, 3, 3, 3, 3));
+  EXPECT_EQ(result.raw_min, 3);
+  EXPECT_EQ(result.point_y, 2);
+  EXPECT_EQ(result.point_x, 3);
+  EXPECT_EQ(result.region,
+            (PixelRect{.y = 1, .x = 2, .height = 2, .width = 2}));
+}
+
+TEST(FinishTest, OutsideTheCropANormalisedMapIsZero) {
+  Prepared prepared({Map({3, 4, 5, 7}, 2, 2)});
+  prepared.job.pictures[0].region = {.y = 2, .x = 0, .height = 2, .width = 2};
+  const MapResult result =
+      Finish(prepared, {.size = OutputSize::kPicture}).results[0];
+  EXPECT_THAT(Floats(result.data), ElementsAre(0, 0, 0, 0, 0, 0,    //
+                                               0, 0, 0, 0, 0, 0,    //
+                                               0, .25, 0, 0, 0, 0,  //
+                                               .5, 1, 0, 0, 0, 0));
+}
+
+TEST(FinishTest, APointBelowZeroIsTheCropsNotTheMargins) {
+  Prepared prepared({Map({-3, -2, -5, -4}, 2, 2)});
+  prepared.job.pictures[0].region = {.y = 1, .x = 1, .height = 2, .width = 2};
+  const MapResult result =
+      Finish(prepared, {.size = OutputSize::kPicture, .normalise = false})
+          .results[0];
+  EXPECT_EQ(result.point_y, 1);
+  EXPECT_EQ(result.point_x, 2);
+  EXPECT_EQ(result.raw_max, -2);
+}
+
+TEST(FinishTest, ANonFiniteMapFailsAloneNamingMethodAndLayer) {
+  const Prepared prepared(
+      {Map({0, 1, 2, 3}, 2, 2), Map({0, kInfinity, 2, 3}, 2, 2)});
+  const Explanation answer = Finish(prepared, {.size = OutputSize::kLayer});
+  EXPECT_TRUE(answer.results[0].status.ok());
+  EXPECT_EQ(answer.results[1].status,
+            absl::FailedPreconditionError(
+                "the map of method \"linear_approximation\" at layer \"conv\" "
+                "has values that are not finite"));
+  EXPECT_EQ(answer.results[1].height, 0);
+  EXPECT_TRUE(answer.results[1].data.empty());
+}
+
+TEST(FinishTest, WhenEveryResultFailedTheCallDoesWithTheFirstsStatus) {
+  const Prepared prepared(
+      {absl::FailedPreconditionError("first"), absl::InternalError("second")});
+  EXPECT_EQ(FinishJob(prepared.job, prepared.answer, FakeModel(), {}).status(),
+            absl::FailedPreconditionError("first"));
+}
+
+TEST(FinishTest, AnAnswerOfAnotherShapeIsOurBug) {
+  Prepared prepared({Map({0, 1, 2, 3}, 2, 2)});
+  prepared.answer.maps.clear();
+  EXPECT_EQ(
+      FinishJob(prepared.job, prepared.answer, FakeModel(), {}).status().code(),
+      absl::StatusCode::kInternal);
+}
+
+TEST(FinishTest, NoEncodingStillPoints) {
+  const Prepared prepared({Map({0, 1, 7, 3}, 2, 2)});
+  const MapResult result = Finish(prepared, {.size = OutputSize::kLayer,
+                                             .encoding = MapEncoding::kNone})
+                               .results[0];
+  EXPECT_TRUE(result.data.empty());
+  EXPECT_EQ(result.point_y, 1);
+  EXPECT_EQ(result.raw_max, 7);
+}
+
+TEST(FinishTest, RawSignedColoursAreCentredOnZero) {
+  const Prepared prepared({Map({-2, 0, 4, 2}, 2, 2)});
+  const MapResult result =
+      Finish(prepared, {.size = OutputSize::kLayer,
+                        .normalise = false,
+                        .encoding = MapEncoding::kColourPng})
+          .results[0];
+  const std::vector<float> shown = {0.25F, 0.5F, 1.0F, 0.75F};
+  EXPECT_EQ(
+      result.data,
+      EncodeColourPng({.height = 2, .width = 2, .values = shown}, "coolwarm")
+          .value());
+}
+
+TEST(FinishTest, NormalisedColoursAreInferno) {
+  const Prepared prepared({Map({-2, 0, 2, 2}, 2, 2)});
+  const MapResult result =
+      Finish(prepared,
+             {.size = OutputSize::kLayer, .encoding = MapEncoding::kColourPng})
+          .results[0];
+  const std::vector<float> shown = {0, 0.5F, 1, 1};
+  EXPECT_EQ(
+      result.data,
+      EncodeColourPng({.height = 2, .width = 2, .values = shown}, "inferno")
+          .value());
+}
+
+TEST(FinishTest, AnOverlayHasThePicturesSizeAndItsTitle) {
+  Prepared prepared({Map({0, 1, 2, 3}, 2, 2)});
+  prepared.job.pictures = {
+      {.height = 64, .width = 96, .region = {.height = 64, .width = 96}}};
+  prepared.job.picture = Picture{
+      .height = 64, .width = 96, .rgb = std::vector<uint8_t>(64 * 96 * 3, 80)};
+  OutputOptions output = {.encoding = MapEncoding::kOverlayPng};
+  const std::string titled = Finish(prepared, output).results[0].data;
+  output.overlay_title = false;
+  const std::string plain = Finish(prepared, output).results[0].data;
+  EXPECT_EQ(ReadPictureHeader(plain)->height, 64);
+  EXPECT_EQ(ReadPictureHeader(plain)->width, 96);
+  EXPECT_GT(ReadPictureHeader(titled)->height, 64);
+}
+
+TEST(ClassScoresTest, SoftmaxSumsToOneAndSurvivesLargeLogits) {
+  const std::vector<float> logits = {1000, 999, -1000};
+  const ClassScores scores(logits, OutputActivation::kSoftmax, {});
+  EXPECT_NEAR(scores.Of(0).probability, 1 / (1 + std::exp(-1.0)), 1e-6);
+  EXPECT_NEAR(scores.Of(1).probability, 1 / (1 + std::exp(1.0)), 1e-6);
+  EXPECT_EQ(scores.Of(2).probability, 0);
+}
+
+TEST(ClassScoresTest, SigmoidTakesEachClassAlone) {
+  const std::vector<float> logits = {0, 100, -100};
+  const ClassScores scores(logits, OutputActivation::kSigmoid, {});
+  EXPECT_FLOAT_EQ(scores.Of(0).probability, 0.5F);
+  EXPECT_FLOAT_EQ(scores.Of(1).probability, 1);
+  EXPECT_NEAR(scores.Of(2).probability, 0, 1e-12);
+}
+
+TEST(ClassScoresTest, TheTopIsByLogitThenByIndex) {
+  const std::vector<float> logits = {1, 3, 2, 3};
+  const std::vector<std::string> labels = {"a", "b"};
+  const ClassScores scores(logits, OutputActivation::kSoftmax, labels);
+  std::vector<int64_t> order;
+  for (const ClassScore& score : scores.Top(3)) order.push_back(score.index);
+  EXPECT_THAT(order, ElementsAre(1, 3, 2));
+  EXPECT_EQ(scores.Top(1)[0].label, "b");
+  EXPECT_EQ(scores.Top(2)[1].label, "");
+  EXPECT_EQ(scores.Top(100).size(), 4);
+}
+
+}  // namespace
+}  // namespace saliency

@@ -1,0 +1,93 @@
+#include "core/engine/pass_chunk.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace saliency {
+namespace {
+
+using testing::ElementsAre;
+
+PassAttribution At(absl::string_view method, std::string layer) {
+  return {.attribution = *Attribution::Named(method),
+          .layer = std::move(layer)};
+}
+
+PassItem Item(double value, int64_t pictures,
+              std::vector<PassAttribution> attributions) {
+  PassItem item;
+  item.input = at::full({pictures, 3, 2, 2}, value);
+  item.targets = {ClassIndex{1}, ClassIndex{2}};
+  item.attributions = std::move(attributions);
+  return item;
+}
+
+PassChunk Whole(const std::vector<const PassItem*>& items) {
+  return MakeChunk(items, RowsOf(items));
+}
+
+TEST(PassChunkTest, RowsArePicturesTimesTargetsItemByItem) {
+  const PassItem a = Item(1, 2, {At("norm_grad", "x")});
+  const PassItem b = Item(2, 1, {At("norm_grad", "x")});
+  const PassChunk chunk = Whole({&a, &b});
+  std::vector<int64_t> pictures;
+  for (const ProbeRow& row : chunk.request.rows) {
+    pictures.push_back(row.picture);
+  }
+  EXPECT_THAT(pictures, ElementsAre(0, 0, 1, 1, 2, 2));
+  EXPECT_EQ(chunk.request.input.size(0), 3);
+  EXPECT_EQ(chunk.request.input[2].max().item<float>(), 2);
+}
+
+TEST(PassChunkTest, APieceTakesOnlyThePicturesItNeeds) {
+  const PassItem a = Item(1, 2, {At("norm_grad", "x")});
+  const PassItem b = Item(2, 1, {At("gradient", "y")});
+  const std::vector<const PassItem*> items = {&a, &b};
+  const std::vector<BatchRow> rows = RowsOf(items);
+  const PassChunk chunk =
+      MakeChunk(items, absl::MakeConstSpan(rows).subspan(3, 2));
+  EXPECT_EQ(chunk.request.input.size(0), 2);
+  EXPECT_EQ(chunk.request.rows[0].picture, 0);
+  EXPECT_EQ(chunk.request.rows[1].picture, 1);
+  EXPECT_EQ(std::get<ClassIndex>(chunk.request.rows[0].target).index, 2);
+  EXPECT_EQ(std::get<ClassIndex>(chunk.request.rows[1].target).index, 1);
+}
+
+TEST(PassChunkTest, EqualMapsOfAllItemsShareOneGroup) {
+  const PassItem a = Item(1, 1, {At("norm_grad", "x"), At("gradient", "x")});
+  const PassItem b = Item(2, 1, {At("norm_grad", "y"), At("norm_grad", "x")});
+  const PassChunk chunk = Whole({&a, &b});
+  ASSERT_EQ(chunk.groups.size(), 3);
+  EXPECT_THAT(chunk.groups[0].rows, ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(chunk.groups[0].slots, ElementsAre(0, 0, 1, 1));
+  EXPECT_THAT(chunk.groups[1].rows, ElementsAre(0, 1));
+  EXPECT_THAT(chunk.groups[2].rows, ElementsAre(2, 3));
+  EXPECT_THAT(chunk.request.probes,
+              ElementsAre(Probe{.layer = "x"}, Probe{.layer = "y"}));
+}
+
+TEST(PassChunkTest, RealLayersAreProbedOnBothSides) {
+  const PassItem item = Item(1, 1, {At("norm_grad_real_conv", "x")});
+  const PassChunk chunk = Whole({&item});
+  EXPECT_THAT(chunk.request.probes,
+              ElementsAre(Probe{.layer = "x"},
+                          Probe{.layer = "x", .side = Probe::Side::kInput}));
+  EXPECT_THAT(chunk.request.activation_only, ElementsAre(false, true));
+  EXPECT_EQ(chunk.groups[0].main_probe, 0);
+  EXPECT_EQ(chunk.groups[0].input_probe, 1);
+}
+
+TEST(PassChunkTest, AGradientIsLeftOutOnlyWhereNobodyWantsIt) {
+  const PassItem a = Item(1, 1, {At("cam", "x"), At("cam", "y")});
+  EXPECT_THAT(Whole({&a}).request.activation_only, ElementsAre(true, true));
+  const PassItem b = Item(1, 1, {At("norm_grad", "y")});
+  EXPECT_THAT(Whole({&a, &b}).request.activation_only,
+              ElementsAre(true, false));
+}
+
+}  // namespace
+}  // namespace saliency
