@@ -1,0 +1,115 @@
+#include "server/convert_answer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/public_status.h"
+
+namespace saliency {
+namespace {
+
+v1::MapEncoding ToProto(MapEncoding encoding) {
+  switch (encoding) {
+    case MapEncoding::kNone:
+      return v1::MAP_ENCODING_NONE;
+    case MapEncoding::kFloat32:
+      return v1::MAP_ENCODING_FLOAT32;
+    case MapEncoding::kPng16:
+      return v1::MAP_ENCODING_PNG16;
+    case MapEncoding::kColourPng:
+      return v1::MAP_ENCODING_COLOUR_PNG;
+    case MapEncoding::kOverlayPng:
+      return v1::MAP_ENCODING_OVERLAY_PNG;
+  }
+  return v1::MAP_ENCODING_UNSPECIFIED;
+}
+
+void ToProto(const ClassScore& score, v1::ClassScore* out) {
+  out->set_class_index(static_cast<int32_t>(score.index));
+  out->set_label(score.label);
+  out->set_logit(score.logit);
+  out->set_probability(score.probability);
+}
+
+void ToProto(const PictureInfo& picture, v1::PictureSummary* out) {
+  out->set_height(static_cast<int32_t>(picture.height));
+  out->set_width(static_cast<int32_t>(picture.width));
+  for (const ClassScore& score : picture.top) ToProto(score, out->add_top());
+}
+
+bool SeesAll(const MapResult& result) {
+  return result.region ==
+         PixelRect{.height = result.height, .width = result.width};
+}
+
+void FillMap(MapResult&& result, v1::SaliencyMap* out) {
+  ToProto(result.explained, out->mutable_explained_class());
+  out->set_score(result.score);
+  out->set_height(static_cast<int32_t>(result.height));
+  out->set_width(static_cast<int32_t>(result.width));
+  out->set_raw_min(result.raw_min);
+  out->set_raw_max(result.raw_max);
+  out->mutable_point()->set_y(static_cast<int32_t>(result.point_y));
+  out->mutable_point()->set_x(static_cast<int32_t>(result.point_x));
+  out->set_constant(result.constant);
+  if (!SeesAll(result)) {
+    v1::Rect* region = out->mutable_region();
+    region->set_y(static_cast<int32_t>(result.region.y));
+    region->set_x(static_cast<int32_t>(result.region.x));
+    region->set_height(static_cast<int32_t>(result.region.height));
+    region->set_width(static_cast<int32_t>(result.region.width));
+  }
+  out->set_encoding(ToProto(result.encoding));
+  out->set_data(std::move(result.data));
+}
+
+void ToProto(MapResult&& result, absl::string_view request_id,
+             v1::SaliencyMap* out) {
+  const absl::Status status = PublicStatus(result.status, request_id);
+  out->mutable_status()->set_code(static_cast<int32_t>(status.code()));
+  out->mutable_status()->set_message(std::string(status.message()));
+  out->set_picture(result.picture);
+  out->set_target(result.target);
+  out->set_attribution(result.attribution);
+  out->set_method(result.method);
+  out->set_layer(result.layer);
+  if (status.ok()) FillMap(std::move(result), out);
+}
+
+void ToProto(const StageTimes& times, v1::StageSeconds* out) {
+  out->set_decode(absl::ToDoubleSeconds(times.decode));
+  out->set_queue(absl::ToDoubleSeconds(times.queue));
+  out->set_forward(absl::ToDoubleSeconds(times.forward));
+  out->set_backward(absl::ToDoubleSeconds(times.backward));
+  out->set_aggregate(absl::ToDoubleSeconds(times.aggregate));
+  out->set_render(absl::ToDoubleSeconds(times.render));
+}
+
+}  // namespace
+
+void ToProto(Explanation&& explanation, absl::string_view request_id,
+             v1::ComputeSaliencyResponse* response) {
+  response->set_model(explanation.model);
+  response->set_version(explanation.version);
+  for (const PictureInfo& picture : explanation.pictures) {
+    ToProto(picture, response->add_pictures());
+  }
+  for (MapResult& result : explanation.results) {
+    ToProto(std::move(result), request_id, response->add_maps());
+  }
+  ToProto(explanation.times, response->mutable_seconds());
+  response->set_batch_requests(explanation.batch_requests);
+  response->set_batch_rows(explanation.batch_rows);
+}
+
+absl::Status OverallStatus(const Explanation& explanation) {
+  const auto& results = explanation.results;
+  const bool any_ok =
+      std::any_of(results.begin(), results.end(),
+                  [](const MapResult& result) { return result.status.ok(); });
+  if (any_ok || results.empty()) return absl::OkStatus();
+  return results.front().status;
+}
+
+}  // namespace saliency

@@ -1,0 +1,162 @@
+#include "server/convert_model.h"
+
+#include <string>
+
+#include "core/attribution/registry.h"
+#include "core/model/probed_model.h"
+
+namespace saliency {
+namespace {
+
+v1::InputSpec ToProto(const InputConfig& config) {
+  v1::InputSpec spec;
+  spec.set_height(static_cast<int32_t>(config.height));
+  spec.set_width(static_cast<int32_t>(config.width));
+  switch (config.geometry) {
+    case InputGeometry::kSquash:
+      spec.set_geometry(v1::GEOMETRY_SQUASH);
+      break;
+    case InputGeometry::kShortestSide:
+      spec.set_geometry(v1::GEOMETRY_SHORTEST_SIDE);
+      break;
+    case InputGeometry::kCentreCrop:
+      spec.set_geometry(v1::GEOMETRY_CENTRE_CROP);
+      break;
+  }
+  spec.set_resize(static_cast<int32_t>(config.resize));
+  for (const float mean : config.mean) spec.add_mean(mean);
+  for (const float std : config.std) spec.add_std(std);
+  spec.set_value_max(config.value_max);
+  spec.set_channel_order(config.bgr ? v1::CHANNEL_ORDER_BGR
+                                    : v1::CHANNEL_ORDER_RGB);
+  return spec;
+}
+
+v1::Precision ToProto(Precision precision) {
+  switch (precision) {
+    case Precision::kFp32:
+      return v1::PRECISION_FP32;
+    case Precision::kBf16:
+      return v1::PRECISION_BF16;
+    case Precision::kFp16:
+      return v1::PRECISION_FP16;
+  }
+  return v1::PRECISION_UNSPECIFIED;
+}
+
+v1::ModelState ToProto(ModelState state) {
+  switch (state) {
+    case ModelState::kLoading:
+      return v1::MODEL_STATE_LOADING;
+    case ModelState::kReady:
+      return v1::MODEL_STATE_READY;
+    case ModelState::kFailed:
+      return v1::MODEL_STATE_FAILED;
+  }
+  return v1::MODEL_STATE_UNSPECIFIED;
+}
+
+void ToProto(const LayerInfo& layer, v1::Layer* out) {
+  out->set_name(layer.name);
+  out->set_kind(layer.kind);
+  for (const int64_t size : layer.shape) out->add_shape(size);
+  out->set_is_cut(layer.is_cut);
+}
+
+// Where a method that needs `evidence` applies.
+std::vector<std::string> LayersFor(Evidence evidence, const ModelFacts& facts) {
+  if (evidence == Evidence::kActivationAndHead) return facts.head_layers;
+  std::vector<std::string> layers;
+  for (const LayerInfo& layer : facts.layers) {
+    const bool applies =
+        evidence == Evidence::kRealConv        ? layer.conv.has_value()
+        : evidence == Evidence::kRealBatchNorm ? layer.batch_norm.has_value()
+                                               : true;
+    if (layer.spatial() && applies) layers.push_back(layer.name);
+  }
+  return layers;
+}
+
+// Leaves out the methods that no layer of the model allows.
+void AddMethods(const ModelFacts& facts, v1::GetModelResponse* response) {
+  for (const Method* method : AllMethods()) {
+    const std::vector<std::string> layers = LayersFor(method->evidence, facts);
+    if (layers.empty()) continue;
+    v1::Method* out = response->add_methods();
+    out->set_name(method->name);
+    out->set_summary(method->summary);
+    out->set_formula(method->formula);
+    out->set_source(method->source);
+    out->set_is_signed(method->is_signed);
+    if (method->evidence == Evidence::kActivationAndGradient) continue;
+    for (const std::string& layer : layers) out->add_layers(layer);
+  }
+}
+
+}  // namespace
+
+v1::ModelConfig ToProto(const ModelConfig& config) {
+  v1::ModelConfig proto;
+  *proto.mutable_input() = ToProto(config.input);
+  if (config.output_index.has_value()) {
+    proto.set_output_index(*config.output_index);
+  } else if (!config.output_key.empty()) {
+    proto.set_output_key(config.output_key);
+  }
+  proto.set_output_activation(config.activation == OutputActivation::kSigmoid
+                                  ? v1::OUTPUT_ACTIVATION_SIGMOID
+                                  : v1::OUTPUT_ACTIVATION_SOFTMAX);
+  for (const std::string& layer : config.default_layers) {
+    proto.add_default_layers(layer);
+  }
+  for (const std::string& layer : config.combine_layers) {
+    proto.add_combine_layers(layer);
+  }
+  for (const InstanceConfig& instance : config.instances) {
+    v1::Instance* out = proto.add_instances();
+    out->set_device(instance.device);
+    out->set_count(instance.count);
+  }
+  proto.set_precision(ToProto(config.precision));
+  proto.mutable_batching()->set_max_rows(config.batching.max_rows);
+  proto.mutable_batching()->set_max_delay_ms(static_cast<int32_t>(
+      absl::ToInt64Milliseconds(config.batching.max_delay)));
+  proto.set_sha256(config.sha256);
+  proto.set_warm_up(config.warm_up);
+  proto.set_required(config.required);
+  return proto;
+}
+
+void ToProto(const CatalogueVersion& version, v1::ModelVersion* out) {
+  out->set_version(version.version);
+  out->set_state(ToProto(version.state));
+  out->set_message(version.message);
+}
+
+void ToProto(const std::vector<CatalogueVersion>& versions,
+             v1::ListModelsResponse* response) {
+  v1::ModelSummary* summary = nullptr;
+  for (const CatalogueVersion& version : versions) {
+    if (summary == nullptr || summary->name() != version.model) {
+      summary = response->add_models();
+      summary->set_name(version.model);
+    }
+    ToProto(version, summary->add_versions());
+  }
+}
+
+void ToProto(const ModelFacts& facts, v1::GetModelResponse* response) {
+  response->set_name(facts.name);
+  response->set_version(facts.version);
+  *response->mutable_config() = ToProto(facts.config);
+  for (const std::string& label : facts.labels) response->add_labels(label);
+  response->set_num_classes(static_cast<int32_t>(facts.num_classes));
+  for (const LayerInfo& layer : facts.layers) {
+    ToProto(layer, response->add_layers());
+  }
+  AddMethods(facts, response);
+  response->set_rows_independent(facts.self_check.rows_independent);
+  response->set_targets_share_work(facts.self_check.fan_out_at_probe);
+}
+
+}  // namespace saliency

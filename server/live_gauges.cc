@@ -1,0 +1,55 @@
+#include "server/live_gauges.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace saliency {
+namespace {
+
+prometheus::MetricFamily Family(const char* name, const char* help) {
+  prometheus::MetricFamily family;
+  family.name = name;
+  family.help = help;
+  family.type = prometheus::MetricType::Gauge;
+  return family;
+}
+
+prometheus::MetricFamily Single(const char* name, const char* help,
+                                int64_t value) {
+  prometheus::MetricFamily family = Family(name, help);
+  family.metric.emplace_back().gauge.value = static_cast<double>(value);
+  return family;
+}
+
+prometheus::MetricFamily ModelStates(const ModelCatalogue& catalogue) {
+  prometheus::MetricFamily family =
+      Family("saliency_model_state", "1 for the state a version is in.");
+  for (const CatalogueVersion& version : catalogue.List()) {
+    for (const ModelState state :
+         {ModelState::kLoading, ModelState::kReady, ModelState::kFailed}) {
+      prometheus::ClientMetric& metric = family.metric.emplace_back();
+      metric.label = {{"model", version.model},
+                      {"version", absl::StrCat(version.version)},
+                      {"state", std::string(ModelStateName(state))}};
+      metric.gauge.value = version.state == state ? 1 : 0;
+    }
+  }
+  return family;
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> LiveGauges::Collect() const {
+  const EngineLoad load = load_();
+  return {
+      Single("saliency_queue_depth", "Requests admitted and not yet in a pass.",
+             load.queued_items),
+      Single("saliency_queue_bytes", "Bytes of input held.", load.queued_bytes),
+      Single("saliency_in_flight", "Requests not yet answered.",
+             load.in_flight),
+      ModelStates(catalogue_)};
+}
+
+}  // namespace saliency

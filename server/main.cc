@@ -1,0 +1,139 @@
+// saliency-server: builds the object graph, top to bottom, and waits.
+
+#include <ATen/Parallel.h>
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/engine/engine.h"
+#include "server/call_desk.h"
+#include "server/drain.h"
+#include "server/engine_reporter.h"
+#include "server/grpc_server.h"
+#include "server/health_board.h"
+#include "server/health_service.h"
+#include "server/live_gauges.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/metrics_endpoint.h"
+#include "server/model_catalogue.h"
+#include "server/model_loader.h"
+#include "server/model_service.h"
+#include "server/options.h"
+#include "server/port_file.h"
+#include "server/saliency_service.h"
+#include "server/stop_signal.h"
+#include "server/version.h"
+
+namespace saliency {
+namespace {
+
+constexpr int kStartFailed = 1;
+constexpr int kDrainTimedOut = 4;
+constexpr int kDeviceLost = 5;
+
+int ServeUntilStopped(const ServerOptions& options, Log& log,
+                      StopSignal& stop) {
+  Clock& clock = Clock::Real();
+  Metrics metrics;
+  HealthBoard board;
+  ModelCatalogue catalogue([&] { board.Publish(HealthOf(catalogue)); });
+  board.Publish(HealthOf(catalogue));
+  EngineReporter reporter(*metrics.registry(), log, [&] {
+    board.StopServing();
+    stop.Stop(StopReason::kDeviceLost);
+  });
+  Engine engine({.limits = options.limits, .cpu_threads = options.cpu_threads},
+                clock, reporter);
+
+  CallDesk desk(clock, metrics, log);
+  SaliencyService saliency_service(
+      options.limits, catalogue, desk, [&](Job job, JobDone done) {
+        engine.Submit(std::move(job), std::move(done));
+      });
+  ModelService model_service(catalogue, desk);
+  HealthService health_service(board);
+  HealthService health_only_service(board);
+
+  const auto failed = [&](const absl::Status& status) {
+    log.Error("cannot start", {{"error", status.message()}});
+    return kStartFailed;
+  };
+  auto server =
+      GrpcServer::Start({.address = options.listen_address,
+                         .max_message_bytes = options.max_message_bytes},
+                        {&saliency_service, &model_service, &health_service});
+  if (!server.ok()) return failed(server.status());
+  BoundPorts ports = {.grpc = (*server)->port()};
+
+  std::unique_ptr<GrpcServer> health_server;
+  if (!options.health_address.empty()) {
+    auto started = GrpcServer::Start(
+        {.address = options.health_address, .flag = "--health-address"},
+        {&health_only_service});
+    if (!started.ok()) return failed(started.status());
+    health_server = *std::move(started);
+    ports.health = health_server->port();
+  }
+  std::unique_ptr<MetricsEndpoint> metrics_endpoint;
+  if (!options.metrics_address.empty()) {
+    auto started = MetricsEndpoint::Start(
+        options.metrics_address,
+        {metrics.registry(), std::make_shared<LiveGauges>(
+                                 [&] { return engine.load(); }, catalogue)});
+    if (!started.ok()) return failed(started.status());
+    metrics_endpoint = *std::move(started);
+    ports.metrics = metrics_endpoint->port();
+  }
+  if (!options.port_file.empty()) {
+    const absl::Status written = WritePortFile(options.port_file, ports);
+    if (!written.ok()) return failed(written);
+  }
+  log.Info("listening", {{"version", VersionText()},
+                         {"grpc_port", ports.grpc},
+                         {"health_port", ports.health},
+                         {"metrics_port", ports.metrics},
+                         {"torch_threads", options.torch_threads},
+                         {"cpu_threads", options.cpu_threads}});
+
+  ModelLoader loader(options.models, catalogue, engine, metrics, log);
+  const StopReason reason = stop.Await();
+  log.Info("draining",
+           {{"delay", absl::FormatDuration(options.drain_delay)},
+            {"timeout", absl::FormatDuration(options.drain_timeout)}});
+  // Nothing is gained by serving on without the device.
+  const bool lost = reason == StopReason::kDeviceLost;
+  const bool drained =
+      Drain({.delay = lost ? absl::ZeroDuration() : options.drain_delay,
+             .timeout = options.drain_timeout},
+            clock, board, desk,
+            [&](absl::Time deadline) { return engine.Drain(deadline); });
+  log.Info("stopped", {{"all_answered", drained ? "yes" : "no"}});
+  if (lost) return kDeviceLost;
+  return drained ? 0 : kDrainTimedOut;
+}
+
+int Main(int argc, char** argv) {
+  auto parsed = ParseCommandLine({argv + 1, argv + argc});
+  if (const auto* exit = std::get_if<CommandLineExit>(&parsed)) {
+    std::fputs(exit->output.c_str(), exit->code == 0 ? stdout : stderr);
+    return exit->code;
+  }
+  const auto& options = std::get<ServerOptions>(parsed);
+  BlockTerminationSignals();
+  static StopSignal stop;  // outlives the thread that waits for signals
+  HandleTerminationSignals(stop);
+  // Debian's LibTorch starts with one thread and knows no cgroup.
+  at::set_num_threads(options.torch_threads);
+  Log log(options.log_format, options.log_level);
+  return ServeUntilStopped(options, log, stop);
+}
+
+}  // namespace
+}  // namespace saliency
+
+int main(int argc, char** argv) { return saliency::Main(argc, argv); }

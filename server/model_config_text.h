@@ -1,0 +1,21 @@
+// config.pbtxt (text format of saliency.v1.ModelConfig) to the plain
+// ModelConfig that the rest of the program uses.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_SERVER_MODEL_CONFIG_TEXT_H_
+#define SALIENCY_SERVER_MODEL_CONFIG_TEXT_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/model/model_config.h"
+
+namespace saliency {
+
+// Errors: INVALID_ARGUMENT in one line: where the text is not a ModelConfig, or
+//   the field, the value and the limit.
+absl::StatusOr<ModelConfig> ParseModelConfigText(const std::string& text);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_SERVER_MODEL_CONFIG_TEXT_H_

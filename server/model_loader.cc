@@ -1,0 +1,184 @@
+#include "server/model_loader.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/status.h"
+#include "core/engine/pass_explainer.h"
+#include "server/default_layers.h"
+#include "server/file_digest.h"
+#include "server/model_config_text.h"
+#include "server/public_status.h"
+#include "server/warm_up.h"
+
+namespace saliency {
+namespace {
+
+absl::Status LoadReplicas(const std::string& path, LoadedModel& loaded) {
+  const ModelConfig& config = loaded.config;
+  LoadOptions options = {.precision = config.precision,
+                         .output_index = config.output_index,
+                         .output_key = config.output_key,
+                         .input_height = config.input.height,
+                         .input_width = config.input.width};
+  for (const InstanceConfig& instance : config.instances) {
+    options.device = instance.device;
+    for (int i = 0; i < instance.count; ++i) {
+      ASSIGN_OR_RETURN(std::unique_ptr<ProbedModel> replica,
+                       ProbedModel::Load(path, options));
+      loaded.replicas.push_back(std::move(replica));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDigest(const LoadedModel& loaded) {
+  if (loaded.config.sha256.empty() || loaded.config.sha256 == loaded.sha256) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("model.pt has sha256 ", loaded.sha256,
+                   ", but config.pbtxt names ", loaded.config.sha256));
+}
+
+absl::Status CheckLabels(const LoadedModel& loaded) {
+  const int64_t classes = loaded.replicas.front()->num_classes();
+  const auto labels = static_cast<int64_t>(loaded.labels.size());
+  if (labels == 0 || labels == classes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("labels.txt has ", labels,
+                                                 " lines, but the model has ",
+                                                 classes, " classes"));
+}
+
+absl::Status WarmUpReplicas(const LoadedModel& loaded) {
+  if (!loaded.config.warm_up) return absl::OkStatus();
+  const ModelFacts facts = FactsOf(loaded);
+  for (const std::unique_ptr<ProbedModel>& replica : loaded.replicas) {
+    PassExplainer explainer(*replica,
+                            {.max_rows = facts.config.batching.max_rows});
+    RETURN_IF_ERROR(WarmUp(facts, explainer));
+  }
+  return absl::OkStatus();
+}
+
+std::string LimitsOf(const SelfCheck& check) {
+  if (!check.rows_independent) {
+    return "rows of a batch depend on each other: the model is run one picture "
+           "at a time";
+  }
+  if (!check.fan_out_at_probe) {
+    return "the part behind a probe fixes its number of rows: the targets of a "
+           "picture share no work";
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<LoadedModel>> LoadVersion(
+    const RepositoryModel& model, const RepositoryVersion& version) {
+  RETURN_IF_ERROR(model.status);
+  RETURN_IF_ERROR(version.status);
+  auto loaded = std::make_shared<LoadedModel>();
+  loaded->name = model.name;
+  loaded->version = version.version;
+  loaded->config = model.config;
+  loaded->labels = model.labels;
+  ASSIGN_OR_RETURN(loaded->sha256, Sha256OfFile(version.model_file));
+  RETURN_IF_ERROR(CheckDigest(*loaded));
+  RETURN_IF_ERROR(LoadReplicas(version.model_file, *loaded));
+  RETURN_IF_ERROR(CheckLabels(*loaded));
+  RETURN_IF_ERROR(
+      FillDefaultLayers(loaded->replicas.front()->layers(), loaded->config));
+  RETURN_IF_ERROR(WarmUpReplicas(*loaded));
+  return loaded;
+}
+
+ModelLoader::ModelLoader(std::string repository, ModelCatalogue& catalogue,
+                         Engine& engine, Metrics& metrics, Log& log)
+    : repository_(std::move(repository)),
+      catalogue_(catalogue),
+      engine_(engine),
+      metrics_(metrics),
+      log_(log),
+      thread_([this] { Run(); }) {}
+
+ModelLoader::~ModelLoader() {
+  {
+    MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  thread_.join();
+}
+
+bool ModelLoader::stopping() const {
+  MutexLock lock(&mu_);
+  return stopping_;
+}
+
+void ModelLoader::Run() {
+  const absl::StatusOr<RepositoryContents> contents =
+      ScanRepository(repository_, &ParseModelConfigText);
+  if (!contents.ok()) {
+    // Health stays NOT_SERVING: nothing is marked as listed.
+    log_.Error("model repository", {{"error", contents.status().message()}});
+    return;
+  }
+  for (const std::string& ignored : contents->ignored) {
+    log_.Warning("ignored in the model repository", {{"entry", ignored}});
+  }
+  for (const RepositoryModel& model : contents->models) {
+    for (const RepositoryVersion& version : model.versions) {
+      catalogue_.Set({.model = model.name,
+                      .version = version.version,
+                      .required = model.config.required});
+    }
+  }
+  catalogue_.MarkListed();
+  for (const RepositoryModel& model : contents->models) {
+    for (auto it = model.versions.rbegin(); it != model.versions.rend(); ++it) {
+      if (stopping()) return;
+      Load(model, *it);
+    }
+  }
+}
+
+void ModelLoader::Load(const RepositoryModel& model,
+                       const RepositoryVersion& version) {
+  CatalogueVersion entry = {.model = model.name,
+                            .version = version.version,
+                            .required = model.config.required};
+  const absl::Time start = absl::Now();
+  absl::StatusOr<std::shared_ptr<LoadedModel>> loaded =
+      LoadVersion(model, version);
+  const absl::Duration took = absl::Now() - start;
+  if (!loaded.ok()) return Fail(std::move(entry), loaded.status());
+  auto facts = std::make_shared<const ModelFacts>(FactsOf(**loaded));
+  entry.state = ModelState::kReady;
+  entry.message = LimitsOf(facts->self_check);
+  entry.sha256 = (*loaded)->sha256;
+  entry.facts = std::move(facts);
+  log_.Info("model ready", {{"model", entry.model},
+                            {"version", entry.version},
+                            {"seconds", absl::ToDoubleSeconds(took)},
+                            {"classes", entry.facts->num_classes},
+                            {"note", entry.message}});
+  metrics_.ObserveModelLoad(entry.model, took);
+  engine_.AddModel(*std::move(loaded));
+  catalogue_.Set(std::move(entry));
+}
+
+void ModelLoader::Fail(CatalogueVersion entry, const absl::Status& why) {
+  log_.Error("model failed", {{"model", entry.model},
+                              {"version", entry.version},
+                              {"error", why.ToString()}});
+  entry.state = ModelState::kFailed;
+  entry.message = HidesDetail(why)
+                      ? "internal error while loading; the log says more"
+                      : std::string(why.message());
+  catalogue_.Set(std::move(entry));
+}
+
+}  // namespace saliency

@@ -1,0 +1,62 @@
+#include "server/model_service.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "server/convert_model.h"
+#include "server/unary_call.h"
+
+namespace saliency {
+namespace {
+
+// GetModel describes what is ready; of the rest it says the state, so that a
+// failed model can be asked why.
+absl::Status Describe(const v1::GetModelRequest& request,
+                      const ModelCatalogue& catalogue, UnaryCall& call,
+                      v1::GetModelResponse* response) {
+  RETURN_IF_ERROR(call.admission());
+  if (request.has_version() && request.version() < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("version: ", request.version(), " is less than 1"));
+  }
+  ASSIGN_OR_RETURN(const std::vector<CatalogueVersion> versions,
+                   catalogue.FindModel(request.model()));
+  const absl::StatusOr<CatalogueVersion> ready =
+      catalogue.FindReady(request.model(), request.version());
+  if (absl::IsNotFound(ready.status())) return ready.status();
+  const int64_t highest = versions.back().version;
+  const int64_t wanted = request.has_version() ? request.version() : highest;
+  call.SetModel(versions.back().model, ready.ok() ? ready->version : wanted);
+  response->set_name(versions.back().model);
+  response->set_version(ready.ok() ? ready->version : wanted);
+  for (const CatalogueVersion& version : versions) {
+    ToProto(version, response->add_versions());
+  }
+  if (!ready.ok()) return absl::OkStatus();
+  ToProto(*ready->facts, response);
+  response->set_sha256(ready->sha256);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ModelService::ListModels(
+    grpc::CallbackServerContext* context, const v1::ListModelsRequest* request,
+    v1::ListModelsResponse* response) {
+  auto* call = new UnaryCall(context, desk_, "ListModels");
+  if (call->admission().ok()) ToProto(catalogue_.List(), response);
+  call->FinishWith(call->admission());
+  return call;
+}
+
+grpc::ServerUnaryReactor* ModelService::GetModel(
+    grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
+    v1::GetModelResponse* response) {
+  auto* call = new UnaryCall(context, desk_, "GetModel");
+  call->FinishWith(Describe(*request, catalogue_, *call, response));
+  return call;
+}
+
+}  // namespace saliency

@@ -1,0 +1,33 @@
+#include "server/refusal_reason.h"
+
+#include "absl/strings/cord.h"
+#include "core/engine/refusal.h"
+
+namespace saliency {
+namespace {
+
+constexpr absl::string_view kReasonUrl = "saliency/refusal-reason";
+constexpr absl::string_view kReasons[] = {"draining", "loading", "failed"};
+
+}  // namespace
+
+absl::Status UnavailableBecause(absl::string_view reason,
+                                absl::string_view message) {
+  absl::Status status = absl::UnavailableError(message);
+  status.SetPayload(kReasonUrl, absl::Cord(reason));
+  return status;
+}
+
+absl::string_view RefusalReason(const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kResourceExhausted) {
+    return NeverRetry(status) ? "too_large" : "queue_full";
+  }
+  if (status.code() != absl::StatusCode::kUnavailable) return "";
+  const auto payload = status.GetPayload(kReasonUrl);
+  for (const absl::string_view reason : kReasons) {
+    if (payload.has_value() && *payload == reason) return reason;
+  }
+  return "unavailable";
+}
+
+}  // namespace saliency

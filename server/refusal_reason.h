@@ -1,0 +1,24 @@
+// Why a request was turned away without work, for the metric
+// saliency_refused_total{reason}; rides on the status as a payload.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_SERVER_REFUSAL_REASON_H_
+#define SALIENCY_SERVER_REFUSAL_REASON_H_
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace saliency {
+
+// UNAVAILABLE with one of the reasons "draining", "loading" and "failed".
+absl::Status UnavailableBecause(absl::string_view reason,
+                                absl::string_view message);
+
+// The reason behind a refusal: that of UnavailableBecause, "unavailable" for
+// another UNAVAILABLE, "queue_full" and "too_large" for RESOURCE_EXHAUSTED; ""
+// for a status that is no refusal.  Never what a caller invented.
+absl::string_view RefusalReason(const absl::Status& status);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_SERVER_REFUSAL_REASON_H_

@@ -1,0 +1,77 @@
+#include "server/saliency_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/status.h"
+#include "server/convert_answer.h"
+#include "server/convert_request.h"
+#include "server/public_status.h"
+#include "server/unary_call.h"
+
+namespace saliency {
+namespace {
+
+// The job that `request` asks for, of a model that is there.
+absl::StatusOr<Job> MakeJob(const v1::ComputeSaliencyRequest& request,
+                            const EngineLimits& limits,
+                            const ModelCatalogue& catalogue, UnaryCall& call) {
+  RETURN_IF_ERROR(call.admission());
+  ASSIGN_OR_RETURN(const CatalogueVersion model,
+                   catalogue.FindReady(request.model(), request.version()));
+  call.SetModel(model.model, model.version);
+  ASSIGN_OR_RETURN(Job job, JobFromProto(request, limits));
+  job.model = model.model;
+  job.version = model.version;
+  job.request_id = call.request_id();
+  job.deadline = call.deadline();
+  job.cancel = call.cancel_token();
+  return job;
+}
+
+// A result that fails by our own fault says nothing to the caller.
+void LogInternalResults(const Explanation& answer, UnaryCall& call) {
+  for (const MapResult& result : answer.results) {
+    if (!HidesDetail(result.status)) continue;
+    call.log().Error("internal error in a result",
+                     {{"request_id", call.request_id()},
+                      {"method", result.method},
+                      {"layer", result.layer},
+                      {"detail", result.status.ToString()}});
+  }
+}
+
+void FinishCall(UnaryCall& call, absl::StatusOr<Explanation> answer,
+                int targets, v1::ComputeSaliencyResponse* response) {
+  if (!answer.ok()) return call.FinishWith(answer.status());
+  if (const absl::Status overall = OverallStatus(*answer); !overall.ok()) {
+    return call.FinishWith(overall);
+  }
+  const auto rows =
+      static_cast<int64_t>(answer->pictures.size()) * std::max(targets, 1);
+  LogInternalResults(*answer, call);
+  ToProto(*std::move(answer), call.request_id(), response);
+  call.FinishWith(absl::OkStatus(), rows);
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* SaliencyService::ComputeSaliency(
+    grpc::CallbackServerContext* context,
+    const v1::ComputeSaliencyRequest* request,
+    v1::ComputeSaliencyResponse* response) {
+  auto* call = new UnaryCall(context, desk_, "ComputeSaliency");
+  absl::StatusOr<Job> job = MakeJob(*request, limits_, catalogue_, *call);
+  if (!job.ok()) {
+    call->FinishWith(job.status());
+    return call;
+  }
+  const int targets = request->targets_size();
+  submit_(*std::move(job),
+          [call, targets, response](absl::StatusOr<Explanation> answer) {
+            FinishCall(*call, std::move(answer), targets, response);
+          });
+  return call;
+}
+
+}  // namespace saliency

@@ -1,0 +1,44 @@
+// saliency.v1.SaliencyService: converts, submits, converts back.
+// Thread-safe.
+
+#ifndef SALIENCY_SERVER_SALIENCY_SERVICE_H_
+#define SALIENCY_SERVER_SALIENCY_SERVICE_H_
+
+#include <functional>
+
+#include "core/engine/engine_limits.h"
+#include "core/engine/job.h"
+#include "saliency/v1/saliency_service.grpc.pb.h"
+#include "server/call_desk.h"
+#include "server/model_catalogue.h"
+
+namespace saliency {
+
+// Takes a job and answers it exactly once: Engine::Submit, or a test's own.
+using SubmitJob = std::function<void(Job job, JobDone done)>;
+
+class SaliencyService : public v1::SaliencyService::CallbackService {
+ public:
+  // `catalogue`, `desk` and what `submit` refers to outlive this.
+  SaliencyService(const EngineLimits& limits, const ModelCatalogue& catalogue,
+                  CallDesk& desk, SubmitJob submit)
+      : limits_(limits),
+        catalogue_(catalogue),
+        desk_(desk),
+        submit_(std::move(submit)) {}
+
+  grpc::ServerUnaryReactor* ComputeSaliency(
+      grpc::CallbackServerContext* context,
+      const v1::ComputeSaliencyRequest* request,
+      v1::ComputeSaliencyResponse* response) override;
+
+ private:
+  const EngineLimits limits_;
+  const ModelCatalogue& catalogue_;
+  CallDesk& desk_;
+  const SubmitJob submit_;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_SERVER_SALIENCY_SERVICE_H_

@@ -1,0 +1,27 @@
+// Runs a model before anybody waits for it: allocators, kernels and caches are
+// then ready, and a model that cannot be explained is found out.
+// Thread-compatible.
+
+#ifndef SALIENCY_SERVER_WARM_UP_H_
+#define SALIENCY_SERVER_WARM_UP_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/engine/explainer.h"
+#include "core/engine/model_facts.h"
+
+namespace saliency {
+
+// One attribution for each kind of evidence that the model can give: activation
+// and gradient at the default layers, and the last layer of each other kind.
+std::vector<PassAttribution> WarmUpAttributions(const ModelFacts& facts);
+
+// Explains a black input of the configured size with all of them, in batches of
+// one row and of the largest size.
+// Errors: those of the passes and of single maps.
+absl::Status WarmUp(const ModelFacts& facts, Explainer& explainer);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_SERVER_WARM_UP_H_

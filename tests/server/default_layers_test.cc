@@ -1,0 +1,75 @@
+#include "server/default_layers.h"
+
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace saliency {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<LayerInfo> ResNetLike() {
+  return {{.name = "input", .kind = "input", .shape = {3, 64, 64}},
+          {.name = "conv1", .kind = "Conv2d", .shape = {8, 32, 32}},
+          {.name = "layer1", .kind = "Sequential", .shape = {8, 16, 16}},
+          {.name = "layer2.0", .kind = "Block", .shape = {16, 8, 8}},
+          {.name = "layer2", .kind = "Sequential", .shape = {16, 8, 8}},
+          {.name = "avgpool", .kind = "AdaptiveAvgPool2d", .shape = {16, 1, 1}},
+          {.name = "fc", .kind = "Linear", .shape = {10}}};
+}
+
+TEST(DefaultLayersTest, TheLastSpatialLayerIsBeforeThePool) {
+  EXPECT_THAT(LastSpatialLayer(ResNetLike()), ElementsAre("layer2"));
+  std::vector<LayerInfo> vgg = ResNetLike();
+  vgg[5].shape = {16, 8, 8};
+  EXPECT_THAT(LastSpatialLayer(vgg), ElementsAre("layer2"));
+}
+
+TEST(DefaultLayersTest, StagesEndWhereTheResolutionChanges) {
+  EXPECT_THAT(StageEnds(ResNetLike()),
+              ElementsAre("conv1", "layer1", "layer2"));
+}
+
+TEST(DefaultLayersTest, ConfiguredLayersAreKept) {
+  ModelConfig config;
+  config.default_layers = {"layer1", "input"};
+  config.combine_layers = {"layer2.0"};
+  ASSERT_TRUE(FillDefaultLayers(ResNetLike(), config).ok());
+  EXPECT_THAT(config.default_layers, ElementsAre("layer1", "input"));
+  EXPECT_THAT(config.combine_layers, ElementsAre("layer2.0"));
+}
+
+TEST(DefaultLayersTest, ConfiguredLayersThatAreNotThereAreNamed) {
+  ModelConfig config;
+  config.default_layers = {"layer1", "layer9"};
+  const absl::Status status = FillDefaultLayers(ResNetLike(), config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("config.pbtxt: default_layers[1]: layer \"layer9\" "
+                        "not found; nearest: "));
+}
+
+TEST(DefaultLayersTest, ConfiguredLayersMustBeSpatial) {
+  ModelConfig config;
+  config.combine_layers = {"fc"};
+  const absl::Status status = FillDefaultLayers(ResNetLike(), config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("combine_layers[0]: layer \"fc\" has shape [10]"));
+}
+
+TEST(DefaultLayersTest, AModelWithNothingButItsInputIsLookedAtThere) {
+  const std::vector<LayerInfo> layers = {
+      {.name = "input", .kind = "input", .shape = {3, 64, 64}}};
+  ModelConfig config;
+  ASSERT_TRUE(FillDefaultLayers(layers, config).ok());
+  EXPECT_THAT(config.default_layers, ElementsAre("input"));
+  EXPECT_THAT(config.combine_layers, IsEmpty());
+}
+
+}  // namespace
+}  // namespace saliency

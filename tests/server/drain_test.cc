@@ -1,0 +1,127 @@
+#include "server/drain.h"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/server/test_server.h"
+
+namespace saliency {
+namespace {
+
+using grpc::health::v1::HealthCheckResponse;
+
+grpc::StatusCode Explain(TestServer& server) {
+  grpc::ClientContext context;
+  v1::ComputeSaliencyResponse response;
+  return server.saliency()
+      .ComputeSaliency(&context, FakeRequest(), &response)
+      .error_code();
+}
+
+grpc::StatusCode ListModels(TestServer& server) {
+  grpc::ClientContext context;
+  v1::ListModelsResponse response;
+  return server.models().ListModels(&context, {}, &response).error_code();
+}
+
+TestServer::Options Held(Gate& gate) {
+  return {.hook = [&gate](const std::vector<int>&) {
+    gate.Pass();
+    return absl::OkStatus();
+  }};
+}
+
+DrainEngine EngineOf(TestServer& server) {
+  return [&server](absl::Time deadline) {
+    return server.engine().Drain(deadline);
+  };
+}
+
+TEST(DrainTest, AnIdleServerDrainsAndRefusesWhatComesAfter) {
+  TestServer server;
+  server.AddFakeModel();
+  EXPECT_EQ(Explain(server), grpc::StatusCode::OK);
+  EXPECT_TRUE(
+      Drain({.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
+            server.clock(), server.board(), server.desk(), EngineOf(server)));
+  EXPECT_EQ(Explain(server), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ListModels(server), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(server.Metric("saliency_refused_total", {{"reason", "draining"}}),
+            2);
+}
+
+TEST(DrainTest, WhatIsInFlightIsFinished) {
+  Gate gate;
+  TestServer server(Held(gate));
+  server.AddFakeModel();
+  grpc::StatusCode code = grpc::StatusCode::UNKNOWN;
+  std::thread caller([&] { code = Explain(server); });
+  gate.AwaitArrivals(1);
+  bool drained = false;
+  std::thread drainer([&] {
+    drained =
+        Drain({.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
+              server.clock(), server.board(), server.desk(), EngineOf(server));
+  });
+  // Draining has begun once a call that needs no engine is refused.
+  while (ListModels(server) == grpc::StatusCode::OK) std::this_thread::yield();
+  gate.Open();
+  caller.join();
+  drainer.join();
+  EXPECT_EQ(code, grpc::StatusCode::OK);
+  EXPECT_TRUE(drained);
+}
+
+TEST(DrainTest, WhatDoesNotFinishInTimeIsAnsweredUnavailable) {
+  Gate gate;
+  TestServer server(Held(gate));
+  server.AddFakeModel();
+  grpc::StatusCode code = grpc::StatusCode::UNKNOWN;
+  std::thread caller([&] { code = Explain(server); });
+  gate.AwaitArrivals(1);
+  EXPECT_FALSE(
+      Drain({.delay = absl::ZeroDuration(), .timeout = absl::Milliseconds(50)},
+            server.clock(), server.board(), server.desk(), EngineOf(server)));
+  caller.join();
+  gate.Open();
+  EXPECT_EQ(code, grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(DrainTest, HealthGoesFirstAndCallsAreServedDuringTheDelay) {
+  TestServer server;
+  server.AddFakeModel();
+  FakeClock clock;
+  std::thread drainer([&] {
+    Drain({.delay = absl::Seconds(5), .timeout = absl::Seconds(60)}, clock,
+          server.board(), server.desk(), EngineOf(server));
+  });
+  clock.AwaitTimedWaiters(1);
+  grpc::ClientContext context;
+  HealthCheckResponse health;
+  ASSERT_TRUE(server.health().Check(&context, {}, &health).ok());
+  EXPECT_EQ(health.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(Explain(server), grpc::StatusCode::OK);
+  clock.Advance(absl::Seconds(5));
+  drainer.join();
+  EXPECT_EQ(Explain(server), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(DrainTest, WatchesAreEnded) {
+  TestServer server;
+  server.AddFakeModel();
+  grpc::ClientContext context;
+  const auto watch = server.health().Watch(&context, {});
+  HealthCheckResponse health;
+  ASSERT_TRUE(watch->Read(&health));
+  Drain({.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
+        server.clock(), server.board(), server.desk(), EngineOf(server));
+  while (watch->Read(&health)) {
+    EXPECT_EQ(health.status(), HealthCheckResponse::NOT_SERVING);
+  }
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+}  // namespace
+}  // namespace saliency

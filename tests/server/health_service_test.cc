@@ -1,0 +1,114 @@
+#include "server/health_service.h"
+
+#include <memory>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/server/test_server.h"
+
+namespace saliency {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+HealthCheckRequest For(const std::string& service) {
+  HealthCheckRequest request;
+  request.set_service(service);
+  return request;
+}
+
+HealthCheckResponse::ServingStatus Check(TestServer& server,
+                                         const std::string& service) {
+  grpc::ClientContext context;
+  HealthCheckResponse response;
+  const grpc::Status status =
+      server.health().Check(&context, For(service), &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response.status();
+}
+
+TEST(HealthServiceTest, NothingServesBeforeTheModelsAreReady) {
+  TestServer server;
+  EXPECT_EQ(Check(server, ""), HealthCheckResponse::NOT_SERVING);
+  server.AddFakeModel();
+  EXPECT_EQ(Check(server, ""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(Check(server, "model/fake"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(Check(server, "saliency.v1.SaliencyService"),
+            HealthCheckResponse::SERVING);
+}
+
+TEST(HealthServiceTest, AnUnknownNameIsNotFound) {
+  TestServer server;
+  grpc::ClientContext context;
+  HealthCheckResponse response;
+  EXPECT_EQ(server.health()
+                .Check(&context, For("model/none"), &response)
+                .error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST(HealthServiceTest, AWatchHearsEveryStateOnItsWay) {
+  TestServer server;
+  grpc::ClientContext context;
+  const auto watch = server.health().Watch(&context, For("model/fake"));
+  HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVICE_UNKNOWN);
+  server.AddFakeModel();
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  server.board().StopServing();
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  server.board().Close();
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(HealthServiceTest, AChangeThatChangesNothingIsNotWritten) {
+  TestServer server;
+  server.AddFakeModel();
+  grpc::ClientContext context;
+  const auto watch = server.health().Watch(&context, For(""));
+  HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  server.catalogue().MarkListed();
+  server.catalogue().MarkListed();
+  server.board().StopServing();
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  context.TryCancel();
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST(HealthServiceTest, ManyWatchesThatComeAndGoLeaveTheServerWell) {
+  TestServer server;
+  server.AddFakeModel();
+  for (int i = 0; i < 50; ++i) {
+    grpc::ClientContext context;
+    const auto watch = server.health().Watch(&context, For(""));
+    HealthCheckResponse response;
+    ASSERT_TRUE(watch->Read(&response));
+    context.TryCancel();
+    server.catalogue().MarkListed();
+    watch->Finish();
+  }
+  EXPECT_EQ(Check(server, ""), HealthCheckResponse::SERVING);
+}
+
+TEST(HealthServiceTest, AServerThatEndsEndsItsWatches) {
+  auto server = std::make_unique<TestServer>();
+  grpc::ClientContext context;
+  const auto watch = server->health().Watch(&context, For(""));
+  HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  server.reset();
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_FALSE(watch->Finish().ok());
+}
+
+}  // namespace
+}  // namespace saliency

@@ -1,0 +1,125 @@
+// Loads real TorchScript networks (tests/golden) from repositories that are
+// made for each test.
+
+#include "server/model_loader.h"
+
+#include <filesystem>
+#include <string>
+
+#include "core/base/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/engine_reporter.h"
+#include "server/file_digest.h"
+#include "server/model_config_text.h"
+#include "tests/server/temporary_folder.h"
+#include "tests/server/test_server.h"
+
+namespace saliency {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kSmall[] = "input { height: 64 width: 64 }\n";
+
+// A repository with the golden tiny_resnet as net/1.
+class ModelLoaderTest : public testing::Test {
+ protected:
+  ModelLoaderTest() {
+    folder_.Write("net/config.pbtxt", kSmall);
+    AddModelFile("net/1");
+  }
+
+  void AddModelFile(const std::string& version) {
+    folder_.Write(version + "/note", "");
+    std::filesystem::copy_file(
+        std::string(SALIENCY_GOLDEN_DIR) + "/tiny_resnet/model_script.pt",
+        folder_ / (version + "/model.pt"));
+  }
+
+  absl::StatusOr<std::shared_ptr<LoadedModel>> Load() {
+    const RepositoryContents contents =
+        ScanRepository(folder_.path(), &ParseModelConfigText).value();
+    const RepositoryModel& model = contents.models.at(0);
+    return LoadVersion(model, model.versions.at(0));
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(ModelLoaderTest, FillsInWhatTheConfigLeavesOpen) {
+  const std::shared_ptr<LoadedModel> loaded = Load().value();
+  EXPECT_EQ(loaded->name, "net");
+  EXPECT_EQ(loaded->version, 1);
+  EXPECT_EQ(loaded->replicas.size(), 1);
+  EXPECT_EQ(loaded->sha256, Sha256OfFile(folder_ / "net/1/model.pt").value());
+  EXPECT_THAT(loaded->config.default_layers, Not(IsEmpty()));
+  EXPECT_THAT(loaded->config.combine_layers, Not(IsEmpty()));
+}
+
+TEST_F(ModelLoaderTest, LoadsAReplicaForEachInstance) {
+  folder_.Write("net/config.pbtxt",
+                std::string(kSmall) + "instances { count: 2 } warm_up: false");
+  EXPECT_EQ(Load().value()->replicas.size(), 2);
+}
+
+TEST_F(ModelLoaderTest, ADigestThatDiffersIsRefused) {
+  folder_.Write("net/config.pbtxt", std::string(kSmall) + "sha256: \"" +
+                                        std::string(64, '0') + "\"");
+  const absl::Status status = Load().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("has sha256 "));
+}
+
+TEST_F(ModelLoaderTest, LabelsMustMatchTheClasses) {
+  folder_.Write("net/labels.txt", "only one\n");
+  EXPECT_THAT(std::string(Load().status().message()),
+              HasSubstr("labels.txt has 1 lines, but the model has "));
+}
+
+TEST_F(ModelLoaderTest, ADefaultLayerThatIsNotThereIsRefused) {
+  folder_.Write("net/config.pbtxt",
+                std::string(kSmall) + "default_layers: \"layer99\"");
+  EXPECT_THAT(std::string(Load().status().message()),
+              HasSubstr("default_layers[0]: layer \"layer99\" not found"));
+}
+
+TEST_F(ModelLoaderTest, AFileThatIsNoModelIsRefusedWithoutALibrarysWords) {
+  folder_.Write("net/1/model.pt", "PK nonsense");
+  const absl::Status status = Load().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("/")));
+}
+
+TEST_F(ModelLoaderTest, GoodModelsServeBesideFailedOnes) {
+  folder_.Write("net/2/model.pt", "nonsense");
+  folder_.Write("broken/1/model.pt", "x");
+  folder_.Write("broken/config.pbtxt", "nonsense");
+  LogLines lines;
+  Log log(LogFormat::kJson, LogLevel::kDebug, lines.Sink());
+  Metrics metrics;
+  EngineReporter reporter(*metrics.registry(), log, [] {});
+  Engine engine({}, Clock::Real(), reporter);
+  Gate net_1_decided;  // the last to be loaded
+  ModelCatalogue catalogue([&] {
+    for (const CatalogueVersion& entry : catalogue.List()) {
+      if (entry.model == "net" && entry.version == 1 &&
+          entry.state != ModelState::kLoading) {
+        net_1_decided.Open();
+      }
+    }
+  });
+  const ModelLoader loader(folder_.path(), catalogue, engine, metrics, log);
+  net_1_decided.Pass();
+  EXPECT_EQ(catalogue.FindReady("net", 0)->version, 1);
+  EXPECT_TRUE(engine.FindModel("net", 1).ok());
+  EXPECT_EQ(catalogue.FindModel("net")->at(1).state, ModelState::kFailed);
+  EXPECT_THAT(catalogue.FindModel("broken")->at(0).message,
+              HasSubstr("config.pbtxt: line 1"));
+}
+
+}  // namespace
+}  // namespace saliency

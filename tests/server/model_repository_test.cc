@@ -1,0 +1,206 @@
+#include "core/model/model_repository.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/temporary_folder.h"
+
+namespace saliency {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// Understands "ok" alone.
+absl::StatusOr<ModelConfig> ParseOk(const std::string& text) {
+  if (text == "ok") return ModelConfig{.required = false};
+  return absl::InvalidArgumentError("line 1: what is this");
+}
+
+RepositoryContents Scan(const TemporaryFolder& folder) {
+  return ScanRepository(folder.path(), &ParseOk).value();
+}
+
+TEST(ModelRepositoryTest, AFolderWithNothingButAModelFileIsAModel) {
+  TemporaryFolder folder;
+  folder.Write("net/1/model.pt", "x");
+  const RepositoryContents contents = Scan(folder);
+  ASSERT_THAT(contents.models, SizeIs(1));
+  EXPECT_THAT(contents.ignored, IsEmpty());
+  const RepositoryModel& model = contents.models[0];
+  EXPECT_EQ(model.name, "net");
+  EXPECT_TRUE(model.status.ok());
+  EXPECT_TRUE(model.config.required);
+  EXPECT_THAT(model.labels, IsEmpty());
+  ASSERT_THAT(model.versions, SizeIs(1));
+  EXPECT_EQ(model.versions[0].version, 1);
+  EXPECT_TRUE(model.versions[0].status.ok());
+  EXPECT_THAT(model.versions[0].model_file, HasSubstr("net/1/model.pt"));
+}
+
+TEST(ModelRepositoryTest, ConfigAndLabelsAreReadBesideTheVersions) {
+  TemporaryFolder folder;
+  folder.Write("net/1/model.pt", "x");
+  folder.Write("net/config.pbtxt", "ok");
+  folder.Write("net/labels.txt", "cat\ndog\n");
+  const RepositoryContents contents = Scan(folder);
+  EXPECT_FALSE(contents.models[0].config.required);
+  EXPECT_THAT(contents.models[0].labels, ElementsAre("cat", "dog"));
+}
+
+TEST(ModelRepositoryTest, VersionsAreSortedAsNumbers) {
+  TemporaryFolder folder;
+  for (const char* version : {"10", "9", "2"}) {
+    folder.Write(std::string("net/") + version + "/model.pt", "x");
+  }
+  std::vector<int64_t> versions;
+  const RepositoryContents contents = Scan(folder);
+  for (const RepositoryVersion& version : contents.models[0].versions) {
+    versions.push_back(version.version);
+  }
+  EXPECT_THAT(versions, ElementsAre(2, 9, 10));
+}
+
+TEST(ModelRepositoryTest, FoldersThatAreNoPositiveIntegersAreNoVersions) {
+  TemporaryFolder folder;
+  folder.Write("net/3/model.pt", "x");
+  for (const char* name :
+       {"0", "-1", "01", "+2", "1.0", "x", "99999999999999999999"}) {
+    folder.Write(std::string("net/") + name + "/model.pt", "x");
+  }
+  EXPECT_THAT(Scan(folder).models[0].versions, SizeIs(1));
+}
+
+TEST(ModelRepositoryTest, AVersionWithoutAModelFileIsListedWithTheReason) {
+  TemporaryFolder folder;
+  folder.Write("net/1/other.pt", "x");
+  folder.Write("net/2/model.pt/file", "a folder");
+  const RepositoryModel model = Scan(folder).models.at(0);
+  EXPECT_EQ(model.versions[0].status, absl::NotFoundError("no model.pt"));
+  EXPECT_EQ(model.versions[1].status,
+            absl::InvalidArgumentError("model.pt: not a file"));
+}
+
+TEST(ModelRepositoryTest, OtherEntriesAreIgnoredWithAReason) {
+  TemporaryFolder folder;
+  folder.Write("readme.txt", "x");
+  folder.Write("bad name/1/model.pt", "x");
+  folder.Write(std::string(65, 'n') + "/1/model.pt", "x");
+  folder.Write("empty/config.pbtxt", "ok");
+  const RepositoryContents contents = Scan(folder);
+  EXPECT_THAT(contents.models, IsEmpty());
+  EXPECT_THAT(
+      contents.ignored,
+      ElementsAre(HasSubstr("not a model name"), HasSubstr("no version folder"),
+                  HasSubstr("not a model name"), HasSubstr("not a folder")));
+}
+
+TEST(ModelRepositoryTest, LinksThatStayInsideAreFollowed) {
+  TemporaryFolder folder;
+  folder.Write("store/1/model.pt", "x");
+  folder.Link("net/1", "../store/1");
+  folder.Link("other/2/model.pt", "../../store/1/model.pt");
+  const RepositoryContents contents = Scan(folder);
+  ASSERT_THAT(contents.models, SizeIs(3));
+  for (const RepositoryModel& model : contents.models) {
+    EXPECT_TRUE(model.versions[0].status.ok()) << model.name;
+  }
+}
+
+TEST(ModelRepositoryTest, LinksThatLeaveTheRepositoryAreRefused) {
+  TemporaryFolder outside;
+  outside.Write("1/model.pt", "secret");
+  outside.Write("text", "ok");
+  TemporaryFolder folder;
+  folder.Link("whole", outside.path());
+  folder.Link("version/1", outside / "1");
+  folder.Link("file/1/model.pt", outside / "1/model.pt");
+  folder.Write("config/1/model.pt", "x");
+  folder.Link("config/config.pbtxt", outside / "text");
+  folder.Write("labels/1/model.pt", "x");
+  folder.Link("labels/labels.txt", outside / "text");
+  folder.Link("broken/1/model.pt", "nowhere");
+  const RepositoryContents contents = Scan(folder);
+  EXPECT_THAT(contents.ignored, ElementsAre(HasSubstr("\"whole\": a link")));
+  ASSERT_THAT(contents.models, SizeIs(5));
+  for (const RepositoryModel& model : contents.models) {
+    EXPECT_TRUE(!model.status.ok() || !model.versions[0].status.ok())
+        << model.name;
+    const std::string message(model.status.message());
+    EXPECT_EQ(message.find(outside.path()), std::string::npos);
+    if (!model.versions[0].status.ok()) {
+      EXPECT_TRUE(model.versions[0].model_file.empty());
+    }
+  }
+}
+
+TEST(ModelRepositoryTest, ASiblingFolderWithTheSamePrefixIsOutside) {
+  TemporaryFolder folder;
+  folder.Write("models-other/1/model.pt", "x");
+  folder.Link("models/net", "../models-other");
+  const RepositoryContents contents =
+      ScanRepository(folder / "models", &ParseOk).value();
+  EXPECT_THAT(contents.models, IsEmpty());
+  EXPECT_THAT(contents.ignored, SizeIs(1));
+}
+
+TEST(ModelRepositoryTest, ABadConfigFailsTheModelAndNamesTheFile) {
+  TemporaryFolder folder;
+  folder.Write("net/1/model.pt", "x");
+  folder.Write("net/config.pbtxt", "nonsense");
+  EXPECT_EQ(Scan(folder).models[0].status,
+            absl::InvalidArgumentError("config.pbtxt: line 1: what is this"));
+}
+
+TEST(ModelRepositoryTest, ABadLabelFileFailsTheModelAndNamesTheLine) {
+  TemporaryFolder folder;
+  folder.Write("net/1/model.pt", "x");
+  folder.Write("net/labels.txt", "cat\n\ndog\n");
+  EXPECT_EQ(Scan(folder).models[0].status,
+            absl::InvalidArgumentError("labels.txt: line 2 is empty"));
+}
+
+TEST(ModelRepositoryTest, AMissingRepositoryIsNotFoundWithoutItsPath) {
+  const absl::Status status =
+      ScanRepository("/no/such/folder", &ParseOk).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(status.message().find("/no"), absl::string_view::npos);
+}
+
+TEST(ParseLabelsTest, LinesMayEndInEitherWay) {
+  EXPECT_THAT(ParseLabels("a\r\nb\nc").value(), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(ParseLabels("caf\xc3\xa9, \xe2\x82\xac \xf0\x9f\x98\x80").value(),
+              SizeIs(1));
+}
+
+TEST(ParseLabelsTest, WhatIsNoUtf8IsRefusedByItsLine) {
+  for (const char* bad : {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80",
+                          "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
+    EXPECT_EQ(ParseLabels(std::string("good\n") + bad + "\nmore").status(),
+              absl::InvalidArgumentError("line 2 is not UTF-8"));
+  }
+}
+
+TEST(ParseLabelsTest, BlankLinesAndEmptyFilesAreRefused) {
+  EXPECT_EQ(ParseLabels("").status(),
+            absl::InvalidArgumentError("line 1 is empty"));
+  EXPECT_EQ(ParseLabels("a\n  \nb").status(),
+            absl::InvalidArgumentError("line 2 is empty"));
+  EXPECT_EQ(ParseLabels("a\n\n").status(),
+            absl::InvalidArgumentError("line 2 is empty"));
+}
+
+TEST(IsModelNameTest, AcceptsOnlyPlainNames) {
+  for (const char* name : {"a", "ResNet-50", "v1.2_x", "..."}) {
+    EXPECT_TRUE(IsModelName(name)) << name;
+  }
+  for (const char* name : {"", ".", "..", "a b", "a/b", "\xc3\xa9", "a\n"}) {
+    EXPECT_FALSE(IsModelName(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace saliency

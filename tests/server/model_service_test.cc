@@ -1,0 +1,121 @@
+#include "server/model_service.h"
+
+#include <set>
+#include <string>
+
+#include "core/attribution/registry.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/test_server.h"
+
+namespace saliency {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(ModelServiceTest, EveryVersionOfEveryModelIsListedWithItsState) {
+  TestServer server;
+  server.AddFakeModel();
+  server.catalogue().Set({.model = "fake",
+                          .version = 2,
+                          .state = ModelState::kFailed,
+                          .message = "no model.pt"});
+  server.catalogue().Set({.model = "other", .version = 3});
+  grpc::ClientContext context;
+  v1::ListModelsResponse response;
+  ASSERT_TRUE(server.models().ListModels(&context, {}, &response).ok());
+  ASSERT_EQ(response.models_size(), 2);
+  EXPECT_EQ(response.models(0).name(), "fake");
+  ASSERT_EQ(response.models(0).versions_size(), 2);
+  EXPECT_EQ(response.models(0).versions(0).state(), v1::MODEL_STATE_READY);
+  EXPECT_EQ(response.models(0).versions(1).state(), v1::MODEL_STATE_FAILED);
+  EXPECT_EQ(response.models(0).versions(1).message(), "no model.pt");
+  EXPECT_EQ(response.models(1).name(), "other");
+  EXPECT_EQ(response.models(1).versions(0).state(), v1::MODEL_STATE_LOADING);
+}
+
+TEST(ModelServiceTest, GetModelTellsAllAboutTheOnlyModel) {
+  TestServer server;
+  server.AddFakeModel();
+  grpc::ClientContext context;
+  v1::GetModelResponse response;
+  ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
+  EXPECT_EQ(response.name(), "fake");
+  EXPECT_EQ(response.version(), 1);
+  EXPECT_EQ(response.num_classes(), 10);
+  EXPECT_EQ(response.labels_size(), 10);
+  EXPECT_EQ(response.sha256(), std::string(64, 'a'));
+  EXPECT_TRUE(response.rows_independent());
+  EXPECT_TRUE(response.targets_share_work());
+  EXPECT_EQ(response.versions_size(), 1);
+  EXPECT_THAT(response.config().default_layers(), ElementsAre("last"));
+  EXPECT_EQ(response.config().input().height(), 8);
+  EXPECT_EQ(response.config().input().geometry(), v1::GEOMETRY_SQUASH);
+  EXPECT_EQ(response.config().batching().max_rows(), 16);
+  ASSERT_EQ(response.layers_size(), 5);
+  EXPECT_EQ(response.layers(0).name(), "input");
+  EXPECT_EQ(response.layers(1).kind(), "Conv2d");
+  EXPECT_THAT(response.layers(1).shape(), ElementsAre(4, 4, 4));
+}
+
+TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
+  TestServer server;
+  server.AddFakeModel();
+  grpc::ClientContext context;
+  v1::GetModelResponse response;
+  ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
+  EXPECT_EQ(response.methods_size(), AllMethods().size());
+  for (const v1::Method& method : response.methods()) {
+    const Method& known = *FindMethod(method.name()).value();
+    EXPECT_EQ(method.summary(), known.summary);
+    switch (known.evidence) {
+      case Evidence::kActivationAndGradient:
+        EXPECT_EQ(method.layers_size(), 0) << method.name();
+        break;
+      case Evidence::kActivationAndHead:
+        EXPECT_THAT(method.layers(), ElementsAre("last")) << method.name();
+        break;
+      case Evidence::kRealConv:
+        EXPECT_THAT(method.layers(), ElementsAre("conv")) << method.name();
+        break;
+      case Evidence::kRealBatchNorm:
+        EXPECT_THAT(method.layers(), ElementsAre("norm")) << method.name();
+        break;
+    }
+  }
+}
+
+TEST(ModelServiceTest, AFailedModelStillTellsWhy) {
+  TestServer server;
+  server.catalogue().MarkListed();
+  server.catalogue().Set({.model = "bad",
+                          .version = 1,
+                          .state = ModelState::kFailed,
+                          .message = "labels.txt: line 2 is empty"});
+  grpc::ClientContext context;
+  v1::GetModelResponse response;
+  ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
+  EXPECT_EQ(response.name(), "bad");
+  EXPECT_EQ(response.versions(0).message(), "labels.txt: line 2 is empty");
+  EXPECT_EQ(response.layers_size(), 0);
+}
+
+TEST(ModelServiceTest, BadQuestionsGetTheCodesOfTheTable) {
+  TestServer server;
+  server.AddFakeModel();
+  const auto ask = [&](const std::string& model, int64_t version) {
+    grpc::ClientContext context;
+    v1::GetModelRequest request;
+    v1::GetModelResponse response;
+    request.set_model(model);
+    request.set_version(version);
+    return server.models().GetModel(&context, request, &response).error_code();
+  };
+  EXPECT_EQ(ask("fake", 1), grpc::StatusCode::OK);
+  EXPECT_EQ(ask("fake", 0), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ask("fake", 7), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(ask("nope", 1), grpc::StatusCode::NOT_FOUND);
+}
+
+}  // namespace
+}  // namespace saliency

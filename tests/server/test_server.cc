@@ -1,0 +1,93 @@
+#include "tests/server/test_server.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace saliency {
+namespace {
+
+bool Carries(const prometheus::ClientMetric& metric,
+             const std::map<std::string, std::string>& labels) {
+  return std::all_of(labels.begin(), labels.end(), [&](const auto& wanted) {
+    return std::any_of(metric.label.begin(), metric.label.end(),
+                       [&](const prometheus::ClientMetric::Label& label) {
+                         return label.name == wanted.first &&
+                                label.value == wanted.second;
+                       });
+  });
+}
+
+double ValueOf(const prometheus::ClientMetric& metric) {
+  return metric.counter.value + metric.gauge.value +
+         static_cast<double>(metric.histogram.sample_count);
+}
+
+}  // namespace
+
+TestServer::TestServer(Options options)
+    : options_(std::move(options)),
+      engine_({.limits = options_.limits}, Clock::Real(), reporter_),
+      saliency_service_(
+          options_.limits, catalogue_, desk_,
+          options_.submit != nullptr
+              ? options_.submit
+              : [this](Job job, JobDone done) {
+                  engine_.Submit(std::move(job), std::move(done));
+                }) {
+  board_.Publish(HealthOf(catalogue_));
+  server_ = GrpcServer::Start(
+                {}, {&saliency_service_, &model_service_, &health_service_})
+                .value();
+  const auto channel = server_->InProcessChannel();
+  saliency_stub_ = v1::SaliencyService::NewStub(channel);
+  model_stub_ = v1::ModelService::NewStub(channel);
+  health_stub_ = grpc::health::v1::Health::NewStub(channel);
+}
+
+void TestServer::AddFakeModel() {
+  ModelFacts facts = FakeModel();
+  auto shared = std::make_shared<const ModelFacts>(facts);
+  std::vector<std::unique_ptr<Explainer>> explainers;
+  explainers.push_back(
+      std::make_unique<FakeExplainer>(explainer_log_, options_.hook));
+  engine_.AddModel(std::move(facts), std::move(explainers), nullptr);
+  catalogue_.Set({.model = shared->name,
+                  .version = shared->version,
+                  .state = ModelState::kReady,
+                  .facts = shared,
+                  .sha256 = std::string(64, 'a')});
+  catalogue_.MarkListed();
+}
+
+double TestServer::Metric(
+    const std::string& name,
+    const std::map<std::string, std::string>& labels) const {
+  std::vector<prometheus::MetricFamily> families =
+      metrics_.registry()->Collect();
+  for (prometheus::MetricFamily& family : gauges_.Collect()) {
+    families.push_back(std::move(family));
+  }
+  double sum = 0;
+  for (const prometheus::MetricFamily& family : families) {
+    if (family.name != name) continue;
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      if (Carries(metric, labels)) sum += ValueOf(metric);
+    }
+  }
+  return sum;
+}
+
+v1::ComputeSaliencyRequest FakeRequest() {
+  v1::ComputeSaliencyRequest request;
+  v1::Tensor* tensor = request.mutable_input()->mutable_tensor();
+  for (const int size : {3, 8, 8}) tensor->add_shape(size);
+  tensor->set_data(std::string(3 * 8 * 8 * sizeof(float), '\0'));
+  v1::Attribution* attribution = request.add_attributions();
+  attribution->set_method("norm_grad");
+  attribution->add_layers("conv");
+  request.mutable_output()->set_named_size(v1::NAMED_SIZE_LAYER);
+  request.mutable_output()->set_normalise(false);
+  return request;
+}
+
+}  // namespace saliency

@@ -1,0 +1,111 @@
+// A whole server in one process, on no port: real services, real engine, a fake
+// model with gates to hold its worker, and a channel to talk to it.
+// Thread-compatible.
+
+#ifndef SALIENCY_TESTS_SERVER_TEST_SERVER_H_
+#define SALIENCY_TESTS_SERVER_TEST_SERVER_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/engine/engine.h"
+#include "prometheus/metric_family.h"
+#include "saliency/v1/model_service.grpc.pb.h"
+#include "saliency/v1/saliency_service.grpc.pb.h"
+#include "server/call_desk.h"
+#include "server/engine_reporter.h"
+#include "server/grpc_server.h"
+#include "server/health_board.h"
+#include "server/health_service.h"
+#include "server/live_gauges.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/model_catalogue.h"
+#include "server/model_service.h"
+#include "server/saliency_service.h"
+#include "tests/support/fakes.h"
+
+namespace saliency {
+
+// The lines a log wrote.  Thread-safe.
+class LogLines {
+ public:
+  Log::Sink Sink() {
+    return [this](const std::string& line) {
+      MutexLock lock(&mu_);
+      lines_.push_back(line);
+    };
+  }
+  std::vector<std::string> all() const {
+    MutexLock lock(&mu_);
+    return lines_;
+  }
+
+ private:
+  mutable Mutex mu_;
+  std::vector<std::string> lines_ ABSL_GUARDED_BY(mu_);
+};
+
+class TestServer {
+ public:
+  struct Options {
+    EngineLimits limits;
+    FakeExplainer::Hook hook;  // before each batch
+    // Replaces the engine when set.
+    SubmitJob submit;
+  };
+
+  TestServer() : TestServer(Options()) {}
+  explicit TestServer(Options options);
+
+  // Serves FakeModel() as ready, version 1.
+  void AddFakeModel();
+
+  v1::SaliencyService::Stub& saliency() { return *saliency_stub_; }
+  v1::ModelService::Stub& models() { return *model_stub_; }
+  grpc::health::v1::Health::Stub& health() { return *health_stub_; }
+
+  ModelCatalogue& catalogue() { return catalogue_; }
+  HealthBoard& board() { return board_; }
+  CallDesk& desk() { return desk_; }
+  Engine& engine() { return engine_; }
+  Clock& clock() { return Clock::Real(); }
+  ExplainerLog& explainer_log() { return explainer_log_; }
+  std::vector<std::string> log_lines() const { return lines_.all(); }
+
+  // The value of a counter or gauge, or the count of a histogram, summed over
+  // the series that carry `labels`.
+  double Metric(const std::string& name,
+                const std::map<std::string, std::string>& labels = {}) const;
+
+ private:
+  const Options options_;
+  LogLines lines_;
+  Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
+  Metrics metrics_;
+  HealthBoard board_;
+  ModelCatalogue catalogue_{[this] { board_.Publish(HealthOf(catalogue_)); }};
+  EngineReporter reporter_{*metrics_.registry(), log_, [] {}};
+  ExplainerLog explainer_log_;
+  Engine engine_;
+  LiveGauges gauges_{[this] { return engine_.load(); }, catalogue_};
+  CallDesk desk_{Clock::Real(), metrics_, log_};
+  SaliencyService saliency_service_;
+  ModelService model_service_{catalogue_, desk_};
+  HealthService health_service_{board_};
+  std::unique_ptr<GrpcServer> server_;
+  std::unique_ptr<v1::SaliencyService::Stub> saliency_stub_;
+  std::unique_ptr<v1::ModelService::Stub> model_stub_;
+  std::unique_ptr<grpc::health::v1::Health::Stub> health_stub_;
+};
+
+// A request that FakeModel answers: norm_grad at "conv" of a tensor of zeros,
+// raw maps at layer resolution.
+v1::ComputeSaliencyRequest FakeRequest();
+
+}  // namespace saliency
+
+#endif  // SALIENCY_TESTS_SERVER_TEST_SERVER_H_
