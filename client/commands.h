@@ -1,0 +1,28 @@
+// The subcommands.  Each lives in a file of its own, which adds its flags to
+// the command line and says what to run when it is the one that was called.
+
+#ifndef SALIENCY_CLIENT_COMMANDS_H_
+#define SALIENCY_CLIENT_COMMANDS_H_
+
+#include <functional>
+
+#include "client/console.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace saliency {
+
+struct Command {
+  CLI::App* app = nullptr;                // owned by the root
+  std::function<ExitCode(Console&)> run;  // owns the flags' values
+};
+
+Command AddModelsCommand(CLI::App& root);
+Command AddExplainCommand(CLI::App& root);
+Command AddGridCommand(CLI::App& root);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_COMMANDS_H_

@@ -1,0 +1,86 @@
+#include "client/connection_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/picture_files.h"
+#include "client/request_text.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+constexpr char kGroup[] = "Connection";
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  if (path.empty()) return std::string();
+  absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return Annotate(text.status(), "--token-file");
+  const std::string token(absl::StripAsciiWhitespace(*text));
+  if (token.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--token-file: ", path, " is empty"));
+  }
+  return token;
+}
+
+}  // namespace
+
+void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
+  command
+      .add_option("--server", flags.server,
+                  "HOST:PORT of the server; several, separated by commas, are "
+                  "used in turn")
+      ->envname("SALIENCY_SERVER")
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_option("--tls-ca", flags.tls.ca,
+                  "CA certificate (PEM) that signed the server's; turns TLS on")
+      ->group(kGroup);
+  command
+      .add_option("--tls-cert", flags.tls.cert,
+                  "our certificate (PEM), for mutual TLS")
+      ->group(kGroup);
+  command.add_option("--tls-key", flags.tls.key, "its private key (PEM)")
+      ->group(kGroup);
+  command
+      .add_option("--token-file", flags.token_file,
+                  "file that holds the bearer token")
+      ->group(kGroup);
+  command
+      .add_option("--timeout", flags.timeout,
+                  "time for one call, retries included: seconds, or 500ms, 2m")
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_option("--model", flags.model,
+                  "name of the model; not needed when there is only one")
+      ->group(kGroup);
+  command
+      .add_option("--model-version", flags.model_version,
+                  "its version; default: the highest that is ready")
+      ->check(CLI::PositiveNumber)
+      ->group(kGroup);
+  command.add_flag("--json", flags.json,
+                   "print one JSON object per result on stdout");
+}
+
+absl::StatusOr<std::unique_ptr<SaliencyClient>> Connect(
+    const ConnectionFlags& flags) {
+  ClientOptions options;
+  options.channel.servers = absl::StrSplit(flags.server, ',');
+  for (std::string& server : options.channel.servers) {
+    absl::StripAsciiWhitespace(&server);
+  }
+  options.channel.tls = flags.tls;
+  ASSIGN_OR_RETURN(options.token, ReadToken(flags.token_file));
+  ASSIGN_OR_RETURN(options.timeout, ParseTimeout(flags.timeout));
+  return SaliencyClient::Connect(std::move(options));
+}
+
+}  // namespace saliency

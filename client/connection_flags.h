@@ -1,0 +1,39 @@
+// The flags that every subcommand takes.
+
+#ifndef SALIENCY_CLIENT_CONNECTION_FLAGS_H_
+#define SALIENCY_CLIENT_CONNECTION_FLAGS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/saliency_client.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace saliency {
+
+struct ConnectionFlags {
+  std::string server = "127.0.0.1:50051";  // or several, separated by commas
+  TlsFiles tls;
+  std::string token_file;
+  std::string timeout = "60s";
+  std::string model;  // empty: the only one
+  std::optional<int64_t> model_version;
+  bool json = false;
+};
+
+// `flags` outlives `command`.
+void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags);
+
+// Errors: INVALID_ARGUMENT naming the flag; as SaliencyClient::Connect.
+absl::StatusOr<std::unique_ptr<SaliencyClient>> Connect(
+    const ConnectionFlags& flags);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_CONNECTION_FLAGS_H_

@@ -1,0 +1,67 @@
+#include "client/console.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace saliency {
+namespace {
+
+// What a person can do about an error; empty when the message says it all.
+absl::string_view Advice(const absl::Status& status) {
+  const absl::string_view message = status.message();
+  if (absl::StartsWith(message, "cannot reach ")) {
+    return "is saliency-server running? set --server or SALIENCY_SERVER";
+  }
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return "try again when the server is ready";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "raise --timeout";
+    case absl::StatusCode::kResourceExhausted:
+      return "try again later or lower --concurrency";
+    case absl::StatusCode::kUnauthenticated:
+      return "give a valid token with --token-file";
+    case absl::StatusCode::kPermissionDenied:
+      return "use a token that is allowed to do this";
+    case absl::StatusCode::kNotFound:
+      return absl::StrContains(message, "layer")
+                 ? "see the layers with: saliency models MODEL"
+                 : "see the models with: saliency models";
+    case absl::StatusCode::kInternal:
+      return "see the server's log";
+    case absl::StatusCode::kUnimplemented:
+      return "use a server of this version";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+std::string OneLine(absl::string_view text) {
+  std::string line(absl::StripAsciiWhitespace(text));
+  for (char& c : line) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return line;
+}
+
+std::string ErrorText(const absl::Status& status) {
+  const std::string message = status.message().empty()
+                                  ? absl::StatusCodeToString(status.code())
+                                  : OneLine(status.message());
+  const absl::string_view advice = Advice(status);
+  return advice.empty() ? message : absl::StrCat(message, ": ", advice);
+}
+
+void PrintError(const Console& console, absl::string_view text) {
+  console.err << "saliency: " << OneLine(text) << std::endl;
+}
+
+ExitCode PrintConnectError(const Console& console, const absl::Status& status) {
+  PrintError(console, ErrorText(status));
+  return absl::IsInvalidArgument(status) ? kExitUsage : kExitFailed;
+}
+
+}  // namespace saliency

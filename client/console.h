@@ -1,0 +1,59 @@
+// Where a command writes, and how it ends.
+
+#ifndef SALIENCY_CLIENT_CONSOLE_H_
+#define SALIENCY_CLIENT_CONSOLE_H_
+
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "client/interrupt.h"
+#include "core/base/clock.h"
+
+namespace saliency {
+
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitFailed = 1,      // the server refused or failed; nothing came of it
+  kExitUsage = 2,       // the command line is wrong
+  kExitSomeFailed = 3,  // some items failed, the others are done
+};
+
+// The world of a command; everything outlives it.  Used by one thread.
+struct Console {
+  std::ostream& out;
+  std::ostream& err;
+  bool err_is_terminal = false;
+  Clock& clock;
+  Interrupt& interrupt;
+};
+
+// Text of others made safe for one line on a terminal: control characters
+// become spaces.  UTF-8 stays.
+std::string OneLine(absl::string_view text);
+
+// What went wrong and what to do next, in one line.
+std::string ErrorText(const absl::Status& status);
+
+// "saliency: TEXT" on the console's `err`.
+void PrintError(const Console& console, absl::string_view text);
+
+// The same for what Connect() returns; a wrong flag is wrong usage.
+ExitCode PrintConnectError(const Console& console, const absl::Status& status);
+
+// Counts items; thread-compatible.
+struct Tally {
+  int ok = 0;
+  int failed = 0;
+
+  void Count(const absl::Status& status) { ++(status.ok() ? ok : failed); }
+  ExitCode exit_code() const {
+    if (failed == 0) return kExitOk;
+    return ok == 0 ? kExitFailed : kExitSomeFailed;
+  }
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_CONSOLE_H_

@@ -1,0 +1,136 @@
+#include "client/explain_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/request_text.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
+  constexpr char kGroup[] = "Output";
+  command
+      .add_option("--overlay", flags.overlay,
+                  "PNG of the map over the picture, for a single result")
+      ->group(kGroup);
+  command
+      .add_option("--npy", flags.npy,
+                  "the maps for numpy: [H,W], or [results,H,W] of several")
+      ->group(kGroup);
+  command
+      .add_option("-o,--out-dir", flags.out_dir,
+                  "folder for files of each result, named by picture, "
+                  "class, method and layer")
+      ->group(kGroup);
+  AddRepeatable(command, "--save", flags.save,
+                "what goes into --out-dir: png or npy; repeatable; default: "
+                "png");
+  command.get_option("--save")
+      ->check(CLI::IsMember({"png", "npy"}))
+      ->group(kGroup);
+  command
+      .add_option("--size", flags.size,
+                  "size of the maps: picture, layer, input or "
+                  "HEIGHTxWIDTH")
+      ->capture_default_str()
+      ->group(kGroup);
+  command.add_flag("--raw", flags.raw, "do not stretch each map to [0,1]")
+      ->group(kGroup);
+}
+
+absl::StatusOr<v1::ComputeSaliencyRequest> MakeRequest(
+    const ExplainFlags& flags) {
+  ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest request,
+                   MakeQuestion(flags.question, flags.connection));
+  ASSIGN_OR_RETURN(const v1::OutputOptions size, ParseSize(flags.size));
+  request.mutable_output()->MergeFrom(size);
+  request.mutable_output()->set_normalise(!flags.raw);
+  const bool wants_pixels =
+      !flags.overlay.empty() || !flags.npy.empty() || !flags.out_dir.empty();
+  request.mutable_output()->set_encoding(wants_pixels ? v1::MAP_ENCODING_FLOAT32
+                                                      : v1::MAP_ENCODING_NONE);
+  if (flags.top_k.has_value()) request.set_top_k(*flags.top_k);
+  return request;
+}
+
+bool Saves(const ExplainFlags& flags, const char* what) {
+  return std::find(flags.save.begin(), flags.save.end(), what) !=
+         flags.save.end();
+}
+
+absl::StatusOr<SavePlan> MakeSavePlan(const ExplainFlags& flags) {
+  SavePlan plan;
+  plan.overlay = flags.overlay;
+  plan.out_dir = flags.out_dir;
+  plan.out_npy = Saves(flags, "npy");
+  plan.out_png = flags.save.empty() || Saves(flags, "png");
+  plan.style.colour_map = flags.question.colour_map;
+  plan.style.normalised = !flags.raw;
+  if (!flags.save.empty() && flags.out_dir.empty()) {
+    return absl::InvalidArgumentError("--save needs --out-dir DIR");
+  }
+  if (!flags.overlay.empty() && flags.size != "picture") {
+    return absl::InvalidArgumentError("--overlay needs --size picture");
+  }
+  return plan;
+}
+
+absl::Status CheckSingleResult(const ExplainPlan& plan, size_t num_layers) {
+  const size_t results =
+      plan.pictures.size() * std::max(plan.request.targets_size(), 1) *
+      plan.request.attributions_size() * std::max<size_t>(num_layers, 1);
+  if (results == 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--overlay holds one result and this asks for ", results,
+                   ": use --out-dir DIR"));
+}
+
+}  // namespace
+
+void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
+  command
+      .add_option("PICTURE", flags.pictures,
+                  "JPEG, PNG, WebP, BMP or TIFF files, or folders of them")
+      ->required();
+  AddQuestionFlags(command, flags.question);
+  command
+      .add_option("--top-k", flags.top_k,
+                  "print the K likeliest classes of each picture")
+      ->check(CLI::Range(1, 100));
+  AddOutputFlags(command, flags);
+  AddConnectionFlags(command, flags.connection);
+  command
+      .add_option("--concurrency", flags.concurrency,
+                  "pictures in flight at once, for the server to batch")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str()
+      ->group("Connection");
+}
+
+absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags) {
+  ExplainPlan plan;
+  plan.npy = flags.npy;
+  ASSIGN_OR_RETURN(plan.request, MakeRequest(flags));
+  ASSIGN_OR_RETURN(plan.save, MakeSavePlan(flags));
+  ASSIGN_OR_RETURN(plan.pictures, ListPictures(flags.pictures));
+  if (!flags.overlay.empty()) {
+    RETURN_IF_ERROR(CheckSingleResult(plan, flags.question.layers.size()));
+  }
+  if (!flags.out_dir.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(flags.out_dir, error);
+    if (error) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--out-dir: cannot make ", flags.out_dir, ": ", error.message()));
+    }
+  }
+  return plan;
+}
+
+}  // namespace saliency

@@ -1,0 +1,56 @@
+// What `saliency explain` was told, and what follows from it.
+
+#ifndef SALIENCY_CLIENT_EXPLAIN_FLAGS_H_
+#define SALIENCY_CLIENT_EXPLAIN_FLAGS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/connection_flags.h"
+#include "client/picture_answer.h"
+#include "client/picture_files.h"
+#include "client/question_flags.h"
+#include "saliency/v1/saliency_service.pb.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace saliency {
+
+// As typed.
+struct ExplainFlags {
+  ConnectionFlags connection;
+  QuestionFlags question;
+  std::vector<std::string> pictures;
+  std::string overlay;
+  std::string npy;
+  std::string out_dir;
+  std::vector<std::string> save;
+  std::string size = "picture";
+  bool raw = false;
+  std::optional<int> top_k;
+  int concurrency = 4;
+};
+
+// `flags` outlives `command`.
+void AddExplainFlags(CLI::App& command, ExplainFlags& flags);
+
+// Checked and understood.
+struct ExplainPlan {
+  v1::ComputeSaliencyRequest request;  // without the picture
+  std::vector<PictureFile> pictures;
+  SavePlan save;
+  std::string npy;  // empty: none
+};
+
+// Reads no picture, but looks which there are, and makes the out-dir.
+// Errors: INVALID_ARGUMENT or NOT_FOUND naming the flag; all are the caller's
+//   usage.
+absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_EXPLAIN_FLAGS_H_

@@ -1,0 +1,58 @@
+// What `saliency explain` makes of the answers as they come, in order: prints
+// them, stacks their maps, counts what failed, says when to stop.
+
+#ifndef SALIENCY_CLIENT_EXPLAIN_REPORT_H_
+#define SALIENCY_CLIENT_EXPLAIN_REPORT_H_
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "client/console.h"
+#include "client/npy.h"
+#include "client/picture_answer.h"
+#include "client/progress.h"
+
+namespace saliency {
+
+// Thread-compatible.
+class ExplainReport {
+ public:
+  struct Options {
+    int num_pictures = 0;
+    bool json = false;
+    bool top = false;  // print the likeliest classes
+  };
+
+  // `console` outlives this; `stack` may be null.
+  ExplainReport(Options options, Console& console,
+                std::unique_ptr<NpyStack> stack);
+
+  // Returns whether it makes sense to go on with further pictures.
+  bool Add(const PictureAnswer& answer);
+
+  // After the last one: puts the stacked file in its place and tells what was
+  // left out.
+  ExitCode Finish();
+
+ private:
+  void AddMaps(const PictureAnswer& answer);
+  void AddFailed(const PictureAnswer& answer);
+  absl::Status StackMaps(const v1::ComputeSaliencyResponse& response);
+  absl::Status StackMissing();
+  void CheckStack(const absl::Status& status);
+
+  const Options options_;
+  Console& console_;
+  std::unique_ptr<NpyStack> stack_;
+  Progress progress_;
+  Tally tally_;
+  int pictures_ = 0;   // answered, well or not
+  int cancelled_ = 0;  // of these, by the interrupt
+  int maps_per_picture_ = 0;
+  int missing_first_ = 0;  // pictures that failed before the first good one
+  bool stopped_ = false;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_EXPLAIN_REPORT_H_

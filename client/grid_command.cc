@@ -1,0 +1,167 @@
+// `saliency grid PICTURE`: a contact sheet of one picture and one class, layers
+// down, methods across.  All cells come from one request, that is from one
+// forward and one backward pass.
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/atomic_file.h"
+#include "client/commands.h"
+#include "client/connection_flags.h"
+#include "client/grid_plan.h"
+#include "client/grid_sheet.h"
+#include "client/picture_answer.h"
+#include "client/question_flags.h"
+#include "client/result_text.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+struct GridFlags {
+  ConnectionFlags connection;
+  QuestionFlags question;
+  std::string picture;
+  std::string out;  // empty: STEM_grid.png in the working folder
+  int cell_width = 240;
+};
+
+// Fills in the layers and methods that were not named.
+absl::Status AddDefaults(const SaliencyClient& client,
+                         const ConnectionFlags& connection,
+                         const CallOptions& options, QuestionFlags& question) {
+  const bool wants_methods = question.methods.empty() && question.pairs.empty();
+  if (!wants_methods && !question.layers.empty()) return absl::OkStatus();
+  v1::GetModelRequest request;
+  request.set_model(connection.model);
+  if (connection.model_version.has_value()) {
+    request.set_version(*connection.model_version);
+  }
+  ASSIGN_OR_RETURN(const v1::GetModelResponse model,
+                   client.GetModel(request, options));
+  if (question.layers.empty()) question.layers = GridLayers(model);
+  if (wants_methods) question.methods = GridMethods(model);
+  if (question.layers.empty()) {
+    return absl::FailedPreconditionError(
+        "the model has no layers to show: name them with --layer");
+  }
+  return absl::OkStatus();
+}
+
+// REQUIRES: flags.question names layers and methods.
+absl::StatusOr<Grid> AskForGrid(const SaliencyClient& client,
+                                const GridFlags& flags, const PictureFile& file,
+                                const CallOptions& options, Clock& clock) {
+  Grid grid;
+  grid.layers = flags.question.layers;
+  grid.methods = flags.question.methods;
+  grid.methods.insert(grid.methods.end(), flags.question.pairs.begin(),
+                      flags.question.pairs.end());
+  if (grid.methods.empty()) grid.methods = {"norm_grad"};
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(file.path));
+  ASSIGN_OR_RETURN(grid.cell, CellPicture(bytes, flags.cell_width));
+  ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest request,
+                   MakeQuestion(flags.question, flags.connection));
+  v1::Size* size = request.mutable_output()->mutable_explicit_size();
+  size->set_height(static_cast<int>(grid.cell.height));
+  size->set_width(static_cast<int>(grid.cell.width));
+  request.mutable_output()->set_encoding(v1::MAP_ENCODING_FLOAT32);
+  grid.answer = AnswerPicture(client, std::move(request), file, SavePlan(),
+                              options.cancel, clock);
+  RETURN_IF_ERROR(grid.answer.status);
+  return grid;
+}
+
+ExitCode PrintGrid(const Grid& grid, bool as_json, Console& console) {
+  Tally tally;
+  for (int i = 0; i < grid.answer.response.maps_size(); ++i) {
+    const absl::Status status = grid.answer.MapStatus(i);
+    tally.Count(status);
+    if (as_json) console.out << ResultJson(grid.answer, i) << '\n';
+    if (!status.ok()) {
+      PrintError(console, ResultLine(grid.answer, i));
+    } else if (!as_json) {
+      console.out << ResultLine(grid.answer, i) << '\n';
+    }
+  }
+  return tally.exit_code();
+}
+
+ExitCode Failed(Console& console, const absl::Status& status) {
+  PrintError(console, ErrorText(status));
+  return kExitFailed;
+}
+
+ExitCode WrongUsage(Console& console, const absl::Status& status) {
+  PrintError(console,
+             absl::StrCat(status.message(), ": see saliency grid --help"));
+  return kExitUsage;
+}
+
+// What can be seen to be wrong without a server.
+absl::StatusOr<PictureFile> CheckFlags(const GridFlags& flags) {
+  RETURN_IF_ERROR(MakeQuestion(flags.question, flags.connection).status());
+  if (flags.question.targets.size() > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a sheet shows one target, not ", flags.question.targets.size()));
+  }
+  ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
+                   ListPictures({flags.picture}));
+  if (files.front().path != flags.picture) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        flags.picture, " is a folder and a sheet shows a picture"));
+  }
+  return files.front();
+}
+
+ExitCode MakeGrid(GridFlags flags, Console& console) {
+  const absl::StatusOr<PictureFile> file = CheckFlags(flags);
+  if (!file.ok()) return WrongUsage(console, file.status());
+  const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
+      Connect(flags.connection);
+  if (!client.ok()) return PrintConnectError(console, client.status());
+  const CallOptions options = {.cancel = console.interrupt.NewToken()};
+  const absl::Status defaults =
+      AddDefaults(**client, flags.connection, options, flags.question);
+  if (!defaults.ok()) return Failed(console, defaults);
+  absl::StatusOr<Grid> grid =
+      AskForGrid(**client, flags, *file, options, console.clock);
+  if (!grid.ok()) return Failed(console, grid.status());
+  const std::string out =
+      flags.out.empty() ? file->stem + "_grid.png" : flags.out;
+  const absl::StatusOr<std::string> png =
+      SheetPng(*grid, flags.question.colour_map);
+  if (!png.ok()) return Failed(console, png.status());
+  const absl::Status written = WriteFileAtomically(out, *png);
+  if (!written.ok()) return Failed(console, written);
+  for (MapFiles& files : grid->answer.files) files.png = out;
+  return PrintGrid(*grid, flags.connection.json, console);
+}
+
+}  // namespace
+
+Command AddGridCommand(CLI::App& root) {
+  CLI::App* app = root.add_subcommand(
+      "grid", "Makes a contact sheet of one picture: layers x methods");
+  const auto flags = std::make_shared<GridFlags>();
+  app->add_option("PICTURE", flags->picture,
+                  "a JPEG, PNG, WebP, BMP or TIFF file")
+      ->required();
+  AddQuestionFlags(*app, flags->question);
+  app->add_option("-o,--out", flags->out,
+                  "PNG to write; default: PICTURE's name with _grid.png");
+  app->add_option("--cell-width", flags->cell_width,
+                  "width of each cell, pixels")
+      ->check(CLI::Range(32, 2048))
+      ->capture_default_str();
+  AddConnectionFlags(*app, flags->connection);
+  app->footer(
+      "Default layers: the model's combine_layers, else the last of each "
+      "resolution. Default methods: gradient, linear_approximation, norm_grad, "
+      "selective_norm_grad and grad_cam.");
+  return {app, [flags](Console& console) { return MakeGrid(*flags, console); }};
+}
+
+}  // namespace saliency

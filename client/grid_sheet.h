@@ -1,0 +1,38 @@
+// The contact sheet of `saliency grid`: one picture and one class, layers down,
+// methods across.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CLIENT_GRID_SHEET_H_
+#define SALIENCY_CLIENT_GRID_SHEET_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/picture_answer.h"
+#include "core/image/picture.h"
+
+namespace saliency {
+
+// What is shown and what was answered.
+struct Grid {
+  Picture cell;  // the picture at the size of a cell
+  std::vector<std::string> layers;
+  std::vector<std::string> methods;
+  PictureAnswer answer;  // method-major, maps of the size of `cell`
+};
+
+// Decodes a picture and scales it to a cell.  The maps are asked for at this
+// size too: at that of a photograph a sheet would be gigabytes.
+// Errors: as DecodePicture; INVALID_ARGUMENT when cells would be more than 4096
+//   pixels high.
+absl::StatusOr<Picture> CellPicture(const std::string& bytes, int cell_width);
+
+// A PNG; cells of maps that failed say why.
+// Errors: INTERNAL when the answer does not have the maps that were asked for.
+absl::StatusOr<std::string> SheetPng(const Grid& grid,
+                                     const std::string& colour_map);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_GRID_SHEET_H_

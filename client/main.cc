@@ -1,0 +1,25 @@
+// `saliency`: the command line client.
+
+#include <unistd.h>
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "client/command_line.h"
+#include "client/console.h"
+#include "client/interrupt.h"
+#include "client/signal_watcher.h"
+#include "core/base/clock.h"
+
+int main(int argc, char** argv) {
+  saliency::Interrupt interrupt;
+  const saliency::SignalWatcher watcher(interrupt);
+  saliency::Console console{.out = std::cout,
+                            .err = std::cerr,
+                            .err_is_terminal = isatty(STDERR_FILENO) == 1,
+                            .clock = saliency::Clock::Real(),
+                            .interrupt = interrupt};
+  return saliency::RunCommandLine(
+      std::vector<std::string>(argv + 1, argv + argc), console);
+}

@@ -1,0 +1,185 @@
+#include "client/model_text.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "client/console.h"
+#include "client/enum_text.h"
+
+namespace saliency {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Row = std::vector<std::string>;
+
+// Columns as wide as their widest cell, two spaces between them.
+void PrintTable(const std::vector<Row>& rows, std::ostream& out) {
+  std::vector<size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  for (const Row& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppendFormat(&line, "%-*s  ", static_cast<int>(widths[i]),
+                            OneLine(row[i]));
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out << line << '\n';
+  }
+}
+
+std::string StateText(v1::ModelState state) {
+  return EnumText(*v1::ModelState_descriptor(), state);
+}
+
+std::string ShapeText(const v1::Layer& layer) {
+  return absl::StrJoin(layer.shape(), "x");
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(/*indent=*/-1, /*indent_char=*/' ', /*ensure_ascii=*/false,
+                   Json::error_handler_t::replace);
+}
+
+Json VersionJson(const v1::ModelVersion& version) {
+  Json json = {{"version", version.version()},
+               {"state", StateText(version.state())}};
+  if (!version.message().empty()) json["message"] = version.message();
+  return json;
+}
+
+template <typename Repeated>
+Json VersionsJson(const Repeated& versions) {
+  Json json = Json::array();
+  for (const v1::ModelVersion& version : versions) {
+    json.push_back(VersionJson(version));
+  }
+  return json;
+}
+
+std::string InputText(const v1::InputSpec& input) {
+  std::string text =
+      absl::StrCat(EnumText(*v1::Geometry_descriptor(), input.geometry()),
+                   " to ", input.height(), "x", input.width());
+  if (input.geometry() == v1::GEOMETRY_SHORTEST_SIDE) {
+    text = absl::StrCat("shortest_side to ", input.resize());
+  } else if (input.geometry() == v1::GEOMETRY_CENTRE_CROP) {
+    absl::StrAppend(&text, " after shortest side to ", input.resize());
+  }
+  return absl::StrCat(
+      text, ", mean ", absl::StrJoin(input.mean(), " "), ", std ",
+      absl::StrJoin(input.std(), " "), ", 255 is ", input.value_max(), ", ",
+      EnumText(*v1::ChannelOrder_descriptor(), input.channel_order()));
+}
+
+Json InputJson(const v1::InputSpec& input) {
+  return {{"height", input.height()},
+          {"width", input.width()},
+          {"geometry", EnumText(*v1::Geometry_descriptor(), input.geometry())},
+          {"resize", input.resize()}};
+}
+
+}  // namespace
+
+void PrintModelList(const v1::ListModelsResponse& response, std::ostream& out) {
+  std::vector<Row> rows = {{"MODEL", "VERSION", "STATE", "MESSAGE"}};
+  for (const v1::ModelSummary& model : response.models()) {
+    for (const v1::ModelVersion& version : model.versions()) {
+      rows.push_back({model.name(), absl::StrCat(version.version()),
+                      StateText(version.state()), version.message()});
+    }
+    if (model.versions().empty()) rows.push_back({model.name(), "-", "empty"});
+  }
+  PrintTable(rows, out);
+}
+
+void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
+  const v1::ModelConfig& config = model.config();
+  std::vector<Row> rows = {{"model", model.name()},
+                           {"version", absl::StrCat(model.version())},
+                           {"classes", absl::StrCat(model.num_classes())},
+                           {"labels", absl::StrCat(model.labels_size())},
+                           {"input", InputText(config.input())}};
+  rows.push_back(
+      {"default layers", absl::StrJoin(config.default_layers(), " ")});
+  rows.push_back(
+      {"combine layers", absl::StrJoin(config.combine_layers(), " ")});
+  rows.push_back({"rows independent", model.rows_independent() ? "yes" : "no"});
+  rows.push_back(
+      {"targets share work", model.targets_share_work() ? "yes" : "no"});
+  rows.push_back({"sha256", model.sha256()});
+  PrintTable(rows, out);
+
+  rows = {{"VERSION", "STATE", "MESSAGE"}};
+  for (const v1::ModelVersion& version : model.versions()) {
+    rows.push_back({absl::StrCat(version.version()), StateText(version.state()),
+                    version.message()});
+  }
+  out << '\n';
+  PrintTable(rows, out);
+
+  rows = {{"LAYER", "KIND", "SHAPE", ""}};
+  for (const v1::Layer& layer : model.layers()) {
+    rows.push_back({layer.name(), layer.kind(), ShapeText(layer),
+                    layer.is_cut() ? "cut" : ""});
+  }
+  out << '\n';
+  PrintTable(rows, out);
+
+  rows = {{"METHOD", "SIGNED", "LAYERS", "SUMMARY"}};
+  for (const v1::Method& method : model.methods()) {
+    rows.push_back(
+        {method.name(), method.is_signed() ? "yes" : "no",
+         method.layers().empty() ? "all" : absl::StrJoin(method.layers(), " "),
+         method.summary()});
+  }
+  out << '\n';
+  PrintTable(rows, out);
+}
+
+std::string ModelSummaryJson(const v1::ModelSummary& model) {
+  return Dump(
+      {{"name", model.name()}, {"versions", VersionsJson(model.versions())}});
+}
+
+std::string ModelJson(const v1::GetModelResponse& model) {
+  const v1::ModelConfig& config = model.config();
+  Json json = {{"name", model.name()},
+               {"version", model.version()},
+               {"versions", VersionsJson(model.versions())},
+               {"num_classes", model.num_classes()},
+               {"labels", model.labels()},
+               {"input", InputJson(config.input())},
+               {"default_layers", config.default_layers()},
+               {"combine_layers", config.combine_layers()},
+               {"rows_independent", model.rows_independent()},
+               {"targets_share_work", model.targets_share_work()},
+               {"sha256", model.sha256()}};
+  Json& layers = json["layers"] = Json::array();
+  for (const v1::Layer& layer : model.layers()) {
+    layers.push_back({{"name", layer.name()},
+                      {"kind", layer.kind()},
+                      {"shape", layer.shape()},
+                      {"is_cut", layer.is_cut()}});
+  }
+  Json& methods = json["methods"] = Json::array();
+  for (const v1::Method& method : model.methods()) {
+    methods.push_back({{"name", method.name()},
+                       {"summary", method.summary()},
+                       {"formula", method.formula()},
+                       {"source", method.source()},
+                       {"is_signed", method.is_signed()},
+                       {"layers", method.layers()}});
+  }
+  return Dump(json);
+}
+
+}  // namespace saliency

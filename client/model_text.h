@@ -1,0 +1,26 @@
+// What `saliency models` prints: tables for people, or JSON.
+// Pure functions of their arguments; safe from any thread.
+
+#ifndef SALIENCY_CLIENT_MODEL_TEXT_H_
+#define SALIENCY_CLIENT_MODEL_TEXT_H_
+
+#include <ostream>
+#include <string>
+
+#include "saliency/v1/model_service.pb.h"
+
+namespace saliency {
+
+// One line for each version of each model.
+void PrintModelList(const v1::ListModelsResponse& response, std::ostream& out);
+
+// Input, versions, layers and methods of one model.
+void PrintModel(const v1::GetModelResponse& model, std::ostream& out);
+
+// The same as one JSON object each, without line breaks.
+std::string ModelSummaryJson(const v1::ModelSummary& model);
+std::string ModelJson(const v1::GetModelResponse& model);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_MODEL_TEXT_H_

@@ -1,0 +1,63 @@
+// One picture: asked about, answered, and its files written.
+// Safe from several threads at once for different pictures.
+
+#ifndef SALIENCY_CLIENT_PICTURE_ANSWER_H_
+#define SALIENCY_CLIENT_PICTURE_ANSWER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/map_pixels.h"
+#include "client/picture_files.h"
+#include "client/saliency_client.h"
+#include "core/base/cancel_token.h"
+#include "core/base/clock.h"
+#include "saliency/v1/saliency_service.pb.h"
+
+namespace saliency {
+
+// What is written for each picture; empty paths: nothing.
+struct SavePlan {
+  std::string overlay;  // a file, for a single result
+  std::string out_dir;  // a folder, names from OutputName()
+  bool out_png = true;  // which files go into out_dir
+  bool out_npy = false;
+  MapStyle style;
+
+  bool any() const { return !overlay.empty() || !out_dir.empty(); }
+};
+
+struct MapFiles {
+  std::string png;
+  std::string npy;
+  absl::Status status;  // of writing them
+};
+
+struct PictureAnswer {
+  std::string path;
+  absl::Status status;  // of the call
+  v1::ComputeSaliencyResponse response;
+  std::vector<MapFiles> files;  // one for each map
+  absl::Duration took;          // from sending to the answer
+
+  // Whether the call, that map and its files are all well.
+  absl::Status MapStatus(int map) const;
+};
+
+// Sends `request` with the picture at `file` and saves what `plan` wants.  What
+// goes wrong is in the answer.
+PictureAnswer AnswerPicture(const SaliencyClient& client,
+                            v1::ComputeSaliencyRequest request,
+                            const PictureFile& file, const SavePlan& plan,
+                            const std::shared_ptr<CancelToken>& cancel,
+                            Clock& clock);
+
+// Errors: INTERNAL when a map's data does not have the size it claims.
+absl::Status CheckMaps(const v1::ComputeSaliencyResponse& response);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_PICTURE_ANSWER_H_

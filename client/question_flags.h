@@ -1,0 +1,47 @@
+// What is asked about a picture: the flags that `explain` and `grid` share.
+
+#ifndef SALIENCY_CLIENT_QUESTION_FLAGS_H_
+#define SALIENCY_CLIENT_QUESTION_FLAGS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/connection_flags.h"
+#include "saliency/v1/saliency_service.pb.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace saliency {
+
+// As typed.
+struct QuestionFlags {
+  std::vector<std::string> methods;
+  std::vector<std::string> pairs;
+  std::vector<std::string> layers;
+  std::vector<std::string> targets;
+  std::string score = "logit";
+  float smooth = 0;
+  std::string colour_map;
+};
+
+// `flags` outlives `command`.
+void AddQuestionFlags(CLI::App& command, QuestionFlags& flags);
+
+// A flag that may be given several times, with one value each, so that what
+// follows the value is not swallowed.  `values` outlives `command`.
+void AddRepeatable(CLI::App& command, const std::string& name,
+                   std::vector<std::string>& values,
+                   const std::string& description);
+
+// Every method, then every pair, each at every layer; norm_grad when none is
+// named.  Without input and size.
+// Errors: INVALID_ARGUMENT naming what cannot be understood.
+absl::StatusOr<v1::ComputeSaliencyRequest> MakeQuestion(
+    const QuestionFlags& flags, const ConnectionFlags& connection);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_QUESTION_FLAGS_H_

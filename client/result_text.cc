@@ -1,0 +1,153 @@
+#include "client/result_text.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/console.h"
+
+namespace saliency {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The double with the shortest digits that give back this float: 0.1F prints as
+// 0.1 and not as 0.10000000149011612.
+double Shortest(float value) {
+  char digits[64];
+  const auto end =
+      std::to_chars(digits, digits + sizeof(digits) - 1, value).ptr;
+  *end = '\0';
+  return std::strtod(digits, nullptr);
+}
+
+std::string Dump(const Json& json) {
+  // Paths and labels may hold any bytes; dump() throws on what is not UTF-8
+  // unless told to replace it.
+  return json.dump(/*indent=*/-1, /*indent_char=*/' ', /*ensure_ascii=*/false,
+                   Json::error_handler_t::replace);
+}
+
+Json ClassJson(const v1::ClassScore& score) {
+  Json json = {{"index", score.class_index()}};
+  if (!score.label().empty()) json["label"] = score.label();
+  json["logit"] = Shortest(score.logit());
+  json["probability"] = Shortest(score.probability());
+  return json;
+}
+
+Json ErrorOf(const absl::Status& status) {
+  return {{"code", std::string(absl::StatusCodeToString(status.code()))},
+          {"message", std::string(status.message())}};
+}
+
+Json SecondsJson(const PictureAnswer& answer) {
+  const v1::StageSeconds& seconds = answer.response.seconds();
+  return {{"total", absl::ToDoubleSeconds(answer.took)},
+          {"decode", seconds.decode()},
+          {"queue", seconds.queue()},
+          {"forward", seconds.forward()},
+          {"backward", seconds.backward()},
+          {"aggregate", seconds.aggregate()},
+          {"render", seconds.render()}};
+}
+
+void AddMap(const v1::SaliencyMap& map, Json& json) {
+  json["class"] = ClassJson(map.explained_class());
+  json["score"] = Shortest(map.score());
+  json["point"] = {{"y", map.point().y()}, {"x", map.point().x()}};
+  json["height"] = map.height();
+  json["width"] = map.width();
+  json["raw_min"] = Shortest(map.raw_min());
+  json["raw_max"] = Shortest(map.raw_max());
+  json["constant"] = map.constant();
+  if (map.has_region()) {
+    json["region"] = {{"y", map.region().y()},
+                      {"x", map.region().x()},
+                      {"height", map.region().height()},
+                      {"width", map.region().width()}};
+  }
+}
+
+std::string NameText(const v1::ClassScore& score) {
+  if (score.label().empty()) return absl::StrCat("class ", score.class_index());
+  return absl::StrCat(score.label(), " (", score.class_index(), ")");
+}
+
+}  // namespace
+
+std::string ResultLine(const PictureAnswer& answer, int map_index) {
+  const v1::SaliencyMap& map = answer.response.maps(map_index);
+  const MapFiles& files = answer.files[map_index];
+  if (map.status().code() != 0) {
+    return OneLine(absl::StrCat(answer.path, ": ", map.method(), " @ ",
+                                map.layer(), ": ",
+                                ErrorText(answer.MapStatus(map_index))));
+  }
+  std::string line =
+      absl::StrFormat("%s: %s %.1f %%, score %.6g, %s @ %s, ", answer.path,
+                      NameText(map.explained_class()),
+                      100 * map.explained_class().probability(), map.score(),
+                      map.method(), map.layer());
+  if (map.constant()) {
+    line += "constant map, ";
+  } else {
+    absl::StrAppend(&line, "point y=", map.point().y(), " x=", map.point().x(),
+                    ", ");
+  }
+  absl::StrAppendFormat(&line, "%.0f ms",
+                        absl::ToDoubleMilliseconds(answer.took));
+  if (!files.png.empty()) absl::StrAppend(&line, " -> ", files.png);
+  if (!files.npy.empty()) absl::StrAppend(&line, " -> ", files.npy);
+  return OneLine(line);
+}
+
+std::string TopLine(const PictureAnswer& answer) {
+  std::string line = absl::StrCat(answer.path, ": top");
+  absl::string_view separator = " ";
+  for (const v1::PictureSummary& picture : answer.response.pictures()) {
+    for (const v1::ClassScore& score : picture.top()) {
+      absl::StrAppend(&line, separator, NameText(score),
+                      absl::StrFormat(" %.1f %%", 100 * score.probability()));
+      separator = ", ";
+    }
+  }
+  return OneLine(line);
+}
+
+std::string ResultJson(const PictureAnswer& answer, int map_index) {
+  const v1::ComputeSaliencyResponse& response = answer.response;
+  const v1::SaliencyMap& map = response.maps(map_index);
+  const MapFiles& files = answer.files[map_index];
+  Json json = {{"picture", answer.path},
+               {"model", response.model()},
+               {"version", response.version()},
+               {"target", map.target()},
+               {"attribution", map.attribution()},
+               {"method", map.method()},
+               {"layer", map.layer()}};
+  if (map.status().code() == 0) AddMap(map, json);
+  const absl::Status status = answer.MapStatus(map_index);
+  if (!status.ok()) json["error"] = ErrorOf(status);
+  if (map.picture() < response.pictures_size()) {
+    Json& top = json["top"] = Json::array();
+    for (const v1::ClassScore& score : response.pictures(map.picture()).top()) {
+      top.push_back(ClassJson(score));
+    }
+  }
+  json["seconds"] = SecondsJson(answer);
+  json["batch_requests"] = response.batch_requests();
+  json["batch_rows"] = response.batch_rows();
+  if (!files.png.empty()) json["png"] = files.png;
+  if (!files.npy.empty()) json["npy"] = files.npy;
+  return Dump(json);
+}
+
+std::string ErrorJson(absl::string_view picture, const absl::Status& status) {
+  return Dump(
+      Json{{"picture", std::string(picture)}, {"error", ErrorOf(status)}});
+}
+
+}  // namespace saliency

@@ -1,0 +1,147 @@
+#include "client/saliency_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/status.h"
+#include "grpcpp/client_context.h"
+
+namespace saliency {
+namespace {
+
+// gRPC aborts the process on metadata that HTTP/2 cannot carry.
+bool IsPrintableAscii(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= 0x20 && c <= 0x7E; });
+}
+
+absl::Status Check(const ClientOptions& options) {
+  if (options.timeout <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("timeout ", absl::FormatDuration(options.timeout),
+                     " must be positive"));
+  }
+  if (!IsPrintableAscii(options.token)) {
+    return absl::InvalidArgumentError("token must be printable ASCII");
+  }
+  const ChannelOptions& channel = options.channel;
+  if (channel.retry.max_attempts < 1 || channel.retry.max_attempts > 5) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max_attempts ", channel.retry.max_attempts, " not in [1, 5]"));
+  }
+  if (channel.max_send_bytes < 1 || channel.max_receive_bytes < 1) {
+    return absl::InvalidArgumentError("message limits must be positive");
+  }
+  return absl::OkStatus();
+}
+
+// A listener on the caller's token for as long as the call lasts.  The context
+// is shared: Cancel() may be running it while the call returns.
+class CancelListener {
+ public:
+  CancelListener(std::shared_ptr<CancelToken> token,
+                 const std::shared_ptr<grpc::ClientContext>& context)
+      : token_(std::move(token)) {
+    if (token_ != nullptr) {
+      token_->SetListener([context] { context->TryCancel(); });
+    }
+  }
+  ~CancelListener() {
+    if (token_ != nullptr) token_->SetListener(nullptr);
+  }
+  CancelListener(const CancelListener&) = delete;
+  CancelListener& operator=(const CancelListener&) = delete;
+
+ private:
+  const std::shared_ptr<CancelToken> token_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SaliencyClient>> SaliencyClient::Connect(
+    ClientOptions options) {
+  RETURN_IF_ERROR(Check(options));
+  ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
+                   CreateChannel(options.channel));
+  return Create(std::move(channel), std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<SaliencyClient>> SaliencyClient::Create(
+    std::shared_ptr<grpc::Channel> channel, ClientOptions options) {
+  RETURN_IF_ERROR(Check(options));
+  return std::unique_ptr<SaliencyClient>(
+      new SaliencyClient(std::move(channel), std::move(options)));
+}
+
+SaliencyClient::SaliencyClient(std::shared_ptr<grpc::Channel> channel,
+                               ClientOptions options)
+    : options_(std::move(options)),
+      channel_(std::move(channel)),
+      saliency_(v1::SaliencyService::NewStub(channel_)),
+      models_(v1::ModelService::NewStub(channel_)) {}
+
+template <typename Stub, typename Request, typename Response>
+absl::StatusOr<Response> SaliencyClient::Call(
+    Stub& stub,
+    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                 Response*),
+    const Request& request, const CallOptions& options) const {
+  const size_t size_bytes = request.ByteSizeLong();
+  if (size_bytes > static_cast<size_t>(options_.channel.max_send_bytes)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("request of ", size_bytes, " bytes is above the limit of ",
+                     options_.channel.max_send_bytes));
+  }
+  const absl::Duration timeout = options.timeout.value_or(options_.timeout);
+  const auto context = std::make_shared<grpc::ClientContext>();
+  context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  if (!options_.token.empty()) {
+    context->AddMetadata("authorization",
+                         absl::StrCat("Bearer ", options_.token));
+  }
+  Response response;
+  const CancelListener listener(options.cancel, context);
+  const grpc::Status status = (stub.*method)(context.get(), request, &response);
+  if (!status.ok()) return ToAbsl(status, timeout);
+  return response;
+}
+
+absl::Status SaliencyClient::ToAbsl(const grpc::Status& status,
+                                    absl::Duration timeout) const {
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  const bool connected =
+      channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
+  const std::string servers = absl::StrJoin(options_.channel.servers, ", ");
+  if (code == absl::StatusCode::kUnavailable && !connected) {
+    return absl::Status(code, absl::StrCat("cannot reach ", servers));
+  }
+  // "Deadline Exceeded" is what gRPC says when it is our clock that ran out.
+  if (code == absl::StatusCode::kDeadlineExceeded &&
+      status.error_message() == "Deadline Exceeded") {
+    return absl::Status(
+        code, absl::StrCat(connected ? "no answer from " : "cannot reach ",
+                           servers, " within ", absl::FormatDuration(timeout)));
+  }
+  return absl::Status(code, status.error_message());
+}
+
+absl::StatusOr<v1::ComputeSaliencyResponse> SaliencyClient::ComputeSaliency(
+    const v1::ComputeSaliencyRequest& request,
+    const CallOptions& options) const {
+  return Call(*saliency_, &v1::SaliencyService::Stub::ComputeSaliency, request,
+              options);
+}
+
+absl::StatusOr<v1::ListModelsResponse> SaliencyClient::ListModels(
+    const v1::ListModelsRequest& request, const CallOptions& options) const {
+  return Call(*models_, &v1::ModelService::Stub::ListModels, request, options);
+}
+
+absl::StatusOr<v1::GetModelResponse> SaliencyClient::GetModel(
+    const v1::GetModelRequest& request, const CallOptions& options) const {
+  return Call(*models_, &v1::ModelService::Stub::GetModel, request, options);
+}
+
+}  // namespace saliency

@@ -1,0 +1,96 @@
+// The client library: explanations over gRPC with Status instead of exceptions
+// or gRPC types.
+//
+//   saliency::ClientOptions options;
+//   options.channel.servers = {"10.0.0.5:50051", "10.0.0.6:50051"};
+//   ASSIGN_OR_RETURN(auto client, saliency::SaliencyClient::Connect(options));
+//   saliency::v1::ComputeSaliencyRequest request;
+//   request.mutable_input()->set_picture(jpeg_bytes);
+//   ASSIGN_OR_RETURN(auto answer, client->ComputeSaliency(request));
+//
+// A client owns its channel (gRPC may share the connections beneath between
+// channels of the same process); make one and keep it, since connecting is what
+// takes time.  Thread-safe: any number of calls at once, one thread each.  The
+// client outlives the calls made on it.
+
+#ifndef SALIENCY_CLIENT_SALIENCY_CLIENT_H_
+#define SALIENCY_CLIENT_SALIENCY_CLIENT_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/channel.h"
+#include "core/base/cancel_token.h"
+#include "grpcpp/channel.h"
+#include "saliency/v1/model_service.grpc.pb.h"
+#include "saliency/v1/saliency_service.grpc.pb.h"
+
+namespace saliency {
+
+struct ClientOptions {
+  ChannelOptions channel;
+  // Sent as `authorization: Bearer TOKEN`; empty: none.  Printable ASCII.
+  // Without TLS anyone on the way can read it.
+  std::string token;
+  // Of a whole call, retries included; positive.
+  absl::Duration timeout = absl::Seconds(60);
+};
+
+struct CallOptions {
+  std::optional<absl::Duration> timeout;  // instead of ClientOptions::timeout
+  // Cancelling it ends the call with CANCELLED.  May be null.  One call at a
+  // time uses a token; the call replaces the token's listener.
+  std::shared_ptr<CancelToken> cancel;
+};
+
+class SaliencyClient {
+ public:
+  // Does not wait for the servers: the first call connects.
+  // Errors: as CreateChannel; INVALID_ARGUMENT for a timeout that is not
+  //   positive, a token with other characters, limits out of range.
+  static absl::StatusOr<std::unique_ptr<SaliencyClient>> Connect(
+      ClientOptions options);
+
+  // Over a channel made elsewhere (in process, or with another policy);
+  // `options.channel` then serves for messages and the size check alone.
+  static absl::StatusOr<std::unique_ptr<SaliencyClient>> Create(
+      std::shared_ptr<grpc::Channel> channel, ClientOptions options);
+
+  // Each waits for the answer.
+  // Errors: the server's code and message; UNAVAILABLE "cannot reach ..." when
+  //   no server could be connected to; DEADLINE_EXCEEDED, CANCELLED;
+  //   INVALID_ARGUMENT, before sending, for a request above max_send_bytes.
+  absl::StatusOr<v1::ComputeSaliencyResponse> ComputeSaliency(
+      const v1::ComputeSaliencyRequest& request,
+      const CallOptions& options = {}) const;
+  absl::StatusOr<v1::ListModelsResponse> ListModels(
+      const v1::ListModelsRequest& request,
+      const CallOptions& options = {}) const;
+  absl::StatusOr<v1::GetModelResponse> GetModel(
+      const v1::GetModelRequest& request,
+      const CallOptions& options = {}) const;
+
+ private:
+  SaliencyClient(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
+
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(
+      Stub& stub,
+      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                   Response*),
+      const Request& request, const CallOptions& options) const;
+  absl::Status ToAbsl(const grpc::Status& status, absl::Duration timeout) const;
+
+  // Constant after construction; stubs and channel synchronize themselves.
+  const ClientOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::SaliencyService::Stub> saliency_;
+  const std::unique_ptr<v1::ModelService::Stub> models_;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_SALIENCY_CLIENT_H_

@@ -1,0 +1,271 @@
+#include "tests/client/fake_server.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/image/picture.h"
+#include "core/image/render.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server_builder.h"
+
+namespace saliency {
+namespace {
+
+constexpr int kTensorSize = 7;
+
+// Rows and columns of the maps.
+bool OutputSize(const v1::ComputeSaliencyRequest& request, int& height,
+                int& width) {
+  const v1::OutputOptions& output = request.output();
+  const absl::StatusOr<Picture> picture =
+      DecodePicture(request.input().picture(), DecodeLimits());
+  if (!picture.ok()) return false;
+  if (output.has_explicit_size()) {
+    height = output.explicit_size().height();
+    width = output.explicit_size().width();
+  } else if (output.named_size() == v1::NAMED_SIZE_LAYER) {
+    height = width = kTensorSize;
+  } else {
+    height = static_cast<int>(picture->height);
+    width = static_cast<int>(picture->width);
+  }
+  return true;
+}
+
+std::string MethodName(const v1::Attribution& attribution) {
+  return attribution.has_pair() ? "conv1x1+norm" : attribution.method();
+}
+
+void AddMap(const v1::OutputOptions& output, int height, int width,
+            v1::SaliencyMap& map) {
+  v1::ClassScore& score = *map.mutable_explained_class();
+  score.set_class_index(281);
+  score.set_label("tabby");
+  score.set_logit(14.25F);
+  score.set_probability(0.932F);
+  map.set_score(14.25F);
+  map.set_height(height);
+  map.set_width(width);
+  map.set_raw_min(-0.5F);
+  map.set_raw_max(2);
+  map.mutable_point()->set_y(height - 1);
+  map.mutable_point()->set_x(width - 1);
+  map.set_encoding(output.encoding());
+  if (output.encoding() == v1::MAP_ENCODING_FLOAT32) {
+    map.set_data(RampMap(height, width));
+  }
+}
+
+}  // namespace
+
+std::string RampMap(int height, int width) {
+  std::string bytes;
+  for (int i = 0; i < height * width; ++i) {
+    const float value =
+        static_cast<float>(i) / static_cast<float>(height * width - 1);
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  return bytes;
+}
+
+grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
+                             v1::ComputeSaliencyResponse& response) {
+  int height = 0;
+  int width = 0;
+  if (!OutputSize(request, height, width)) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "input.picture: no picture"};
+  }
+  response.set_model("tiny");
+  response.set_version(1);
+  response.set_batch_requests(1);
+  v1::ClassScore& top = *response.add_pictures()->add_top();
+  top.set_class_index(281);
+  top.set_label("tabby");
+  top.set_probability(0.932F);
+  for (int target = 0; target < std::max(request.targets_size(), 1); ++target) {
+    for (int i = 0; i < request.attributions_size(); ++i) {
+      const v1::Attribution& attribution = request.attributions(i);
+      for (int j = 0; j < std::max(attribution.layers_size(), 1); ++j) {
+        v1::SaliencyMap& map = *response.add_maps();
+        map.set_target(target);
+        map.set_attribution(i);
+        map.set_method(MethodName(attribution));
+        map.set_layer(attribution.layers().empty() ? "layer4"
+                                                   : attribution.layers(j));
+        AddMap(request.output(), height, width, map);
+      }
+    }
+  }
+  return grpc::Status::OK;
+}
+
+v1::GetModelResponse TinyModel() {
+  v1::GetModelResponse model;
+  model.set_name("tiny");
+  model.set_version(3);
+  model.set_num_classes(3);
+  for (const char* label : {"cat", "dog", "bird"}) model.add_labels(label);
+  v1::ModelVersion& version = *model.add_versions();
+  version.set_version(3);
+  version.set_state(v1::MODEL_STATE_READY);
+  model.mutable_config()->add_default_layers("layer3");
+  model.mutable_config()->mutable_input()->set_height(32);
+  model.mutable_config()->mutable_input()->set_width(48);
+  model.mutable_config()->mutable_input()->set_geometry(v1::GEOMETRY_SQUASH);
+  const auto add_layer = [&](const char* name, std::vector<int64_t> shape) {
+    v1::Layer& layer = *model.add_layers();
+    layer.set_name(name);
+    layer.set_kind("Conv2d");
+    layer.mutable_shape()->Assign(shape.begin(), shape.end());
+    layer.set_is_cut(true);
+  };
+  add_layer("input", {3, 32, 48});
+  add_layer("layer1", {8, 32, 48});
+  add_layer("layer2", {8, 16, 24});
+  add_layer("layer3", {8, 16, 24});
+  add_layer("fc", {3});
+  for (const char* name : {"norm_grad", "grad_cam", "cam"}) {
+    model.add_methods()->set_name(name);
+  }
+  return model;
+}
+
+grpc::Status FakeServer::Saliency::ComputeSaliency(
+    grpc::ServerContext* context, const v1::ComputeSaliencyRequest* request,
+    v1::ComputeSaliencyResponse* response) {
+  {
+    MutexLock lock(&mu_);
+    requests_.push_back(*request);
+  }
+  return compute_ ? compute_(*context, *request, *response)
+                  : AnswerWithRamps(*request, *response);
+}
+
+std::vector<v1::ComputeSaliencyRequest> FakeServer::Saliency::requests() const {
+  MutexLock lock(&mu_);
+  return requests_;
+}
+
+grpc::Status FakeServer::Models::ListModels(grpc::ServerContext*,
+                                            const v1::ListModelsRequest*,
+                                            v1::ListModelsResponse* response) {
+  v1::ModelSummary& tiny = *response->add_models();
+  tiny.set_name("tiny");
+  *tiny.mutable_versions() = TinyModel().versions();
+  v1::ModelSummary& broken = *response->add_models();
+  broken.set_name("broken");
+  v1::ModelVersion& version = *broken.add_versions();
+  version.set_version(1);
+  version.set_state(v1::MODEL_STATE_FAILED);
+  version.set_message("not a TorchScript file");
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeServer::Models::GetModel(grpc::ServerContext*,
+                                          const v1::GetModelRequest* request,
+                                          v1::GetModelResponse* response) {
+  if (!request->model().empty() && request->model() != "tiny") {
+    return {grpc::StatusCode::NOT_FOUND, "model not found; nearest: \"tiny\""};
+  }
+  *response = TinyModel();
+  return grpc::Status::OK;
+}
+
+FakeServer::FakeServer(Compute compute,
+                       std::shared_ptr<grpc::ServerCredentials> credentials)
+    : saliency_(std::move(compute)) {
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(
+      "127.0.0.1:0",
+      credentials ? credentials : grpc::InsecureServerCredentials(), &port_);
+  builder.SetMaxReceiveMessageSize(32 << 20);
+  builder.RegisterService(&saliency_);
+  builder.RegisterService(&models_);
+  server_ = builder.BuildAndStart();
+}
+
+FakeServer::~FakeServer() { Stop(); }
+
+void FakeServer::Stop() {
+  // Calls that are under way are cancelled at once.
+  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+}
+
+std::string FakeServer::address() const {
+  return absl::StrCat("127.0.0.1:", port_);
+}
+
+int FakeServer::calls() const {
+  return static_cast<int>(saliency_.requests().size());
+}
+
+std::vector<v1::ComputeSaliencyRequest> FakeServer::requests() const {
+  return saliency_.requests();
+}
+
+std::vector<std::string> RunResult::out_lines() const {
+  return absl::StrSplit(out, '\n', absl::SkipEmpty());
+}
+
+RunResult RunCommand(const std::vector<std::string>& arguments) {
+  Interrupt interrupt;
+  return RunCommand(arguments, interrupt);
+}
+
+RunResult RunCommand(const std::vector<std::string>& arguments,
+                     Interrupt& interrupt) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Console console{.out = out,
+                  .err = err,
+                  .err_is_terminal = false,
+                  .clock = Clock::Real(),
+                  .interrupt = interrupt};
+  const int exit_code = RunCommandLine(arguments, console);
+  return {exit_code, out.str(), err.str()};
+}
+
+TestFolder::TestFolder() {
+  std::string name =
+      (std::filesystem::temp_directory_path() / "saliency_client_XXXXXX")
+          .string();
+  folder_ = mkdtemp(name.data());
+}
+
+TestFolder::~TestFolder() { std::filesystem::remove_all(folder_); }
+
+std::string TestFolder::path(const std::string& name) const {
+  return (folder_ / name).string();
+}
+
+std::string TestFolder::AddPicture(const std::string& name, int height,
+                                   int width) const {
+  Picture picture;
+  picture.height = height;
+  picture.width = width;
+  for (int i = 0; i < height * width * 3; ++i) {
+    picture.rgb.push_back(static_cast<uint8_t>(i * 37));
+  }
+  return AddFile(name, EncodePng(picture).value());
+}
+
+std::string TestFolder::AddFile(const std::string& name,
+                                const std::string& bytes) const {
+  const std::filesystem::path file = folder_ / name;
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+  return file.string();
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace saliency

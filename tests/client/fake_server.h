@@ -1,0 +1,113 @@
+// A server for the client's tests: real gRPC on a loopback port that the system
+// chooses, with answers made up here.
+
+#ifndef SALIENCY_TESTS_CLIENT_FAKE_SERVER_H_
+#define SALIENCY_TESTS_CLIENT_FAKE_SERVER_H_
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "client/command_line.h"
+#include "client/interrupt.h"
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
+#include "grpcpp/server.h"
+#include "saliency/v1/model_service.grpc.pb.h"
+#include "saliency/v1/saliency_service.grpc.pb.h"
+
+namespace saliency {
+
+// The ramp that the fake answers with: 0 at the first pixel, 1 at the last.
+std::string RampMap(int height, int width);
+
+// One ramp for each target, attribution and layer ("layer4" when none is
+// named), at the size asked for; INVALID_ARGUMENT for bytes that are no
+// picture.  Class 281, "tabby".
+grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
+                             v1::ComputeSaliencyResponse& response);
+
+// A model of three classes and four layers, "tiny".
+v1::GetModelResponse TinyModel();
+
+// Thread-safe.
+class FakeServer {
+ public:
+  using Compute = std::function<grpc::Status(grpc::ServerContext&,
+                                             const v1::ComputeSaliencyRequest&,
+                                             v1::ComputeSaliencyResponse&)>;
+
+  explicit FakeServer(
+      Compute compute = nullptr,
+      std::shared_ptr<grpc::ServerCredentials> credentials = nullptr);
+  ~FakeServer();
+
+  std::string address() const;
+  // Calls of ComputeSaliency so far, attempts counted.
+  int calls() const;
+  std::vector<v1::ComputeSaliencyRequest> requests() const;
+  void Stop();
+
+ private:
+  class Saliency : public v1::SaliencyService::Service {
+   public:
+    explicit Saliency(Compute compute) : compute_(std::move(compute)) {}
+    grpc::Status ComputeSaliency(
+        grpc::ServerContext* context, const v1::ComputeSaliencyRequest* request,
+        v1::ComputeSaliencyResponse* response) override;
+    std::vector<v1::ComputeSaliencyRequest> requests() const;
+
+   private:
+    const Compute compute_;
+    mutable Mutex mu_;
+    std::vector<v1::ComputeSaliencyRequest> requests_ ABSL_GUARDED_BY(mu_);
+  };
+  class Models : public v1::ModelService::Service {
+   public:
+    grpc::Status ListModels(grpc::ServerContext* context,
+                            const v1::ListModelsRequest* request,
+                            v1::ListModelsResponse* response) override;
+    grpc::Status GetModel(grpc::ServerContext* context,
+                          const v1::GetModelRequest* request,
+                          v1::GetModelResponse* response) override;
+  };
+
+  Saliency saliency_;
+  Models models_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// A command line run to its end.
+struct RunResult {
+  int exit_code = 0;
+  std::string out;
+  std::string err;
+  std::vector<std::string> out_lines() const;
+};
+RunResult RunCommand(const std::vector<std::string>& arguments);
+RunResult RunCommand(const std::vector<std::string>& arguments,
+                     Interrupt& interrupt);
+
+// A folder that goes with the test.
+class TestFolder {
+ public:
+  TestFolder();
+  ~TestFolder();
+  std::string path(const std::string& name) const;
+  // Writes a PNG of that size and returns its path.
+  std::string AddPicture(const std::string& name, int height, int width) const;
+  std::string AddFile(const std::string& name, const std::string& bytes) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+std::string ReadAll(const std::string& path);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_TESTS_CLIENT_FAKE_SERVER_H_

@@ -1,0 +1,43 @@
+#include "client/output_name.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace saliency {
+namespace {
+
+TEST(SanitisedNameTest, KeepsOnlyPlainCharacters) {
+  EXPECT_EQ(SanitisedName("norm_grad"), "norm_grad");
+  EXPECT_EQ(SanitisedName("conv1x1+norm"), "conv1x1+norm");
+  EXPECT_EQ(SanitisedName("layer1.0.relu#2"), "layer1.0.relu#2");
+  EXPECT_EQ(SanitisedName("tabby, tabby cat"), "tabby_tabby_cat");
+  EXPECT_EQ(SanitisedName("../../etc/passwd"), "_._.._etc_passwd");
+  EXPECT_EQ(SanitisedName("a\nb\0c"), "a_b");
+  EXPECT_EQ(SanitisedName("caf\xC3\xA9"), "caf_");
+  EXPECT_EQ(SanitisedName(".hidden"), "_hidden");
+  EXPECT_EQ(SanitisedName("-rf"), "_rf");
+  EXPECT_EQ(SanitisedName(""), "_");
+  EXPECT_EQ(SanitisedName(std::string(300, 'x')).size(), 80U);
+}
+
+TEST(OutputNameTest, IsPictureClassMethodLayer) {
+  v1::SaliencyMap map;
+  map.mutable_explained_class()->set_class_index(281);
+  map.set_method("norm_grad");
+  map.set_layer("layer4");
+  EXPECT_EQ(OutputName("cat", map), "cat_281_norm_grad_layer4");
+  map.mutable_explained_class()->set_label("tabby / cat");
+  EXPECT_EQ(OutputName("cat", map), "cat_281-tabby_cat_norm_grad_layer4");
+}
+
+TEST(UniqueNamesTest, NeverHandsOutANameTwice) {
+  UniqueNames names;
+  EXPECT_EQ(names.Take("a"), "a");
+  EXPECT_EQ(names.Take("a-2"), "a-2");
+  EXPECT_EQ(names.Take("a"), "a-3");
+  EXPECT_EQ(names.Take("a"), "a-4");
+}
+
+}  // namespace
+}  // namespace saliency

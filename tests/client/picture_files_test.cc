@@ -1,0 +1,63 @@
+#include "client/picture_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/client/fake_server.h"
+
+namespace saliency {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<std::string> Stems(const std::vector<PictureFile>& files) {
+  std::vector<std::string> stems;
+  for (const PictureFile& file : files) stems.push_back(file.stem);
+  return stems;
+}
+
+TEST(ListPicturesTest, FolderGivesItsPicturesSortedAndNotThoseBelow) {
+  const TestFolder folder;
+  for (const char* name : {"b.JPG", "a.png", "c.txt", "d.tiff", "sub/e.jpg"}) {
+    folder.AddFile(name, "x");
+  }
+  EXPECT_THAT(Stems(*ListPictures({folder.path("")})),
+              ElementsAre("a", "b", "d"));
+}
+
+TEST(ListPicturesTest, FileIsTakenWhateverItsName) {
+  const TestFolder folder;
+  EXPECT_THAT(Stems(*ListPictures({folder.AddFile("photo", "x")})),
+              ElementsAre("photo"));
+}
+
+TEST(ListPicturesTest, StemsAreUnique) {
+  const TestFolder folder;
+  const std::string one = folder.AddFile("one/cat.jpg", "x");
+  const std::string two = folder.AddFile("two/cat.png", "x");
+  EXPECT_THAT(Stems(*ListPictures({one, two, one})),
+              ElementsAre("cat", "cat-2", "cat-3"));
+}
+
+TEST(ListPicturesTest, NamesWhatIsMissingOrEmpty) {
+  const TestFolder folder;
+  EXPECT_EQ(ListPictures({folder.path("no.jpg")}).status().code(),
+            absl::StatusCode::kNotFound);
+  const absl::Status empty = ListPictures({folder.path("")}).status();
+  EXPECT_EQ(empty.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(empty.message()), HasSubstr("holds no .jpg"));
+}
+
+TEST(ReadFileTest, TellsWhyItCannot) {
+  EXPECT_THAT(std::string(ReadFile("/nonexistent").status().message()),
+              HasSubstr("No such file"));
+  EXPECT_THAT(std::string(ReadFile("/tmp").status().message()),
+              HasSubstr("directory"));
+}
+
+}  // namespace
+}  // namespace saliency
