@@ -80,7 +80,8 @@ SaliencyClient::SaliencyClient(std::shared_ptr<grpc::Channel> channel,
     : options_(std::move(options)),
       channel_(std::move(channel)),
       saliency_(v1::SaliencyService::NewStub(channel_)),
-      models_(v1::ModelService::NewStub(channel_)) {}
+      models_(v1::ModelService::NewStub(channel_)),
+      health_(grpc::health::v1::Health::NewStub(channel_)) {}
 
 template <typename Stub, typename Request, typename Response>
 absl::StatusOr<Response> SaliencyClient::Call(
@@ -142,6 +143,13 @@ absl::StatusOr<v1::ListModelsResponse> SaliencyClient::ListModels(
 absl::StatusOr<v1::GetModelResponse> SaliencyClient::GetModel(
     const v1::GetModelRequest& request, const CallOptions& options) const {
   return Call(*models_, &v1::ModelService::Stub::GetModel, request, options);
+}
+
+absl::StatusOr<grpc::health::v1::HealthCheckResponse>
+SaliencyClient::CheckHealth(const grpc::health::v1::HealthCheckRequest& request,
+                            const CallOptions& options) const {
+  return Call(*health_, &grpc::health::v1::Health::Stub::Check, request,
+              options);
 }
 
 }  // namespace saliency

@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "client/channel.h"
 #include "core/base/cancel_token.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/channel.h"
 #include "saliency/v1/model_service.grpc.pb.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
@@ -72,6 +73,10 @@ class SaliencyClient {
   absl::StatusOr<v1::GetModelResponse> GetModel(
       const v1::GetModelRequest& request,
       const CallOptions& options = {}) const;
+  // Errors also: NOT_FOUND the server does not know that name.
+  absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(
+      const grpc::health::v1::HealthCheckRequest& request,
+      const CallOptions& options = {}) const;
 
  private:
   SaliencyClient(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
@@ -89,6 +94,7 @@ class SaliencyClient {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::SaliencyService::Stub> saliency_;
   const std::unique_ptr<v1::ModelService::Stub> models_;
+  const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
 };
 
 }  // namespace saliency

@@ -177,6 +177,26 @@ grpc::Status FakeServer::Models::GetModel(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+void FakeServer::Health::Set(const std::string& service, bool serving) {
+  MutexLock lock(&mu_);
+  serving_[service] = serving;
+}
+
+grpc::Status FakeServer::Health::Check(
+    grpc::ServerContext*, const grpc::health::v1::HealthCheckRequest* request,
+    grpc::health::v1::HealthCheckResponse* response) {
+  MutexLock lock(&mu_);
+  const auto it = serving_.find(request->service());
+  if (it == serving_.end()) {
+    return {grpc::StatusCode::NOT_FOUND,
+            absl::StrCat("service \"", request->service(), "\" is not known")};
+  }
+  response->set_status(
+      it->second ? grpc::health::v1::HealthCheckResponse::SERVING
+                 : grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  return grpc::Status::OK;
+}
+
 FakeServer::FakeServer(Compute compute,
                        std::shared_ptr<grpc::ServerCredentials> credentials)
     : saliency_(std::move(compute)) {
@@ -187,6 +207,7 @@ FakeServer::FakeServer(Compute compute,
   builder.SetMaxReceiveMessageSize(32 << 20);
   builder.RegisterService(&saliency_);
   builder.RegisterService(&models_);
+  builder.RegisterService(&health_);
   server_ = builder.BuildAndStart();
 }
 
@@ -195,6 +216,10 @@ FakeServer::~FakeServer() { Stop(); }
 void FakeServer::Stop() {
   // Calls that are under way are cancelled at once.
   if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+}
+
+void FakeServer::SetHealth(const std::string& service, bool serving) {
+  health_.Set(service, serving);
 }
 
 std::string FakeServer::address() const {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -15,6 +16,7 @@
 #include "client/interrupt.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/server.h"
 #include "saliency/v1/model_service.grpc.pb.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
@@ -50,6 +52,8 @@ class FakeServer {
   int calls() const;
   std::vector<v1::ComputeSaliencyRequest> requests() const;
   void Stop();
+  // What grpc.health.v1 says of a name; NOT_FOUND until it is set.
+  void SetHealth(const std::string& service, bool serving);
 
  private:
   class Saliency : public v1::SaliencyService::Service {
@@ -74,9 +78,22 @@ class FakeServer {
                           const v1::GetModelRequest* request,
                           v1::GetModelResponse* response) override;
   };
+  class Health : public grpc::health::v1::Health::Service {
+   public:
+    void Set(const std::string& service, bool serving);
+    grpc::Status Check(
+        grpc::ServerContext* context,
+        const grpc::health::v1::HealthCheckRequest* request,
+        grpc::health::v1::HealthCheckResponse* response) override;
+
+   private:
+    Mutex mu_;
+    std::map<std::string, bool> serving_ ABSL_GUARDED_BY(mu_);
+  };
 
   Saliency saliency_;
   Models models_;
+  Health health_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
