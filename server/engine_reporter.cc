@@ -7,6 +7,11 @@
 namespace saliency {
 namespace {
 
+// What OnExpired, OnCancelled and OnOutOfMemory are called with.
+constexpr const char* kStages[] = {"admission", "decode", "queue", "pass",
+                                   "render"};
+constexpr const char* kOutcomes[] = {"retried", "refused"};
+
 prometheus::Family<prometheus::Counter>& CounterFamily(
     prometheus::Registry& registry, const char* name, const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
@@ -40,7 +45,16 @@ EngineReporter::EngineReporter(prometheus::Registry& registry, Log& log,
       batch_rows_(HistogramFamily(registry, "saliency_batch_rows",
                                   "Rows of each batch.")),
       batch_requests_(HistogramFamily(registry, "saliency_batch_requests",
-                                      "Requests of each batch.")) {}
+                                      "Requests of each batch.")) {
+  // A counter that starts at its first event hides that event from rate().
+  for (const char* stage : kStages) {
+    cancelled_.Add({{"stage", stage}});
+    expired_.Add({{"stage", stage}});
+  }
+  for (const char* outcome : kOutcomes) {
+    out_of_memory_.Add({{"outcome", outcome}});
+  }
+}
 
 void EngineReporter::OnBatch(absl::string_view model, int requests, int rows) {
   const prometheus::Labels labels = {{"model", std::string(model)}};

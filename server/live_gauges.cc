@@ -1,9 +1,11 @@
 #include "server/live_gauges.h"
 
+#include <set>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/device_memory.h"
 
 namespace saliency {
 namespace {
@@ -39,6 +41,30 @@ prometheus::MetricFamily ModelStates(const ModelCatalogue& catalogue) {
   return family;
 }
 
+std::set<std::string> DevicesOf(const ModelCatalogue& catalogue) {
+  std::set<std::string> devices = {"cpu"};
+  for (const CatalogueVersion& version : catalogue.List()) {
+    if (version.facts == nullptr) continue;
+    for (const InstanceConfig& instance : version.facts->config.instances) {
+      devices.insert(instance.device == "cuda" ? "cuda:0" : instance.device);
+    }
+  }
+  return devices;
+}
+
+prometheus::MetricFamily Memory(const ModelCatalogue& catalogue) {
+  prometheus::MetricFamily family =
+      Family("saliency_device_memory_bytes",
+             "cpu: resident; a GPU: total, free, reserved by this process, "
+             "allocated to tensors.");
+  for (const DeviceMemory& memory : MeasureDeviceMemory(DevicesOf(catalogue))) {
+    prometheus::ClientMetric& metric = family.metric.emplace_back();
+    metric.label = {{"device", memory.device}, {"kind", memory.kind}};
+    metric.gauge.value = static_cast<double>(memory.bytes);
+  }
+  return family;
+}
+
 }  // namespace
 
 std::vector<prometheus::MetricFamily> LiveGauges::Collect() const {
@@ -49,7 +75,7 @@ std::vector<prometheus::MetricFamily> LiveGauges::Collect() const {
       Single("saliency_queue_bytes", "Bytes of input held.", load.queued_bytes),
       Single("saliency_in_flight", "Requests not yet answered.",
              load.in_flight),
-      ModelStates(catalogue_)};
+      Memory(catalogue_), ModelStates(catalogue_)};
 }
 
 }  // namespace saliency

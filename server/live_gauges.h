@@ -15,9 +15,10 @@
 
 namespace saliency {
 
-// saliency_queue_depth, saliency_queue_bytes, saliency_in_flight and
-// saliency_model_state{model,version,state}: 1 for the state a version is in, 0
-// for the others.
+// saliency_queue_depth, saliency_queue_bytes, saliency_in_flight;
+// saliency_device_memory_bytes{device,kind} of the CPU and of every device that
+// a model runs on; and saliency_model_state{model,version,state}: 1 for the
+// state a version is in, 0 for the others.
 class LiveGauges : public prometheus::Collectable {
  public:
   // `catalogue` and what `load` refers to outlive this.

@@ -5,6 +5,14 @@
 #include "server/version.h"
 
 namespace saliency {
+namespace {
+
+// What RefusalReason answers.
+constexpr const char* kReasons[] = {
+    "draining",  "failed",      "loading",        "queue_full",
+    "too_large", "unavailable", "unauthenticated"};
+
+}  // namespace
 
 Metrics::Metrics()
     : registry_(std::make_shared<prometheus::Registry>()),
@@ -30,6 +38,8 @@ Metrics::Metrics()
       .Register(*registry_)
       .Add({{"version", Version()}, {"torch", TorchVersion()}})
       .Set(1);
+  // A counter that starts at its first event hides that event from rate().
+  for (const char* reason : kReasons) refused_.Add({{"reason", reason}});
 }
 
 void Metrics::CountCall(const CallRecord& call) {

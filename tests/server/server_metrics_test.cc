@@ -133,6 +133,15 @@ TEST(ServerMetricsTest, RefusalsAreCountedByReason) {
   EXPECT_EQ(loading.Metric("saliency_model_state", {{"state", "ready"}}), 0);
 }
 
+TEST(ServerMetricsTest, MemoryOfTheCpuIsSeen) {
+  TestServer server;
+  server.AddFakeModel();
+  // LibTorch alone takes as much.
+  EXPECT_GT(server.Metric("saliency_device_memory_bytes",
+                          {{"device", "cpu"}, {"kind", "resident"}}),
+            10e6);
+}
+
 TEST(ServerMetricsTest, WhatIsInFlightIsSeen) {
   Gate gate;
   TestServer server({.hook = [&](const std::vector<int>&) {
