@@ -50,11 +50,14 @@ at::Tensor Join(absl::Span<const StretchedMaps* const> layers,
   for (std::size_t j = 0; j < layers.size(); ++j) {
     const at::Tensor& map = layers[j]->maps;
     const at::Tensor weight = WeightsOf(j, rows, map);
-    const at::Tensor term =
-        at::where(weight > 0,
-                  rule == CombineRule::kSum ? map * weight : map.pow(weight),
-                  at::full_like(map, neutral));
-    rule == CombineRule::kSum ? joined.add_(term) : joined.mul_(term);
+    const at::Tensor term = at::where(
+        weight > 0, rule == CombineRule::kSum ? map * weight : map.pow(weight),
+        at::full_like(map, neutral));
+    if (rule == CombineRule::kSum) {
+      joined.add_(term);
+    } else {
+      joined.mul_(term);
+    }
   }
   return joined;
 }

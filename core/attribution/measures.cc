@@ -30,7 +30,8 @@ std::vector<double> CentredRanks(absl::Span<const float> values) {
   std::vector<double> ranks(values.size());
   for (int64_t first = 0; first < count;) {
     int64_t last = first;
-    while (last + 1 < count && values[order[last + 1]] == values[order[first]]) {
+    while (last + 1 < count &&
+           values[order[last + 1]] == values[order[first]]) {
       ++last;
     }
     const auto rank = static_cast<double>(first + last - (count - 1));
@@ -44,7 +45,7 @@ double Correlation(const std::vector<double>& a, const std::vector<double>& b) {
   const double ab = std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
   const double aa = std::inner_product(a.begin(), a.end(), a.begin(), 0.0);
   const double bb = std::inner_product(b.begin(), b.end(), b.begin(), 0.0);
-  return std::clamp(ab / std::sqrt(aa) / std::sqrt(bb), -1.0, 1.0);
+  return std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0);
 }
 
 bool Varies(const MapSummary& summary) {

@@ -20,7 +20,12 @@ struct GoldenEntry {
   std::string method;
   std::string layer;           // our spelling: "input" for the input
   std::string phase1, phase2;  // of the official grid
-  std::string options;         // "resize", "smooth002", ...
+  // Of a combination: its layers, shallow to deep; "sum" or "product";
+  // "linear", "uniform" or "explicit" with its numbers.
+  std::vector<std::string> layers;
+  std::string accumulation, weights;
+  std::vector<double> explicit_weights;
+  std::string options;  // "resize", "smooth002", ...
   std::string notes;
   int target = -1;                    // column of `targets`; -1: none
   std::vector<int64_t> images;        // rows of `input`

@@ -5,7 +5,10 @@
 #ifndef SALIENCY_TESTS_SUPPORT_NAIVE_ORACLE_H_
 #define SALIENCY_TESTS_SUPPORT_NAIVE_ORACLE_H_
 
+#include <vector>
+
 #include "ATen/core/Tensor.h"
+#include "core/attribution/combine.h"
 #include "core/attribution/extract_aggregate.h"
 #include "core/attribution/layer_record.h"
 
@@ -29,6 +32,19 @@ at::Tensor Resize(const at::Tensor& maps, int64_t height, int64_t width);
 // A Gaussian of sigma = fraction x longer side, half width ceil(4 sigma), with
 // replicate padding, as a two-dimensional sum at each pixel.
 at::Tensor Smooth(const at::Tensor& maps, double sigma_fraction);
+
+// Raw maps [B,H_j,W_j] of several layers, resized, stretched and joined pixel
+// by pixel; constant layers left out and the others' weights scaled up.
+at::Tensor CombineLayers(const std::vector<at::Tensor>& layers, int64_t height,
+                         int64_t width, const std::vector<double>& weights,
+                         CombineRule rule);
+
+// Spearman's correlation of two maps: each rank by counting what is smaller and
+// half of what is equal, then Pearson's formula.  NaN when one is constant.
+double Spearman(const at::Tensor& a, const at::Tensor& b);
+
+// gamma of feature_spread.h for [M,K,H,W].
+double FeatureSpread(const at::Tensor& features);
 
 }  // namespace saliency::oracle
 
