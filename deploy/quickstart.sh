@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# From a fresh clone to explained pictures: installs what is missing, builds the
+# server and the client, starts the server on loopback with the bundled model
+# and explains a bundled picture.
+#   usage: quickstart.sh [--keep]
+#     --keep   leave the server running and print its address
+# Writes out/quickstart/.  A second run installs and builds nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=out/quickstart
+bin=build/release/bin
+model=voc-emoji
+sample=deploy/models/$model/samples/bus-cow-horse-train
+classes=(bus train)
+method=linear_approximation
+layer=layer4
+seconds_to_start=120
+
+say() { printf '\n== %s\n' "$*"; }
+die() {
+  echo "quickstart: $*" >&2
+  exit 1
+}
+
+install_packages() {
+  say "Packages"
+  deploy/install_packages.sh build run
+}
+
+build() {
+  say "Release build"
+  deploy/build.sh release saliency-server saliency
+}
+
+# Sets `server`, a process id, and exports SALIENCY_SERVER, which the client
+# reads.
+start_server() {
+  say "Server"
+  mkdir -p $out
+  rm -f $out/*.png $out/ports
+  "$bin/saliency-server" --models deploy/models \
+    --listen-address 127.0.0.1:0 --metrics-address 127.0.0.1:0 \
+    --port-file $out/ports --drain-delay 0s >$out/server.log 2>&1 &
+  server=$!
+  wait_until "open its ports" test -s $out/ports
+  SALIENCY_SERVER=127.0.0.1:$(sed -n 's/^grpc=//p' $out/ports)
+  export SALIENCY_SERVER
+  wait_until "load $model" model_is_ready
+  "$bin/saliency" models
+}
+
+# Asks again until the command succeeds; gives up with the server's own words
+# when it has ended or taken too long.
+wait_until() {
+  local what=$1
+  shift
+  local deadline=$((SECONDS + seconds_to_start))
+  until "$@"; do
+    kill -0 "$server" 2>/dev/null || server_failed "ended before it could $what"
+    ((SECONDS < deadline)) ||
+      server_failed "did not $what within $seconds_to_start s"
+    sleep 0.05
+  done
+}
+
+server_failed() {
+  tail -n 20 $out/server.log >&2
+  die "the server $*; its log: $out/server.log"
+}
+
+model_is_ready() {
+  "$bin/saliency" health --model $model >/dev/null 2>&1 && return
+  if "$bin/saliency" models $model --json 2>/dev/null |
+    grep -q '"state":"failed"'; then
+    server_failed "failed to load $model"
+  fi
+  return 1
+}
+
+stop_server() {
+  [[ ${server-} ]] || return 0
+  kill -TERM "$server" 2>/dev/null || true
+  wait "$server" || echo "quickstart: the server ended with code $?" >&2
+  server=
+}
+
+explain() {
+  say "Explaining ${sample##*/}.jpg: ${classes[*]}"
+  local targets=() class
+  for class in "${classes[@]}"; do targets+=(--target "$class"); done
+  "$bin/saliency" explain $sample.jpg "${targets[@]}" --method $method \
+    --layer $layer --top-k 4 --out-dir $out | tee $out/explain.txt
+}
+
+# The model was given no box.  Each map's maximum must lie on an object of the
+# class that it explains, and on none of the others that were asked about.
+check_points() {
+  say "Where the maps are largest, against the annotated boxes"
+  local class
+  for class in "${classes[@]}"; do
+    awk -v class="$class" -v asked="${classes[*]}" -f deploy/check_point.awk \
+      $out/explain.txt $sample.xml
+  done
+}
+
+contact_sheet() {
+  say "Contact sheet: layers down, methods across"
+  "$bin/saliency" grid $sample.jpg --target "${classes[0]}" \
+    --out $out/contact_sheet.png >$out/contact_sheet.txt
+  echo "$(wc -l <$out/contact_sheet.txt) maps of one request"
+}
+
+report() {
+  say "Pictures"
+  printf '%s\n' $out/*.png
+  if [[ $keep ]]; then
+    say "The server goes on at $SALIENCY_SERVER"
+    echo "  export SALIENCY_SERVER=$SALIENCY_SERVER"
+    echo "  $bin/saliency explain PICTURE --overlay FILE.png"
+    echo "  kill $server    # ends it"
+    server=  # no longer ours to stop
+  fi
+}
+
+main() {
+  keep=
+  case "${1-}" in
+    --keep) keep=1 ;;
+    "") ;;
+    -h | --help)
+      sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+      return
+      ;;
+    *) die "unknown argument $1 (see --help)" ;;
+  esac
+  trap stop_server EXIT
+  trap 'exit 130' INT TERM
+
+  install_packages
+  build
+  start_server
+  explain
+  check_points
+  contact_sheet
+  report
+  stop_server
+  say "Done in $SECONDS s"
+}
+
+main "$@"
