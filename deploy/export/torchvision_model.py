@@ -1,69 +1,197 @@
 #!/usr/bin/python3
 """Exports a torchvision classifier as a model folder that the server loads.
 
+    torchvision_model.py resnet50 --out models --weights download
     torchvision_model.py resnet50 --out models --weights resnet50.pth
     torchvision_model.py vgg16 --out models --seed 1
 
-writes models/<name>/config.pbtxt and models/<name>/1/model.pt.  Without
---weights the network keeps its seeded random initialisation: right for
-benchmarks, meaningless for explanations.
+writes models/<name>/config.pbtxt, models/<name>/labels.txt and
+models/<name>/<version>/model.pt.  `--weights download` takes torchvision's best
+published weights, from its cache or the network; a file holds a state_dict, of
+any number of classes.  Without --weights the network keeps its seeded random
+initialisation: right for benchmarks, meaningless for explanations.
 """
 
 import argparse
+import hashlib
 import pathlib
+import sys
+import urllib.error
 
 import torch
 import torchvision
+from torch import nn
 
-# Shallow to deep: what a combination of layers is made of by default.
-COMBINE_LAYERS = {
-    "resnet": ["layer1", "layer2", "layer3", "layer4"],
-    "vgg16": ["features.3", "features.8", "features.15", "features.22",
-              "features.29"],
-}
+DEFAULT_SIZE = 224
+
+
+def published(name):
+    """What torchvision knows of the network's best weights: their categories
+    and preprocessing."""
+    return torchvision.models.get_model_weights(name).DEFAULT
+
+
+def num_classes_of(state):
+    """The outputs of the last layer of a state_dict."""
+    weights = [value for key, value in state.items()
+               if key.endswith("weight") and value.dim() >= 2]
+    return weights[-1].shape[0]
 
 
 def build(name, weights, seed):
     """The network in eval mode, on the CPU, float32."""
     torch.manual_seed(seed)
-    network = getattr(torchvision.models, name)(weights=None)
-    if weights:
-        network.load_state_dict(torch.load(weights, map_location="cpu"))
+    make = getattr(torchvision.models, name)
+    if weights == "download":
+        return make(weights=published(name)).eval()
+    if weights is None:
+        return make(weights=None).eval()
+    state = torch.load(weights, map_location="cpu")
+    network = make(weights=None, num_classes=num_classes_of(state))
+    network.load_state_dict(state)
     return network.eval()
 
 
-def config_text(name):
-    """config.pbtxt: ImageNet preprocessing is the server's default."""
-    lines = ["input { height: 224 width: 224 geometry: GEOMETRY_SQUASH }"]
-    for family, layers in COMBINE_LAYERS.items():
-        if name.startswith(family):
-            lines += [f'default_layers: "{layers[-1]}"']
-            lines += [f'combine_layers: "{layer}"' for layer in layers]
+def last_of_each_size(features, size):
+    """Names of the children of `features` behind which the maps shrink, and of
+    the last."""
+    ends = {}
+    maps = torch.zeros(1, 3, size, size)
+    with torch.no_grad():
+        for name, child in features.named_children():
+            maps = child(maps)
+            ends[tuple(maps.shape[2:])] = f"features.{name}"
+    return list(ends.values())
+
+
+def combine_layers(name, network, size):
+    """Shallow to deep, one layer of each resolution, as the paper takes them;
+    empty where the server shall choose."""
+    if isinstance(network, torchvision.models.ResNet):
+        return ["layer1", "layer2", "layer3", "layer4"]
+    if isinstance(network, torchvision.models.VGG):
+        # The ReLU before each pool.
+        return [f"features.{i - 1}"
+                for i, layer in enumerate(network.features)
+                if isinstance(layer, nn.MaxPool2d)]
+    if name.startswith("mobilenet"):
+        return last_of_each_size(network.features, size)
+    if isinstance(network, torchvision.models.DenseNet):
+        # A block's output is what its own layers have added so far; behind the
+        # last one stands one more batch norm.
+        return ["features.denseblock1", "features.denseblock2",
+                "features.denseblock3", "features.norm5"]
+    return []
+
+
+def numbers(values):
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def config_text(name, network, size, digest):
+    """config.pbtxt: the whole picture, squashed to the input's size, since what
+    a centre crop leaves out cannot be explained."""
+    transform = published(name).transforms()
+    lines = [
+        "# proto-file: proto/saliency/v1/model_config.proto",
+        "# proto-message: saliency.v1.ModelConfig",
+        "input {",
+        f"  height: {size}",
+        f"  width: {size}",
+        "  geometry: GEOMETRY_SQUASH",
+        f"  mean: [{numbers(transform.mean)}]",
+        f"  std: [{numbers(transform.std)}]",
+        "}",
+        "output_activation: OUTPUT_ACTIVATION_SOFTMAX",
+    ]
+    layers = combine_layers(name, network, size)
+    if layers:
+        lines.append(f'default_layers: "{layers[-1]}"')
+    lines += [f'combine_layers: "{layer}"' for layer in layers]
+    if digest is not None:
+        lines.append(f'sha256: "{digest}"')
     return "\n".join(lines) + "\n"
 
 
-def main():
+def labels_for(name, num_outputs, path):
+    """The lines of labels.txt: of a file, or torchvision's own where there are
+    as many outputs; empty else."""
+    if path is not None:
+        labels = path.read_text(encoding="utf-8").splitlines()
+        if len(labels) != num_outputs:
+            raise ValueError(f"--labels: {len(labels)} lines for {num_outputs} "
+                             "classes")
+        return labels
+    categories = published(name).meta.get("categories", [])
+    return categories if len(categories) == num_outputs else []
+
+
+def torchscript(network, size, trace):
+    if trace:
+        return torch.jit.trace(network, torch.zeros(1, 3, size, size))
+    return torch.jit.script(network)
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("name", help="a function of torchvision.models")
+    parser.add_argument("name", help="a function of torchvision.models, as "
+                        "resnet50")
     parser.add_argument("--out", required=True, type=pathlib.Path,
                         help="model repository to write into")
-    parser.add_argument("--weights", help="state_dict file (.pth)")
+    parser.add_argument("--weights", help="state_dict file (.pth), or "
+                        "\"download\"; default: random")
+    parser.add_argument("--labels", type=pathlib.Path,
+                        help="file with one label a line; default: "
+                        "torchvision's, where the number of classes is its")
+    parser.add_argument("--version", type=int, default=1,
+                        help="number of the version folder; default: 1")
+    parser.add_argument("--size", type=int,
+                        help="height and width of the input, pixels; default: "
+                        "what the published weights were trained for")
     parser.add_argument("--seed", type=int, default=0,
                         help="of the random weights")
     parser.add_argument("--trace", action="store_true",
-                        help="trace at 1x3x224x224 instead of scripting")
-    args = parser.parse_args()
+                        help="trace at the input's size instead of scripting")
+    return parser.parse_args()
 
+
+def export(args):
+    """Writes the folder and returns the path of the model file."""
+    if args.name not in torchvision.models.list_models(
+            module=torchvision.models):
+        raise ValueError(f"{args.name} is no classifier of torchvision.models")
     network = build(args.name, args.weights, args.seed)
-    if args.trace:
-        script = torch.jit.trace(network, torch.zeros(1, 3, 224, 224))
-    else:
-        script = torch.jit.script(network)
-    version = args.out / args.name / "1"
-    version.mkdir(parents=True, exist_ok=True)
-    script.save(str(version / "model.pt"))
-    (args.out / args.name / "config.pbtxt").write_text(config_text(args.name))
-    print(version / "model.pt")
+    crop = getattr(published(args.name).transforms(), "crop_size",
+                   [DEFAULT_SIZE])
+    size = args.size or crop[0]
+    with torch.no_grad():
+        num_outputs = network(torch.zeros(2, 3, size, size)).shape[1]
+    labels = labels_for(args.name, num_outputs, args.labels)
+
+    model = args.out / args.name
+    file = model / str(args.version) / "model.pt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # A server that watches the folder sees the version when all is in place.
+    part = file.with_suffix(".part")
+    torchscript(network, size, args.trace).save(str(part))
+    digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    # config.pbtxt is for all versions, a digest for one.
+    versions = [folder for folder in model.iterdir() if folder.name.isdigit()]
+    (model / "config.pbtxt").write_text(
+        config_text(args.name, network, size,
+                    digest if len(versions) == 1 else None))
+    if labels:
+        (model / "labels.txt").write_text("\n".join(labels) + "\n",
+                                          encoding="utf-8")
+    part.rename(file)
+    return file
+
+
+def main():
+    try:
+        print(export(parse_arguments()))
+    except (OSError, RuntimeError, ValueError, urllib.error.URLError) as error:
+        sys.exit(f"torchvision_model.py: {error}")
 
 
 if __name__ == "__main__":
