@@ -2,7 +2,8 @@
 # Installs the Debian packages that are missing; does nothing where none is.
 #   usage: install_packages.sh [--list] GROUP...
 #     GROUP    build, run, test, bench, lint, train, ...: a list in
-#              deploy/packages/
+#              deploy/packages/, one package a line, behind it perhaps a
+#              program: where there is one, the package is not needed
 #     --list   only print the packages of the groups
 set -euo pipefail
 lists=$(cd "$(dirname "$0")/packages" && pwd)
@@ -12,7 +13,7 @@ die() {
   exit 1
 }
 
-# The packages of the groups, each once; comments begin with #.
+# The lines of the groups, each once; comments begin with #.
 packages_of() {
   local group
   for group in "$@"; do
@@ -22,8 +23,10 @@ packages_of() {
   done | sort -u
 }
 
-is_installed() {
-  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+# Of a package, and perhaps of the program that it is wanted for.
+is_there() {
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]] ||
+    { [[ ${2-} ]] && command -v "$2" >/dev/null; }
 }
 
 as_root() {
@@ -63,7 +66,7 @@ main() {
   local wanted
   wanted=$(packages_of "$@")
   if [[ $list_only ]]; then
-    echo "$wanted"
+    cut -d ' ' -f 1 <<<"$wanted"
     return
   fi
 
@@ -71,11 +74,10 @@ main() {
     die "there is no apt here, and the packages have Debian's names (12 or" \
         "later): install their like by hand: ${wanted//$'\n'/ }"
   fi
-  local package
-  missing=()
-  for package in $wanted; do
-    is_installed "$package" || missing+=("$package")
-  done
+  local package program
+  while read -r package program; do
+    is_there "$package" "$program" || missing+=("$package")
+  done <<<"$wanted"
   if ((${#missing[@]})); then
     echo "installing ${missing[*]}"
     apt update || echo "apt-get update failed: going on with the lists as they are" >&2
