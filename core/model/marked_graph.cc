@@ -156,16 +156,33 @@ class Marker {
   std::map<std::string, int> calls_;  // of forward, by module path
 };
 
-c10::IValue Attribute(const torch::jit::Module& root, absl::string_view path) {
-  c10::IValue value = root._ivalue();
+// An attribute of a module's tree.
+struct Found {
+  c10::IValue value;
+  bool is_parameter = false;
+};
+
+Found Attribute(const torch::jit::Module& root, absl::string_view path) {
+  Found found = {root._ivalue()};
   size_t begin = 0;
   while (begin <= path.size()) {
     const size_t end = std::min(path.find('.', begin), path.size());
-    value =
-        value.toObject()->getAttr(std::string(path.substr(begin, end - begin)));
+    const std::string name(path.substr(begin, end - begin));
+    const auto owner = found.value.toObject();
+    const size_t slot = owner->type()->getAttributeSlot(name);
+    found = {owner->getSlot(slot), owner->type()->is_parameter(slot)};
     begin = end + 1;
   }
-  return value;
+  return found;
+}
+
+bool IsSameTensor(const c10::IValue& a, const c10::IValue& b) {
+  if (!a.isTensor() || !b.isTensor()) return false;
+  const at::Tensor& s = a.toTensor();
+  const at::Tensor& t = b.toTensor();
+  return s.is_same(t) ||
+         (s.is_alias_of(t) && s.storage_offset() == t.storage_offset() &&
+          s.sizes() == t.sizes() && s.strides() == t.strides());
 }
 
 // Turns every read of a module's attribute into a constant or an input.
@@ -195,7 +212,7 @@ class AttributeLifter {
   }
 
   Value* Replacement(Node* node, const std::string& path) {
-    const c10::IValue value = Attribute(module_, path);
+    const auto [value, is_parameter] = Attribute(module_, path);
     if (!value.isTensor() && !value.isTensorList()) {
       torch::jit::WithInsertPoint guard(node);
       if (auto constant = torch::jit::tryInsertConstant(graph_, value)) {
@@ -207,7 +224,20 @@ class AttributeLifter {
     Value* input = graph_.addInput()->setType(node->output()->type());
     marked_.attribute_names.push_back(path);
     marked_.attributes.push_back(value);
+    marked_.parameter.push_back(
+        is_parameter && value.isTensor() ? FirstSame(value) : -1);
     return inputs_[path] = input;
+  }
+
+  // REQUIRES: `value` is the last attribute so far.
+  int FirstSame(const c10::IValue& value) const {
+    for (size_t i = 0; i < marked_.parameter.size(); ++i) {
+      const bool is_parameter = marked_.parameter[i] >= 0;
+      if (is_parameter && IsSameTensor(marked_.attributes[i], value)) {
+        return static_cast<int>(i);
+      }
+    }
+    return static_cast<int>(marked_.parameter.size());
   }
 
   const torch::jit::Module& module_;

@@ -45,8 +45,12 @@ struct MarkedGraph {
   std::vector<Mark> marks;                   // by mark id; names are unique
   std::vector<std::string> attribute_names;  // "layer1.0.conv1.weight"
   std::vector<c10::IValue> attributes;  // shared with the module, never written
-  bool overwrites_tensors = false;      // an in-place op could not be made
-                                        // functional
+  // By attribute: -1 for what is no parameter (buffers, running statistics);
+  // otherwise the first attribute that is this parameter, another one than
+  // itself when weights are tied.
+  std::vector<int> parameter;
+  bool overwrites_tensors = false;  // an in-place op could not be made
+                                    // functional
 };
 
 // `module` must be in eval mode and its parameters must not require gradients.

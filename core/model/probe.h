@@ -8,6 +8,7 @@
 #define SALIENCY_CORE_MODEL_PROBE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -53,10 +54,41 @@ enum class Score {
   kScalarOutput,  // the model returns one number per picture; targets ignored
 };
 
+// The loss L whose gradient a meta step follows.
+enum class MetaLoss {
+  // Softmax cross-entropy of the explained class c: -log softmax(logits)[c].
+  // For models whose classes exclude each other; needs two classes or more.
+  kCrossEntropy,
+  // Binary cross-entropy of the explained class alone, its label being 1:
+  // -log sigmoid(logits[c]).  For multi-label models: whether the other classes
+  // are present is not known, so they take no part.
+  kBinaryCrossEntropy,
+};
+enum class MetaDirection {
+  kDescent,  // theta' = theta - 2 epsilon grad L
+  kAscent,   // theta' = theta + 2 epsilon grad L
+};
+
+// Meta-saliency (the paper, sec. 4.4): before its pass a row takes one plain
+// SGD step of learning rate 2 epsilon on its own picture, away from the model's
+// parameters theta.  All parameters move, batch norms' gamma and beta too;
+// running statistics and other buffers do not.
+struct MetaStep {
+  // Finite, >= 0; zero gives the plain map, bit for bit.
+  double epsilon = 1e-3;
+  MetaDirection direction = MetaDirection::kDescent;
+  MetaLoss loss = MetaLoss::kCrossEntropy;
+
+  friend bool operator==(const MetaStep&, const MetaStep&) = default;
+};
+
 struct ProbeRow {
   int64_t picture = 0;  // in [0, N)
   ClassTarget target;
   Score score = Score::kLogit;
+  // All rows of a request have one, or none has; they need not be alike.  A
+  // rank is resolved at theta and stays the explained class at theta'.
+  std::optional<MetaStep> meta;
 };
 
 struct ProbeRequest {
@@ -69,9 +101,14 @@ struct ProbeRequest {
 };
 
 struct ProbeResult {
-  at::Tensor logits;  // [N,C] float32, CPU; a spatial logit map is pooled
+  // [N,C] float32, CPU; a spatial logit map is pooled.  Of the model as it is,
+  // whatever steps the rows take.
+  at::Tensor logits;
+  // [R,C] float32, CPU: each row's logits at its theta'; undefined without meta
+  // steps.
+  at::Tensor stepped_logits;
   std::vector<int64_t> class_index;  // per row, resolved
-  std::vector<float> score;          // per row
+  std::vector<float> score;          // per row; at theta' after a meta step
   struct Record {
     at::Tensor activation;  // [R,K,H,W] float32, device
     at::Tensor gradient;    // [R,K,H,W] float32, device

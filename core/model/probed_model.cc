@@ -13,7 +13,10 @@
 #include "core/model/device.h"
 #include "core/model/graph_facts.h"
 #include "core/model/marked_graph.h"
+#include "core/model/meta_reference.h"
+#include "core/model/meta_step.h"
 #include "core/model/probed_network.h"
+#include "core/model/single_rows.h"
 #include "core/model/torch_status.h"
 
 namespace saliency {
@@ -91,8 +94,10 @@ struct ProbedModel::Impl {
   int FanOutMark(const std::vector<int>& slots);
   absl::StatusOr<std::vector<int>> Slots(
       const std::vector<Probe>& probes) const;
-  absl::StatusOr<ProbeResult> RunOneByOne(const ProbeRequest& request,
-                                          const std::vector<int>& slots);
+  absl::StatusOr<ProbeResult> RunPlain(const ProbeRequest& request,
+                                       const std::vector<int>& slots);
+  absl::StatusOr<ProbeResult> RunStepped(const ProbeRequest& request,
+                                         const std::vector<int>& slots);
 
   const LoadOptions options;
   const at::ScalarType dtype;
@@ -106,6 +111,7 @@ struct ProbedModel::Impl {
   std::optional<LinearHead> head;
   int64_t num_classes = 0;
   SelfCheck self_check;
+  MetaPath meta_path = MetaPath::kNone;
   std::map<int, bool> fan_out_works;  // by cut, found at first use
 };
 
@@ -146,6 +152,9 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
 
 absl::Status ProbedModel::Impl::Measure() {
   RETURN_IF_ERROR(DescribeLayers());
+  for (const int parameter : network.marked().parameter) {
+    if (parameter >= 0) meta_path = MetaPath::kReference;
+  }
   return CheckItself();
 }
 
@@ -242,42 +251,30 @@ absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
   return slots;
 }
 
-// For a model whose rows are not independent: a pass for each row.
-absl::StatusOr<ProbeResult> ProbedModel::Impl::RunOneByOne(
+absl::StatusOr<ProbeResult> ProbedModel::Impl::RunPlain(
     const ProbeRequest& request, const std::vector<int>& slots) {
-  ProbeResult all;
-  std::vector<at::Tensor> logits(request.input.size(0));
-  std::vector<std::vector<at::Tensor>> activations(slots.size());
-  std::vector<std::vector<at::Tensor>> gradients(slots.size());
-  for (const ProbeRow& row : request.rows) {
-    ProbeRequest single = {request.input.slice(0, row.picture, row.picture + 1),
-                           {row},
-                           request.probes,
-                           request.activation_only};
-    single.rows[0].picture = 0;
-    ASSIGN_OR_RETURN(const ProbeResult result,
-                     network.Explain(single, slots, FanOutMark(slots)));
-    logits[row.picture] = result.logits;
-    all.class_index.push_back(result.class_index[0]);
-    all.score.push_back(result.score[0]);
-    all.forward_time += result.forward_time;
-    all.backward_time += result.backward_time;
-    for (size_t i = 0; i < slots.size(); ++i) {
-      activations[i].push_back(result.records[i].activation);
-      gradients[i].push_back(result.records[i].gradient);
-    }
+  const int fan_out = FanOutMark(slots);
+  if (self_check.rows_independent) {
+    return network.Explain(request, slots, fan_out);
   }
-  const auto join = [](const std::vector<at::Tensor>& parts) {
-    for (const at::Tensor& part : parts) {
-      if (!part.defined()) return at::Tensor();
-    }
-    return at::cat(parts);
-  };
-  for (size_t i = 0; i < slots.size(); ++i) {
-    all.records.push_back({join(activations[i]), join(gradients[i])});
+  return RunRowByRow(request, [&](const ProbeRequest& single) {
+    return network.Explain(single, slots, fan_out);
+  });
+}
+
+absl::StatusOr<ProbeResult> ProbedModel::Impl::RunStepped(
+    const ProbeRequest& request, const std::vector<int>& slots) {
+  if (meta_path == MetaPath::kNone) {
+    return absl::FailedPreconditionError(
+        "the model's file holds no parameters that a meta step could move; "
+        "frozen models have none");
   }
-  all.logits = join(logits);
-  return all;
+  RETURN_IF_ERROR(CheckMetaSteps(request, num_classes));
+  return SplitZeroSteps(
+      request, [&](const ProbeRequest& part) { return RunPlain(part, slots); },
+      [&](const ProbeRequest& part) {
+        return ExplainByReference(network, part, slots, FanOutMark(slots));
+      });
 }
 
 absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
@@ -326,6 +323,7 @@ const std::optional<LinearHead>& ProbedModel::linear_head() const {
   return impl_->head;
 }
 const SelfCheck& ProbedModel::self_check() const { return impl_->self_check; }
+MetaPath ProbedModel::meta_path() const { return impl_->meta_path; }
 const std::string& ProbedModel::device() const { return impl_->options.device; }
 
 absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
@@ -343,18 +341,16 @@ absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
   }
   ASSIGN_OR_RETURN(const std::vector<int> slots, impl_->Slots(request.probes));
   absl::StatusOr<ProbeResult> result;
-  const absl::Status status =
-      CatchTorch(absl::StatusCode::kInvalidArgument,
-                 absl::StrCat("the model cannot run an input of ",
-                              absl::StrJoin(input.sizes().vec(), "x")),
-                 [&] {
-                   const StreamScope scope(impl_->stream);
-                   result = impl_->self_check.rows_independent
-                                ? impl_->network.Explain(
-                                      request, slots, impl_->FanOutMark(slots))
-                                : impl_->RunOneByOne(request, slots);
-                   return result.status();
-                 });
+  const absl::Status status = CatchTorch(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat("the model cannot run an input of ",
+                   absl::StrJoin(input.sizes().vec(), "x")),
+      [&] {
+        const StreamScope scope(impl_->stream);
+        result = HasMetaSteps(request) ? impl_->RunStepped(request, slots)
+                                       : impl_->RunPlain(request, slots);
+        return result.status();
+      });
   if (absl::IsResourceExhausted(status)) ReleaseCachedMemory(impl_->target);
   if (!status.ok()) return status;
   return result;

@@ -68,6 +68,14 @@ struct SelfCheck {
   bool fan_out_at_probe = true;  // false: rows fan out at the input
 };
 
+// How rows with a meta step are run; found from the graph at load.
+enum class MetaPath {
+  kNone,       // the file holds no parameters (a frozen model): such rows get
+               // FAILED_PRECONDITION
+  kReference,  // one row at a time, on copies of the parameters
+  kFast,       // in batches, without copies
+};
+
 class ProbedModel {
  public:
   // Reads a TorchScript archive.  A TorchScript file is code: load only what
@@ -89,15 +97,22 @@ class ProbedModel {
   int64_t num_classes() const;  // 1 for a scalar output
   const std::optional<LinearHead>& linear_head() const;
   const SelfCheck& self_check() const;
+  MetaPath meta_path() const;
   const std::string& device() const;
 
   // One forward; one backward (or one per target on the retained graph, where
   // that was measured to be cheaper; see engine.md, "Fan-out").
   // A row never depends on its neighbours.
-  // Errors: INVALID_ARGUMENT rank or class out of range, or the model cannot
-  //   run this input; NOT_FOUND an unknown probe; FAILED_PRECONDITION no
-  //   gradient reaches a probe; RESOURCE_EXHAUSTED out of device memory;
+  //
+  // Rows with a meta step cost about another forward and backward each; they
+  // run in float32 whatever the model's precision, and pictures are not shared
+  // between their rows.  The probes see theta'.
+  // Errors: INVALID_ARGUMENT rank or class out of range, a meta step that is
+  //   not defined (see MetaStep), or the model cannot run this input; NOT_FOUND
+  //   an unknown probe; FAILED_PRECONDITION no gradient reaches a probe, or a
+  //   meta step on MetaPath::kNone; RESOURCE_EXHAUSTED out of device memory;
   //   UNAVAILABLE the device was lost.
+  // REQUIRES: all rows have a meta step or none has.
   absl::StatusOr<ProbeResult> Run(const ProbeRequest& request);
 
  private:

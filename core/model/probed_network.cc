@@ -271,9 +271,25 @@ absl::StatusOr<at::Tensor> ProbedNetwork::Forward(const at::Tensor& input,
   return PoolLogits(raw);
 }
 
-absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
-    const ProbeRequest& request, const std::vector<int>& slots, int fan_out) {
+absl::StatusOr<at::Tensor> ProbedNetwork::Logits(
+    const at::Tensor& input, const NetworkWeights& weights) {
   const at::AutoGradMode with_grad(true);
+  const c10::IValue output =
+      Plan({}, /*fan_out=*/-1)
+          .Run(Upload(input, device_, weights.dtype), weights.attributes,
+               c10::make_intrusive<ProbeRecorder>());
+  ASSIGN_OR_RETURN(const at::Tensor raw,
+                   SelectOutput(output, output_.index, output_.key));
+  return PoolLogits(raw);
+}
+
+absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
+    const ProbeRequest& request, const std::vector<int>& slots, int fan_out,
+    const NetworkWeights* weights) {
+  const at::AutoGradMode with_grad(true);
+  const at::ScalarType dtype = weights != nullptr ? weights->dtype : dtype_;
+  const std::vector<c10::IValue>& attributes =
+      weights != nullptr ? weights->attributes : marked_.attributes;
   const bool fans_out = !RowsArePictures(request);
   const auto rows = static_cast<int64_t>(request.rows.size());
   const double targets =
@@ -298,9 +314,9 @@ absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
 
   ProbeResult result;
   const absl::Time start = absl::Now();
-  const c10::IValue output = Plan(slots, fan_out)
-                                 .Run(Upload(request.input, device_, dtype_),
-                                      marked_.attributes, recorder);
+  const c10::IValue output =
+      Plan(slots, fan_out)
+          .Run(Upload(request.input, device_, dtype), attributes, recorder);
   ASSIGN_OR_RETURN(const at::Tensor raw,
                    SelectOutput(output, output_.index, output_.key));
   ASSIGN_OR_RETURN(const at::Tensor logits, PoolLogits(raw));

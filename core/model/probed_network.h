@@ -28,6 +28,12 @@ struct OutputSelector {
   std::string key;
 };
 
+// What a marked graph is run with: its attributes, in one precision.
+struct NetworkWeights {
+  std::vector<c10::IValue> attributes;
+  at::ScalarType dtype = at::kFloat;
+};
+
 class ProbedNetwork {
  public:
   ProbedNetwork(MarkedGraph marked, c10::Device device, at::ScalarType dtype,
@@ -37,6 +43,8 @@ class ProbedNetwork {
   // By mark id.
   const std::vector<bool>& cuts() const { return cuts_; }
   const std::vector<int>& positions() const { return positions_; }
+  c10::Device device() const { return device_; }
+  const OutputSelector& output() const { return output_; }
 
   // Sizes of every marked tensor for this input, by mark id; empty where the
   // pass did not come by.  Throws what LibTorch throws, as do the next three.
@@ -48,11 +56,18 @@ class ProbedNetwork {
   absl::StatusOr<at::Tensor> Forward(const at::Tensor& input, int fan_out,
                                      int64_t repeats);
 
+  // The same without fanning out, with other weights than the model's; where
+  // these ask for gradients, so does the result.
+  absl::StatusOr<at::Tensor> Logits(const at::Tensor& input,
+                                    const NetworkWeights& weights);
+
   // `slots` are mark ids, one for each of the request's probes; `fan_out` the
-  // mark where rows part.
+  // mark where rows part.  Meta steps are not looked at; they come in by
+  // `weights`, the model's own when null.
   absl::StatusOr<ProbeResult> Explain(const ProbeRequest& request,
                                       const std::vector<int>& slots,
-                                      int fan_out);
+                                      int fan_out,
+                                      const NetworkWeights* weights = nullptr);
 
  private:
   const ProbePlan& Plan(const std::vector<int>& slots, int fan_out);

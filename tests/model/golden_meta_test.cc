@@ -1,0 +1,119 @@
+// The golden values of the meta step: maps and logits at theta', both
+// directions, two learning rates, on scripted and traced networks.
+
+#include <cstdio>
+#include <optional>
+
+#include "ATen/ATen.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "core/attribution/attribution.h"
+#include "core/model/probed_model.h"
+#include "gtest/gtest.h"
+#include "tests/support/golden.h"
+
+namespace saliency {
+namespace {
+
+// What the name of a meta entry says.
+struct MetaEntry {
+  MetaStep step;
+  std::optional<Attribution> attribution;  // none: the logits at theta'
+};
+
+// fk__meta_logits__lr0p002__pos__t0
+// fk__meta__norm_grad__lr0p0025__neg__features_4__t1
+std::optional<MetaEntry> ParseMetaEntry(const GoldenEntry& entry) {
+  const std::vector<std::string> parts = absl::StrSplit(entry.name, "__");
+  if (parts.size() < 5 || !absl::StartsWith(parts[1], "meta")) {
+    return std::nullopt;
+  }
+  MetaEntry meta;
+  size_t next = 2;
+  if (parts[1] == "meta") {
+    const std::string& method = parts[next++];
+    meta.attribution = *Attribution::Named(
+        method == "linear_approx"         ? "linear_approximation"
+        : method == "norm_grad_selective" ? "selective_norm_grad"
+                                          : method);
+  }
+  const std::string& rate = parts[next++];
+  EXPECT_TRUE(rate == "lr0p002" || rate == "lr0p0025") << entry.name;
+  meta.step.epsilon = (rate == "lr0p002" ? 0.002 : 0.0025) / 2;
+  const std::string& sign = parts[next];
+  EXPECT_TRUE(sign == "pos" || sign == "neg") << entry.name;
+  meta.step.direction =
+      sign == "pos" ? MetaDirection::kDescent : MetaDirection::kAscent;
+  return meta;
+}
+
+class GoldenMetaTest
+    : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
+ protected:
+  static std::unique_ptr<ProbedModel> Load(const GoldenSet& set,
+                                           const std::string& form) {
+    LoadOptions options;
+    options.input_height = set.input.size(2);
+    options.input_width = set.input.size(3);
+    return ProbedModel::Load(GoldenPath(set.net, "model_" + form + ".pt"),
+                             options)
+        .value();
+  }
+
+  // The entry's value; all of its rows run in one batch.
+  static at::Tensor Make(const GoldenSet& set, ProbedModel& model,
+                         const GoldenEntry& entry, const MetaEntry& meta) {
+    ProbeRequest request;
+    request.input =
+        set.input.index_select(0, at::tensor(entry.images, at::kLong));
+    for (size_t row = 0; row < entry.images.size(); ++row) {
+      const at::Tensor target = set.targets[entry.images[row]][entry.target];
+      request.rows.push_back({.picture = static_cast<int64_t>(row),
+                              .target = ClassIndex{target.item<int64_t>()},
+                              .meta = meta.step});
+    }
+    request.probes = {{meta.attribution ? entry.layer : "input"}};
+    const ProbeResult result = model.Run(request).value();
+    if (!meta.attribution) return result.stepped_logits;
+    const ProbeResult::Record& record = result.records[0];
+    return meta.attribution
+        ->Attribute({{record.activation, record.gradient}, {}, {}})
+        .unsqueeze(1);
+  }
+};
+
+TEST_P(GoldenMetaTest, EveryEntryIsWithinItsTolerance) {
+  const auto& [net, form] = GetParam();
+  const GoldenSet set = LoadGolden(net);
+  const std::unique_ptr<ProbedModel> model = Load(set, form);
+  int checked = 0;
+  double worst = 0;
+  std::string worst_name;
+  for (const GoldenEntry& entry : set.entries) {
+    const std::optional<MetaEntry> meta = ParseMetaEntry(entry);
+    if (!meta) continue;
+    const double error = ErrorOverTolerance(
+        entry, Make(set, *model, entry, *meta), set.tensors.at(entry.name));
+    EXPECT_LE(error, 1) << entry.name;
+    ++checked;
+    if (!(error <= worst)) {
+      worst = error;
+      worst_name = entry.name;
+    }
+  }
+  EXPECT_EQ(checked, 38);
+  std::printf("%s %s: %d entries, worst error %.4f of its tolerance (%s)\n",
+              net.c_str(), form.c_str(), checked, worst, worst_name.c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(Nets, GoldenMetaTest,
+                         ::testing::Combine(::testing::ValuesIn(GoldenNets()),
+                                            ::testing::Values("script",
+                                                              "trace")),
+                         [](const auto& test) {
+                           return std::get<0>(test.param) + "_" +
+                                  std::get<1>(test.param);
+                         });
+
+}  // namespace
+}  // namespace saliency
