@@ -19,7 +19,7 @@ case "${1-}" in
     ;;
 esac
 
-deploy/install_packages.sh build run test
+deploy/install_packages.sh build run test deploy
 installed=$SECONDS
 deploy/build.sh dev
 built=$SECONDS
