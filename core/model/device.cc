@@ -18,9 +18,11 @@ namespace saliency {
 absl::StatusOr<c10::Device> ParseDevice(const std::string& name) {
   if (name == "cpu") return c10::Device(c10::kCPU);
   int index = 0;
-  if (name != "cuda" && !(absl::StartsWith(name, "cuda:") &&
-                          absl::SimpleAtoi(name.substr(5), &index) &&
-                          index >= 0 && index < 128)) {
+  const bool numbered =
+      absl::StartsWith(name, "cuda:") &&
+      name.find_first_not_of("0123456789", 5) == std::string::npos &&
+      absl::SimpleAtoi(name.substr(5), &index) && index < 128;
+  if (name != "cuda" && !numbered) {
     return absl::InvalidArgumentError(
         absl::StrCat("device \"", Printable(name),
                      "\" is not \"cpu\", \"cuda\" or \"cuda:<number>\""));

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/model/probe_ops.h"
@@ -29,31 +30,43 @@ bool HoldsTensors(const c10::Type& type) {
   return false;
 }
 
-bool WritesTensor(const Node* node) {
+// The tensors that the node writes to.
+std::vector<Value*> WrittenBy(Node* node) {
+  std::vector<Value*> written;
   const c10::FunctionSchema* schema = node->maybeSchema();
-  if (schema == nullptr) return false;
+  if (schema == nullptr) return written;
   for (size_t i = 0; i < schema->arguments().size(); ++i) {
     const auto* alias = schema->arguments()[i].alias_info();
     if (alias != nullptr && alias->isWrite() && i < node->inputs().size() &&
         node->inputs()[i]->type()->isSubtypeOf(*c10::TensorType::get())) {
-      return true;
+      written.push_back(node->inputs()[i]);
     }
   }
-  return false;
+  return written;
+}
+
+bool WritesTensor(Node* node) { return !WrittenBy(node).empty(); }
+
+bool IsDropout(const Node* node) {
+  const std::string name = node->kind().toQualString();
+  return name == "aten::dropout" || name == "aten::feature_dropout" ||
+         name == "aten::alpha_dropout" || name == "aten::feature_alpha_dropout";
 }
 
 // dropout(x, p, train=False) returns x.
 bool IsInactiveDropout(const Node* node) {
-  const std::string name = node->kind().toQualString();
-  if (name != "aten::dropout" && name != "aten::feature_dropout") return false;
+  if (!IsDropout(node)) return false;
   const auto train = torch::jit::toIValue(node->inputs().at(2));
   return train && train->isBool() && !train->toBool();
 }
 
+bool IsMark(const Node* node) {
+  return node->kind() == c10::Symbol::fromQualString(kMarkOp);
+}
+
 // Outputs that are their first input, not merely a view of it.
-bool ReturnsItsInput(const Node* node) {
-  return node->kind() == c10::Symbol::fromQualString(kMarkOp) ||
-         IsInactiveDropout(node) ||
+bool ReturnsItsInput(Node* node) {
+  return IsMark(node) || IsInactiveDropout(node) ||
          (WritesTensor(node) && node->outputs().size() == 1);
 }
 
@@ -69,7 +82,7 @@ bool OutputsMayAliasInputs(const Node* node) {
   const std::string name = node->kind().toQualString();
   return name == "aten::contiguous" || name == "aten::to" ||
          name == "aten::reshape" || name == "aten::flatten" ||
-         name == "aten::dropout" || name == "aten::feature_dropout";
+         name == "aten::type_as" || IsDropout(node);
 }
 
 // Which values may share memory (a union-find over the whole graph, ignoring
@@ -190,6 +203,22 @@ Node* FunctionalVariant(Graph& graph, Node* node) {
   return functional;
 }
 
+// The write's result is the tensor that its mark names: whoever got it as the
+// overwritten tensor gets it through the marks on it, too.
+void UseThroughMarks(Value* value) {
+  Node* first = nullptr;
+  for (const torch::jit::Use& use : value->uses()) {
+    const bool is_mark = IsMark(use.user) && use.user->owningBlock() ==
+                                                 value->node()->owningBlock();
+    if (is_mark && (first == nullptr || use.user->isBefore(first))) {
+      first = use.user;
+    }
+  }
+  if (first == nullptr) return;
+  value->replaceAllUsesAfterNodeWith(first, first->output());
+  UseThroughMarks(first->output());
+}
+
 // An outer value, or one carried round a loop, may be seen by the next round.
 bool InsideLoop(const Node* node) {
   for (const Block* block = node->owningBlock(); block != nullptr;) {
@@ -211,6 +240,7 @@ bool MakeFunctional(Graph& graph, Aliases& aliases, Node* node) {
   for (Value* value : same) value->replaceAllUsesAfterNodeWith(node, result);
   node->output()->replaceAllUsesWith(result);
   node->destroy();
+  UseThroughMarks(result);
   return true;
 }
 
@@ -229,10 +259,29 @@ bool FunctionaliseBlock(Graph& graph, Block* block) {
   return left;
 }
 
+void FindWrites(Block* block, Aliases& aliases,
+                std::unordered_set<Value*>& written) {
+  for (Node* node : block->nodes()) {
+    for (Block* inner : node->blocks()) FindWrites(inner, aliases, written);
+    for (Value* value : WrittenBy(node)) written.insert(aliases.Class(value));
+  }
+}
+
 }  // namespace
 
 bool FunctionaliseInPlaceOps(Graph& graph) {
   return FunctionaliseBlock(graph, graph.block());
+}
+
+std::vector<bool> WrittenInputs(Graph& graph) {
+  Aliases aliases(graph.block());
+  std::unordered_set<Value*> classes;
+  FindWrites(graph.block(), aliases, classes);
+  std::vector<bool> written;
+  for (Value* input : graph.inputs()) {
+    written.push_back(classes.count(aliases.Class(input)) != 0);
+  }
+  return written;
 }
 
 }  // namespace saliency

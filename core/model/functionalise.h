@@ -12,6 +12,8 @@
 #ifndef SALIENCY_CORE_MODEL_FUNCTIONALISE_H_
 #define SALIENCY_CORE_MODEL_FUNCTIONALISE_H_
 
+#include <vector>
+
 namespace torch::jit {
 struct Graph;
 }  // namespace torch::jit
@@ -20,6 +22,9 @@ namespace saliency {
 
 // Returns whether tensor-writing operators are left.
 bool FunctionaliseInPlaceOps(torch::jit::Graph& graph);
+
+// By input: whether an operator that is left may write to its memory.
+std::vector<bool> WrittenInputs(torch::jit::Graph& graph);
 
 }  // namespace saliency
 

@@ -26,7 +26,8 @@ bool Is(const Node* node, std::initializer_list<const char*> names) {
 
 bool IsMark(const Node* node) { return Is(node, {kMarkOp}); }
 bool IsConv(const Node* node) {
-  return Is(node, {"aten::conv2d", "aten::_convolution", "aten::convolution"});
+  return Is(node, {"aten::conv2d", "aten::_convolution", "aten::convolution",
+                   "aten::_convolution_mode"});
 }
 bool IsBatchNorm(const Node* node) { return Is(node, {"aten::batch_norm"}); }
 
@@ -91,31 +92,6 @@ bool ReadPadding(const Value* value, ConvGeometry& geometry) {
     geometry.padding_after[axis] = total - total / 2;
   }
   return true;
-}
-
-// conv2d(x, w, b, stride, padding, dilation, groups);
-// _convolution(x, w, b, stride, padding, dilation, transposed, ..., groups).
-std::optional<ConvGeometry> ReadConv(const MarkedGraph& marked,
-                                     const Node* node) {
-  const bool general = !Is(node, {"aten::conv2d"});
-  const auto weight = TensorOf(marked, node->input(1));
-  const auto stride = Pair(node->input(3));
-  const auto dilation = Pair(node->input(5));
-  const auto groups = torch::jit::toIValue(node->input(general ? 8 : 6));
-  if (!weight || weight->dim() != 4 || !stride || !dilation || !groups) {
-    return std::nullopt;
-  }
-  if (general) {
-    const auto transposed = torch::jit::toIValue(node->input(6));
-    if (!transposed || transposed->toBool()) return std::nullopt;
-  }
-  ConvGeometry geometry;
-  geometry.kernel = {weight->size(2), weight->size(3)};
-  geometry.stride = *stride;
-  geometry.dilation = *dilation;
-  geometry.groups = groups->toInt();
-  if (!ReadPadding(node->input(4), geometry)) return std::nullopt;
-  return geometry;
 }
 
 // batch_norm(x, weight, bias, mean, var, training, momentum, eps, cudnn).
@@ -235,6 +211,32 @@ std::optional<at::Tensor> LinearWeight(const MarkedGraph& marked,
 
 }  // namespace
 
+// conv2d and, where a trace met padding="same", _convolution_mode(x, w, b,
+// stride, padding, dilation, groups);
+// _convolution(x, w, b, stride, padding, dilation, transposed, ..., groups).
+std::optional<ConvGeometry> ReadConv(const MarkedGraph& marked,
+                                     const Node* node) {
+  const bool general = Is(node, {"aten::_convolution", "aten::convolution"});
+  const auto weight = TensorOf(marked, node->input(1));
+  const auto stride = Pair(node->input(3));
+  const auto dilation = Pair(node->input(5));
+  const auto groups = torch::jit::toIValue(node->input(general ? 8 : 6));
+  if (!weight || weight->dim() != 4 || !stride || !dilation || !groups) {
+    return std::nullopt;
+  }
+  if (general) {
+    const auto transposed = torch::jit::toIValue(node->input(6));
+    if (!transposed || transposed->toBool()) return std::nullopt;
+  }
+  ConvGeometry geometry;
+  geometry.kernel = {weight->size(2), weight->size(3)};
+  geometry.stride = *stride;
+  geometry.dilation = *dilation;
+  geometry.groups = groups->toInt();
+  if (!ReadPadding(node->input(4), geometry)) return std::nullopt;
+  return geometry;
+}
+
 void MarkLayerInputs(MarkedGraph& marked) {
   Graph& graph = *marked.graph;
   ForEachNode(graph.block(), [&](Node* mark) {
@@ -308,14 +310,10 @@ std::vector<bool> FindCuts(const MarkedGraph& marked) {
 std::vector<int> MarkPositions(const MarkedGraph& marked) {
   std::vector<int> positions(marked.marks.size(), -1);
   int position = 0;
-  const auto record = [&](Node* node) {
-    if (IsMark(node)) positions[MarkId(node)] = position;
-  };
-  for (Node* node : marked.graph->block()->nodes()) {
+  ForEachNode(marked.graph->block(), [&](Node* node) {
     ++position;
-    record(node);
-    for (Block* inner : node->blocks()) ForEachNode(inner, record);
-  }
+    if (IsMark(node)) positions[MarkId(node)] = position;
+  });
   return positions;
 }
 

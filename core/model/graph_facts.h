@@ -14,7 +14,17 @@
 #include "core/model/marked_graph.h"
 #include "core/model/probed_model.h"
 
+namespace torch::jit {
+struct Node;
+}  // namespace torch::jit
+
 namespace saliency {
+
+// The geometry of a 2-d convolution whose weight is an attribute and whose
+// sizes are constants; nullopt for anything else, transposed ones among it.
+// REQUIRES: `node` is a convolution of `marked`.
+std::optional<ConvGeometry> ReadConv(const MarkedGraph& marked,
+                                     const torch::jit::Node* node);
 
 // Adds a mark of Side::kInput before every convolution and batch norm whose
 // result is a marked layer.
@@ -30,9 +40,8 @@ std::map<std::string, BatchNormStatistics> BatchNormLayers(
 // sizes read off tensors included.
 std::vector<bool> FindCuts(const MarkedGraph& marked);
 
-// Where the marks are: positions[id] grows along the graph (a mark inside an
-// inner block has the position of the If or Loop around it); -1 when the mark
-// is gone.
+// Where the marks are: positions[id] grows along the graph, through the inner
+// blocks of each If or Loop where it stands; -1 when the mark is gone.
 std::vector<int> MarkPositions(const MarkedGraph& marked);
 
 // `output_index` picks the logits out of a tuple.

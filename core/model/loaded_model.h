@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/layer_weights.h"
 #include "core/model/model_config.h"
 #include "core/model/probed_model.h"
 
@@ -23,6 +24,7 @@ struct LoadedModel {
   // By class index; empty when the model has no labels.txt.
   std::vector<std::string> labels;
   std::string sha256;  // hex digest of the file that was loaded
+  LayerWeights layer_weights;  // empty: not calibrated
   std::vector<std::unique_ptr<ProbedModel>> replicas;  // at least one
 };
 

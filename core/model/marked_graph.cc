@@ -129,7 +129,9 @@ class Marker {
     Node* unpack = graph_.createTupleUnpack(output)->insertAfter(call);
     const std::vector<Value*> parts(unpack->outputs().begin(),
                                     unpack->outputs().end());
-    Node* pack = graph_.createTuple(parts, type)->insertAfter(unpack);
+    // LibTorch wants the type of named tuples and refuses that of others.
+    Node* pack = graph_.createTuple(parts, type->schema() ? type : nullptr)
+                     ->insertAfter(unpack);
     for (size_t i = 0; i < parts.size(); ++i) {
       if (!type->elements()[i]->isSubtypeOf(*c10::TensorType::get())) continue;
       mark.part = static_cast<int>(i);
@@ -316,11 +318,28 @@ void NameMarks(MarkedGraph& marked) {
   }
 }
 
+void ConvertConstants(Block* block, at::ScalarType dtype) {
+  for (Node* node : block->nodes()) {
+    for (Block* inner : node->blocks()) ConvertConstants(inner, dtype);
+    const bool is_tensor =
+        node->kind() == c10::prim::Constant &&
+        node->hasAttribute(c10::attr::value) &&
+        node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t;
+    if (!is_tensor) continue;
+    const at::Tensor value = node->t(c10::attr::value);
+    // Single numbers adapt to what they meet.
+    if (value.scalar_type() == at::kFloat && value.dim() > 0) {
+      node->t_(c10::attr::value, value.to(dtype));
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
   RegisterProbeOps();
   MarkedGraph marked;
+  marked.functions = module.type()->compilation_unit();
   const auto forward = module.find_method("forward");
   if (!forward) {
     return absl::InvalidArgumentError("the model has no forward()");
@@ -336,6 +355,7 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
   Simplify(marked.graph);
   RETURN_IF_ERROR(CheckNothingLeft(graph.block()));
   marked.overwrites_tensors = FunctionaliseInPlaceOps(graph);
+  if (marked.overwrites_tensors) marked.written_inputs = WrittenInputs(graph);
   NameMarks(marked);
   MarkLayerInputs(marked);
   torch::jit::EliminateDeadCode(marked.graph);
@@ -345,7 +365,19 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
         "the model uses itself in a way that cannot be followed");
   }
   graph.eraseInput(0);
+  if (marked.overwrites_tensors) {
+    marked.written_inputs.erase(marked.written_inputs.begin());
+  }
   return marked;
+}
+
+void ConvertFloats(MarkedGraph& marked, at::ScalarType dtype) {
+  for (c10::IValue& attribute : marked.attributes) {
+    if (attribute.isTensor() && attribute.toTensor().is_floating_point()) {
+      attribute = attribute.toTensor().detach().to(dtype);
+    }
+  }
+  ConvertConstants(marked.graph->block(), dtype);
 }
 
 }  // namespace saliency

@@ -17,11 +17,13 @@
 #include <string>
 #include <vector>
 
+#include "ATen/core/Tensor.h"
 #include "ATen/core/ivalue.h"
 #include "absl/status/statusor.h"
 #include "core/model/probe.h"
 
 namespace torch::jit {
+struct CompilationUnit;
 struct Graph;
 struct Module;
 }  // namespace torch::jit
@@ -51,12 +53,22 @@ struct MarkedGraph {
   std::vector<int> parameter;
   bool overwrites_tensors = false;  // an in-place op could not be made
                                     // functional
+  // By input of the graph, when such an op is left: whether it may write there,
+  // so that a run must hand in a copy.
+  std::vector<bool> written_inputs;
+  // Owns the functions that were inlined: the interpreter names them, by bare
+  // pointers, in the error of an operator that fails.
+  std::shared_ptr<const torch::jit::CompilationUnit> functions;
 };
 
 // `module` must be in eval mode and its parameters must not require gradients.
 // Errors: INVALID_ARGUMENT when forward() does not take exactly one tensor
 // without a default, or writes to an attribute.
 absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module);
+
+// Brings the attributes, and the weights that a frozen model holds as constants
+// of its graph, to `dtype`.
+void ConvertFloats(MarkedGraph& marked, at::ScalarType dtype);
 
 }  // namespace saliency
 

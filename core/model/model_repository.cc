@@ -127,6 +127,14 @@ std::vector<fs::path> SortedEntries(const fs::path& folder) {
   return entries;
 }
 
+absl::Status ReadLayerWeights(const fs::path& root, const fs::path& folder,
+                              RepositoryVersion& version) {
+  const fs::path path = folder / "layer_weights.pbtxt";
+  if (!Exists(path)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(version.layer_weights, ReadText(root, path));
+  return absl::OkStatus();
+}
+
 std::vector<RepositoryVersion> ScanVersions(const fs::path& root,
                                             const fs::path& folder) {
   std::vector<RepositoryVersion> versions;
@@ -144,6 +152,7 @@ std::vector<RepositoryVersion> ScanVersions(const fs::path& root,
     }
     if (version.status.ok()) {
       version.model_file = (entry / "model.pt").string();
+      version.status = ReadLayerWeights(root, entry, version);
     }
     versions.push_back(std::move(version));
   }

@@ -3,6 +3,7 @@
 //   <repository>/<model>/config.pbtxt         optional
 //   <repository>/<model>/labels.txt           optional
 //   <repository>/<model>/<version>/model.pt   version: a positive integer
+//   <repository>/<model>/<version>/layer_weights.pbtxt       optional
 //
 // Reading a folder says what is there; it loads no model.  Nothing outside the
 // repository is ever opened: a link that leaves it is refused.
@@ -13,6 +14,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +32,12 @@ using ParseModelConfig =
 // One version folder.
 struct RepositoryVersion {
   int64_t version = 0;  // >= 1
-  // Why it cannot be loaded: no model.pt, or a link that leaves the repository.
+  // Why it cannot be loaded: no model.pt, a link that leaves the repository, a
+  // layer_weights.pbtxt that cannot be read.
   absl::Status status;
   std::string model_file;  // absolute; for opening, never for messages
+  // What layer_weights.pbtxt holds; none: there is no such file.
+  std::optional<std::string> layer_weights;
 };
 
 // One model folder.

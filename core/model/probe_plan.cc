@@ -59,9 +59,11 @@ class MarkReplacer {
 };
 
 std::shared_ptr<Graph> WithProbes(const MarkedGraph& marked,
-                                  const std::vector<int>& slots, int fan_out) {
+                                  const std::vector<int>& slots, int fan_out,
+                                  const ProbePlan::Rewrite& rewrite) {
   std::shared_ptr<Graph> graph = marked.graph->copy();
   MarkReplacer(*graph, slots, fan_out).Replace(graph->block());
+  if (rewrite) rewrite(*graph);
   return graph;
 }
 
@@ -69,23 +71,33 @@ std::shared_ptr<Graph> WithProbes(const MarkedGraph& marked,
 
 struct ProbePlan::Executable {
   torch::jit::Code code;
+  const std::vector<bool> written_inputs;
 };
 
 ProbePlan::ProbePlan(const MarkedGraph& marked, const std::vector<int>& slots,
-                     int fan_out)
-    : executable_(new Executable{torch::jit::Code(
-          WithProbes(marked, slots, fan_out), "saliency_probe")}) {}
+                     int fan_out, const Rewrite& rewrite)
+    : executable_(new Executable{
+          torch::jit::Code(WithProbes(marked, slots, fan_out, rewrite),
+                           "saliency_probe"),
+          marked.written_inputs}) {}
 
 ProbePlan::~ProbePlan() = default;
 
-c10::IValue ProbePlan::Run(
-    const at::Tensor& input, const std::vector<c10::IValue>& attributes,
-    const c10::intrusive_ptr<ProbeRecorder>& recorder) const {
+c10::IValue ProbePlan::Run(const at::Tensor& input,
+                           const std::vector<c10::IValue>& attributes,
+                           const c10::intrusive_ptr<ProbeRecorder>& recorder,
+                           const std::vector<c10::IValue>& more) const {
   torch::jit::Stack stack;
-  stack.reserve(attributes.size() + 2);
+  stack.reserve(attributes.size() + more.size() + 2);
   stack.emplace_back(input);
   stack.insert(stack.end(), attributes.begin(), attributes.end());
+  // What is overwritten must be neither the caller's nor the model's.
+  const std::vector<bool>& written = executable_->written_inputs;
+  for (size_t i = 0; i < written.size(); ++i) {
+    if (written[i]) stack[i] = stack[i].deepcopy();
+  }
   stack.push_back(c10::IValue::make_capsule(recorder));
+  stack.insert(stack.end(), more.begin(), more.end());
   torch::jit::InterpreterState(executable_->code).run(stack);
   return stack.front();
 }

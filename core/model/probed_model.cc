@@ -10,9 +10,11 @@
 #include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "core/model/data_dependence.h"
 #include "core/model/device.h"
 #include "core/model/graph_facts.h"
 #include "core/model/marked_graph.h"
+#include "core/model/meta_fast.h"
 #include "core/model/meta_reference.h"
 #include "core/model/meta_step.h"
 #include "core/model/probed_network.h"
@@ -52,11 +54,7 @@ absl::StatusOr<MarkedGraph> ReadArchive(const std::string& path,
     parameter.set_requires_grad(false);
   }
   ASSIGN_OR_RETURN(MarkedGraph marked, MarkGraph(module));
-  for (c10::IValue& attribute : marked.attributes) {
-    if (attribute.isTensor() && attribute.toTensor().is_floating_point()) {
-      attribute = attribute.toTensor().detach().to(dtype);
-    }
-  }
+  ConvertFloats(marked, dtype);
   return marked;
 }
 
@@ -88,6 +86,7 @@ struct ProbedModel::Impl {
 
   absl::Status Measure();
   absl::Status DescribeLayers();
+  void ChooseMetaPath();
   absl::Status CheckItself();
   bool FanOutWorks(int cut);
   // The nearest place above all `slots` where rows may part.
@@ -98,6 +97,8 @@ struct ProbedModel::Impl {
                                        const std::vector<int>& slots);
   absl::StatusOr<ProbeResult> RunStepped(const ProbeRequest& request,
                                          const std::vector<int>& slots);
+  absl::StatusOr<ProbeResult> StepRows(const ProbeRequest& request,
+                                       const std::vector<int>& slots);
 
   const LoadOptions options;
   const at::ScalarType dtype;
@@ -112,7 +113,8 @@ struct ProbedModel::Impl {
   int64_t num_classes = 0;
   SelfCheck self_check;
   MetaPath meta_path = MetaPath::kNone;
-  std::map<int, bool> fan_out_works;  // by cut, found at first use
+  std::unique_ptr<MetaFastPath> meta_fast;  // null: not kFast
+  std::map<int, bool> fan_out_works;        // by cut, found at first use
 };
 
 absl::Status ProbedModel::Impl::DescribeLayers() {
@@ -152,10 +154,20 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
 
 absl::Status ProbedModel::Impl::Measure() {
   RETURN_IF_ERROR(DescribeLayers());
-  for (const int parameter : network.marked().parameter) {
-    if (parameter >= 0) meta_path = MetaPath::kReference;
-  }
+  ChooseMetaPath();
   return CheckItself();
+}
+
+void ProbedModel::Impl::ChooseMetaPath() {
+  const std::vector<int>& parameter = network.marked().parameter;
+  const bool has_parameters = std::any_of(parameter.begin(), parameter.end(),
+                                          [](int first) { return first >= 0; });
+  if (!has_parameters) return;
+  meta_path = MetaPath::kReference;
+  if (options.reference_meta_path) return;
+  meta_fast = MetaFastPath::Create(
+      network, RandomPictures(2, options.input_height, options.input_width));
+  if (meta_fast != nullptr) meta_path = MetaPath::kFast;
 }
 
 absl::Status ProbedModel::Impl::CheckItself() {
@@ -175,6 +187,7 @@ absl::Status ProbedModel::Impl::CheckItself() {
       absl::StatusCode::kInvalidArgument, "two pictures at once", [&] {
         ASSIGN_OR_RETURN(const at::Tensor both, network.Forward(two, -1, 1));
         self_check.rows_independent =
+            !DependsOnData(network.marked()) &&
             Agree(both, at::cat({first, second}), dtype);
         return absl::OkStatus();
       });
@@ -182,7 +195,7 @@ absl::Status ProbedModel::Impl::CheckItself() {
   if (absl::IsUnavailable(together)) return together;
   std::vector<int> last_spatial;
   for (const LayerInfo& layer : layers) {
-    if (layer.spatial() && layer.is_cut) {
+    if (layer.spatial() && layer.is_cut && layer.name != "input") {
       last_spatial = {id_of.at({layer.name, Probe::Side::kOutput})};
     }
   }
@@ -240,8 +253,8 @@ absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
       continue;
     }
     std::vector<std::string> names;
-    for (const auto& [known, unused] : id_of) {
-      if (known.side == probe.side) names.push_back(known.layer);
+    for (const LayerInfo& layer : layers) {
+      if (id_of.count({layer.name, probe.side})) names.push_back(layer.name);
     }
     return absl::NotFoundError(NotFoundMessage(probe.side == Probe::Side::kInput
                                                    ? "convolution or batch norm"
@@ -273,8 +286,22 @@ absl::StatusOr<ProbeResult> ProbedModel::Impl::RunStepped(
   return SplitZeroSteps(
       request, [&](const ProbeRequest& part) { return RunPlain(part, slots); },
       [&](const ProbeRequest& part) {
-        return ExplainByReference(network, part, slots, FanOutMark(slots));
+        return self_check.rows_independent
+                   ? StepRows(part, slots)
+                   : RunRowByRow(part, [&](const ProbeRequest& single) {
+                       return StepRows(single, slots);
+                     });
       });
+}
+
+absl::StatusOr<ProbeResult> ProbedModel::Impl::StepRows(
+    const ProbeRequest& request, const std::vector<int>& slots) {
+  if (meta_fast != nullptr) {
+    ASSIGN_OR_RETURN(std::optional<ProbeResult> result,
+                     meta_fast->Explain(request, slots));
+    if (result.has_value()) return *std::move(result);
+  }
+  return ExplainByReference(network, request, slots, FanOutMark(slots));
 }
 
 absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
@@ -333,11 +360,18 @@ absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
     return absl::InvalidArgumentError(
         "a pass needs at least one row and an input of [N,3,H,W]");
   }
+  std::vector<bool> has_row(input.size(0), false);
   for (const ProbeRow& row : request.rows) {
     if (row.picture < 0 || row.picture >= input.size(0)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "picture ", row.picture, " not in [0, ", input.size(0), ")"));
     }
+    has_row[row.picture] = true;
+  }
+  const auto idle = std::find(has_row.begin(), has_row.end(), false);
+  if (idle != has_row.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("picture ", idle - has_row.begin(), " has no row"));
   }
   ASSIGN_OR_RETURN(const std::vector<int> slots, impl_->Slots(request.probes));
   absl::StatusOr<ProbeResult> result;

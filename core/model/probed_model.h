@@ -60,6 +60,9 @@ struct LoadOptions {
   // Size that shapes are measured and the self-check is run at.
   int64_t input_height = 224;
   int64_t input_width = 224;
+  // Meta steps by their definition even where the fast path could take them:
+  // to hold one against the other.
+  bool reference_meta_path = false;
 };
 
 // What the model turned out to allow, found by running two random rows.
@@ -108,10 +111,11 @@ class ProbedModel {
   // run in float32 whatever the model's precision, and pictures are not shared
   // between their rows.  The probes see theta'.
   // Errors: INVALID_ARGUMENT rank or class out of range, a meta step that is
-  //   not defined (see MetaStep), or the model cannot run this input; NOT_FOUND
-  //   an unknown probe; FAILED_PRECONDITION no gradient reaches a probe, or a
-  //   meta step on MetaPath::kNone; RESOURCE_EXHAUSTED out of device memory;
-  //   UNAVAILABLE the device was lost.
+  //   not defined (see MetaStep), a picture without a row, or the model cannot
+  //   run this input; NOT_FOUND an unknown probe; FAILED_PRECONDITION a
+  //   picture's way through the model does not come by a probe, or a meta step
+  //   on MetaPath::kNone;
+  //   RESOURCE_EXHAUSTED out of device memory; UNAVAILABLE the device was lost.
   // REQUIRES: all rows have a meta step or none has.
   absl::StatusOr<ProbeResult> Run(const ProbeRequest& request);
 

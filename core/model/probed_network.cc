@@ -81,6 +81,17 @@ at::Tensor ToFloat(const at::Tensor& tensor) {
   return tensor.detach().to(at::kFloat);
 }
 
+// A branch not taken leaves its probes without a value.
+absl::Status CheckReached(const ProbeRequest& request, const Slots& slots) {
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].value.defined()) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("the pass of this picture does not come by layer \"",
+                     request.probes[i].layer, "\""));
+  }
+  return absl::OkStatus();
+}
+
 // One forward's result on its way to the rows' gradients.
 class BackwardPass {
  public:
@@ -92,14 +103,15 @@ class BackwardPass {
         rounds_(PlanRounds(request.rows, repeated)),
         by_row_(slots.size(), std::vector<at::Tensor>(request.rows.size())) {
     for (size_t i = 0; i < slots.size(); ++i) {
-      const bool wanted = slots[i].mode == ProbeRecorder::Mode::kGradient;
-      if (wanted && slots[i].value.defined()) slot_of_.push_back(i);
+      if (slots[i].mode == ProbeRecorder::Mode::kGradient)
+        slot_of_.push_back(i);
     }
   }
 
   // Resolves every row's class from the logits of this very pass.
   absl::Status ResolveClasses(const at::Tensor& logits_cpu,
                               ProbeResult& result) {
+    RETURN_IF_ERROR(CheckReached(request_, slots_));
     result.class_index.resize(request_.rows.size());
     result.score.resize(request_.rows.size());
     for (const Round& round : rounds_) {
@@ -111,6 +123,7 @@ class BackwardPass {
                            "this one has ",
                            logits_cpu.size(1)));
         }
+        if (row.score == Score::kScalarOutput) continue;  // index 0
         ASSIGN_OR_RETURN(
             result.class_index[round.rows[j]],
             ResolveTarget(row.target, logits_cpu[round.entries[j]]));
@@ -184,15 +197,12 @@ class BackwardPass {
   std::vector<std::vector<at::Tensor>> by_row_;
 };
 
-// [N,C]: the logits of each picture's first row.
-absl::StatusOr<at::Tensor> PictureLogits(const at::Tensor& row_logits,
-                                         const ProbeRequest& request) {
+// [N,C]: the logits of each picture's first row; every picture has one.
+at::Tensor PictureLogits(const at::Tensor& row_logits,
+                         const ProbeRequest& request) {
   std::vector<int64_t> first(request.input.size(0), -1);
   for (size_t r = request.rows.size(); r-- > 0;) {
     first[request.rows[r].picture] = static_cast<int64_t>(r);
-  }
-  if (std::find(first.begin(), first.end(), -1) != first.end()) {
-    return absl::InvalidArgumentError("a picture of the batch has no row");
   }
   return row_logits.index_select(0, at::tensor(first, at::kLong));
 }
@@ -286,10 +296,22 @@ absl::StatusOr<at::Tensor> ProbedNetwork::Logits(
 absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
     const ProbeRequest& request, const std::vector<int>& slots, int fan_out,
     const NetworkWeights* weights) {
-  const at::AutoGradMode with_grad(true);
   const at::ScalarType dtype = weights != nullptr ? weights->dtype : dtype_;
   const std::vector<c10::IValue>& attributes =
       weights != nullptr ? weights->attributes : marked_.attributes;
+  return ExplainBy(
+      [&](const at::Tensor& input,
+          const c10::intrusive_ptr<ProbeRecorder>& recorder) {
+        return Plan(slots, fan_out)
+            .Run(Upload(input, device_, dtype), attributes, recorder);
+      },
+      request, slots, fan_out);
+}
+
+absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
+    const RunGraph& run, const ProbeRequest& request,
+    const std::vector<int>& slots, int fan_out) {
+  const at::AutoGradMode with_grad(true);
   const bool fans_out = !RowsArePictures(request);
   const auto rows = static_cast<int64_t>(request.rows.size());
   const double targets =
@@ -314,9 +336,7 @@ absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
 
   ProbeResult result;
   const absl::Time start = absl::Now();
-  const c10::IValue output =
-      Plan(slots, fan_out)
-          .Run(Upload(request.input, device_, dtype), attributes, recorder);
+  const c10::IValue output = run(request.input, recorder);
   ASSIGN_OR_RETURN(const at::Tensor raw,
                    SelectOutput(output, output_.index, output_.key));
   ASSIGN_OR_RETURN(const at::Tensor logits, PoolLogits(raw));
@@ -327,15 +347,11 @@ absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
   backward.Run(result);
 
   for (size_t i = 0; i < slots.size(); ++i) {
-    ProbeResult::Record record;
     const at::Tensor& value = recorder->slots[i].value;
-    if (value.defined()) {
-      const bool share = fans_out && !repeated;
-      record.activation =
-          ToFloat(share ? value.detach().index_select(0, row_picture) : value);
-      record.gradient = backward.Gradient(i);
-    }
-    result.records.push_back(std::move(record));
+    const bool share = fans_out && !repeated;
+    result.records.push_back(
+        {ToFloat(share ? value.detach().index_select(0, row_picture) : value),
+         backward.Gradient(i)});
   }
   const absl::Time done = absl::Now();
   result.forward_time = forward_done - start;
@@ -344,11 +360,7 @@ absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
     fan_out_cost_.Record(name, targets, how, rows,
                          done - recorder->fanned_out_at);
   }
-  if (repeated) {
-    ASSIGN_OR_RETURN(result.logits, PictureLogits(logits_cpu, request));
-  } else {
-    result.logits = logits_cpu;
-  }
+  result.logits = repeated ? PictureLogits(logits_cpu, request) : logits_cpu;
   return result;
 }
 

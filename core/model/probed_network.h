@@ -6,6 +6,7 @@
 #define SALIENCY_CORE_MODEL_PROBED_NETWORK_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,6 +69,16 @@ class ProbedNetwork {
                                       const std::vector<int>& slots,
                                       int fan_out,
                                       const NetworkWeights* weights = nullptr);
+
+  // The same by another form of the graph: `run` returns forward()'s result
+  // and fills the recorder's slots.
+  using RunGraph = std::function<c10::IValue(
+      const at::Tensor& input,
+      const c10::intrusive_ptr<ProbeRecorder>& recorder)>;
+  absl::StatusOr<ProbeResult> ExplainBy(const RunGraph& run,
+                                        const ProbeRequest& request,
+                                        const std::vector<int>& slots,
+                                        int fan_out);
 
  private:
   const ProbePlan& Plan(const std::vector<int>& slots, int fan_out);

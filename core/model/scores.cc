@@ -14,6 +14,7 @@ namespace saliency {
 namespace {
 
 std::vector<c10::IValue> Elements(const c10::IValue& output) {
+  if (output.isTensor()) return {output};
   if (output.isTuple()) {
     const auto tuple = output.toTuple();
     return std::vector<c10::IValue>(tuple->elements().begin(),
@@ -31,7 +32,6 @@ std::vector<c10::IValue> Elements(const c10::IValue& output) {
 }
 
 absl::StatusOr<at::Tensor> FirstTensor(const c10::IValue& output) {
-  if (output.isTensor()) return output.toTensor();
   if (output.isGenericDict()) {
     for (const auto& entry : output.toGenericDict()) {
       if (entry.value().isTensor()) return entry.value().toTensor();
@@ -87,7 +87,6 @@ absl::StatusOr<at::Tensor> SelectOutput(const c10::IValue& output,
                                         const std::string& key) {
   if (!key.empty()) return Entry(output, key);
   if (!index) return FirstTensor(output);
-  if (output.isTensor() && *index == 0) return output.toTensor();
   const std::vector<c10::IValue> elements = Elements(output);
   if (*index < 0 || *index >= static_cast<int>(elements.size())) {
     return absl::InvalidArgumentError(

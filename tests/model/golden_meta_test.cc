@@ -47,14 +47,16 @@ std::optional<MetaEntry> ParseMetaEntry(const GoldenEntry& entry) {
   return meta;
 }
 
-class GoldenMetaTest
-    : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
+class GoldenMetaTest : public ::testing::TestWithParam<
+                           std::tuple<std::string, std::string, MetaPath>> {
  protected:
   static std::unique_ptr<ProbedModel> Load(const GoldenSet& set,
-                                           const std::string& form) {
+                                           const std::string& form,
+                                           MetaPath path) {
     LoadOptions options;
     options.input_height = set.input.size(2);
     options.input_width = set.input.size(3);
+    options.reference_meta_path = path == MetaPath::kReference;
     return ProbedModel::Load(GoldenPath(set.net, "model_" + form + ".pt"),
                              options)
         .value();
@@ -83,9 +85,10 @@ class GoldenMetaTest
 };
 
 TEST_P(GoldenMetaTest, EveryEntryIsWithinItsTolerance) {
-  const auto& [net, form] = GetParam();
+  const auto& [net, form, path] = GetParam();
   const GoldenSet set = LoadGolden(net);
-  const std::unique_ptr<ProbedModel> model = Load(set, form);
+  const std::unique_ptr<ProbedModel> model = Load(set, form, path);
+  EXPECT_EQ(model->meta_path(), path);
   int checked = 0;
   double worst = 0;
   std::string worst_name;
@@ -106,14 +109,17 @@ TEST_P(GoldenMetaTest, EveryEntryIsWithinItsTolerance) {
               net.c_str(), form.c_str(), checked, worst, worst_name.c_str());
 }
 
-INSTANTIATE_TEST_SUITE_P(Nets, GoldenMetaTest,
-                         ::testing::Combine(::testing::ValuesIn(GoldenNets()),
-                                            ::testing::Values("script",
-                                                              "trace")),
-                         [](const auto& test) {
-                           return std::get<0>(test.param) + "_" +
-                                  std::get<1>(test.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Nets, GoldenMetaTest,
+    ::testing::Combine(::testing::ValuesIn(GoldenNets()),
+                       ::testing::Values("script", "trace"),
+                       ::testing::Values(MetaPath::kReference,
+                                         MetaPath::kFast)),
+    [](const auto& test) {
+      const auto& [net, form, path] = test.param;
+      return net + "_" + form +
+             (path == MetaPath::kFast ? "_fast" : "_reference");
+    });
 
 }  // namespace
 }  // namespace saliency

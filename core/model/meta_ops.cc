@@ -1,0 +1,100 @@
+#include "core/model/meta_ops.h"
+
+#include <torch/csrc/jit/runtime/custom_operator.h>
+#include <torch/script.h>
+
+namespace saliency {
+namespace {
+
+using torch::jit::Operator;
+using torch::jit::Stack;
+
+void RunStage(Stack& stack) {
+  const c10::IValue residual = torch::jit::pop(stack);
+  const at::Tensor x = torch::jit::pop(stack).toTensor();
+  const int64_t id = torch::jit::pop(stack).toInt();
+  const auto run = c10::static_intrusive_pointer_cast<MetaRun>(
+      torch::jit::pop(stack).toCapsule());
+  const MetaStage& stage = run->stages->at(id);
+  const at::Tensor added =
+      residual.isNone() ? at::Tensor() : residual.toTensor();
+  torch::jit::push(stack, run->phase == MetaRun::Phase::kRecord
+                              ? RecordStage(run, stage, x, added)
+                              : StepStage(run, stage, x, added));
+}
+
+at::Tensor PlainSite(const SiteWeights& w, const at::Tensor& x) {
+  const MetaSite& site = w.site;
+  switch (site.kind) {
+    case MetaSite::Kind::kConv: {
+      const at::Tensor y = PlainConv(x, w.weight, site.geometry);
+      return w.bias.defined() ? y + w.bias.view({-1, 1, 1}) : y;
+    }
+    case MetaSite::Kind::kLinear:
+      return at::linear(x, site.weight_is_transposed ? w.weight.t() : w.weight,
+                        w.bias);
+    case MetaSite::Kind::kBatchNorm:
+      return at::batch_norm(x, w.weight, w.bias, w.mean,
+                            w.inverse_sigma.square().reciprocal() - site.eps,
+                            /*training=*/false, /*momentum=*/0, site.eps,
+                            /*cudnn_enabled=*/false);
+    case MetaSite::Kind::kBias:
+      return x + w.bias;
+  }
+  return x;
+}
+
+}  // namespace
+
+void RegisterMetaOps() {
+  static const bool registered = [] {
+    torch::jit::registerOperator(Operator(
+        "saliency::meta_stage(Any run, int stage, Tensor x, Tensor? residual) "
+        "-> Tensor",
+        &RunStage, c10::AliasAnalysisKind::CONSERVATIVE));
+    return true;
+  }();
+  static_cast<void>(registered);
+}
+
+at::Tensor PlainStage(const MetaRun& run, const MetaStage& stage,
+                      const at::Tensor& x, const at::Tensor& residual) {
+  at::Tensor y = PlainSite(run.At(stage.site), x);
+  if (stage.norm >= 0) y = PlainSite(run.At(stage.norm), y);
+  if (residual.defined()) y = y + residual;
+  return stage.has_relu ? at::relu(y) : y;
+}
+
+bool Fits(const MetaRun& run, const MetaStage& stage, const at::Tensor& x) {
+  if (x.scalar_type() != at::kFloat || x.dim() < 2 || x.size(0) != run.rows()) {
+    return false;
+  }
+  const SiteWeights& w = run.At(stage.site);
+  switch (w.site.kind) {
+    case MetaSite::Kind::kConv:
+      return x.dim() == 4;
+    case MetaSite::Kind::kBias:
+      return x.size(-1) == w.bias.numel();
+    case MetaSite::Kind::kLinear:
+    case MetaSite::Kind::kBatchNorm:
+      return true;
+  }
+  return false;
+}
+
+at::Tensor InMemoryOrder(const at::Tensor& x) {
+  return x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
+}
+
+ScaleShift FoldNorm(const at::Tensor& conv_bias, const SiteWeights* norm,
+                    const at::Tensor& weight, const at::Tensor& bias) {
+  if (norm == nullptr) return {{}, conv_bias};
+  const at::Tensor scale = weight.defined() ? weight * norm->inverse_sigma
+                                            : norm->inverse_sigma.unsqueeze(0);
+  const at::Tensor centre =
+      conv_bias.defined() ? norm->mean - conv_bias : norm->mean;
+  const at::Tensor shift = -centre * scale;
+  return {scale, bias.defined() ? shift + bias : shift};
+}
+
+}  // namespace saliency

@@ -1,0 +1,50 @@
+#include "core/model/meta_run.h"
+
+#include <ATen/ATen.h>
+
+namespace saliency {
+namespace {
+
+// xhat = (z - bias) / weight loses as many digits as this ratio has.
+constexpr double kMaxInversionLoss = 100;
+
+at::Tensor Operand(const std::vector<c10::IValue>& attributes, int index) {
+  return index < 0 ? at::Tensor() : attributes[index].toTensor().detach();
+}
+
+bool IsInvertible(const SiteWeights& w) {
+  if (!w.weight.defined()) return true;
+  at::Tensor loss = 1 / w.weight.abs();
+  if (w.bias.defined()) loss = loss * (1 + w.bias.abs());
+  return (loss <= kMaxInversionLoss).all().item<bool>();
+}
+
+}  // namespace
+
+std::vector<SiteWeights> ReadSiteWeights(
+    const MarkedGraph& marked, const MetaSites& sites,
+    const std::vector<c10::IValue>& attributes) {
+  const auto moves = [&](int index) {
+    return index >= 0 && marked.parameter[index] >= 0;
+  };
+  std::vector<SiteWeights> all;
+  for (const MetaSite& site : sites.sites) {
+    SiteWeights w;
+    w.site = site;
+    w.weight = Operand(attributes, site.weight);
+    w.bias = Operand(attributes, site.bias);
+    w.weight_moves = moves(site.weight);
+    w.bias_moves = moves(site.bias);
+    if (site.kind == MetaSite::Kind::kConv) {
+      w.weight = w.weight.contiguous(at::MemoryFormat::ChannelsLast);
+    } else if (site.kind == MetaSite::Kind::kBatchNorm) {
+      w.mean = Operand(attributes, site.mean);
+      w.inverse_sigma = (Operand(attributes, site.variance) + site.eps).rsqrt();
+      w.is_invertible = IsInvertible(w);
+    }
+    all.push_back(std::move(w));
+  }
+  return all;
+}
+
+}  // namespace saliency

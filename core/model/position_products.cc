@@ -1,0 +1,144 @@
+#include "core/model/position_products.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace saliency {
+namespace {
+
+// Below this many multiplications a call costs more than the arithmetic.
+constexpr int64_t kSmallProduct = 1 << 20;
+
+at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
+  return {pair.data(), pair.size()};
+}
+
+// Where a kernel tap at offset `shift` meets the input: outputs [first, first +
+// length) read inputs from first + shift on.
+struct Overlap {
+  int64_t first, length;
+};
+
+Overlap OverlapOf(int64_t shift, int64_t in, int64_t out) {
+  const int64_t first = std::max<int64_t>(0, -shift);
+  return {first, std::max<int64_t>(0, std::min(out, in - shift) - first)};
+}
+
+// `narrow` of the two axes that belong together: rows (0, 2) or columns (1, 3)
+// of a matrix between positions.
+at::Tensor Both(const at::Tensor& products, int axis, int64_t first,
+                int64_t length) {
+  return products.narrow(axis, first, length).narrow(axis + 2, first, length);
+}
+
+// Adds up the taps along one axis, from input to output positions.
+at::Tensor SumTaps(const at::Tensor& products, int axis, int64_t out,
+                   const ConvGeometry& geometry) {
+  if (geometry.kernel[axis] == 1 && geometry.padding_before[axis] == 0) {
+    return products;
+  }
+  std::vector<int64_t> sizes = products.sizes().vec();
+  const int64_t in = sizes[axis];
+  sizes[axis] = sizes[axis + 2] = out;
+  at::Tensor sum = at::zeros(sizes, products.options());
+  for (int64_t tap = 0; tap < geometry.kernel[axis]; ++tap) {
+    const int64_t shift =
+        tap * geometry.dilation[axis] - geometry.padding_before[axis];
+    const auto [first, length] = OverlapOf(shift, in, out);
+    if (length == 0) continue;
+    Both(sum, axis, first, length)
+        .add_(Both(products, axis, first + shift, length));
+  }
+  return sum;
+}
+
+// The transpose of SumTaps.
+at::Tensor SpreadTaps(const at::Tensor& gradient, int axis, int64_t in,
+                      const ConvGeometry& geometry) {
+  if (geometry.kernel[axis] == 1 && geometry.padding_before[axis] == 0) {
+    return gradient;
+  }
+  std::vector<int64_t> sizes = gradient.sizes().vec();
+  const int64_t out = sizes[axis];
+  sizes[axis] = sizes[axis + 2] = in;
+  at::Tensor spread = at::zeros(sizes, gradient.options());
+  for (int64_t tap = 0; tap < geometry.kernel[axis]; ++tap) {
+    const int64_t shift =
+        tap * geometry.dilation[axis] - geometry.padding_before[axis];
+    const auto [first, length] = OverlapOf(shift, in, out);
+    if (length == 0) continue;
+    Both(spread, axis, first + shift, length)
+        .add_(Both(gradient, axis, first, length));
+  }
+  return spread;
+}
+
+// [C kh kw, H W].
+at::Tensor Patches(const at::Tensor& x, const ConvGeometry& geometry) {
+  return at::im2col(x.unsqueeze(0), Ref(geometry.kernel),
+                    Ref(geometry.dilation), Ref(geometry.padding_before),
+                    Ref(geometry.stride))
+      .squeeze(0);
+}
+
+}  // namespace
+
+at::Tensor ByPosition(const at::Tensor& x) {
+  return x.permute({1, 2, 0}).reshape({x.size(1) * x.size(2), x.size(0)});
+}
+
+// LibTorch's convolutions are about twice as fast on the CPU as the matrix
+// product of the BLAS it is built with, and in channels-last order a matrix
+// product is a 1x1 convolution.
+at::Tensor RowsTimesRows(const at::Tensor& a, const at::Tensor& b) {
+  const int64_t rows = a.size(0), depth = a.size(1), columns = b.size(0);
+  if (!a.device().is_cpu() || rows * columns * depth < kSmallProduct) {
+    return at::mm(a, b.t());
+  }
+  const at::Tensor image = a.contiguous().as_strided(
+      {1, depth, rows, 1}, {rows * depth, 1, depth, depth});
+  const at::Tensor kernel = b.contiguous().as_strided({columns, depth, 1, 1},
+                                                      {depth, 1, depth, depth});
+  return ByPosition(at::conv2d(image, kernel).squeeze(0));
+}
+
+PatchProducts::PatchProducts(const at::Tensor& x, const ConvGeometry& geometry,
+                             at::IntArrayRef out_sizes)
+    : x_(x),
+      geometry_(geometry),
+      in_{x.size(1), x.size(2)},
+      out_{out_sizes[1], out_sizes[2]} {}
+
+at::Tensor PatchProducts::With(const at::Tensor& y) const {
+  const int64_t out = out_[0] * out_[1];
+  if (!is_unit_stride()) {
+    return at::mm(Patches(y, geometry_).t(), Patches(x_, geometry_));
+  }
+  const at::Tensor single = RowsTimesRows(ByPosition(y), ByPosition(x_))
+                                .view({in_[0], in_[1], in_[0], in_[1]});
+  return SumTaps(SumTaps(single, 0, out_[0], geometry_), 1, out_[1], geometry_)
+      .reshape({out, out});
+}
+
+at::Tensor PatchProducts::Backward(const at::Tensor& gradient) const {
+  if (!is_unit_stride()) {
+    const at::Tensor patches =
+        at::mm(Patches(x_, geometry_), gradient.t()).unsqueeze(0);
+    return at::col2im(patches, Ref(in_), Ref(geometry_.kernel),
+                      Ref(geometry_.dilation), Ref(geometry_.padding_before),
+                      Ref(geometry_.stride))
+        .squeeze(0);
+  }
+  const at::Tensor spread =
+      SpreadTaps(SpreadTaps(gradient.view({out_[0], out_[1], out_[0], out_[1]}),
+                            1, in_[1], geometry_),
+                 0, in_[0], geometry_)
+          .reshape({in_[0] * in_[1], in_[0] * in_[1]});
+  return at::mm(spread, ByPosition(x_))
+      .view({in_[0], in_[1], x_.size(0)})
+      .permute({2, 0, 1});
+}
+
+}  // namespace saliency

@@ -1,0 +1,140 @@
+// What is no model is refused when it is loaded, in words that name neither
+// files nor LibTorch.
+
+#include <torch/script.h>
+
+#include <fstream>
+
+#include "core/model/torch_status.h"
+#include "gmock/gmock.h"
+#include "tests/model/model_fixture.h"
+#include "tests/support/tensor_close.h"
+
+namespace saliency {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class LoadTest : public ModelTest {
+ protected:
+  absl::Status LoadPath(const std::string& path, int64_t size = 8) const {
+    LoadOptions options;
+    options.device = GetParam();
+    options.input_height = options.input_width = size;
+    return ProbedModel::Load(path, options).status();
+  }
+
+  absl::Status LoadNet(const TinyModule& tiny) const {
+    return LoadPath(ModelFile(tiny).path());
+  }
+
+  static void ExpectRefused(const absl::Status& status, const char* words) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr(words), Not(HasSubstr("tiny_model")),
+                      Not(HasSubstr("Error")), Not(HasSubstr(".cpp")),
+                      Not(HasSubstr("torch/"))));
+  }
+
+  static TinyModule WithCode(const std::string& code) {
+    return {.kind = "Net", .code = code};
+  }
+};
+SALIENCY_INSTANTIATE_DEVICES(LoadTest);
+
+TEST_P(LoadTest, FilesThatAreNoArchiveAreRefused) {
+  const char kWords[] =
+      "the file is no TorchScript archive that this build can read";
+  ExpectRefused(LoadPath(testing::TempDir() + "/tiny_model_that_is_not_here"),
+                kWords);
+  const ModelFile file(ResidualNet());
+  std::ifstream in(file.path(), std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  ASSERT_GT(bytes.size(), 2000);
+  for (const std::string& damaged :
+       {std::string(), std::string("not a model"), bytes.substr(0, 1000),
+        bytes.substr(0, bytes.size() - 200)}) {
+    std::ofstream(file.path(), std::ios::binary) << damaged;
+    const absl::Status status = LoadPath(file.path());
+    ExpectRefused(status, kWords);
+    EXPECT_FALSE(TorchDetail(status).empty());
+  }
+}
+
+TEST_P(LoadTest, ForwardMustTakeOnePicture) {
+  ExpectRefused(LoadNet(WithCode("def other(self, x):\n  return x\n")),
+                "the model has no forward()");
+  ExpectRefused(LoadNet(WithCode("def forward(self):\n  return 1\n")),
+                "must take one picture tensor");
+  ExpectRefused(LoadNet(WithCode("def forward(self, n: int):\n  return n\n")),
+                "must take one picture tensor");
+  ExpectRefused(
+      LoadNet(WithCode("def forward(self, x, mask):\n  return x * mask\n")),
+      "needs argument \"mask\" besides the picture tensor");
+}
+
+TEST_P(LoadTest, FurtherArgumentsMayHaveDefaults) {
+  TinyModule net = WithCode(
+      "def forward(self, x, scale: float = 2., flip: bool = False):\n"
+      "  if flip:\n"
+      "    x = -x\n"
+      "  return torch.mean(x, [2, 3]) * scale\n");
+  const auto model = Load(net);
+  const at::Tensor pictures = Pictures(2);
+  const at::Tensor x = Leaf(pictures);
+  ExpectReference(*model, pictures,
+                  {{"input", x}, {"logits", x.mean({2, 3}) * 2}});
+}
+
+TEST_P(LoadTest, ModelThatSetsItsAttributesIsRefused) {
+  TinyModule net = WithCode(
+      "def forward(self, x):\n"
+      "  self.calls = self.calls + 1\n"
+      "  return torch.mean(x, [2, 3])\n");
+  net.attributes["calls"] = int64_t{0};
+  ExpectRefused(LoadNet(net), "the model writes to its attribute \"calls\"");
+}
+
+TEST_P(LoadTest, ModelThatCannotRunItsPictureIsRefusedWithTheSize) {
+  const TinyModule net = Net({{"fc", Linear(192, 3)}},
+                             "return self.fc.forward(torch.flatten(x, 1))");
+  EXPECT_TRUE(LoadNet(net).ok());
+  ExpectRefused(LoadPath(ModelFile(net).path(), 9),
+                "the model cannot run a picture of 3x9x9");
+  ExpectRefused(LoadNet(Net({{"conv", Conv(4, 4)}},
+                            "return torch.mean(self.conv.forward(x), [2, 3])")),
+                "the model cannot run a picture of 3x8x8");
+}
+
+TEST_P(LoadTest, PictureOfAnotherSizeFailsItsRunAlone) {
+  const auto model = Load(Net({{"fc", Linear(192, 3)}},
+                              "return self.fc.forward(torch.flatten(x, 1))"));
+  const absl::Status status =
+      model->Run(EachPicture(at::zeros({2, 3, 9, 7}), 3, {"input"})).status();
+  ExpectRefused(status, "the model cannot run an input of 2x3x9x7");
+  EXPECT_TRUE(model->Run(EachPicture(Pictures(2), 3, {"input"})).ok());
+}
+
+TEST_P(LoadTest, SizesThatTheModelAllowsRunAtAnyTime) {
+  const TinyModule net = ResidualNet();
+  const auto model = Load(net);
+  const std::pair<int64_t, int64_t> sizes[] = {{8, 8}, {6, 13}, {17, 4}};
+  for (const auto& [height, width] : sizes) {
+    const at::Tensor pictures = at::randn({2, 3, height, width});
+    ExpectReference(*model, pictures, ResidualValues(net, Leaf(pictures)));
+  }
+}
+
+TEST_P(LoadTest, LoadingMovesNoRandomNumbers) {
+  const ModelFile file(ResidualNet());
+  torch::manual_seed(3);
+  const at::Tensor expected = at::rand({4});
+  torch::manual_seed(3);
+  EXPECT_TRUE(LoadPath(file.path()).ok());
+  EXPECT_TRUE(Identical(at::rand({4}), expected));
+}
+
+}  // namespace
+}  // namespace saliency

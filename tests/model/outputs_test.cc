@@ -1,0 +1,187 @@
+// Which of a model's outputs holds the logits, and what shapes they may have.
+
+#include <ATen/ATen.h>
+
+#include <functional>
+
+#include "gmock/gmock.h"
+#include "tests/model/model_fixture.h"
+#include "tests/support/tensor_close.h"
+
+namespace saliency {
+namespace {
+
+using testing::HasSubstr;
+
+class OutputsTest : public ModelTest {
+ protected:
+  // conv, then `result` of y = conv(x).
+  static TinyModule NetReturning(const std::string& result) {
+    return Net({{"conv", Conv(3, 4)}},
+               "y = self.conv.forward(x)\nreturn " + result);
+  }
+
+  absl::Status LoadStatus(const TinyModule& tiny, LoadOptions options) const {
+    const ModelFile file(tiny);
+    options.device = GetParam();
+    options.input_height = options.input_width = 8;
+    return ProbedModel::Load(file.path(), options).status();
+  }
+
+  // Loads `net` and holds it against `logits` of conv's output.
+  void ExpectLogits(
+      const TinyModule& net, const LoadOptions& options,
+      const std::function<at::Tensor(const at::Tensor&)>& logits) const {
+    const auto model = Load(net, options);
+    const at::Tensor pictures = Pictures(3);
+    LayerValues v;
+    v["conv"] = ApplyConv(net, "conv", Leaf(pictures));
+    v["logits"] = logits(v["conv"]);
+    EXPECT_EQ(model->num_classes(), v["logits"].size(1));
+    ExpectReference(*model, pictures, v);
+  }
+};
+SALIENCY_INSTANTIATE_DEVICES(OutputsTest);
+
+at::Tensor Mean(const at::Tensor& y) { return y.mean({2, 3}); }
+at::Tensor Squares(const at::Tensor& y) { return (y * y).mean({2, 3}); }
+
+constexpr char kTuple[] =
+    "(1, torch.mean(y, [2, 3]), torch.mean(y * y, [2, 3]))";
+constexpr char kList[] = "[torch.mean(y, [2, 3]), torch.mean(y * y, [2, 3])]";
+constexpr char kDict[] =
+    "{\"mean\": torch.mean(y, [2, 3]), "
+    "\"square\": torch.mean(y * y, [2, 3])}";
+
+LoadOptions AtIndex(int index) {
+  LoadOptions options;
+  options.output_index = index;
+  return options;
+}
+
+LoadOptions AtKey(const std::string& key) {
+  LoadOptions options;
+  options.output_key = key;
+  return options;
+}
+
+TEST_P(OutputsTest, FirstTensorIsTakenWhenNothingIsSaid) {
+  for (const char* result : {kTuple, kList, kDict}) {
+    SCOPED_TRACE(result);
+    ExpectLogits(NetReturning(result), {}, &Mean);
+  }
+}
+
+TEST_P(OutputsTest, IndexPicksOutOfATupleOrList) {
+  ExpectLogits(NetReturning(kTuple), AtIndex(1), &Mean);
+  ExpectLogits(NetReturning(kTuple), AtIndex(2), &Squares);
+  ExpectLogits(NetReturning(kList), AtIndex(0), &Mean);
+  ExpectLogits(NetReturning(kList), AtIndex(1), &Squares);
+  ExpectLogits(NetReturning("torch.mean(y, [2, 3])"), AtIndex(0), &Mean);
+}
+
+TEST_P(OutputsTest, KeyPicksOutOfADict) {
+  ExpectLogits(NetReturning(kDict), AtKey("mean"), &Mean);
+  ExpectLogits(NetReturning(kDict), AtKey("square"), &Squares);
+}
+
+TEST_P(OutputsTest, MissingOutputIsRefusedWithTheLimit) {
+  const auto message = [&](const char* result, const LoadOptions& options) {
+    const absl::Status status = LoadStatus(NetReturning(result), options);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << result;
+    return std::string(status.message());
+  };
+  EXPECT_THAT(message(kTuple, AtIndex(3)),
+              HasSubstr("output_index 3 not in [0, 3)"));
+  EXPECT_THAT(message(kTuple, AtIndex(-1)),
+              HasSubstr("output_index -1 not in [0, 3)"));
+  EXPECT_THAT(message(kTuple, AtIndex(0)),
+              HasSubstr("output_index 0 is not a tensor"));
+  EXPECT_THAT(message("torch.mean(y, [2, 3])", AtIndex(1)),
+              HasSubstr("output_index 1 not in [0, 1)"));
+  EXPECT_THAT(message(kDict, AtKey("max")), HasSubstr("no tensor \"max\""));
+  EXPECT_THAT(message(kTuple, AtKey("max")),
+              HasSubstr("does not return a dict"));
+  EXPECT_THAT(message("3", {}), HasSubstr("returned no tensor"));
+  EXPECT_THAT(message("(1, [2])", {}), HasSubstr("returned no tensor"));
+}
+
+TEST_P(OutputsTest, LogitsOfOtherShapesAreRefused) {
+  const absl::Status three = LoadStatus(NetReturning("torch.mean(y, 3)"), {});
+  EXPECT_EQ(three.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(three.message()), HasSubstr("3 dimensions"));
+  const absl::Status none = LoadStatus(NetReturning("torch.mean(y)"), {});
+  EXPECT_THAT(std::string(none.message()), HasSubstr("0 dimensions"));
+  const absl::Status rows =
+      LoadStatus(NetReturning("torch.squeeze(torch.mean(y, [2, 3]))"), {});
+  EXPECT_EQ(rows.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(rows.message()),
+              HasSubstr("4 rows of logits for one picture"));
+}
+
+// The mean of a class's logits, weighted by their own spatial softmax whose
+// weights are constants (methods.md 1).
+at::Tensor SpatialScore(const at::Tensor& map) {
+  const at::Tensor weight = at::softmax(map.flatten(2), 2).detach();
+  return (weight * map.flatten(2)).sum(2);
+}
+
+TEST_P(OutputsTest, SpatialLogitMapIsWeightedByItsOwnSoftmax) {
+  ExpectLogits(NetReturning("y * 3."), {},
+               [](const at::Tensor& y) { return SpatialScore(y * 3); });
+}
+
+TEST_P(OutputsTest, SpatialLogitMapOfOnePixelIsThePlainLogit) {
+  ExpectLogits(NetReturning("torch.mean(y, [2, 3], True)"), {}, &Mean);
+}
+
+TEST_P(OutputsTest, WeightsOfASpatialLogitMapAreStableAndConstants) {
+  const auto model = Load(NetReturning("y * 1000."));
+  const at::Tensor pictures = Pictures(2);
+  const ProbeResult result =
+      model->Run(EachPicture(pictures, 4, {"conv"})).value();
+  EXPECT_TRUE(at::isfinite(result.logits).all().item<bool>());
+  // The gradient at the logits is the weights: they sum to 1.
+  const at::Tensor sums = result.records[0].gradient.sum({1, 2, 3}) / 1000;
+  EXPECT_TRUE(RowsClose(sums, at::ones({2}), 1e-5));
+  EXPECT_GE(result.records[0].gradient.min().item<float>(), 0);
+}
+
+TEST_P(OutputsTest, OneNumberForEachPictureIsAScalarOutput) {
+  for (const char* result :
+       {"torch.mean(y * y, [1, 2, 3])", "torch.mean(y * y, [2, 3])[:, 0:1]"}) {
+    SCOPED_TRACE(result);
+    const TinyModule net = NetReturning(result);
+    const auto model = Load(net);
+    EXPECT_EQ(model->num_classes(), 1);
+    const at::Tensor pictures = Pictures(3);
+    ProbeRequest request = EachPicture(pictures, 1, {"conv"});
+    for (ProbeRow& row : request.rows) {
+      row.score = Score::kScalarOutput;
+      row.target = ClassIndex{17};  // ignored
+    }
+    const ProbeResult answer = model->Run(request).value();
+    const at::Tensor y = ApplyConv(net, "conv", Leaf(pictures));
+    const bool all = std::string(result).find("1, 2") != std::string::npos;
+    const at::Tensor scores =
+        all ? (y * y).mean({1, 2, 3}) : (y * y).mean({2, 3}).select(1, 0);
+    EXPECT_TRUE(RowsClose(answer.logits, scores.unsqueeze(1), kSameOperators));
+    EXPECT_TRUE(RowsClose(answer.records[0].gradient,
+                          Gradients(scores.sum(), {y})[0], kSameOperators));
+    EXPECT_THAT(answer.class_index, testing::Each(0));
+  }
+}
+
+TEST_P(OutputsTest, ScalarOutputNeedsAModelWithOneOutput) {
+  const auto model = Load(NetReturning("torch.mean(y, [2, 3])"));
+  ProbeRequest request = EachPicture(Pictures(1), 4, {"conv"});
+  request.rows[0].score = Score::kScalarOutput;
+  const absl::Status status = model->Run(request).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(status.message()),
+            "score SCALAR_OUTPUT needs a model with one output; this one has "
+            "4");
+}
+
+}  // namespace
+}  // namespace saliency
