@@ -1,5 +1,7 @@
-// Where the map is cold the picture shows, a little paler and darker; where it
-// is hot the colour of the map shows through at `opacity`.
+// Where the map is cold the picture shows, paler and darker; where it is hot
+// the colour of the map lies over it.  Both grow with the opacity.  The shade
+// is as deep as it is so that over plain ground more of the map is always
+// lighter: the dark end of a colour map would else darken a bright picture.
 
 #include <algorithm>
 #include <array>
@@ -17,9 +19,9 @@
 namespace saliency {
 namespace {
 
-constexpr double kColdGrey = 0.60;   // share of grey in a cold pixel
-constexpr double kColdShade = 0.78;  // brightness of a cold pixel
-constexpr double kOnset = 0.8;       // < 1: opacity rises early
+// What a cold pixel loses of its brightness at opacity 1.  Its colour it loses
+// whole.
+constexpr double kShade = 0.55;
 constexpr Rgb kBand = {24, 26, 31};
 constexpr Rgb kBandText = {242, 243, 245};
 
@@ -36,13 +38,12 @@ std::array<Mix, 256> MakeMixes(const ColourMap& map, float opacity) {
   for (int level = 0; level < 256; ++level) {
     const double value = level / 255.0;
     const double heat = map.diverges ? std::abs(2 * value - 1) : value;
-    const double share = opacity * std::pow(heat, kOnset);
-    const double shade = 1 - (1 - kColdShade) * (1 - heat);
-    const double grey = kColdGrey * (1 - heat);
-    const double kept = (1 - share) * shade * 256;
+    const double share = opacity * heat;
+    const double cold = opacity * (1 - heat);
+    const double kept = (1 - share) * (1 - kShade * cold) * 256;
     Mix& mix = mixes[level];
-    mix.own = static_cast<int>(std::lround(kept * (1 - grey)));
-    mix.grey = static_cast<int>(std::lround(kept * grey));
+    mix.own = static_cast<int>(std::lround(kept * (1 - cold)));
+    mix.grey = static_cast<int>(std::lround(kept * cold));
     for (int c = 0; c < 3; ++c) {
       mix.colour[c] =
           static_cast<int>(std::lround(share * 256 * map.colours[level][c]));

@@ -44,8 +44,10 @@ absl::StatusOr<PictureHeader> ReadPictureHeader(absl::string_view bytes);
 // Decodes JPEG, PNG, WebP, BMP or TIFF (first page).  Grey becomes RGB, alpha
 // is laid over white, 16 bit is scaled to 8, EXIF orientation is applied.
 // Embedded colour profiles are not.  A truncated file is refused, also where a
-// decoder would fill in grey: a JPEG must reach its end marker.
-// Errors: INVALID_ARGUMENT naming value and limit when too large, else what is
+// decoder would fill in grey: a JPEG must reach its end marker.  About a file
+// that is damaged further inside, the decoders print a line to stderr; no
+// status carries their words. Errors: INVALID_ARGUMENT naming value and limit
+// when too large, else what is
 //   wrong with the bytes.
 absl::StatusOr<Picture> DecodePicture(absl::string_view bytes,
                                       const DecodeLimits& limits);

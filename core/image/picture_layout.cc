@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/image/byte_order.h"
 
 namespace saliency {
 namespace {
@@ -17,7 +18,7 @@ std::optional<PictureFormat> FormatOf(absl::string_view bytes) {
   };
   if (begins("\xFF\xD8\xFF")) return PictureFormat::kJpeg;
   if (begins("\x89PNG\r\n\x1A\n")) return PictureFormat::kPng;
-  if (begins("RIFF") && bytes.substr(0, 12).substr(8) == "WEBP") {
+  if (begins("RIFF") && absl::StartsWith(From(bytes, 8), "WEBP")) {
     return PictureFormat::kWebp;
   }
   if (begins("BM")) return PictureFormat::kBmp;

@@ -41,8 +41,9 @@ absl::StatusOr<std::string> EncodeColourPng(const MapView& map,
                                             absl::string_view colour_map);
 
 struct OverlayOptions {
-  std::string colour_map;   // empty: inferno
-  float opacity = 0.55F;    // in [0,1], of the map where it is strongest
+  std::string colour_map;  // empty: inferno
+  // In [0,1], of the map where it is strongest; 0 leaves the picture alone.
+  float opacity = 0.55F;
   std::string title;        // drawn in a band above the picture; empty: none
   bool mark_point = false;  // a ring around the argmax
   int64_t point_y = 0;

@@ -101,6 +101,7 @@ std::string DrawableText(absl::string_view utf8) {
 }
 
 int64_t TextWidth(absl::string_view text, const TextStyle& style) {
+  if (text.empty()) return 0;
   const cv::Size size = Measure(DrawableText(text), PenFor(style));
   return (size.width + kOversampling - 1) / kOversampling;
 }

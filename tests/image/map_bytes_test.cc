@@ -1,0 +1,130 @@
+// Maps as bytes, read back by OpenCV's decoder.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/image/colour_map.h"
+#include "core/image/render.h"
+#include "tests/image/golden_pictures.h"
+
+namespace saliency {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+cv::Mat ReadPng(const std::string& bytes) {
+  EXPECT_EQ(bytes.substr(0, 8), "\x89PNG\r\n\x1A\n");
+  return cv::imdecode(std::vector<char>(bytes.begin(), bytes.end()),
+                      cv::IMREAD_UNCHANGED);
+}
+
+std::vector<float> RandomValues(int count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> value(0, 1);
+  std::vector<float> values(count);
+  for (float& v : values) v = value(random);
+  return values;
+}
+
+TEST(MapBytesTest, Float32IsLittleEndianRowByRow) {
+  const std::vector<float> values = {1, -2, 0.5F, -0.0F, kInfinity, 0};
+  const MapView map{.height = 2, .width = 3, .values = values};
+  EXPECT_EQ(EncodeFloat32(map), std::string("\0\0\x80\x3F"  // 1
+                                            "\0\0\0\xC0"    // -2
+                                            "\0\0\0\x3F"    // 0.5
+                                            "\0\0\0\x80"    // -0
+                                            "\0\0\x80\x7F"  // infinity
+                                            "\0\0\0\0",
+                                            24));
+}
+
+TEST(MapBytesTest, Png16KeepsValuesToHalfALevel) {
+  const std::vector<float> values = RandomValues(37 * 53, 1);
+  const cv::Mat grey = ReadPng(
+      EncodePng16({.height = 37, .width = 53, .values = values}).value());
+  ASSERT_EQ(grey.type(), CV_16UC1);
+  ASSERT_EQ(grey.rows, 37);
+  ASSERT_EQ(grey.cols, 53);
+  for (int y = 0; y < 37; ++y) {
+    for (int x = 0; x < 53; ++x) {
+      // Half a level, and the rounding of value x 65535 in float32.
+      ASSERT_NEAR(grey.at<uint16_t>(y, x), values[y * 53 + x] * 65535.0, 0.51)
+          << "y " << y << " x " << x;
+    }
+  }
+}
+
+TEST(MapBytesTest, Png16ClampsAndTakesNaNForZero) {
+  const std::vector<float> values = {
+      0, 1, -0.1F, 1.1F, 0.5F, kInfinity, std::nanf(""), -kInfinity};
+  const cv::Mat grey =
+      ReadPng(EncodePng16({.height = 1, .width = 8, .values = values}).value());
+  EXPECT_EQ(std::vector<uint16_t>(grey.begin<uint16_t>(), grey.end<uint16_t>()),
+            (std::vector<uint16_t>{0, 65535, 0, 65535, 32768, 65535, 0, 0}));
+}
+
+TEST(MapBytesTest, ColourPngIsTheTableAtEachLevel) {
+  const std::vector<float> values = RandomValues(19 * 23, 2);
+  for (const std::string& name : ColourMapNames()) {
+    SCOPED_TRACE(name);
+    const ColourMap table = MakeColourMap(name).value();
+    const cv::Mat bgr = ReadPng(
+        EncodeColourPng({.height = 19, .width = 23, .values = values}, name)
+            .value());
+    ASSERT_EQ(bgr.type(), CV_8UC3);
+    for (int y = 0; y < 19; ++y) {
+      for (int x = 0; x < 23; ++x) {
+        const auto& pixel = bgr.at<cv::Vec3b>(y, x);
+        EXPECT_EQ((Rgb{pixel[2], pixel[1], pixel[0]}),
+                  table.colours[ColourLevel(values[y * 23 + x])])
+            << "y " << y << " x " << x;
+      }
+    }
+  }
+}
+
+TEST(MapBytesTest, APictureSurvivesItsPng) {
+  const Picture picture = NoisePicture(31, 17, 3);
+  const Picture back = DecodePicture(EncodePng(picture).value(), {}).value();
+  const Difference difference = MaxDifference(back, picture);
+  EXPECT_EQ(difference.max, 0) << difference;
+  const cv::Mat bgr = ReadPng(EncodePng(picture).value());
+  EXPECT_EQ(bgr.at<cv::Vec3b>(0, 0)[2], picture.rgb[0]);
+}
+
+TEST(MapBytesTest, ValuesThatAreNotHeightTimesWidthAreRefused) {
+  const std::vector<float> values(6);
+  const MapView wrong[] = {
+      {.height = 2, .width = 4, .values = values},
+      {.height = 0, .width = 6, .values = values},
+      {.height = -2, .width = -3, .values = values},
+      {.height = 6, .width = int64_t{1} << 62, .values = values},
+      {.height = 0, .width = 0}};
+  for (const MapView& map : wrong) {
+    for (const absl::Status& status :
+         {EncodePng16(map).status(), EncodeColourPng(map, "").status()}) {
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+      EXPECT_THAT(std::string(status.message()), HasSubstr("(height x width)"));
+    }
+  }
+}
+
+TEST(MapBytesTest, AnUnknownColourMapIsRefused) {
+  const std::vector<float> values(6);
+  EXPECT_EQ(EncodeColourPng({.height = 2, .width = 3, .values = values}, "jet")
+                .status(),
+            CheckColourMap("jet"));
+}
+
+}  // namespace
+}  // namespace saliency

@@ -1,0 +1,315 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/image/colour_map.h"
+#include "core/image/render.h"
+#include "tests/image/golden_pictures.h"
+#include "tests/image/lightness.h"
+
+namespace saliency {
+namespace {
+
+using testing::HasSubstr;
+
+// A map that owns its values.
+struct Map {
+  Map(int64_t map_height, int64_t map_width, float value)
+      : height(map_height),
+        width(map_width),
+        values(static_cast<size_t>(map_height * map_width), value) {}
+  MapView view() const {
+    return {.height = height, .width = width, .values = values};
+  }
+
+  int64_t height;
+  int64_t width;
+  std::vector<float> values;
+};
+
+// 0 at the left edge, 1 at the right edge.
+Map RampMap(int64_t height, int64_t width) {
+  Map map(height, width, 0);
+  for (size_t i = 0; i < map.values.size(); ++i) {
+    map.values[i] =
+        static_cast<float>(i % width) / static_cast<float>(width - 1);
+  }
+  return map;
+}
+
+Picture UniformPicture(int64_t height, int64_t width, const Rgb& colour) {
+  Picture picture{.height = height, .width = width};
+  for (int64_t i = 0; i < height * width; ++i) {
+    picture.rgb.insert(picture.rgb.end(), colour.begin(), colour.end());
+  }
+  return picture;
+}
+
+Rgb PixelAt(const Picture& picture, int64_t y, int64_t x) {
+  const uint8_t* rgb = &picture.rgb[3 * (y * picture.width + x)];
+  return {rgb[0], rgb[1], rgb[2]};
+}
+
+// The rows from `top` on.
+Picture Below(const Picture& picture, int64_t top) {
+  return {.height = picture.height - top,
+          .width = picture.width,
+          .rgb = {picture.rgb.begin() + 3 * top * picture.width,
+                  picture.rgb.end()}};
+}
+
+Picture Draw(const Picture& picture, const Map& map,
+             const OverlayOptions& options) {
+  absl::StatusOr<Picture> overlay = Overlay(picture, map.view(), options);
+  EXPECT_TRUE(overlay.ok()) << overlay.status();
+  return overlay.ok() ? *std::move(overlay) : Picture{};
+}
+
+TEST(OverlayTest, HasThePicturesSize) {
+  const Picture picture = ScenePicture(60, 90);
+  const Picture overlay = Draw(picture, RampMap(60, 90), {});
+  EXPECT_EQ(overlay.height, 60);
+  EXPECT_EQ(overlay.width, 90);
+  EXPECT_EQ(overlay.rgb.size(), picture.rgb.size());
+}
+
+TEST(OverlayTest, OpacityZeroIsThePicture) {
+  const Picture picture = NoisePicture(40, 50, 1);
+  for (const std::string& colour_map : ColourMapNames()) {
+    const Picture overlay = Draw(picture, RampMap(40, 50),
+                                 {.colour_map = colour_map, .opacity = 0});
+    const Difference difference = MaxDifference(overlay, picture);
+    EXPECT_EQ(difference.max, 0) << colour_map << ": " << difference;
+  }
+}
+
+TEST(OverlayTest, OpacityOneShowsTheMapsOwnColourWhereItIsStrongest) {
+  const Picture picture = NoisePicture(8, 8, 2);
+  for (const std::string& name : ColourMapNames()) {
+    const Picture overlay =
+        Draw(picture, Map(8, 8, 1), {.colour_map = name, .opacity = 1});
+    const Rgb hottest = MakeColourMap(name).value().colours[255];
+    const Difference difference =
+        MaxDifference(overlay, UniformPicture(8, 8, hottest));
+    EXPECT_EQ(difference.max, 0) << name << ": " << difference;
+  }
+}
+
+TEST(OverlayTest, MoreOpacityIsMoreMapAndLessPicture) {
+  const Picture black = UniformPicture(1, 1, {0, 0, 0});
+  const Picture white = UniformPicture(1, 1, {255, 255, 255});
+  int last = 256;
+  for (const float opacity : {0.0F, 0.25F, 0.5F, 0.75F, 1.0F}) {
+    const OverlayOptions options{.opacity = opacity};
+    const int contrast = Draw(white, Map(1, 1, 1), options).rgb[0] -
+                         Draw(black, Map(1, 1, 1), options).rgb[0];
+    EXPECT_LT(contrast, last) << "opacity " << opacity;
+    last = contrast;
+  }
+}
+
+// Otherwise a reader takes an edge of the overlay for an edge of the map.
+TEST(OverlayTest, OverPlainGroundLighterMeansMore) {
+  for (const char* name : {"inferno", "magma", "viridis", "grey"}) {
+    for (const uint8_t ground : {60, 110, 160, 220}) {
+      SCOPED_TRACE(testing::Message() << name << " over " << int{ground});
+      const Picture overlay =
+          Draw(UniformPicture(1, 256, {ground, ground, ground}),
+               RampMap(1, 256), {.colour_map = name});
+      double lightest = 0;
+      for (int64_t x = 0; x < 256; ++x) {
+        const double lightness = Lightness(PixelAt(overlay, 0, x).data());
+        // Nobody sees a dip of one.
+        EXPECT_GE(lightness, lightest - 1) << "level " << x;
+        lightest = std::max(lightest, lightness);
+      }
+    }
+  }
+}
+
+TEST(OverlayTest, WhereTheMapIsColdThePicturesDetailStays) {
+  const Picture picture = UniformPicture(1, 1, {200, 60, 60});
+  const Rgb cold = PixelAt(Draw(picture, Map(1, 1, 0), {}), 0, 0);
+  // Still reddish, but paler and darker.
+  EXPECT_GT(cold[0], cold[1] + 20);
+  EXPECT_LT(cold[0] - cold[1], 140);
+  EXPECT_LT(Lightness(cold.data()), Lightness(picture.rgb.data()));
+  const Picture brighter = UniformPicture(1, 1, {220, 80, 80});
+  EXPECT_GT(PixelAt(Draw(brighter, Map(1, 1, 0), {}), 0, 0)[0], cold[0] + 8);
+}
+
+TEST(OverlayTest, ADivergingMapIsColdInTheMiddle) {
+  const Picture picture = NoisePicture(20, 20, 3);
+  const Picture middle =
+      Draw(picture, Map(20, 20, 0.5F), {.colour_map = "coolwarm"});
+  const Picture cold = Draw(picture, Map(20, 20, 0), {});
+  // 0.5 lies half a level beside the exact middle.
+  const Difference difference = MaxDifference(middle, cold);
+  EXPECT_LE(difference.max, 3) << difference;
+  const Rgb below =
+      PixelAt(Draw(picture, Map(20, 20, 0), {.colour_map = "coolwarm"}), 0, 0);
+  const Rgb above =
+      PixelAt(Draw(picture, Map(20, 20, 1), {.colour_map = "coolwarm"}), 0, 0);
+  EXPECT_GT(below[2], above[2]);
+  EXPECT_GT(above[0], below[0]);
+}
+
+TEST(OverlayTest, ValuesOutsideTheirRangeAreClamped) {
+  const Picture picture = NoisePicture(1, 1, 4);
+  const float infinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(Draw(picture, Map(1, 1, infinity), {}).rgb,
+            Draw(picture, Map(1, 1, 1), {}).rgb);
+  EXPECT_EQ(Draw(picture, Map(1, 1, -3), {}).rgb,
+            Draw(picture, Map(1, 1, 0), {}).rgb);
+  EXPECT_EQ(Draw(picture, Map(1, 1, std::nanf("")), {}).rgb,
+            Draw(picture, Map(1, 1, 0), {}).rgb);
+}
+
+TEST(OverlayTest, TheRingLiesAroundThePoint) {
+  const Picture picture = ScenePicture(200, 300);
+  const Map map = RampMap(200, 300);
+  const Picture plain = Draw(picture, map, {});
+  for (const auto& [point_y, point_x] :
+       {std::pair<int64_t, int64_t>{100, 150}, {37, 251}, {160, 40}}) {
+    SCOPED_TRACE(testing::Message() << point_y << ", " << point_x);
+    const Picture marked =
+        Draw(picture, map,
+             {.mark_point = true, .point_y = point_y, .point_x = point_x});
+    double sum_y = 0;
+    double sum_x = 0;
+    int changed = 0;
+    for (int64_t y = 0; y < 200; ++y) {
+      for (int64_t x = 0; x < 300; ++x) {
+        if (PixelAt(marked, y, x) == PixelAt(plain, y, x)) continue;
+        const double distance = std::hypot(y - point_y, x - point_x);
+        EXPECT_GT(distance, 2) << "the point itself is covered";
+        EXPECT_LT(distance, 14) << y << ", " << x;
+        sum_y += static_cast<double>(y);
+        sum_x += static_cast<double>(x);
+        ++changed;
+      }
+    }
+    ASSERT_GT(changed, 60);
+    EXPECT_NEAR(sum_y / changed, static_cast<double>(point_y), 0.25);
+    EXPECT_NEAR(sum_x / changed, static_cast<double>(point_x), 0.25);
+  }
+}
+
+TEST(OverlayTest, TheRingIsSeenOnBlackAndOnWhite) {
+  for (const uint8_t ground : {0, 128, 255}) {
+    const Picture marked = Draw(
+        UniformPicture(100, 100, {ground, ground, ground}), Map(100, 100, 0),
+        {.opacity = 0, .mark_point = true, .point_y = 50, .point_x = 50});
+    const auto [darkest, lightest] =
+        std::minmax_element(marked.rgb.begin(), marked.rgb.end());
+    EXPECT_GT(*lightest - *darkest, 100) << int{ground};
+  }
+}
+
+TEST(OverlayTest, ARingAtTheEdgeLeavesTheTitleAlone) {
+  const Picture picture = ScenePicture(60, 90);
+  const Map map = RampMap(60, 90);
+  const Picture plain = Draw(picture, map, {.title = "tabby"});
+  const int64_t band = plain.height - 60;
+  for (const auto& [point_y, point_x] :
+       {std::pair<int64_t, int64_t>{0, 0}, {0, 89}, {59, 0}, {59, 89}}) {
+    const Picture marked = Draw(picture, map,
+                                {.title = "tabby",
+                                 .mark_point = true,
+                                 .point_y = point_y,
+                                 .point_x = point_x});
+    EXPECT_TRUE(std::equal(plain.rgb.begin(), plain.rgb.begin() + 3 * band * 90,
+                           marked.rgb.begin()));
+    EXPECT_NE(Below(marked, band).rgb, Below(plain, band).rgb);
+  }
+}
+
+TEST(OverlayTest, TheTitleStandsInABandOfItsOwnAboveThePicture) {
+  const Picture picture = ScenePicture(120, 240);
+  const Map map = RampMap(120, 240);
+  const Picture titled = Draw(picture, map, {.title = "tabby 93.2 %"});
+  const int64_t band = titled.height - 120;
+  EXPECT_GE(band, 20);
+  EXPECT_LE(band, 72);
+  EXPECT_EQ(Below(titled, band).rgb, Draw(picture, map, {}).rgb);
+  const Rgb ground = PixelAt(titled, 0, 0);
+  EXPECT_LT(Lightness(ground.data()), 15);
+  int ink = 0;
+  for (int64_t y = 0; y < band; ++y) {
+    for (int64_t x = 0; x < 240; ++x) {
+      const Rgb pixel = PixelAt(titled, y, x);
+      const double lightness = Lightness(pixel.data());
+      if (lightness > 85) ++ink;
+      if (y == 0 || y == band - 1 || x == 0 || x == 239) {
+        EXPECT_EQ(pixel, ground) << y << ", " << x;
+      }
+    }
+  }
+  EXPECT_GT(ink, 40) << "no crisp strokes";
+}
+
+TEST(OverlayTest, ALongTitleStaysInsideTheBand) {
+  const Picture picture = ScenePicture(40, 160);
+  const Picture titled = Draw(
+      picture, RampMap(40, 160),
+      {.title =
+           "a very long label, and a score 100.0 %   selective_norm_grad"});
+  const int64_t band = titled.height - 40;
+  const Rgb ground = PixelAt(titled, 0, 0);
+  for (int64_t y = 0; y < band; ++y) {
+    for (const int64_t x : {0, 1, 158, 159}) {
+      EXPECT_EQ(PixelAt(titled, y, x), ground) << y << ", " << x;
+    }
+  }
+}
+
+TEST(OverlayTest, PicturesTooSmallForTheirTitleAreDrawnAllTheSame) {
+  for (const int64_t side : {1, 2, 3, 8, 15}) {
+    const Picture overlay =
+        Draw(NoisePicture(side, side, 5), Map(side, side, 1),
+             {.title = "tabby 93.2 %", .mark_point = true});
+    EXPECT_EQ(overlay.width, side);
+    EXPECT_GT(overlay.height, side);
+  }
+}
+
+TEST(OverlayTest, ThePngIsTheOverlay) {
+  const Picture picture = ScenePicture(60, 90);
+  const Map map = RampMap(60, 90);
+  const OverlayOptions options{.title = "t", .mark_point = true};
+  const std::string png =
+      EncodeOverlayPng(picture, map.view(), options).value();
+  const Picture back = DecodePicture(png, {}).value();
+  const Difference difference =
+      MaxDifference(back, Draw(picture, map, options));
+  EXPECT_EQ(difference.max, 0) << difference;
+}
+
+TEST(OverlayTest, WhatDoesNotFitIsRefusedWithTheNumbers) {
+  const Picture picture = NoisePicture(20, 30, 6);
+  const Map map(20, 30, 1);
+  const auto message = [&](const Map& over, const OverlayOptions& options) {
+    const absl::Status status = Overlay(picture, over.view(), options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_EQ(message(Map(30, 20, 1), {}),
+            "a map of 30 x 20 (height x width) does not lie on a picture of 20 "
+            "x 30");
+  EXPECT_EQ(message(map, {.opacity = 1.5F}), "opacity 1.5 is not in [0, 1]");
+  EXPECT_EQ(message(map, {.opacity = -0.5F}), "opacity -0.5 is not in [0, 1]");
+  EXPECT_THAT(message(map, {.opacity = std::nanf("")}), HasSubstr("opacity"));
+  EXPECT_THAT(message(map, {.mark_point = true, .point_y = 20}),
+              HasSubstr("point (20, 0) is outside the picture of 20 x 30"));
+  EXPECT_THAT(message(map, {.mark_point = true, .point_x = -1}),
+              HasSubstr("point (0, -1)"));
+  EXPECT_THAT(message(map, {.colour_map = "jet"}), HasSubstr("known: inferno"));
+}
+
+}  // namespace
+}  // namespace saliency

@@ -1,0 +1,177 @@
+#include "core/image/text.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "core/base/input_config.h"
+
+namespace saliency {
+namespace {
+
+Picture Paper(int64_t height, int64_t width) {
+  Picture picture{.height = height, .width = width};
+  picture.rgb.assign(3 * height * width, 255);
+  return picture;
+}
+
+// The smallest rectangle around pixels at least half as dark as black.
+PixelRect InkBox(const Picture& picture) {
+  int64_t top = picture.height;
+  int64_t left = picture.width;
+  int64_t bottom = 0;
+  int64_t right = 0;
+  for (int64_t y = 0; y < picture.height; ++y) {
+    for (int64_t x = 0; x < picture.width; ++x) {
+      if (picture.rgb[3 * (y * picture.width + x)] >= 128) continue;
+      top = std::min(top, y);
+      left = std::min(left, x);
+      bottom = std::max(bottom, y + 1);
+      right = std::max(right, x + 1);
+    }
+  }
+  return {.y = top, .x = left, .height = bottom - top, .width = right - left};
+}
+
+TEST(DrawableTextTest, WhatCannotBeDrawnIsOneQuestionMarkEach) {
+  EXPECT_EQ(DrawableText("tabby, 93.2 %"), "tabby, 93.2 %");
+  EXPECT_EQ(DrawableText("caf\xC3\xA9"), "caf?");
+  EXPECT_EQ(DrawableText("\xE2\x86\x92 \xF0\x9F\x90\x88"), "? ?");
+  EXPECT_EQ(DrawableText("a\nb\tc\x7F"), "a?b?c?");
+  EXPECT_EQ(DrawableText(absl::string_view("\0x", 2)), "?x");
+  EXPECT_EQ(DrawableText(""), "");
+}
+
+TEST(TextWidthTest, GrowsWithTheTextAndWithItsHeight) {
+  const TextStyle style;
+  EXPECT_EQ(TextWidth("", style), 0);
+  int64_t last = 0;
+  for (const char* text : {"i", "il", "ill", "illu", "illum"}) {
+    EXPECT_GT(TextWidth(text, style), last);
+    last = TextWidth(text, style);
+  }
+  const TextStyle twice{.capital_height = 2 * style.capital_height};
+  EXPECT_NEAR(static_cast<double>(TextWidth("norm_grad @ layer4", twice)),
+              2.0 * TextWidth("norm_grad @ layer4", style), 4);
+}
+
+TEST(FitTextTest, ReturnsWhatFitsWhole) {
+  const TextStyle style;
+  const std::string text = "norm_grad @ layer4";
+  EXPECT_EQ(FitText(text, style, TextWidth(text, style)), text);
+  EXPECT_EQ(FitText("caf\xC3\xA9", style, 1000), "caf?");
+}
+
+TEST(FitTextTest, CutsAsLittleAsPossibleAndSaysSo) {
+  const TextStyle style;
+  const std::string text = "selective norm grad @ layer4";
+  for (int64_t width = 0; width < TextWidth(text, style); ++width) {
+    SCOPED_TRACE(width);
+    const std::string fitting = FitText(text, style, width);
+    if (fitting.empty()) {
+      EXPECT_LT(width, TextWidth("...", style));
+      continue;
+    }
+    EXPECT_LE(TextWidth(fitting, style), width);
+    ASSERT_GE(fitting.size(), 3U);
+    EXPECT_EQ(fitting.substr(fitting.size() - 3), "...");
+    const size_t kept = fitting.size() - 3;
+    EXPECT_EQ(fitting.substr(0, kept), text.substr(0, kept));
+    // Another letter, but for a space that ends the line, would not fit.
+    const size_t more = text[kept] == ' ' ? kept + 2 : kept + 1;
+    EXPECT_GT(TextWidth(text.substr(0, more) + "...", style), width);
+  }
+}
+
+TEST(DrawTextTest, CapitalsHaveTheirHeightAndLieAroundTheirMiddle) {
+  for (const double capital_height : {7.0, 9.0, 12.0, 20.0}) {
+    for (const TextWeight weight : {TextWeight::kRegular, TextWeight::kBold}) {
+      SCOPED_TRACE(capital_height);
+      Picture paper = Paper(60, 200);
+      ASSERT_TRUE(DrawText("HEH",
+                           {.capital_height = capital_height, .weight = weight},
+                           30, 20, paper)
+                      .ok());
+      const PixelRect box = InkBox(paper);
+      // The pen's own width comes on top of the letter's outline.
+      EXPECT_NEAR(static_cast<double>(box.height), capital_height,
+                  1 + 0.2 * capital_height);
+      EXPECT_NEAR(box.y + box.height / 2.0, 30, 1);
+    }
+  }
+}
+
+TEST(DrawTextTest, BeginsAtItsEdgeAndIsAsWideAsMeasured) {
+  for (const char* text : {"HHH", "norm_grad @ layer4", "93.2 %"}) {
+    SCOPED_TRACE(text);
+    const TextStyle style{.capital_height = 12};
+    Picture paper = Paper(60, 400);
+    ASSERT_TRUE(DrawText(text, style, 30, 50, paper).ok());
+    const PixelRect box = InkBox(paper);
+    EXPECT_GE(box.x, 49);
+    EXPECT_LE(box.x, 53);
+    EXPECT_LE(box.x + box.width, 50 + TextWidth(text, style) + 1);
+    EXPECT_GE(box.x + box.width, 50 + TextWidth(text, style) - 4);
+  }
+}
+
+TEST(DrawTextTest, StrokesReachTheirColour) {
+  const Rgb blue = {20, 60, 200};
+  for (const double capital_height : {7.0, 9.0, 14.0}) {
+    Picture paper = Paper(60, 200);
+    ASSERT_TRUE(DrawText("norm_grad",
+                         {.capital_height = capital_height, .colour = blue}, 30,
+                         20, paper)
+                    .ok());
+    int nearest = 255;
+    for (size_t i = 0; i < paper.rgb.size(); i += 3) {
+      int furthest = 0;
+      for (int c = 0; c < 3; ++c) {
+        furthest = std::max(furthest, std::abs(paper.rgb[i + c] - blue[c]));
+      }
+      nearest = std::min(nearest, furthest);
+    }
+    EXPECT_LE(nearest, 40) << "capitals of " << capital_height << " are pale";
+  }
+}
+
+TEST(DrawTextTest, BoldIsBolder) {
+  const auto ink = [](TextWeight weight) {
+    Picture paper = Paper(40, 200);
+    EXPECT_TRUE(
+        DrawText("HHH", {.capital_height = 14, .weight = weight}, 20, 20, paper)
+            .ok());
+    int64_t sum = 0;
+    for (const uint8_t value : paper.rgb) sum += 255 - value;
+    return sum;
+  };
+  EXPECT_GT(ink(TextWeight::kBold), 1.2 * ink(TextWeight::kRegular));
+}
+
+TEST(DrawTextTest, WhatLiesOutsideThePictureIsNotDrawn) {
+  for (const int64_t y : {-1000, -10, 0, 3, 30, 1000}) {
+    for (const int64_t x : {-1000, -30, 0, 25, 1000}) {
+      Picture small = Paper(20, 30);
+      ASSERT_TRUE(DrawText("norm_grad", {}, y, x, small).ok());
+      // The same as a window of a large picture.
+      Picture large = Paper(2200, 2300);
+      ASSERT_TRUE(DrawText("norm_grad", {}, y + 1090, x + 1090, large).ok());
+      for (int64_t row = 0; row < 20; ++row) {
+        EXPECT_TRUE(std::equal(&small.rgb[3 * row * 30],
+                               &small.rgb[3 * row * 30] + 90,
+                               &large.rgb[3 * ((row + 1090) * 2300 + 1090)]))
+            << "row " << row << " at " << y << ", " << x;
+      }
+    }
+  }
+}
+
+TEST(DrawTextTest, EmptyTextDrawsNothing) {
+  Picture paper = Paper(20, 30);
+  ASSERT_TRUE(DrawText("", {}, 10, 10, paper).ok());
+  EXPECT_EQ(paper.rgb, Paper(20, 30).rgb);
+}
+
+}  // namespace
+}  // namespace saliency
