@@ -1,39 +1,53 @@
-// Knows every call in progress: lets it in or turns it away while draining, and
-// when it is answered counts it, times it and writes its line in the log.
+// Knows every call in progress: lets it in, or turns it away by its token or
+// while draining; when it is answered counts it, times it, writes its line in
+// the log, and sees to it that the answer leaves.
 // Thread-safe.
 
 #ifndef SALIENCY_SERVER_CALL_DESK_H_
 #define SALIENCY_SERVER_CALL_DESK_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "grpcpp/server_context.h"
 #include "server/log.h"
 #include "server/metrics.h"
+#include "server/send_watch.h"
+#include "server/token_file.h"
 
 namespace saliency {
 
 class CallDesk {
  public:
-  // All three outlive this.
+  struct Options {
+    const TokenFile* tokens = nullptr;  // null: everybody may come in
+    absl::Duration send_timeout;  // for an answer to leave; zero: for ever
+  };
+
+  // All references, and the tokens, outlive this.
+  CallDesk(Clock& clock, Metrics& metrics, Log& log, const Options& options);
   CallDesk(Clock& clock, Metrics& metrics, Log& log)
-      : clock_(clock), metrics_(metrics), log_(log) {}
+      : CallDesk(clock, metrics, log, Options()) {}
 
   Clock& clock() { return clock_; }
   Log& log() { return log_; }
 
-  // A call arrived; OK, or UNAVAILABLE while draining.  Either way Leave
-  // follows.
-  absl::Status Enter() ABSL_LOCKS_EXCLUDED(mu_);
+  // A call arrived; OK, UNAUTHENTICATED for what its token is worth, or
+  // UNAVAILABLE while draining.  In any case Leave follows.
+  absl::Status Enter(const grpc::ServerContextBase& context)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Its answer is on its way to the caller: counts and logs it.
   void Answered(const CallRecord& record, const std::string& request_id,
                 int64_t rows);
-  // Its answer has left, or its caller has.
-  void Leave() ABSL_LOCKS_EXCLUDED(mu_);
+  // The answer is about to leave; the ticket is for Leave.
+  int64_t BeginSend(grpc_call* call, const std::string& request_id);
+  // Its answer has left, or its caller has.  0: no answer was sent.
+  void Leave(int64_t send_ticket) ABSL_LOCKS_EXCLUDED(mu_);
 
   // From now on Enter refuses.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
@@ -48,6 +62,8 @@ class CallDesk {
   Clock& clock_;
   Metrics& metrics_;
   Log& log_;
+  const TokenFile* const tokens_;
+  const std::unique_ptr<SendWatch> sends_;  // null: answers have all the time
   Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   int64_t in_progress_ ABSL_GUARDED_BY(mu_) = 0;

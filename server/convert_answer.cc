@@ -1,9 +1,7 @@
 #include "server/convert_answer.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "server/public_status.h"
 
 namespace saliency {
@@ -32,12 +30,6 @@ void ToProto(const ClassScore& score, v1::ClassScore* out) {
   out->set_probability(score.probability);
 }
 
-void ToProto(const PictureInfo& picture, v1::PictureSummary* out) {
-  out->set_height(static_cast<int32_t>(picture.height));
-  out->set_width(static_cast<int32_t>(picture.width));
-  for (const ClassScore& score : picture.top) ToProto(score, out->add_top());
-}
-
 bool SeesAll(const MapResult& result) {
   return result.region ==
          PixelRect{.height = result.height, .width = result.width};
@@ -64,6 +56,14 @@ void FillMap(MapResult&& result, v1::SaliencyMap* out) {
   out->set_data(std::move(result.data));
 }
 
+}  // namespace
+
+void ToProto(const PictureInfo& picture, v1::PictureSummary* out) {
+  out->set_height(static_cast<int32_t>(picture.height));
+  out->set_width(static_cast<int32_t>(picture.width));
+  for (const ClassScore& score : picture.top) ToProto(score, out->add_top());
+}
+
 void ToProto(MapResult&& result, absl::string_view request_id,
              v1::SaliencyMap* out) {
   const absl::Status status = PublicStatus(result.status, request_id);
@@ -86,30 +86,12 @@ void ToProto(const StageTimes& times, v1::StageSeconds* out) {
   out->set_render(absl::ToDoubleSeconds(times.render));
 }
 
-}  // namespace
-
 void ToProto(Explanation&& explanation, absl::string_view request_id,
              v1::ComputeSaliencyResponse* response) {
-  response->set_model(explanation.model);
-  response->set_version(explanation.version);
-  for (const PictureInfo& picture : explanation.pictures) {
-    ToProto(picture, response->add_pictures());
-  }
+  FillHead(explanation, response);
   for (MapResult& result : explanation.results) {
     ToProto(std::move(result), request_id, response->add_maps());
   }
-  ToProto(explanation.times, response->mutable_seconds());
-  response->set_batch_requests(explanation.batch_requests);
-  response->set_batch_rows(explanation.batch_rows);
-}
-
-absl::Status OverallStatus(const Explanation& explanation) {
-  const auto& results = explanation.results;
-  const bool any_ok =
-      std::any_of(results.begin(), results.end(),
-                  [](const MapResult& result) { return result.status.ok(); });
-  if (any_ok || results.empty()) return absl::OkStatus();
-  return results.front().status;
 }
 
 }  // namespace saliency

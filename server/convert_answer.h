@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "core/engine/job.h"
+#include "core/engine/overall_status.h"
 #include "saliency/v1/saliency_service.pb.h"
 
 namespace saliency {
@@ -16,9 +17,26 @@ namespace saliency {
 void ToProto(Explanation&& explanation, absl::string_view request_id,
              v1::ComputeSaliencyResponse* response);
 
-// OK unless every result failed: then the first one's status, since the call as
-// a whole has nothing to show.
-absl::Status OverallStatus(const Explanation& explanation);
+// One map; its bytes are taken.
+void ToProto(MapResult&& result, absl::string_view request_id,
+             v1::SaliencyMap* out);
+
+void ToProto(const PictureInfo& picture, v1::PictureSummary* out);
+void ToProto(const StageTimes& times, v1::StageSeconds* out);
+
+// What the answers of all requests for explanations begin and end with: model,
+// version, pictures, times and the batch.
+template <typename Response>
+void FillHead(const Explanation& explanation, Response* response) {
+  response->set_model(explanation.model);
+  response->set_version(explanation.version);
+  for (const PictureInfo& picture : explanation.pictures) {
+    ToProto(picture, response->add_pictures());
+  }
+  ToProto(explanation.times, response->mutable_seconds());
+  response->set_batch_requests(explanation.batch_requests);
+  response->set_batch_rows(explanation.batch_rows);
+}
 
 }  // namespace saliency
 

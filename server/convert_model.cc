@@ -4,6 +4,7 @@
 
 #include "core/attribution/registry.h"
 #include "core/model/probed_model.h"
+#include "server/layer_weights_text.h"
 
 namespace saliency {
 namespace {
@@ -157,6 +158,9 @@ void ToProto(const ModelFacts& facts, v1::GetModelResponse* response) {
   AddMethods(facts, response);
   response->set_rows_independent(facts.self_check.rows_independent);
   response->set_targets_share_work(facts.self_check.fan_out_at_probe);
+  if (facts.layer_weights.calibrated()) {
+    *response->mutable_layer_weights() = ToProto(facts.layer_weights);
+  }
 }
 
 }  // namespace saliency

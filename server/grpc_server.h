@@ -12,19 +12,22 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
+#include "server/transport_options.h"
 
 namespace saliency {
 
 struct ListenOptions {
-  std::string address;  // HOST:PORT, plain text; empty: in process only
+  std::string address;                    // HOST:PORT; empty: in process only
   std::string flag = "--listen-address";  // for messages
   int64_t max_message_bytes = int64_t{32} << 20;
+  ServerTlsFiles tls;
+  ConnectionLimits connections;
 };
 
 class GrpcServer {
  public:
-  // Serves `services`, which outlive it, and reflection.
-  // Errors: UNAVAILABLE the address cannot be bound.
+  // Serves `services`, which outlive it.
+  // Errors: UNAVAILABLE the address cannot be bound; as MakeServerCredentials.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const ListenOptions& options,
       const std::vector<grpc::Service*>& services);

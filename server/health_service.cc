@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/near_names.h"
+#include "server/public_status.h"
 
 namespace saliency {
 namespace {
@@ -103,12 +104,23 @@ class WatchReactor : public grpc::ServerWriteReactor<HealthCheckResponse>,
   HealthCheckResponse response_;  // not touched while writing_
 };
 
+// A Watch that ends at once.
+class RefusedWatch : public grpc::ServerWriteReactor<HealthCheckResponse> {
+ public:
+  explicit RefusedWatch(const grpc::Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
 }  // namespace
 
 grpc::ServerUnaryReactor* HealthService::Check(
     grpc::CallbackServerContext* context, const HealthCheckRequest* request,
     HealthCheckResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (const absl::Status known = CheckToken(tokens_, *context); !known.ok()) {
+    reactor->Finish(ToGrpcStatus(known));
+    return reactor;
+  }
   const std::optional<Health> health = board_.Get(request->service());
   if (health.has_value()) {
     response->set_status(ToProto(health));
@@ -124,6 +136,9 @@ grpc::ServerUnaryReactor* HealthService::Check(
 
 grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
     grpc::CallbackServerContext* context, const HealthCheckRequest* request) {
+  if (const absl::Status known = CheckToken(tokens_, *context); !known.ok()) {
+    return new RefusedWatch(ToGrpcStatus(known));
+  }
   return WatchReactor::Start(board_, request->service());
 }
 

@@ -7,13 +7,15 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/health_board.h"
+#include "server/token_file.h"
 
 namespace saliency {
 
 class HealthService : public grpc::health::v1::Health::CallbackService {
  public:
-  // `board` outlives this.
-  explicit HealthService(HealthBoard& board) : board_(board) {}
+  // Both outlive this.  `tokens` may be null: everybody may ask.
+  explicit HealthService(HealthBoard& board, const TokenFile* tokens = nullptr)
+      : board_(board), tokens_(tokens) {}
 
   grpc::ServerUnaryReactor* Check(
       grpc::CallbackServerContext* context,
@@ -25,6 +27,7 @@ class HealthService : public grpc::health::v1::Health::CallbackService {
 
  private:
   HealthBoard& board_;
+  const TokenFile* const tokens_;
 };
 
 }  // namespace saliency

@@ -4,11 +4,14 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/heap.h"
 #include "core/engine/engine.h"
 #include "server/call_desk.h"
 #include "server/drain.h"
@@ -25,8 +28,11 @@
 #include "server/model_service.h"
 #include "server/options.h"
 #include "server/port_file.h"
+#include "server/reflection_service.h"
 #include "server/saliency_service.h"
 #include "server/stop_signal.h"
+#include "server/tls_file_watch.h"
+#include "server/token_file.h"
 #include "server/version.h"
 
 namespace saliency {
@@ -50,31 +56,51 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   Engine engine({.limits = options.limits, .cpu_threads = options.cpu_threads},
                 clock, reporter);
 
-  CallDesk desk(clock, metrics, log);
+  const auto failed = [&](const absl::Status& status) {
+    log.Error("cannot start", {{"error", status.message()}});
+    return kStartFailed;
+  };
+  std::unique_ptr<TokenFile> tokens;
+  if (!options.token_file.empty()) {
+    auto opened = TokenFile::Open(options.token_file, clock, log);
+    if (!opened.ok()) return failed(opened.status());
+    tokens = *std::move(opened);
+  }
+
+  CallDesk desk(clock, metrics, log,
+                {.tokens = tokens.get(), .send_timeout = options.send_timeout});
   SaliencyService saliency_service(
       options.limits, catalogue, desk, [&](Job job, JobDone done) {
         engine.Submit(std::move(job), std::move(done));
       });
   ModelService model_service(catalogue, desk);
-  HealthService health_service(board);
+  HealthService health_service(
+      board, options.health_without_token ? nullptr : tokens.get());
   HealthService health_only_service(board);
+  ReflectionService reflection_service(
+      {v1::SaliencyService::service_full_name(),
+       v1::ModelService::service_full_name(),
+       grpc::health::v1::Health::service_full_name()},
+      tokens.get());
 
-  const auto failed = [&](const absl::Status& status) {
-    log.Error("cannot start", {{"error", status.message()}});
-    return kStartFailed;
-  };
   auto server =
       GrpcServer::Start({.address = options.listen_address,
-                         .max_message_bytes = options.max_message_bytes},
-                        {&saliency_service, &model_service, &health_service});
+                         .max_message_bytes = options.max_message_bytes,
+                         .tls = options.tls,
+                         .connections = options.connections},
+                        {&saliency_service, &model_service, &health_service,
+                         &reflection_service});
   if (!server.ok()) return failed(server.status());
+  std::optional<TlsFileWatch> tls_watch;
+  if (options.tls.enabled()) tls_watch.emplace(options.tls, clock, log);
   BoundPorts ports = {.grpc = (*server)->port()};
 
   std::unique_ptr<GrpcServer> health_server;
   if (!options.health_address.empty()) {
-    auto started = GrpcServer::Start(
-        {.address = options.health_address, .flag = "--health-address"},
-        {&health_only_service});
+    auto started = GrpcServer::Start({.address = options.health_address,
+                                      .flag = "--health-address",
+                                      .connections = options.connections},
+                                     {&health_only_service});
     if (!started.ok()) return failed(started.status());
     health_server = *std::move(started);
     ports.health = health_server->port();
@@ -100,6 +126,11 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
                          {"torch_threads", options.torch_threads},
                          {"cpu_threads", options.cpu_threads}});
 
+  if (tokens != nullptr && !options.tls.enabled() &&
+      !IsLoopback(options.listen_address)) {
+    log.Warning("tokens are taken in plain text: others may read them");
+  }
+
   ModelLoader loader(options.models, catalogue, engine, metrics, log);
   const StopReason reason = stop.Await();
   log.Info("draining",
@@ -124,6 +155,7 @@ int Main(int argc, char** argv) {
     return exit->code;
   }
   const auto& options = std::get<ServerOptions>(parsed);
+  KeepFreedMemory();
   BlockTerminationSignals();
   static StopSignal stop;  // outlives the thread that waits for signals
   HandleTerminationSignals(stop);

@@ -1,9 +1,28 @@
 #include "server/metrics_endpoint.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+
+// civetweb, which serves the page, gives its threads 100 KiB of stack.  A stack
+// also holds the thread-local variables of every library in the process, and
+// with LibTorch's (61 KiB for OpenBLAS, 30 for glog) those alone are larger: no
+// thread starts.  The size is fixed in the packaged library, so its call to
+// this function, which the executable's definition takes before libc's, asks
+// for more.
+extern "C" int pthread_attr_setstacksize(pthread_attr_t* attributes,
+                                         size_t bytes) {
+  using SetStackSize = int (*)(pthread_attr_t*, size_t);
+  static const auto in_libc = reinterpret_cast<SetStackSize>(
+      dlsym(RTLD_NEXT, "pthread_attr_setstacksize"));
+  constexpr size_t kLeastBytes = size_t{1} << 20;
+  return in_libc(attributes, std::max(bytes, kLeastBytes));
+}
 
 namespace saliency {
 

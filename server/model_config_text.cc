@@ -10,12 +10,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
-#include "google/protobuf/io/tokenizer.h"
-#include "google/protobuf/text_format.h"
 #include "saliency/v1/model_config.pb.h"
+#include "server/text_proto.h"
 
 namespace saliency {
 namespace {
@@ -31,22 +29,6 @@ template <typename... Parts>
 absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
-
-// Collects what protobuf's parser has to say, instead of printing it.
-class ErrorList : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber column,
-                const std::string& message) override {
-    constexpr size_t kMaxErrors = 3;
-    if (errors_.size() == kMaxErrors) return;
-    errors_.push_back(absl::StrCat("line ", line + 1, ", column ", column + 1,
-                                   ": ", Printable(message, 200)));
-  }
-  std::string Join() const { return absl::StrJoin(errors_, "; "); }
-
- private:
-  std::vector<std::string> errors_;
-};
 
 // 0 stands for a field that is not set.
 absl::Status Fill(absl::string_view field, int value, int min, int max,
@@ -250,12 +232,7 @@ absl::Status FillSha256(const std::string& digest, ModelConfig& config) {
 
 absl::StatusOr<ModelConfig> ParseModelConfigText(const std::string& text) {
   v1::ModelConfig proto;
-  ErrorList errors;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&errors);
-  if (!parser.ParseFromString(text, &proto)) {
-    return absl::InvalidArgumentError(errors.Join());
-  }
+  RETURN_IF_ERROR(ParseTextProto(text, proto));
   RETURN_IF_ERROR(CheckEnums(proto));
   ModelConfig config;
   RETURN_IF_ERROR(FillInput(proto.input(), config.input));

@@ -9,6 +9,7 @@
 #include "core/engine/pass_explainer.h"
 #include "server/default_layers.h"
 #include "server/file_digest.h"
+#include "server/layer_weights_text.h"
 #include "server/model_config_text.h"
 #include "server/public_status.h"
 #include "server/warm_up.h"
@@ -52,6 +53,20 @@ absl::Status CheckLabels(const LoadedModel& loaded) {
                                                  classes, " classes"));
 }
 
+absl::Status ReadLayerWeights(const RepositoryVersion& version,
+                              LoadedModel& loaded) {
+  if (!version.layer_weights.has_value()) return absl::OkStatus();
+  constexpr absl::string_view kFile = "layer_weights.pbtxt";
+  absl::StatusOr<LayerWeights> weights =
+      ParseLayerWeightsText(*version.layer_weights);
+  if (!weights.ok()) return Annotate(weights.status(), kFile);
+  loaded.layer_weights = *std::move(weights);
+  return Annotate(
+      CheckLayerWeights(loaded.layer_weights, loaded.replicas.front()->layers(),
+                        loaded.sha256),
+      kFile);
+}
+
 absl::Status WarmUpReplicas(const LoadedModel& loaded) {
   if (!loaded.config.warm_up) return absl::OkStatus();
   const ModelFacts facts = FactsOf(loaded);
@@ -92,6 +107,7 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadVersion(
   RETURN_IF_ERROR(CheckLabels(*loaded));
   RETURN_IF_ERROR(
       FillDefaultLayers(loaded->replicas.front()->layers(), loaded->config));
+  RETURN_IF_ERROR(ReadLayerWeights(version, *loaded));
   RETURN_IF_ERROR(WarmUpReplicas(*loaded));
   return loaded;
 }

@@ -22,6 +22,9 @@ absl::string_view RefusalReason(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kResourceExhausted) {
     return NeverRetry(status) ? "too_large" : "queue_full";
   }
+  if (status.code() == absl::StatusCode::kUnauthenticated) {
+    return "unauthenticated";
+  }
   if (status.code() != absl::StatusCode::kUnavailable) return "";
   const auto payload = status.GetPayload(kReasonUrl);
   for (const absl::string_view reason : kReasons) {

@@ -15,8 +15,9 @@ absl::Status UnavailableBecause(absl::string_view reason,
                                 absl::string_view message);
 
 // The reason behind a refusal: that of UnavailableBecause, "unavailable" for
-// another UNAVAILABLE, "queue_full" and "too_large" for RESOURCE_EXHAUSTED; ""
-// for a status that is no refusal.  Never what a caller invented.
+// another UNAVAILABLE, "queue_full" and "too_large" for RESOURCE_EXHAUSTED,
+// "unauthenticated" for UNAUTHENTICATED; "" for a status that is no refusal.
+// Never what a caller invented.
 absl::string_view RefusalReason(const absl::Status& status);
 
 }  // namespace saliency

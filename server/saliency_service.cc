@@ -5,6 +5,7 @@
 
 #include "core/base/status.h"
 #include "server/convert_answer.h"
+#include "server/convert_combination.h"
 #include "server/convert_request.h"
 #include "server/public_status.h"
 #include "server/unary_call.h"
@@ -12,14 +13,22 @@
 namespace saliency {
 namespace {
 
-// The job that `request` asks for, of a model that is there.
-absl::StatusOr<Job> MakeJob(const v1::ComputeSaliencyRequest& request,
-                            const EngineLimits& limits,
+bool AsksModel(const v1::ComputeSaliencyRequest&) { return true; }
+bool AsksModel(const v1::CombineLayersRequest& request) {
+  return !request.has_maps();
+}
+
+// The job that `request` asks for, of a model that is there or of none.
+template <typename Request>
+absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
                             const ModelCatalogue& catalogue, UnaryCall& call) {
   RETURN_IF_ERROR(call.admission());
-  ASSIGN_OR_RETURN(const CatalogueVersion model,
-                   catalogue.FindReady(request.model(), request.version()));
-  call.SetModel(model.model, model.version);
+  CatalogueVersion model;
+  if (AsksModel(request)) {
+    ASSIGN_OR_RETURN(model,
+                     catalogue.FindReady(request.model(), request.version()));
+    call.SetModel(model.model, model.version);
+  }
   ASSIGN_OR_RETURN(Job job, JobFromProto(request, limits));
   job.model = model.model;
   job.version = model.version;
@@ -30,19 +39,24 @@ absl::StatusOr<Job> MakeJob(const v1::ComputeSaliencyRequest& request,
 }
 
 // A result that fails by our own fault says nothing to the caller.
-void LogInternalResults(const Explanation& answer, UnaryCall& call) {
-  for (const MapResult& result : answer.results) {
-    if (!HidesDetail(result.status)) continue;
-    call.log().Error("internal error in a result",
-                     {{"request_id", call.request_id()},
-                      {"method", result.method},
-                      {"layer", result.layer},
-                      {"detail", result.status.ToString()}});
-  }
+void LogIfInternal(const MapResult& result, UnaryCall& call) {
+  if (!HidesDetail(result.status)) return;
+  call.log().Error("internal error in a result",
+                   {{"request_id", call.request_id()},
+                    {"method", result.method},
+                    {"layer", result.layer},
+                    {"detail", result.status.ToString()}});
 }
 
+void LogInternalResults(const Explanation& answer, UnaryCall& call) {
+  for (const MapResult& map : answer.results) LogIfInternal(map, call);
+  for (const MapResult& map : answer.layer_maps) LogIfInternal(map, call);
+  for (const CombinedResult& c : answer.combined) LogIfInternal(c.map, call);
+}
+
+template <typename Response>
 void FinishCall(UnaryCall& call, absl::StatusOr<Explanation> answer,
-                int targets, v1::ComputeSaliencyResponse* response) {
+                int targets, Response* response) {
   if (!answer.ok()) return call.FinishWith(answer.status());
   if (const absl::Status overall = OverallStatus(*answer); !overall.ok()) {
     return call.FinishWith(overall);
@@ -56,22 +70,36 @@ void FinishCall(UnaryCall& call, absl::StatusOr<Explanation> answer,
 
 }  // namespace
 
-grpc::ServerUnaryReactor* SaliencyService::ComputeSaliency(
-    grpc::CallbackServerContext* context,
-    const v1::ComputeSaliencyRequest* request,
-    v1::ComputeSaliencyResponse* response) {
-  auto* call = new UnaryCall(context, desk_, "ComputeSaliency");
-  absl::StatusOr<Job> job = MakeJob(*request, limits_, catalogue_, *call);
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* SaliencyService::Answer(
+    absl::string_view rpc, grpc::CallbackServerContext* context,
+    const Request& request, Response* response) {
+  auto* call = new UnaryCall(context, desk_, rpc);
+  absl::StatusOr<Job> job = MakeJob(request, limits_, catalogue_, *call);
   if (!job.ok()) {
     call->FinishWith(job.status());
     return call;
   }
-  const int targets = request->targets_size();
+  const int targets = request.targets_size();
   submit_(*std::move(job),
           [call, targets, response](absl::StatusOr<Explanation> answer) {
             FinishCall(*call, std::move(answer), targets, response);
           });
   return call;
+}
+
+grpc::ServerUnaryReactor* SaliencyService::ComputeSaliency(
+    grpc::CallbackServerContext* context,
+    const v1::ComputeSaliencyRequest* request,
+    v1::ComputeSaliencyResponse* response) {
+  return Answer("ComputeSaliency", context, *request, response);
+}
+
+grpc::ServerUnaryReactor* SaliencyService::CombineLayers(
+    grpc::CallbackServerContext* context,
+    const v1::CombineLayersRequest* request,
+    v1::CombineLayersResponse* response) {
+  return Answer("CombineLayers", context, *request, response);
 }
 
 }  // namespace saliency

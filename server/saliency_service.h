@@ -6,6 +6,7 @@
 
 #include <functional>
 
+#include "absl/strings/string_view.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
@@ -31,8 +32,18 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::ComputeSaliencyRequest* request,
       v1::ComputeSaliencyResponse* response) override;
+  grpc::ServerUnaryReactor* CombineLayers(
+      grpc::CallbackServerContext* context,
+      const v1::CombineLayersRequest* request,
+      v1::CombineLayersResponse* response) override;
 
  private:
+  // What the handlers have in common: all but the messages.
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Answer(absl::string_view rpc,
+                                   grpc::CallbackServerContext* context,
+                                   const Request& request, Response* response);
+
   const EngineLimits limits_;
   const ModelCatalogue& catalogue_;
   CallDesk& desk_;

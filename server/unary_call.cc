@@ -27,7 +27,7 @@ UnaryCall::UnaryCall(grpc::CallbackServerContext* context, CallDesk& desk,
       arrival_(desk.clock().Now()),
       request_id_(RequestIdFrom(context->client_metadata())),
       deadline_(DeadlineOf(*context)),
-      admission_(desk.Enter()) {
+      admission_(desk.Enter(*context)) {
   record_.rpc = std::string(rpc);
 }
 
@@ -51,11 +51,12 @@ void UnaryCall::FinishWith(const absl::Status& status, int64_t rows) {
   }
   // Before Finish: whoever has the answer finds it counted.
   desk_.Answered(record_, request_id_, rows);
+  send_ticket_ = desk_.BeginSend(context_->c_call(), request_id_);
   Finish(ToGrpcStatus(record_.status));
 }
 
 void UnaryCall::OnDone() {
-  desk_.Leave();
+  desk_.Leave(send_ticket_);
   delete this;
 }
 

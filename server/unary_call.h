@@ -26,7 +26,8 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   UnaryCall(grpc::CallbackServerContext* context, CallDesk& desk,
             absl::string_view rpc);
 
-  // Not OK: the call is refused (draining) and must be finished with this.
+  // Not OK: the call is refused (no token, draining) and must be finished with
+  // this.
   const absl::Status& admission() const { return admission_; }
   const std::string& request_id() const { return request_id_; }
   Log& log() { return desk_.log(); }
@@ -53,6 +54,7 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   const absl::Status admission_;
   const std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
   CallRecord record_;
+  int64_t send_ticket_ = 0;  // set before Finish
 };
 
 }  // namespace saliency

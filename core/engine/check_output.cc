@@ -20,7 +20,12 @@ absl::Status CheckEncoding(const OutputOptions& output, const JobInput& input) {
         "output.encoding PNG16 needs output.normalise");
   }
   if (output.encoding != MapEncoding::kOverlayPng) return absl::OkStatus();
-  if (!std::holds_alternative<EncodedPicture>(input)) {
+  if (const auto* maps = std::get_if<GivenMaps>(&input)) {
+    if (maps->picture.empty()) {
+      return absl::InvalidArgumentError(
+          "output.encoding OVERLAY_PNG needs maps.picture");
+    }
+  } else if (!std::holds_alternative<EncodedPicture>(input)) {
     return absl::InvalidArgumentError(
         "output.encoding OVERLAY_PNG needs input.picture, not input.tensor");
   }
@@ -75,7 +80,48 @@ absl::Status CheckOptions(const Job& job) {
     RETURN_IF_ERROR(
         Annotate(CheckColourMap(output.colour_map), "output.colour_map"));
   }
+  if (output.size == OutputSize::kLayer && !job.combinations.empty()) {
+    return absl::InvalidArgumentError(
+        "output.named_size LAYER is not for combinations, whose layers differ "
+        "in size");
+  }
   return CheckEncoding(output, job.input);
+}
+
+absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,
+                            const MapSizes& sizes, const EngineLimits& limits) {
+  if (output.size == OutputSize::kExplicit &&
+      output.height > limits.max_output_pixels / output.width) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "output.explicit_size ", output.height, " x ", output.width,
+        " has more than ", limits.max_output_pixels, " pixels"));
+  }
+  double map_pixels = 0;
+  const auto add = [&](int64_t layer_pixels) {
+    const auto layer = static_cast<int64_t>(
+        std::ceil(static_cast<double>(layer_pixels) * sizes.growth));
+    const int64_t pixels = OutputPixels(output, sizes.input, layer);
+    map_pixels += static_cast<double>(std::max(pixels, layer)) *
+                  static_cast<double>(sizes.rows);
+    if (pixels <= limits.max_output_pixels) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("output: a map of ", pixels,
+                                                   " pixels, of at most ",
+                                                   limits.max_output_pixels));
+  };
+  for (const auto* results : {&plan.results, &plan.layer_results}) {
+    for (const PlannedResult& result : *results) {
+      if (result.status.ok()) RETURN_IF_ERROR(add(result.layer_pixels));
+    }
+  }
+  for (const PlannedCombination& combination : plan.combinations) {
+    if (combination.status.ok()) RETURN_IF_ERROR(add(0));
+  }
+  if (map_pixels <= static_cast<double>(limits.max_map_pixels)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("maps x pixels: ", static_cast<int64_t>(map_pixels),
+                   ", of at most ", limits.max_map_pixels));
 }
 
 absl::Status CheckVolume(const Job& job, const ModelFacts& model,
@@ -87,36 +133,13 @@ absl::Status CheckVolume(const Job& job, const ModelFacts& model,
         absl::StrCat("input.tensor x targets: ", input.pictures, " x ", targets,
                      " rows, of at most ", limits.max_rows));
   }
-  if (job.output.size == OutputSize::kExplicit &&
-      job.output.height > limits.max_output_pixels / job.output.width) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "output.explicit_size ", job.output.height, " x ", job.output.width,
-        " has more than ", limits.max_output_pixels, " pixels"));
-  }
   // Layers grow with the input that they were measured at.
   const double growth =
       static_cast<double>(input.input_pixels) /
       static_cast<double>(model.config.input.height * model.config.input.width);
-  double map_pixels = 0;
-  for (const PlannedResult& result : plan.results) {
-    if (!result.status.ok()) continue;
-    const auto layer = static_cast<int64_t>(
-        std::ceil(static_cast<double>(result.layer_pixels) * growth));
-    const int64_t output = OutputPixels(job.output, input, layer);
-    if (output > limits.max_output_pixels) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("output: a map of ", output, " pixels, of at most ",
-                       limits.max_output_pixels));
-    }
-    map_pixels += static_cast<double>(std::max(output, layer)) *
-                  static_cast<double>(rows);
-  }
-  if (map_pixels > static_cast<double>(limits.max_map_pixels)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("maps x pixels: ", static_cast<int64_t>(map_pixels),
-                     ", of at most ", limits.max_map_pixels));
-  }
-  return absl::OkStatus();
+  return CheckMapPixels(job.output, plan,
+                        {.input = input, .growth = growth, .rows = rows},
+                        limits);
 }
 
 }  // namespace saliency

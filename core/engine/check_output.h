@@ -18,8 +18,20 @@ namespace saliency {
 //   encoding that the other options or the input exclude.
 absl::Status CheckOptions(const Job& job);
 
-// Errors: INVALID_ARGUMENT rows, one map's pixels, or maps x pixels over the
-//   limit; a map counts at its own or its layer's size, whichever is larger.
+// How large the maps of a plan become.
+struct MapSizes {
+  InputSize input;
+  double growth = 1;  // of a layer's pixels over PlannedResult::layer_pixels
+  int64_t rows = 1;   // pictures x targets
+};
+
+// Errors: INVALID_ARGUMENT one map's pixels, or maps x pixels over the limit.
+//   A map counts at its own or its layer's size, whichever is larger; the maps
+//   of combinations' layers count too, since each is made at the output's size.
+absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,
+                            const MapSizes& sizes, const EngineLimits& limits);
+
+// Errors: INVALID_ARGUMENT too many rows; as CheckMapPixels.
 absl::Status CheckVolume(const Job& job, const ModelFacts& model,
                          const ResultPlan& plan, const InputSize& input,
                          int64_t targets, const EngineLimits& limits);

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "core/base/status.h"
 #include "core/base/thread_pool.h"
 #include "core/engine/active_job.h"
 #include "core/engine/backlog.h"
 #include "core/engine/batch_runner.h"
 #include "core/engine/finish.h"
+#include "core/engine/given_maps.h"
 #include "core/engine/model_table.h"
 #include "core/engine/worker_threads.h"
 
@@ -35,12 +37,18 @@ struct Replica {
   std::unique_ptr<Explainer> explainer;
 };
 
-// LibTorch's OpenMP backend keeps the number of threads per calling thread (and
-// the last value set as the default of threads that have not asked yet), so
-// each of our threads sets its own before its first tensor.
+// LibTorch's OpenMP backend keeps the number of threads per calling thread, and
+// gives a thread that asks for the first time the last value that any thread
+// has set.  So each of our threads asks, and then sets its own: without the
+// question its first tensor would take that of another.
+void UseThreads(int threads) {
+  at::get_num_threads();
+  at::set_num_threads(threads);
+}
+
 // A pool thread works on one small map: more threads would only wait.
 void ComputeAlone() {
-  thread_local const bool once = (at::set_num_threads(1), true);
+  thread_local const bool once = (UseThreads(1), true);
   static_cast<void>(once);
 }
 
@@ -57,13 +65,16 @@ struct Engine::Impl {
         pool(std::make_unique<ThreadPool>(std::max(1, options.cpu_threads))) {}
 
   absl::Status Start(const std::shared_ptr<ActiveJob>& job);
+  absl::Status StartGivenMaps(const std::shared_ptr<ActiveJob>& job);
   absl::StatusOr<std::shared_ptr<ServedModel>> Announce(const Job& job);
   void Decode(const std::shared_ptr<ActiveJob>& job,
               const std::shared_ptr<ServedModel>& model);
   absl::Status Prepare(ActiveJob& job, const ModelFacts& facts);
   void Work(const std::shared_ptr<ServedModel>& model, Explainer& explainer);
-  void Render(ActiveJob& job, const ModelFacts& facts);
+  void Render(ActiveJob& job,
+              absl::FunctionRef<absl::StatusOr<Explanation>()> finish);
   absl::StatusOr<Explanation> Finish(ActiveJob& job, const ModelFacts& facts);
+  absl::StatusOr<Explanation> FinishGivenMaps(ActiveJob& job);
   bool Expired(ActiveJob& job);
 
   const EngineLimits limits;
@@ -102,7 +113,7 @@ void Engine::AddModel(ModelFacts facts,
     replica->explainer = std::move(explainer);
     impl_->workers.Start(
         [impl = impl_.get(), model, threads, replica = std::move(replica)] {
-          at::set_num_threads(threads);
+          UseThreads(threads);
           impl->Work(model, *replica->explainer);
         });
   }
@@ -155,6 +166,7 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
     job->Cancel();
     return absl::OkStatus();
   }
+  if (HoldsGivenMaps(job->work().job)) return StartGivenMaps(job);
   ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
                    Announce(job->work().job));
   const absl::StatusOr<int64_t> bytes =
@@ -178,6 +190,26 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
     });
   }
   pool->Schedule([this, job, model] { Decode(job, model); });
+  return absl::OkStatus();
+}
+
+// Maps need no model: the pool does all there is to do.
+absl::Status Engine::Impl::StartGivenMaps(
+    const std::shared_ptr<ActiveJob>& job) {
+  ASSIGN_OR_RETURN(const int64_t bytes,
+                   MeasureGivenMaps(job->work().job, limits));
+  RETURN_IF_ERROR(job->Admit(bytes));
+  job->Enter(JobStage::kQueue);
+  if (const auto& cancel = job->work().job.cancel; cancel != nullptr) {
+    cancel->SetListener([weak_job = std::weak_ptr<ActiveJob>(job)] {
+      if (const auto cancelled = weak_job.lock()) cancelled->Cancel();
+    });
+  }
+  pool->Schedule([this, job] {
+    job->LeaveQueue();
+    job->Enter(JobStage::kRender);
+    Render(*job, [&] { return FinishGivenMaps(*job); });
+  });
   return absl::OkStatus();
 }
 
@@ -240,21 +272,22 @@ void Engine::Impl::Work(const std::shared_ptr<ServedModel>& model,
       job->Enter(JobStage::kRender);
       backlog.Add();
       pool->Schedule([this, job, model] {
-        Render(*job, model->facts);
+        Render(*job, [&] { return Finish(*job, model->facts); });
         backlog.Done();
       });
     }
   }
 }
 
-void Engine::Impl::Render(ActiveJob& job, const ModelFacts& facts) {
+void Engine::Impl::Render(
+    ActiveJob& job, absl::FunctionRef<absl::StatusOr<Explanation>()> finish) {
   ComputeAlone();
   if (job.answered() || Expired(job)) return;
   absl::StatusOr<Explanation> result = absl::UnknownError("not rendered");
   const absl::Status status = CatchAsStatus(
       "rendering failed",
       [&] {
-        result = Finish(job, facts);
+        result = finish();
         return absl::OkStatus();
       },
       [&](absl::string_view detail) {
@@ -277,6 +310,15 @@ absl::StatusOr<Explanation> Engine::Impl::Finish(ActiveJob& job,
   work.times.render = clock.Now() - start;
   explanation.times = work.times;
   observer.OnStage("render", work.times.render);
+  return explanation;
+}
+
+absl::StatusOr<Explanation> Engine::Impl::FinishGivenMaps(ActiveJob& job) {
+  const absl::Time start = clock.Now();
+  ASSIGN_OR_RETURN(Explanation explanation,
+                   CombineGivenMaps(job.work().job, limits));
+  explanation.times.render = clock.Now() - start;
+  observer.OnStage("render", explanation.times.render);
   return explanation;
 }
 

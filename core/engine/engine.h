@@ -3,8 +3,9 @@
 //   any thread    Submit: admit or refuse
 //   CPU pool      decode and preprocess, resolve names against the model
 //   replica       a worker pulls a batch, runs the explainer
-//   CPU pool      resize, normalise, encode; `done`
+//   CPU pool      resize, normalise, combine, encode; `done`
 //
+// A job of GivenMaps asks no model: the CPU pool alone answers it.
 // Thread-safe.
 
 #ifndef SALIENCY_CORE_ENGINE_ENGINE_H_

@@ -1,5 +1,5 @@
 // PassAnswer -> Explanation: one result for each picture x target x planned
-// result, each with its own status.
+// result or combination, each with its own status.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_ENGINE_FINISH_H_
@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/engine/explainer.h"
+#include "core/engine/finish_row.h"
 #include "core/engine/job.h"
 #include "core/engine/model_facts.h"
 #include "core/engine/prepare.h"
@@ -18,9 +19,13 @@ struct FinishOptions {
   int top_k = 5;
 };
 
-// Fills model, version, pictures and results.
-// Errors: the first result's status when every result failed; INTERNAL when the
-//   answer does not have the prepared job's shape.
+// Adds what the row comes to: results, combined and layer_maps.
+void AppendRow(const FinishRow& row, const PreparedJob& prepared,
+               Explanation& explanation);
+
+// Fills model, version, pictures and all results.
+// Errors: as OverallStatus; INTERNAL when the answer does not have the prepared
+//   job's shape.
 absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
                                       const PassAnswer& answer,
                                       const ModelFacts& model,

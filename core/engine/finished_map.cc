@@ -40,33 +40,47 @@ at::Tensor OnCanvas(const at::Tensor& values, const PictureGeometry& picture,
 
 }  // namespace
 
-FinishedMap FinishMap(const at::Tensor& raw, const MapPlacement& placement,
-                      const OutputOptions& output) {
+at::Tensor SizeMap(const at::Tensor& raw, const MapPlacement& placement,
+                   const OutputOptions& output) {
   const MapSize size = CoveredSize(raw, placement, output);
   at::Tensor map = raw.unsqueeze(0);
   if (size.height != raw.size(0) || size.width != raw.size(1)) {
     map = ResizeMaps(map, size.height, size.width);
   }
-  map = SmoothMaps(map, output.smooth_sigma);
-  FinishedMap finished = {
-      .summary = SummariseMaps(map).front(),
-      .region = {.height = size.height, .width = size.width}};
-  if (!finished.summary.finite) return finished;
-  if (output.normalise) map = NormaliseMaps(map);
-  finished.values = map.squeeze(0);
+  return SmoothMaps(map, output.smooth_sigma);
+}
+
+FinishedMap PlaceMap(const at::Tensor& values, const MapSummary& summary,
+                     float outside, const MapPlacement& placement,
+                     const OutputOptions& output) {
+  const int64_t height = values.size(1);
+  const int64_t width = values.size(2);
+  FinishedMap finished = {.values = values.squeeze(0),
+                          .summary = summary,
+                          .region = {.height = height, .width = width}};
   if (output.size == OutputSize::kPicture) {
     const PictureGeometry& picture = placement.picture;
     finished.region = picture.region;
     finished.summary.point_y += picture.region.y;
     finished.summary.point_x += picture.region.x;
-    if (size.height != picture.height || size.width != picture.width) {
-      finished.values =
-          OnCanvas(finished.values, picture,
-                   output.normalise ? 0.0F : finished.summary.raw_min);
+    if (height != picture.height || width != picture.width) {
+      finished.values = OnCanvas(finished.values, picture, outside);
     }
   }
   finished.values = finished.values.contiguous();
   return finished;
+}
+
+FinishedMap FinishMap(const at::Tensor& raw, const MapPlacement& placement,
+                      const OutputOptions& output) {
+  const at::Tensor map = SizeMap(raw, placement, output);
+  const MapSummary summary = SummariseMaps(map).front();
+  if (!summary.finite) {
+    return {.summary = summary,
+            .region = {.height = map.size(1), .width = map.size(2)}};
+  }
+  return PlaceMap(output.normalise ? NormaliseMaps(map) : map, summary,
+                  output.normalise ? 0.0F : summary.raw_min, placement, output);
 }
 
 }  // namespace saliency

@@ -29,6 +29,18 @@ struct MapPlacement {
   int64_t input_width = 0;
 };
 
+// The part of a map that the model saw, resized to the output and smoothed:
+// [1,h,w] float32.  `raw` is [H,W] float32, CPU.
+at::Tensor SizeMap(const at::Tensor& raw, const MapPlacement& placement,
+                   const OutputOptions& output);
+
+// `values` [1,h,w], of the size that SizeMap gives, where they belong: at
+// picture size on a canvas of `outside`, and the point moved along.
+FinishedMap PlaceMap(const at::Tensor& values, const MapSummary& summary,
+                     float outside, const MapPlacement& placement,
+                     const OutputOptions& output);
+
+// Both, normalised in between when asked for.
 // `raw` is [H,W] float32, CPU.  At picture size the map covers the region the
 // model saw; pixels outside hold the raw minimum (0 once normalised).
 // A map with a non-finite value comes back with summary.finite = false and no

@@ -17,6 +17,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/attribution/attribution.h"
+#include "core/attribution/combination_weights.h"
+#include "core/attribution/combine.h"
 #include "core/base/cancel_token.h"
 #include "core/base/input_config.h"
 #include "core/model/probe.h"
@@ -32,7 +34,20 @@ struct TensorInput {
   std::vector<int64_t> shape;
   std::string data;
 };
-using JobInput = std::variant<EncodedPicture, TensorInput>;
+// A map computed earlier: [height,width] float32, little-endian, row-major.
+struct GivenMap {
+  std::string layer;
+  int64_t height = 0;
+  int64_t width = 0;
+  std::string data;
+};
+// Maps of one picture and one class.  A job of these asks no model: its model,
+// targets and score mean nothing, and it may have combinations only.
+struct GivenMaps {
+  std::vector<GivenMap> maps;  // shallow to deep
+  std::string picture;         // as EncodedPicture::bytes; empty: none
+};
+using JobInput = std::variant<EncodedPicture, TensorInput, GivenMaps>;
 
 struct Label {
   std::string text;  // a line of labels.txt
@@ -42,6 +57,22 @@ using JobTarget = std::variant<RankFromTop, ClassIndex, RankFromBottom, Label>;
 struct JobAttribution {
   Attribution attribution;
   std::vector<std::string> layers;  // empty: the model's default layers
+};
+
+struct LayerWeight {
+  std::string layer;
+  double weight = 0;
+};
+
+// One way to join the maps of several layers.
+struct JobCombination {
+  std::optional<Attribution> attribution;  // none for GivenMaps
+  // Shallow to deep; empty: those of `weights`, else the model's
+  // combine_layers (all that are given).
+  std::vector<std::string> layers;
+  Weighting weighting = Weighting::kUniform;
+  CombineRule rule = CombineRule::kSum;
+  std::vector<LayerWeight> weights;  // kExplicit only: each layer once
 };
 
 enum class OutputSize { kPicture, kLayer, kModelInput, kExplicit };
@@ -65,7 +96,9 @@ struct Job {
   int64_t version = 0;  // 0: the highest that is ready
   JobInput input;
   std::vector<JobTarget> targets;            // empty: the predicted class
-  std::vector<JobAttribution> attributions;  // at least one
+  std::vector<JobAttribution> attributions;  // these and the combinations: at
+  std::vector<JobCombination> combinations;  // least one in all
+  bool layer_maps = false;  // the maps of the combinations' layers too
   Score score = Score::kLogit;
   OutputOptions output;
   int top_k = 5;  // how many classes with scores the answer lists
@@ -106,6 +139,23 @@ struct MapResult {
   std::string data;
 };
 
+// One layer's part in a combined map.
+struct LayerShare {
+  std::string layer;
+  double weight = 0;      // in this map; 0 where it was left out
+  bool constant = false;  // its map said nothing and was left out
+};
+
+// One target x combination of one picture.
+struct CombinedResult {
+  // In [0,1] as the combination gives it; `attribution` is the index into
+  // Job::combinations, `layer` is empty.
+  MapResult map;
+  Weighting weighting = Weighting::kUniform;
+  CombineRule rule = CombineRule::kSum;
+  std::vector<LayerShare> shares;  // empty when the map has failed
+};
+
 struct PictureInfo {
   int64_t height = 0;  // as decoded (a tensor input: the tensor's size)
   int64_t width = 0;
@@ -127,7 +177,12 @@ struct Explanation {
   std::vector<PictureInfo> pictures;
   std::vector<MapResult> results;  // picture-major, then target, attribution,
                                    // layer
-  int batch_requests = 1;          // how many requests shared the passes
+  std::vector<CombinedResult> combined;  // picture-major, then target,
+                                         // combination
+  // Of combinations, when asked for: picture-major, then target, then each
+  // (method, layer) once; `attribution` is the first combination that names it.
+  std::vector<MapResult> layer_maps;
+  int batch_requests = 1;  // how many requests shared the passes
   int batch_rows = 1;
   StageTimes times;
 };

@@ -20,6 +20,7 @@ ModelFacts FactsOf(const LoadedModel& model) {
       .labels = model.labels,
       .layers = {replica.layers().begin(), replica.layers().end()},
       .num_classes = replica.num_classes(),
+      .layer_weights = model.layer_weights,
       .self_check = replica.self_check(),
       .device = replica.device()};
   if (replica.linear_head().has_value()) {

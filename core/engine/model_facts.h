@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/layer_weights.h"
 #include "core/model/loaded_model.h"
 #include "core/model/model_config.h"
 #include "core/model/probed_model.h"
@@ -25,6 +26,7 @@ struct ModelFacts {
   // Where `cam` applies; empty: the model has no linear head behind a global
   // average pool.
   std::vector<std::string> head_layers;
+  LayerWeights layer_weights;  // empty: not calibrated
   SelfCheck self_check;
   std::string device = "cpu";  // of the first replica
 };

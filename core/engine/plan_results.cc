@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "core/engine/plan_combinations.h"
 
 namespace saliency {
 namespace {
@@ -90,6 +91,20 @@ absl::Status CheckLayerNames(const std::vector<std::string>& layers,
   return absl::OkStatus();
 }
 
+// Where the pass holds this map: it is made once, however often asked for.
+int PassIndex(const Attribution& attribution, const std::string& layer,
+              std::vector<PassAttribution>& pass) {
+  const auto found =
+      std::find_if(pass.begin(), pass.end(), [&](const PassAttribution& p) {
+        return p.layer == layer && p.attribution.name() == attribution.name();
+      });
+  const auto index = static_cast<int>(found - pass.begin());
+  if (found == pass.end()) {
+    pass.push_back({.attribution = attribution, .layer = layer});
+  }
+  return index;
+}
+
 PlannedResult PlanOne(const ModelFacts& model, const Attribution& attribution,
                       const std::string& layer, ResultPlan& plan) {
   PlannedResult result = {.method = attribution.name(),
@@ -100,8 +115,7 @@ PlannedResult PlanOne(const ModelFacts& model, const Attribution& attribution,
       info.ok() ? CheckApplies(model, **info, attribution) : info.status();
   if (!result.status.ok()) return result;
   result.layer_pixels = (*info)->shape[1] * (*info)->shape[2];
-  result.pass_index = static_cast<int>(plan.pass.size());
-  plan.pass.push_back({.attribution = attribution, .layer = layer});
+  result.pass_index = PassIndex(attribution, layer, plan.pass);
   return result;
 }
 
@@ -114,20 +128,36 @@ const std::vector<std::string>& LayersOf(const JobAttribution& attribution,
 absl::Status CheckCounts(const Job& job, const ModelFacts& model,
                          const EngineLimits& limits) {
   const std::size_t count = job.attributions.size();
-  if (count == 0 || count > static_cast<std::size_t>(limits.max_attributions)) {
+  const bool none = count == 0 && job.combinations.empty();
+  if (none || count > static_cast<std::size_t>(limits.max_attributions)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "attributions: ", count, " not in [1, ", limits.max_attributions, "]"));
   }
-  std::size_t layers = 0;
+  std::size_t layers = CountCombinedLayers(job, model.config.combine_layers);
   for (std::size_t i = 0; i < count; ++i) {
     layers += LayersOf(job.attributions[i], model).size();
   }
   if (layers > static_cast<std::size_t>(limits.max_layers)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("attributions: ", layers, " layers in all, of at most ",
-                     limits.max_layers));
+    return absl::InvalidArgumentError(absl::StrCat(
+        job.combinations.empty() ? "attributions: " : "combinations: ", layers,
+        " layers in all, of at most ", limits.max_layers));
   }
   return absl::OkStatus();
+}
+
+// OK when some result can be had; else the status of the first.
+absl::Status CheckAny(const ResultPlan& plan) {
+  const auto is_ok = [](const auto& planned) { return planned.status.ok(); };
+  if (std::any_of(plan.results.begin(), plan.results.end(), is_ok) ||
+      std::any_of(plan.combinations.begin(), plan.combinations.end(), is_ok)) {
+    return absl::OkStatus();
+  }
+  if (plan.results.empty()) {
+    return Annotate(plan.combinations.front().status, "combinations[0]");
+  }
+  const PlannedResult& first = plan.results.front();
+  return Annotate(first.status,
+                  absl::StrCat("attributions[", first.attribution, "]"));
 }
 
 }  // namespace
@@ -147,11 +177,17 @@ absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,
       plan.results.push_back(std::move(result));
     }
   }
-  if (plan.pass.empty()) {
-    return Annotate(
-        plan.results.front().status,
-        absl::StrCat("attributions[", plan.results.front().attribution, "]"));
-  }
+  const auto plan_layer = [&](const JobCombination& combination,
+                              const std::string& layer) {
+    return PlanOne(model, *combination.attribution, layer, plan);
+  };
+  RETURN_IF_ERROR(
+      PlanCombinations(job,
+                       {.default_layers = model.config.combine_layers,
+                        .calibrated = &model.layer_weights,
+                        .plan_layer = plan_layer},
+                       limits, plan));
+  RETURN_IF_ERROR(CheckAny(plan));
   return plan;
 }
 

@@ -1,16 +1,20 @@
 // From the attributions a caller asks for to one planned result for each
-// (attribution, layer): either part of the pass, or the reason why not.
+// (attribution, layer): either part of the pass, or the reason why not.  And
+// the same for the layers of combinations.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_ENGINE_PLAN_RESULTS_H_
 #define SALIENCY_CORE_ENGINE_PLAN_RESULTS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/attribution/combination_weights.h"
+#include "core/attribution/combine.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
@@ -28,13 +32,28 @@ struct PlannedResult {
   int pass_index = -1;       // into PassItem::attributions when OK
 };
 
-struct ResultPlan {
-  std::vector<PlannedResult> results;  // in the order asked for
-  std::vector<PassAttribution> pass;   // those that the model must compute
+struct PlannedCombination {
+  absl::Status status;  // not OK: this combination cannot be had
+  int combination = 0;  // index into the job
+  std::string method;   // Attribution::name(); empty for maps that were given
+  Weighting weighting = Weighting::kUniform;
+  CombineRule rule = CombineRule::kSum;
+  std::vector<int> layers;  // into ResultPlan::layer_results, shallow to deep
+  std::optional<CombinationWeights> weights;  // set when OK; one for each layer
 };
 
-// Errors: INVALID_ARGUMENT no attribution, too many, too many layers, a layer
-//   named twice; or, when no result can be had at all, the first one's status.
+struct ResultPlan {
+  std::vector<PlannedResult> results;  // in the order asked for
+  std::vector<PlannedCombination> combinations;
+  // What combinations need: each (method, layer) once, in the order of first
+  // mention; `attribution` is the first combination that names it.
+  std::vector<PlannedResult> layer_results;
+  std::vector<PassAttribution> pass;  // those that the model must compute
+};
+
+// Errors: INVALID_ARGUMENT no attribution nor combination, too many, too many
+//   layers, a layer named twice, weights that do not fit; or, when no result
+//   can be had at all, the first one's status.
 absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,
                                        const EngineLimits& limits);
 

@@ -47,6 +47,9 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
                               .attributions = std::move(plan.pass),
                               .cancel = job.cancel},
                      .results = std::move(plan.results),
+                     .combinations = std::move(plan.combinations),
+                     .layer_results = std::move(plan.layer_results),
+                     .layer_maps = job.layer_maps,
                      .pictures = std::move(input.pictures),
                      .picture = std::move(input.picture)};
 }

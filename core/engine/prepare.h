@@ -24,6 +24,9 @@ namespace saliency {
 struct PreparedJob {
   PassItem item;
   std::vector<PlannedResult> results;  // of each (picture, target)
+  std::vector<PlannedCombination> combinations;
+  std::vector<PlannedResult> layer_results;  // see ResultPlan
+  bool layer_maps = false;                   // hand those out too
   std::vector<PictureGeometry> pictures;
   std::optional<Picture> picture;  // for overlays
 };

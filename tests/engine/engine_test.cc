@@ -1,8 +1,10 @@
 #include "core/engine/engine.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -71,6 +73,19 @@ TEST_F(EngineTest, AnswersAJob) {
   EXPECT_EQ(answer.batch_requests, 1);
   EXPECT_EQ(answer.batch_rows, 1);
   EXPECT_EQ(answer.pictures[0].top.size(), 5);
+}
+
+// The pool's threads, which compute alone, have set theirs before.
+TEST_F(EngineTest, AReplicaComputesOnTheThreadsThatTheEngineWasGiven) {
+  at::set_num_threads(3);
+  std::atomic<int> threads = 0;
+  const auto engine = Serve([&](const std::vector<int>&) {
+    threads = at::get_num_threads();
+    return absl::OkStatus();
+  });
+  engine->Submit(FakeJob(0), answers_.For(0));
+  answers_.Await(0);
+  EXPECT_EQ(threads, 3);
 }
 
 TEST_F(EngineTest, SixteenCompatibleRequestsRunAsOneBatch) {

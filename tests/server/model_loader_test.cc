@@ -87,6 +87,42 @@ TEST_F(ModelLoaderTest, ADefaultLayerThatIsNotThereIsRefused) {
               HasSubstr("default_layers[0]: layer \"layer99\" not found"));
 }
 
+TEST_F(ModelLoaderTest, CalibratedWeightsAreThoseOfTheirVersion) {
+  EXPECT_FALSE(Load().value()->layer_weights.calibrated());
+  folder_.Write("net/1/layer_weights.pbtxt",
+                "layers { layer: \"layer1\" feature_spread: 0.5 }\n"
+                "layers { layer: \"layer4\" feature_spread: 2 }\n"
+                "model_sha256: \"" +
+                    Sha256OfFile(folder_ / "net/1/model.pt").value() + "\"");
+  const std::shared_ptr<LoadedModel> loaded = Load().value();
+  EXPECT_EQ(loaded->layer_weights.Gamma(Weighting::kFeatureSpread, "layer4"),
+            2.0);
+  EXPECT_EQ(FactsOf(*loaded).layer_weights.layers.size(), 2);
+}
+
+TEST_F(ModelLoaderTest, CalibratedWeightsThatAreWrongAreRefused) {
+  const auto refusal = [&](const std::string& text) {
+    folder_.Write("net/1/layer_weights.pbtxt", text);
+    return std::string(Load().status().message());
+  };
+  EXPECT_THAT(refusal("nonsense"), HasSubstr("layer_weights.pbtxt: line 1"));
+  EXPECT_THAT(refusal("layers { layer: \"layer9\" feature_spread: 1 }"),
+              HasSubstr("layer_weights.pbtxt: layers[0]: layer \"layer9\" not "
+                        "found; nearest: \"layer"));
+  EXPECT_THAT(refusal("layers { layer: \"layer4\" feature_spread: -1 }"),
+              HasSubstr("layer_weights.pbtxt: layers[0].feature_spread: -1"));
+  EXPECT_THAT(refusal("layers { layer: \"layer4\" } model_sha256: \"ab\""),
+              HasSubstr("layer_weights.pbtxt: model_sha256: measured on"));
+}
+
+TEST_F(ModelLoaderTest, CalibratedWeightsOutsideTheRepositoryAreRefused) {
+  TemporaryFolder elsewhere;
+  elsewhere.Write("weights", "layers { layer: \"layer4\" }");
+  folder_.Link("net/1/layer_weights.pbtxt", elsewhere / "weights");
+  EXPECT_THAT(std::string(Load().status().message()),
+              HasSubstr("layer_weights.pbtxt: a link that leaves"));
+}
+
 TEST_F(ModelLoaderTest, AFileThatIsNoModelIsRefusedWithoutALibrarysWords) {
   folder_.Write("net/1/model.pt", "PK nonsense");
   const absl::Status status = Load().status();

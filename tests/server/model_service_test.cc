@@ -58,6 +58,38 @@ TEST(ModelServiceTest, GetModelTellsAllAboutTheOnlyModel) {
   EXPECT_THAT(response.layers(1).shape(), ElementsAre(4, 4, 4));
 }
 
+TEST(ModelServiceTest, GetModelShowsCombineLayersAndCalibratedWeights) {
+  TestServer server;
+  ModelFacts facts = FakeModel();
+  facts.config.combine_layers = {"conv", "last"};
+  const auto get = [&] {
+    server.catalogue().Set(
+        {.model = "fake",
+         .version = 1,
+         .state = ModelState::kReady,
+         .facts = std::make_shared<const ModelFacts>(facts)});
+    grpc::ClientContext context;
+    v1::GetModelResponse response;
+    EXPECT_TRUE(server.models().GetModel(&context, {}, &response).ok());
+    return response;
+  };
+  EXPECT_THAT(get().config().combine_layers(), ElementsAre("conv", "last"));
+  EXPECT_FALSE(get().has_layer_weights());
+  facts.layer_weights = {
+      .layers = {{.layer = "conv", .feature_spread = 0.5},
+                 {.layer = "last", .classification_accuracy = 0.75}},
+      .data = "scenes",
+      .pictures = 100};
+  const v1::LayerWeights weights = get().layer_weights();
+  ASSERT_EQ(weights.layers_size(), 2);
+  EXPECT_EQ(weights.layers(0).layer(), "conv");
+  EXPECT_EQ(weights.layers(0).feature_spread(), 0.5);
+  EXPECT_FALSE(weights.layers(0).has_classification_accuracy());
+  EXPECT_EQ(weights.layers(1).classification_accuracy(), 0.75);
+  EXPECT_EQ(weights.data(), "scenes");
+  EXPECT_EQ(weights.pictures(), 100);
+}
+
 TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
   TestServer server;
   server.AddFakeModel();

@@ -22,26 +22,41 @@ double ValueOf(const prometheus::ClientMetric& metric) {
          static_cast<double>(metric.histogram.sample_count);
 }
 
+std::unique_ptr<TokenFile> OpenTokens(const std::string& path, Log& log) {
+  if (path.empty()) return nullptr;
+  return TokenFile::Open(path, Clock::Real(), log).value();
+}
+
 }  // namespace
 
 TestServer::TestServer(Options options)
     : options_(std::move(options)),
       engine_({.limits = options_.limits}, Clock::Real(), reporter_),
+      tokens_(OpenTokens(options_.token_file, log_)),
+      desk_(Clock::Real(), metrics_, log_,
+            {.tokens = tokens_.get(), .send_timeout = options_.send_timeout}),
       saliency_service_(
           options_.limits, catalogue_, desk_,
           options_.submit != nullptr
               ? options_.submit
               : [this](Job job, JobDone done) {
                   engine_.Submit(std::move(job), std::move(done));
-                }) {
+                }),
+      health_service_(board_,
+                      options_.health_without_token ? nullptr : tokens_.get()),
+      reflection_service_({v1::SaliencyService::service_full_name(),
+                           v1::ModelService::service_full_name(),
+                           grpc::health::v1::Health::service_full_name()},
+                          tokens_.get()) {
   board_.Publish(HealthOf(catalogue_));
-  server_ = GrpcServer::Start(
-                {}, {&saliency_service_, &model_service_, &health_service_})
+  server_ = GrpcServer::Start(options_.listen,
+                              {&saliency_service_, &model_service_,
+                               &health_service_, &reflection_service_})
                 .value();
-  const auto channel = server_->InProcessChannel();
-  saliency_stub_ = v1::SaliencyService::NewStub(channel);
-  model_stub_ = v1::ModelService::NewStub(channel);
-  health_stub_ = grpc::health::v1::Health::NewStub(channel);
+  channel_ = server_->InProcessChannel();
+  saliency_stub_ = v1::SaliencyService::NewStub(channel_);
+  model_stub_ = v1::ModelService::NewStub(channel_);
+  health_stub_ = grpc::health::v1::Health::NewStub(channel_);
 }
 
 void TestServer::AddFakeModel() {

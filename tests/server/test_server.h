@@ -1,5 +1,6 @@
-// A whole server in one process, on no port: real services, real engine, a fake
-// model with gates to hold its worker, and a channel to talk to it.
+// A whole server in one process, on no port unless asked for: real services,
+// real engine, a fake model with gates to hold its worker, and a channel to
+// talk to it.
 // Thread-compatible.
 
 #ifndef SALIENCY_TESTS_SERVER_TEST_SERVER_H_
@@ -25,7 +26,9 @@
 #include "server/metrics.h"
 #include "server/model_catalogue.h"
 #include "server/model_service.h"
+#include "server/reflection_service.h"
 #include "server/saliency_service.h"
+#include "server/token_file.h"
 #include "tests/support/fakes.h"
 
 namespace saliency {
@@ -56,6 +59,10 @@ class TestServer {
     FakeExplainer::Hook hook;  // before each batch
     // Replaces the engine when set.
     SubmitJob submit;
+    ListenOptions listen = {};
+    std::string token_file = {};  // a path; empty: everybody may come in
+    bool health_without_token = false;
+    absl::Duration send_timeout = absl::ZeroDuration();  // zero: for ever
   };
 
   TestServer() : TestServer(Options()) {}
@@ -67,6 +74,10 @@ class TestServer {
   v1::SaliencyService::Stub& saliency() { return *saliency_stub_; }
   v1::ModelService::Stub& models() { return *model_stub_; }
   grpc::health::v1::Health::Stub& health() { return *health_stub_; }
+
+  // Of options.listen.
+  int port() const { return server_->port(); }
+  std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
   ModelCatalogue& catalogue() { return catalogue_; }
   HealthBoard& board() { return board_; }
@@ -92,11 +103,14 @@ class TestServer {
   ExplainerLog explainer_log_;
   Engine engine_;
   LiveGauges gauges_{[this] { return engine_.load(); }, catalogue_};
-  CallDesk desk_{Clock::Real(), metrics_, log_};
+  const std::unique_ptr<TokenFile> tokens_;
+  CallDesk desk_;
   SaliencyService saliency_service_;
   ModelService model_service_{catalogue_, desk_};
-  HealthService health_service_{board_};
+  HealthService health_service_;
+  ReflectionService reflection_service_;
   std::unique_ptr<GrpcServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;  // in process
   std::unique_ptr<v1::SaliencyService::Stub> saliency_stub_;
   std::unique_ptr<v1::ModelService::Stub> model_stub_;
   std::unique_ptr<grpc::health::v1::Health::Stub> health_stub_;

@@ -1,0 +1,141 @@
+#include "core/engine/finish_combination.h"
+
+#include <ATen/ATen.h>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/attribution/combine.h"
+#include "core/base/status.h"
+#include "core/engine/encode_map.h"
+
+namespace saliency {
+namespace {
+
+using LayerMaps = std::vector<absl::StatusOr<StretchedMaps>>;
+
+absl::StatusOr<StretchedMaps> Stretched(const FinishRow& row,
+                                        const PlannedResult& plan) {
+  ASSIGN_OR_RETURN(const at::Tensor raw, RawMap(row, plan));
+  StretchedMaps maps = StretchMaps(SizeMap(raw, row.placement, row.output));
+  if (!maps.summaries.front().finite) return NotFinite(plan);
+  return maps;
+}
+
+// The layers that take part: those of weight 0 may have no map at all.
+struct Joined {
+  at::Tensor map;  // [1,h,w]
+  std::vector<LayerShare> shares;
+};
+
+absl::StatusOr<Joined> Join(const PlannedCombination& plan,
+                            absl::Span<const PlannedResult> names,
+                            const LayerMaps& maps) {
+  Joined joined;
+  std::vector<const StretchedMaps*> taking_part;
+  std::vector<double> gamma;
+  std::vector<std::size_t> places;  // of these in the combination
+  for (std::size_t j = 0; j < plan.layers.size(); ++j) {
+    const absl::StatusOr<StretchedMaps>& layer = maps[plan.layers[j]];
+    const double weight = plan.weights->values()[j];
+    joined.shares.push_back(
+        {.layer = names[plan.layers[j]].layer,
+         .constant = layer.ok() && layer->summaries.front().constant});
+    if (weight == 0) continue;
+    RETURN_IF_ERROR(layer.status());
+    taking_part.push_back(&*layer);
+    gamma.push_back(weight);
+    places.push_back(j);
+  }
+  ASSIGN_OR_RETURN(
+      const CombinationWeights weights,
+      CombinationWeights::Create(Weighting::kExplicit,
+                                 static_cast<int>(gamma.size()), gamma));
+  CombinedMaps combined = Combine(taking_part, weights, plan.rule);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    joined.shares[places[i]].weight = combined.rows.front().weights[i];
+  }
+  joined.map = std::move(combined.maps);
+  return joined;
+}
+
+std::string Title(const PlannedCombination& plan, const MapResult& result) {
+  return absl::StrCat(ClassTitle(result), result.method,
+                      result.method.empty() ? "" : " ",
+                      CombineRuleName(plan.rule), " of ", plan.layers.size(),
+                      plan.layers.size() == 1 ? " layer" : " layers");
+}
+
+// The pixels: as the combination gives them, but for an overlay, whose colours
+// want all of [0,1].
+absl::StatusOr<std::string> Encode(const FinishRow& row,
+                                   const FinishedMap& placed,
+                                   const at::Tensor& map, std::string title) {
+  OutputOptions output = row.output;
+  output.normalise = true;  // in [0,1] already
+  if (output.encoding != MapEncoding::kOverlayPng) {
+    return EncodeMap({.map = placed}, output);
+  }
+  const FinishedMap shown = PlaceMap(NormaliseMaps(map), placed.summary,
+                                     /*outside=*/0, row.placement, output);
+  EncodeContext context = {.map = shown, .picture = &*row.pixels};
+  if (output.overlay_title) context.title = std::move(title);
+  return EncodeMap(context, output);
+}
+
+absl::Status Finish(const FinishRow& row, const PlannedCombination& plan,
+                    const Joined& joined, MapResult& result) {
+  const MapSummary summary = SummariseMaps(joined.map).front();
+  const FinishedMap placed =
+      PlaceMap(joined.map, summary, summary.raw_min, row.placement, row.output);
+  ASSIGN_OR_RETURN(result.data,
+                   Encode(row, placed, joined.map, Title(plan, result)));
+  result.encoding = row.output.encoding;
+  Describe(placed, result);
+  return absl::OkStatus();
+}
+
+CombinedResult OneCombination(const FinishRow& row,
+                              const PlannedCombination& plan,
+                              absl::Span<const PlannedResult> names,
+                              const LayerMaps& maps) {
+  CombinedResult named = {.map = {.status = plan.status,
+                                  .picture = row.picture,
+                                  .target = row.target,
+                                  .attribution = plan.combination,
+                                  .method = plan.method},
+                          .weighting = plan.weighting,
+                          .rule = plan.rule};
+  if (!plan.status.ok()) return named;
+  absl::StatusOr<Joined> joined = Join(plan, names, maps);
+  named.map.status = joined.status();
+  if (!joined.ok()) return named;
+  CombinedResult result = named;
+  result.map.explained = row.explained;
+  result.map.score = row.score;
+  named.map.status = Finish(row, plan, *joined, result.map);
+  if (!named.map.status.ok()) return named;
+  result.shares = std::move(joined->shares);
+  return result;
+}
+
+}  // namespace
+
+std::vector<CombinedResult> FinishCombinations(
+    const FinishRow& row, absl::Span<const PlannedCombination> combinations,
+    absl::Span<const PlannedResult> layers) {
+  std::vector<CombinedResult> results;
+  if (combinations.empty()) return results;
+  LayerMaps maps;
+  for (const PlannedResult& layer : layers) {
+    maps.push_back(Stretched(row, layer));
+  }
+  for (const PlannedCombination& plan : combinations) {
+    results.push_back(OneCombination(row, plan, layers, maps));
+  }
+  return results;
+}
+
+}  // namespace saliency

@@ -1,0 +1,80 @@
+#include "core/engine/finish_row.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/status.h"
+#include "core/engine/encode_map.h"
+
+namespace saliency {
+namespace {
+
+absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
+                    const at::Tensor& raw, MapResult& result) {
+  const FinishedMap map = FinishMap(raw, row.placement, row.output);
+  if (!map.summary.finite) return NotFinite(plan);
+  EncodeContext context = {.map = map, .is_signed = plan.is_signed};
+  if (row.pixels.has_value()) {
+    context.picture = &*row.pixels;
+    if (row.output.overlay_title) {
+      context.title =
+          absl::StrCat(ClassTitle(result), result.method, " ", result.layer);
+    }
+  }
+  ASSIGN_OR_RETURN(result.data, EncodeMap(context, row.output));
+  result.encoding = row.output.encoding;
+  Describe(map, result);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
+                                  const PlannedResult& plan) {
+  RETURN_IF_ERROR(plan.status);
+  return row.maps[plan.pass_index];
+}
+
+absl::Status NotFinite(const PlannedResult& plan) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the map ",
+      plan.method.empty() ? ""
+                          : absl::StrCat("of method \"", plan.method, "\" "),
+      "at layer \"", plan.layer, "\" has values that are not finite"));
+}
+
+void Describe(const FinishedMap& map, MapResult& result) {
+  result.height = map.values.size(0);
+  result.width = map.values.size(1);
+  result.raw_min = map.summary.raw_min;
+  result.raw_max = map.summary.raw_max;
+  result.point_y = map.summary.point_y;
+  result.point_x = map.summary.point_x;
+  result.constant = map.summary.constant;
+  result.region = map.region;
+}
+
+MapResult FinishResult(const FinishRow& row, const PlannedResult& plan) {
+  MapResult named = {.picture = row.picture,
+                     .target = row.target,
+                     .attribution = plan.attribution,
+                     .method = plan.method,
+                     .layer = plan.layer};
+  const absl::StatusOr<at::Tensor> raw = RawMap(row, plan);
+  named.status = raw.status();
+  if (!named.status.ok()) return named;
+  MapResult result = named;
+  result.explained = row.explained;
+  result.score = row.score;
+  named.status = Finish(row, plan, *raw, result);
+  return named.status.ok() ? result : named;
+}
+
+std::string ClassTitle(const MapResult& result) {
+  if (result.method.empty()) return "";
+  const std::string name = result.explained.label.empty()
+                               ? absl::StrCat("class ", result.explained.index)
+                               : result.explained.label;
+  return absl::StrFormat("%s %.3g ", name, result.score);
+}
+
+}  // namespace saliency

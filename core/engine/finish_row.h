@@ -1,0 +1,53 @@
+// One row of a job, that is one picture with one target, and its results.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_FINISH_ROW_H_
+#define SALIENCY_CORE_ENGINE_FINISH_ROW_H_
+
+#include <optional>
+#include <string>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/engine/finished_map.h"
+#include "core/engine/job.h"
+#include "core/engine/plan_results.h"
+#include "core/image/picture.h"
+
+namespace saliency {
+
+// What the results of a row share.
+struct FinishRow {
+  int picture = 0;  // indices into the job
+  int target = 0;
+  ClassScore explained;
+  float score = 0;
+  MapPlacement placement;
+  const std::optional<Picture>& pixels;  // for overlays
+  // Raw maps [H,W] float32 on the CPU, by pass_index.
+  absl::Span<const absl::StatusOr<at::Tensor>> maps;
+  const OutputOptions& output;
+};
+
+// The raw map behind `plan`, or why there is none.
+absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
+                                  const PlannedResult& plan);
+
+// FAILED_PRECONDITION: the map of a method (or a map that was given) at a layer
+// has values that are not finite.
+absl::Status NotFinite(const PlannedResult& plan);
+
+// Fills in size, range, point and region.
+void Describe(const FinishedMap& map, MapResult& result);
+
+// One map of the row.  A failed result keeps its indices and names alone.
+MapResult FinishResult(const FinishRow& row, const PlannedResult& plan);
+
+// "tabby 14.2", what a title begins with; empty for maps that were given.
+std::string ClassTitle(const MapResult& result);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_FINISH_ROW_H_

@@ -1,0 +1,227 @@
+#include "core/engine/given_maps.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+#include "core/engine/check_output.h"
+#include "core/engine/finish.h"
+#include "core/engine/overall_status.h"
+#include "core/engine/plan_combinations.h"
+#include "core/image/picture.h"
+
+namespace saliency {
+namespace {
+
+template <typename... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+const GivenMaps& MapsOf(const Job& job) {
+  return std::get<GivenMaps>(job.input);
+}
+
+absl::Status CheckMap(const std::string& field, const GivenMap& map,
+                      const EngineLimits& limits) {
+  if (map.layer.empty()) return Invalid(field, ".layer is empty");
+  if (map.height < 1 || map.width < 1) {
+    return Invalid(field, ".values.shape [", map.height, ",", map.width,
+                   "] has a size below 1");
+  }
+  // A division, since the product of untrusted sizes may overflow.
+  if (map.height > limits.max_output_pixels / map.width) {
+    return Invalid(field, ".values.shape [", map.height, ",", map.width,
+                   "] has more than ", limits.max_output_pixels, " pixels");
+  }
+  const int64_t bytes =
+      map.height * map.width * static_cast<int64_t>(sizeof(float));
+  if (static_cast<int64_t>(map.data.size()) == bytes) return absl::OkStatus();
+  return Invalid(field, ".values.data has ", map.data.size(), " bytes; shape [",
+                 map.height, ",", map.width, "] needs ", bytes);
+}
+
+absl::Status CheckMaps(const std::vector<GivenMap>& maps,
+                       const EngineLimits& limits) {
+  if (maps.empty() ||
+      maps.size() > static_cast<std::size_t>(limits.max_layers)) {
+    return Invalid("maps.maps: ", maps.size(), " not in [1, ",
+                   limits.max_layers, "]");
+  }
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    const std::string field = absl::StrCat("maps.maps[", i, "]");
+    RETURN_IF_ERROR(CheckMap(field, maps[i], limits));
+    if (!seen.insert(maps[i].layer).second) {
+      return Invalid(field, ".layer \"", Printable(maps[i].layer),
+                     "\" is there already");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What the picture will take, by its header; 0 when there is none.
+absl::StatusOr<int64_t> PicturePixels(const std::string& bytes,
+                                      const DecodeLimits& limits) {
+  if (bytes.empty()) return 0;
+  if (static_cast<int64_t>(bytes.size()) > limits.max_bytes) {
+    return Invalid("maps.picture has ", bytes.size(), " bytes, of at most ",
+                   limits.max_bytes);
+  }
+  const absl::StatusOr<PictureHeader> header = ReadPictureHeader(bytes);
+  if (!header.ok()) return Annotate(header.status(), "maps.picture");
+  if (header->height < 1 || header->width < 1 ||
+      header->height > limits.max_pixels / header->width) {
+    return Invalid("maps.picture is ", header->height, " x ", header->width,
+                   " pixels, of at most ", limits.max_pixels, " in all");
+  }
+  return header->height * header->width;
+}
+
+absl::Status CheckSize(OutputSize size) {
+  if (size != OutputSize::kModelInput) return absl::OkStatus();
+  return Invalid("output.named_size MODEL_INPUT needs a model");
+}
+
+at::Tensor TensorOf(const GivenMap& map) {
+  at::Tensor tensor = at::empty({map.height, map.width}, at::kFloat);
+  std::memcpy(tensor.data_ptr<float>(), map.data.data(), map.data.size());
+  return tensor;
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<at::Tensor>>> TensorsOf(
+    const std::vector<GivenMap>& maps) {
+  std::vector<absl::StatusOr<at::Tensor>> tensors;
+  for (const GivenMap& map : maps) {
+    at::Tensor tensor = TensorOf(map);
+    const auto* values = tensor.data_ptr<float>();
+    const auto* end = values + tensor.numel();
+    const auto* bad = std::find_if_not(
+        values, end, [](float value) { return std::isfinite(value); });
+    if (bad != end) {
+      return Invalid("maps.maps[", tensors.size(), "].values.data: value ",
+                     bad - values, " of ", tensor.numel(), " is not finite");
+    }
+    tensors.emplace_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+absl::StatusOr<ResultPlan> Plan(const Job& job, const EngineLimits& limits) {
+  const std::vector<GivenMap>& maps = MapsOf(job).maps;
+  std::vector<std::string> names;
+  for (const GivenMap& map : maps) names.push_back(map.layer);
+  const auto plan_layer = [&](const JobCombination&, const std::string& layer) {
+    PlannedResult planned = {.layer = layer};
+    const auto found = std::find(names.begin(), names.end(), layer);
+    if (found == names.end()) {
+      planned.status =
+          absl::NotFoundError(NotFoundMessage("map of layer", layer, names));
+      return planned;
+    }
+    planned.pass_index = static_cast<int>(found - names.begin());
+    const GivenMap& map = maps[planned.pass_index];
+    planned.layer_pixels = map.height * map.width;
+    return planned;
+  };
+  ResultPlan plan;
+  const std::size_t layers = CountCombinedLayers(job, names);
+  if (layers > static_cast<std::size_t>(limits.max_layers)) {
+    return Invalid("combinations: ", layers, " layers in all, of at most ",
+                   limits.max_layers);
+  }
+  RETURN_IF_ERROR(PlanCombinations(
+      job, {.default_layers = names, .plan_layer = plan_layer}, limits, plan));
+  return plan;
+}
+
+// The picture's size, or else that of the map with the most pixels, the first
+// of several.
+PictureGeometry GeometryOf(const GivenMaps& given,
+                           const std::optional<Picture>& picture) {
+  int64_t height = 0;
+  int64_t width = 0;
+  if (picture.has_value()) {
+    height = picture->height;
+    width = picture->width;
+  } else {
+    for (const GivenMap& map : given.maps) {
+      if (map.height * map.width <= height * width) continue;
+      height = map.height;
+      width = map.width;
+    }
+  }
+  return {.height = height,
+          .width = width,
+          .region = {.height = height, .width = width}};
+}
+
+absl::StatusOr<std::optional<Picture>> DecodeIfGiven(
+    const std::string& bytes, const DecodeLimits& limits) {
+  if (bytes.empty()) return std::optional<Picture>();
+  absl::StatusOr<Picture> picture = DecodePicture(bytes, limits);
+  if (!picture.ok()) return Annotate(picture.status(), "maps.picture");
+  return std::optional<Picture>(*std::move(picture));
+}
+
+}  // namespace
+
+bool HoldsGivenMaps(const Job& job) {
+  return std::holds_alternative<GivenMaps>(job.input);
+}
+
+absl::StatusOr<int64_t> MeasureGivenMaps(const Job& job,
+                                         const EngineLimits& limits) {
+  const GivenMaps& given = MapsOf(job);
+  RETURN_IF_ERROR(CheckMaps(given.maps, limits));
+  ASSIGN_OR_RETURN(const int64_t pixels,
+                   PicturePixels(given.picture, limits.decode));
+  constexpr int64_t kRgbBytes = 3;
+  auto bytes = static_cast<int64_t>(given.picture.size()) + pixels * kRgbBytes;
+  for (const GivenMap& map : given.maps) {
+    bytes += 2 * static_cast<int64_t>(map.data.size());  // and its tensor
+  }
+  return bytes;
+}
+
+absl::StatusOr<Explanation> CombineGivenMaps(const Job& job,
+                                             const EngineLimits& limits) {
+  const at::NoGradGuard no_grad;
+  const GivenMaps& given = MapsOf(job);
+  RETURN_IF_ERROR(CheckOptions(job));
+  RETURN_IF_ERROR(CheckSize(job.output.size));
+  ASSIGN_OR_RETURN(ResultPlan plan, Plan(job, limits));
+  ASSIGN_OR_RETURN(const std::optional<Picture> picture,
+                   DecodeIfGiven(given.picture, limits.decode));
+  const PictureGeometry geometry = GeometryOf(given, picture);
+  const int64_t pixels = geometry.height * geometry.width;
+  RETURN_IF_ERROR(CheckMapPixels(
+      job.output, plan,
+      {.input = {.picture_pixels = pixels, .input_pixels = pixels}}, limits));
+  ASSIGN_OR_RETURN(const std::vector<absl::StatusOr<at::Tensor>> maps,
+                   TensorsOf(given.maps));
+  const FinishRow row = {.placement = {.picture = geometry},
+                         .pixels = picture,
+                         .maps = maps,
+                         .output = job.output};
+  const PreparedJob prepared = {.combinations = std::move(plan.combinations),
+                                .layer_results = std::move(plan.layer_results),
+                                .layer_maps = job.layer_maps};
+  Explanation explanation;
+  AppendRow(row, prepared, explanation);
+  RETURN_IF_ERROR(OverallStatus(explanation));
+  return explanation;
+}
+
+}  // namespace saliency

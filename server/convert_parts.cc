@@ -1,0 +1,217 @@
+#include "server/convert_parts.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+template <typename... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+template <typename Enum>
+absl::Status UnknownValue(absl::string_view field, Enum value) {
+  return Invalid(field, ": unknown value ", static_cast<int>(value));
+}
+
+absl::StatusOr<JobTarget> TargetFromProto(const v1::Target& target) {
+  switch (target.kind_case()) {
+    case v1::Target::kClassIndex:
+      return JobTarget(ClassIndex{target.class_index()});
+    case v1::Target::kLabel:
+      if (target.label().empty()) return Invalid("label: empty");
+      return JobTarget(Label{target.label()});
+    case v1::Target::kRankFromTop:
+      return JobTarget(RankFromTop{target.rank_from_top()});
+    case v1::Target::kRankFromBottom:
+      return JobTarget(RankFromBottom{target.rank_from_bottom()});
+    case v1::Target::KIND_NOT_SET:
+      break;
+  }
+  return JobTarget(RankFromTop{0});
+}
+
+absl::StatusOr<Extract> ExtractFromProto(v1::Extract extract) {
+  switch (extract) {
+    case v1::EXTRACT_BIAS:
+      return Extract::kBias;
+    case v1::EXTRACT_SCALING:
+      return Extract::kScaling;
+    case v1::EXTRACT_CONV1X1:
+      return Extract::kConv1x1;
+    case v1::EXTRACT_CONV3X3:
+      return Extract::kConv3x3;
+    case v1::EXTRACT_DEPTHWISE3X3:
+      return Extract::kDepthwise3x3;
+    case v1::EXTRACT_UNSPECIFIED:
+      return Invalid("pair.extract: unspecified");
+    default:
+      return UnknownValue("pair.extract", extract);
+  }
+}
+
+absl::StatusOr<Aggregate> AggregateFromProto(v1::Aggregate aggregate) {
+  switch (aggregate) {
+    case v1::AGGREGATE_SUM:
+      return Aggregate::kSum;
+    case v1::AGGREGATE_POSITIVE_SUM:
+      return Aggregate::kPositiveSum;
+    case v1::AGGREGATE_NORM:
+      return Aggregate::kNorm;
+    case v1::AGGREGATE_POSITIVE_NORM:
+      return Aggregate::kPositiveNorm;
+    case v1::AGGREGATE_MAX:
+      return Aggregate::kMax;
+    case v1::AGGREGATE_MAX_ABS:
+      return Aggregate::kMaxAbs;
+    case v1::AGGREGATE_UNSPECIFIED:
+      return Invalid("pair.aggregate: unspecified");
+    default:
+      return UnknownValue("pair.aggregate", aggregate);
+  }
+}
+
+absl::StatusOr<OutputSize> SizeFromProto(v1::NamedSize size) {
+  switch (size) {
+    case v1::NAMED_SIZE_UNSPECIFIED:
+    case v1::NAMED_SIZE_PICTURE:
+      return OutputSize::kPicture;
+    case v1::NAMED_SIZE_LAYER:
+      return OutputSize::kLayer;
+    case v1::NAMED_SIZE_MODEL_INPUT:
+      return OutputSize::kModelInput;
+    default:
+      return UnknownValue("output.named_size", size);
+  }
+}
+
+absl::StatusOr<MapEncoding> EncodingFromProto(v1::MapEncoding encoding) {
+  switch (encoding) {
+    case v1::MAP_ENCODING_UNSPECIFIED:
+    case v1::MAP_ENCODING_FLOAT32:
+      return MapEncoding::kFloat32;
+    case v1::MAP_ENCODING_NONE:
+      return MapEncoding::kNone;
+    case v1::MAP_ENCODING_PNG16:
+      return MapEncoding::kPng16;
+    case v1::MAP_ENCODING_COLOUR_PNG:
+      return MapEncoding::kColourPng;
+    case v1::MAP_ENCODING_OVERLAY_PNG:
+      return MapEncoding::kOverlayPng;
+    default:
+      return UnknownValue("output.encoding", encoding);
+  }
+}
+
+}  // namespace
+
+absl::Status CheckCount(absl::string_view what, int64_t count, int64_t limit) {
+  if (count <= limit) return absl::OkStatus();
+  return Invalid(what, ": ", count, " of at most ", limit);
+}
+
+absl::StatusOr<int64_t> VersionFromProto(int64_t version) {
+  if (version >= 1) return version;
+  return Invalid("version: ", version, " is less than 1");
+}
+
+absl::StatusOr<JobInput> InputFromProto(const v1::Input& input) {
+  switch (input.source_case()) {
+    case v1::Input::kPicture:
+      if (input.picture().empty()) return Invalid("input.picture: empty");
+      return JobInput(EncodedPicture{input.picture()});
+    case v1::Input::kTensor: {
+      const v1::Tensor& tensor = input.tensor();
+      return JobInput(TensorInput{
+          {tensor.shape().begin(), tensor.shape().end()}, tensor.data()});
+    }
+    case v1::Input::SOURCE_NOT_SET:
+      break;
+  }
+  return Invalid("input: neither picture nor tensor is set");
+}
+
+absl::StatusOr<std::vector<JobTarget>> TargetsFromProto(
+    const google::protobuf::RepeatedPtrField<v1::Target>& targets) {
+  std::vector<JobTarget> converted;
+  for (const v1::Target& target : targets) {
+    absl::StatusOr<JobTarget> one = TargetFromProto(target);
+    if (!one.ok()) {
+      return Annotate(one.status(),
+                      absl::StrCat("targets[", converted.size(), "]"));
+    }
+    converted.push_back(*std::move(one));
+  }
+  return converted;
+}
+
+absl::StatusOr<Attribution> AttributionFromProto(
+    const v1::Attribution& attribution) {
+  switch (attribution.kind_case()) {
+    case v1::Attribution::kMethod: {
+      absl::StatusOr<Attribution> named =
+          Attribution::Named(attribution.method());
+      if (!named.ok()) return Annotate(named.status(), "method");
+      return named;
+    }
+    case v1::Attribution::kPair: {
+      ASSIGN_OR_RETURN(const Extract extract,
+                       ExtractFromProto(attribution.pair().extract()));
+      ASSIGN_OR_RETURN(const Aggregate aggregate,
+                       AggregateFromProto(attribution.pair().aggregate()));
+      return Attribution::Pair(extract, aggregate);
+    }
+    case v1::Attribution::KIND_NOT_SET:
+      break;
+  }
+  return Invalid("neither method nor pair is set");
+}
+
+absl::StatusOr<Score> ScoreFromProto(v1::Score score) {
+  switch (score) {
+    case v1::SCORE_UNSPECIFIED:
+    case v1::SCORE_LOGIT:
+      return Score::kLogit;
+    case v1::SCORE_SOFTMAX:
+      return Score::kSoftmax;
+    case v1::SCORE_LOG_SOFTMAX:
+      return Score::kLogSoftmax;
+    case v1::SCORE_SIGMOID:
+      return Score::kSigmoid;
+    case v1::SCORE_LOG_SIGMOID:
+      return Score::kLogSigmoid;
+    case v1::SCORE_SCALAR_OUTPUT:
+      return Score::kScalarOutput;
+    default:
+      return UnknownValue("score", score);
+  }
+}
+
+absl::StatusOr<OutputOptions> OutputFromProto(const v1::OutputOptions& output) {
+  OutputOptions options;
+  if (output.has_explicit_size()) {
+    options.size = OutputSize::kExplicit;
+    options.height = output.explicit_size().height();
+    options.width = output.explicit_size().width();
+  } else {
+    ASSIGN_OR_RETURN(options.size, SizeFromProto(output.named_size()));
+  }
+  if (output.has_normalise()) options.normalise = output.normalise();
+  options.smooth_sigma = output.smooth_sigma();
+  ASSIGN_OR_RETURN(options.encoding, EncodingFromProto(output.encoding()));
+  options.colour_map = output.colour_map();
+  if (output.has_overlay_opacity()) {
+    options.overlay_opacity = output.overlay_opacity();
+  }
+  if (output.has_overlay_title()) {
+    options.overlay_title = output.overlay_title();
+  }
+  return options;
+}
+
+}  // namespace saliency

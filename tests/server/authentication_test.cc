@@ -1,0 +1,157 @@
+// Who gets in with which token, through the whole server.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/temporary_folder.h"
+#include "tests/server/test_server.h"
+
+namespace saliency {
+namespace {
+
+using grpc::StatusCode;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+using Rpc = std::function<grpc::Status(TestServer&, grpc::ClientContext&)>;
+
+// Every rpc of every service that asks for the token.
+const std::map<std::string, Rpc>& Rpcs() {
+  static const auto* const rpcs = new std::map<std::string, Rpc>{
+      {"ComputeSaliency",
+       [](TestServer& server, grpc::ClientContext& context) {
+         v1::ComputeSaliencyResponse response;
+         return server.saliency().ComputeSaliency(&context, FakeRequest(),
+                                                  &response);
+       }},
+      {"ListModels",
+       [](TestServer& server, grpc::ClientContext& context) {
+         v1::ListModelsResponse response;
+         return server.models().ListModels(&context, {}, &response);
+       }},
+      {"GetModel",
+       [](TestServer& server, grpc::ClientContext& context) {
+         v1::GetModelResponse response;
+         return server.models().GetModel(&context, {}, &response);
+       }},
+      {"Check",
+       [](TestServer& server, grpc::ClientContext& context) {
+         grpc::health::v1::HealthCheckResponse response;
+         return server.health().Check(&context, {}, &response);
+       }},
+      {"Watch",
+       [](TestServer& server, grpc::ClientContext& context) {
+         const auto watch = server.health().Watch(&context, {});
+         grpc::health::v1::HealthCheckResponse response;
+         if (!watch->Read(&response)) return watch->Finish();
+         context.TryCancel();
+         watch->Finish();
+         return grpc::Status::OK;
+       }},
+      {"ServerReflectionInfo",
+       [](TestServer& server, grpc::ClientContext& context) {
+         using grpc::reflection::v1alpha::ServerReflection;
+         const auto stub = ServerReflection::NewStub(server.channel());
+         const auto stream = stub->ServerReflectionInfo(&context);
+         stream->WritesDone();
+         return stream->Finish();
+       }},
+  };
+  return *rpcs;
+}
+
+grpc::Status Call(TestServer& server, const Rpc& rpc,
+                  const std::string& token) {
+  grpc::ClientContext context;
+  if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+  return rpc(server, context);
+}
+
+class AuthenticationTest : public testing::Test {
+ protected:
+  AuthenticationTest() { folder_.Write("tokens", "abracadabra\nsesame\n"); }
+
+  std::unique_ptr<TestServer> Start(bool health_without_token = false) {
+    TestServer::Options options;
+    options.token_file = folder_ / "tokens";
+    options.health_without_token = health_without_token;
+    auto server = std::make_unique<TestServer>(options);
+    server->AddFakeModel();
+    return server;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(AuthenticationTest, EveryRpcWantsAToken) {
+  const auto server = Start();
+  for (const auto& [name, rpc] : Rpcs()) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(Call(*server, rpc, "").error_code(), StatusCode::UNAUTHENTICATED);
+    EXPECT_EQ(Call(*server, rpc, "guess").error_code(),
+              StatusCode::UNAUTHENTICATED);
+    EXPECT_EQ(Call(*server, rpc, "abracadabra").error_code(), StatusCode::OK);
+    EXPECT_EQ(Call(*server, rpc, "sesame").error_code(), StatusCode::OK);
+  }
+}
+
+TEST_F(AuthenticationTest, HealthAloneMayBeOpened) {
+  const auto server = Start(/*health_without_token=*/true);
+  for (const auto& [name, rpc] : Rpcs()) {
+    SCOPED_TRACE(name);
+    const bool health = name == "Check" || name == "Watch";
+    EXPECT_EQ(Call(*server, rpc, "").error_code(),
+              health ? StatusCode::OK : StatusCode::UNAUTHENTICATED);
+  }
+}
+
+TEST_F(AuthenticationTest, WithoutATokenFileNobodyIsAsked) {
+  TestServer server;
+  server.AddFakeModel();
+  for (const auto& [name, rpc] : Rpcs()) {
+    EXPECT_EQ(Call(server, rpc, "").error_code(), StatusCode::OK) << name;
+  }
+}
+
+TEST_F(AuthenticationTest, ARefusedCallDoesNoWorkAndIsCounted) {
+  const auto server = Start();
+  Call(*server, Rpcs().at("ComputeSaliency"), "guess");
+  EXPECT_TRUE(server->explainer_log().Batches().empty());
+  EXPECT_EQ(
+      server->Metric("saliency_requests_total", {{"code", "UNAUTHENTICATED"}}),
+      1);
+  EXPECT_EQ(
+      server->Metric("saliency_refused_total", {{"reason", "unauthenticated"}}),
+      1);
+}
+
+TEST_F(AuthenticationTest, AStrangerDoesNotHearThatTheServerDrains) {
+  const auto server = Start();
+  server->desk().Close();
+  const Rpc& rpc = Rpcs().at("ListModels");
+  EXPECT_EQ(Call(*server, rpc, "guess").error_code(),
+            StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(Call(*server, rpc, "sesame").error_code(), StatusCode::UNAVAILABLE);
+}
+
+TEST_F(AuthenticationTest, NeitherAnswersNorLogRepeatWhatWasShown) {
+  const auto server = Start();
+  for (const auto& [name, rpc] : Rpcs()) {
+    EXPECT_THAT(Call(*server, rpc, "guess").error_message(),
+                Not(HasSubstr("guess")))
+        << name;
+    Call(*server, rpc, "abracadabra");
+  }
+  EXPECT_FALSE(server->log_lines().empty());
+  EXPECT_THAT(server->log_lines(), Each(Not(HasSubstr("guess"))));
+  EXPECT_THAT(server->log_lines(), Each(Not(HasSubstr("abracadabra"))));
+}
+
+}  // namespace
+}  // namespace saliency
