@@ -28,8 +28,11 @@ absl::StatusOr<std::string> ReadPem(const std::string& path,
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
-    const TlsFiles& tls) {
-  if (!tls.any()) return grpc::InsecureChannelCredentials();
+    const TlsFiles& tls, const std::string& token) {
+  if (!tls.any()) {
+    if (token.empty()) return grpc::InsecureChannelCredentials();
+    return absl::InvalidArgumentError("a token needs TLS");
+  }
   if (tls.cert.empty() != tls.key.empty()) {
     return absl::InvalidArgumentError(
         "a TLS certificate and its key go together: one of them is missing");
@@ -38,7 +41,9 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem(tls.ca, "a CA certificate"));
   ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadPem(tls.cert, "a certificate"));
   ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem(tls.key, "a private key"));
-  return grpc::SslCredentials(ssl);
+  if (token.empty()) return grpc::SslCredentials(ssl);
+  return grpc::CompositeChannelCredentials(grpc::SslCredentials(ssl),
+                                           grpc::AccessTokenCredentials(token));
 }
 
 std::string JsonSeconds(absl::Duration duration) {
@@ -47,7 +52,8 @@ std::string JsonSeconds(absl::Duration duration) {
 
 }  // namespace
 
-std::string ServiceConfigJson(const RetryOptions& retry) {
+std::string ServiceConfigJson(const ChannelOptions& options) {
+  const RetryOptions& retry = options.retry;
   std::string policy;
   if (retry.max_attempts > 1) {
     policy = absl::StrFormat(
@@ -58,6 +64,9 @@ std::string ServiceConfigJson(const RetryOptions& retry) {
         JsonSeconds(retry.max_backoff));
   }
   return absl::StrCat(R"({"loadBalancingConfig":[{"round_robin":{}}],)",
+                      options.ready_servers_only
+                          ? R"("healthCheckConfig":{"serviceName":""},)"
+                          : "",
                       R"("methodConfig":[{"name":[{}])", policy, "}]}");
 }
 
@@ -67,9 +76,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(
   ASSIGN_OR_RETURN(const ServerAddress first,
                    ParseServerAddress(options.servers.front()));
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
-                   Credentials(options.tls));
+                   Credentials(options.tls, options.token));
   grpc::ChannelArguments arguments;
-  arguments.SetServiceConfigJSON(ServiceConfigJson(options.retry));
+  arguments.SetServiceConfigJSON(ServiceConfigJson(options));
   // Ours alone: a DNS TXT record must not change how calls are retried.
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   // A request larger than this buffer would silently never be retried.

@@ -41,17 +41,23 @@ struct ChannelOptions {
   TlsFiles tls;
   // The name in the servers' certificates; empty: the host of the first server.
   std::string tls_server_name;
+  // Sent with everything as `authorization: Bearer TOKEN`; needs TLS.
+  std::string token;
+  // Whether only servers are called whose health (grpc.health.v1, the server as
+  // a whole) is SERVING: of several, none gets calls while it starts or drains.
+  bool ready_servers_only = false;
   RetryOptions retry;
   int max_send_bytes = 32 << 20;    // the server's default message limit
   int max_receive_bytes = 1 << 30;  // answers carry maps and may be larger
 };
 
-// gRPC's service config, as JSON: round robin and the retry policy.
-std::string ServiceConfigJson(const RetryOptions& retry);
+// gRPC's service config, as JSON: round robin, health checks and the retry
+// policy.
+std::string ServiceConfigJson(const ChannelOptions& options);
 
 // Does not connect yet: the first call does.
-// Errors: as ChannelTarget; INVALID_ARGUMENT for a file that cannot be read or
-//   a certificate without its key.
+// Errors: as ChannelTarget; INVALID_ARGUMENT for a file that cannot be read, a
+//   certificate without its key, or a token without TLS.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(
     const ChannelOptions& options);
 

@@ -21,8 +21,14 @@ struct Command {
 
 Command AddModelsCommand(CLI::App& root);
 Command AddExplainCommand(CLI::App& root);
+Command AddCombineCommand(CLI::App& root);
 Command AddGridCommand(CLI::App& root);
+Command AddEvaluateCommand(CLI::App& root);
 Command AddHealthCommand(CLI::App& root);
+Command AddBenchCommand(CLI::App& root);
+
+// Of `saliency evaluate`; `evaluate` is its subcommand.
+Command AddPointingGameCommand(CLI::App& evaluate);
 
 }  // namespace saliency
 

@@ -20,12 +20,13 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
   if (path.empty()) return std::string();
   absl::StatusOr<std::string> text = ReadFile(path);
   if (!text.ok()) return Annotate(text.status(), "--token-file");
-  const std::string token(absl::StripAsciiWhitespace(*text));
-  if (token.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--token-file: ", path, " is empty"));
+  // The server's list of tokens can be used as it is.
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    line = absl::StripAsciiWhitespace(line);
+    if (!line.empty() && line.front() != '#') return std::string(line);
   }
-  return token;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--token-file: ", path, " holds no token"));
 }
 
 }  // namespace
@@ -50,7 +51,8 @@ void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
       ->group(kGroup);
   command
       .add_option("--token-file", flags.token_file,
-                  "file that holds the bearer token")
+                  "file that holds the bearer token, on its first line that is "
+                  "no # comment; sent over TLS, or within this machine")
       ->group(kGroup);
   command
       .add_option("--timeout", flags.timeout,
@@ -71,8 +73,9 @@ void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
 }
 
 absl::StatusOr<std::unique_ptr<SaliencyClient>> Connect(
-    const ConnectionFlags& flags) {
+    const ConnectionFlags& flags, const RetryOptions& retry) {
   ClientOptions options;
+  options.channel.retry = retry;
   options.channel.servers = absl::StrSplit(flags.server, ',');
   for (std::string& server : options.channel.servers) {
     absl::StripAsciiWhitespace(&server);

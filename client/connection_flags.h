@@ -32,7 +32,7 @@ void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags);
 
 // Errors: INVALID_ARGUMENT naming the flag; as SaliencyClient::Connect.
 absl::StatusOr<std::unique_ptr<SaliencyClient>> Connect(
-    const ConnectionFlags& flags);
+    const ConnectionFlags& flags, const RetryOptions& retry = {});
 
 }  // namespace saliency
 

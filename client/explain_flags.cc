@@ -81,10 +81,10 @@ absl::StatusOr<SavePlan> MakeSavePlan(const ExplainFlags& flags) {
   return plan;
 }
 
-absl::Status CheckSingleResult(const ExplainPlan& plan, size_t num_layers) {
-  const size_t results =
-      plan.pictures.size() * std::max(plan.request.targets_size(), 1) *
-      plan.request.attributions_size() * std::max<size_t>(num_layers, 1);
+absl::Status CheckSingleResult(const ExplainPlan& plan, int of_each) {
+  const size_t results = plan.pictures.size() *
+                         std::max(plan.request.targets_size(), 1) *
+                         plan.request.attributions_size() * of_each;
   if (results == 1) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("--overlay holds one result and this asks for ", results,
@@ -113,14 +113,15 @@ void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
       ->group("Connection");
 }
 
-absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags) {
+absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags,
+                                            int results) {
   ExplainPlan plan;
   plan.npy = flags.npy;
   ASSIGN_OR_RETURN(plan.request, MakeRequest(flags));
   ASSIGN_OR_RETURN(plan.save, MakeSavePlan(flags));
   ASSIGN_OR_RETURN(plan.pictures, ListPictures(flags.pictures));
   if (!flags.overlay.empty()) {
-    RETURN_IF_ERROR(CheckSingleResult(plan, flags.question.layers.size()));
+    RETURN_IF_ERROR(CheckSingleResult(plan, results));
   }
   if (!flags.out_dir.empty()) {
     std::error_code error;

@@ -46,10 +46,12 @@ struct ExplainPlan {
   std::string npy;  // empty: none
 };
 
+// `results` is how many maps each picture has for each target and attribution.
 // Reads no picture, but looks which there are, and makes the out-dir.
 // Errors: INVALID_ARGUMENT or NOT_FOUND naming the flag; all are the caller's
 //   usage.
-absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags);
+absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags,
+                                            int results);
 
 }  // namespace saliency
 

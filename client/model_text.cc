@@ -87,6 +87,47 @@ Json InputJson(const v1::InputSpec& input) {
           {"resize", input.resize()}};
 }
 
+std::string NumberText(bool measured, double number) {
+  return measured ? absl::StrFormat("%.4g", number) : "-";
+}
+
+void PrintLayerWeights(const v1::GetModelResponse& model, std::ostream& out) {
+  if (!model.has_layer_weights()) return;
+  const v1::LayerWeights& weights = model.layer_weights();
+  out << '\n'
+      << OneLine(absl::StrCat("calibrated ", weights.calibrated_at(), " on ",
+                              weights.pictures(), " pictures of ",
+                              weights.classes(), " classes: ", weights.data()))
+      << '\n';
+  std::vector<Row> rows = {{"LAYER", "FEATURE SPREAD", "ACCURACY"}};
+  for (const v1::LayerCalibration& layer : weights.layers()) {
+    rows.push_back(
+        {layer.layer(),
+         NumberText(layer.has_feature_spread(), layer.feature_spread()),
+         NumberText(layer.has_classification_accuracy(),
+                    layer.classification_accuracy())});
+  }
+  PrintTable(rows, out);
+}
+
+Json LayerWeightsJson(const v1::LayerWeights& weights) {
+  Json json = {{"calibrated_at", weights.calibrated_at()},
+               {"data", weights.data()},
+               {"pictures", weights.pictures()},
+               {"classes", weights.classes()}};
+  Json& layers = json["layers"] = Json::array();
+  for (const v1::LayerCalibration& layer : weights.layers()) {
+    Json& out = layers.emplace_back(Json{{"layer", layer.layer()}});
+    if (layer.has_feature_spread()) {
+      out["feature_spread"] = layer.feature_spread();
+    }
+    if (layer.has_classification_accuracy()) {
+      out["classification_accuracy"] = layer.classification_accuracy();
+    }
+  }
+  return json;
+}
+
 }  // namespace
 
 void PrintModelList(const v1::ListModelsResponse& response, std::ostream& out) {
@@ -112,6 +153,7 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
       {"default layers", absl::StrJoin(config.default_layers(), " ")});
   rows.push_back(
       {"combine layers", absl::StrJoin(config.combine_layers(), " ")});
+  rows.push_back({"calibrated", model.has_layer_weights() ? "yes" : "no"});
   rows.push_back({"rows independent", model.rows_independent() ? "yes" : "no"});
   rows.push_back(
       {"targets share work", model.targets_share_work() ? "yes" : "no"});
@@ -133,6 +175,8 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   }
   out << '\n';
   PrintTable(rows, out);
+
+  PrintLayerWeights(model, out);
 
   rows = {{"METHOD", "SIGNED", "LAYERS", "SUMMARY"}};
   for (const v1::Method& method : model.methods()) {
@@ -169,6 +213,9 @@ std::string ModelJson(const v1::GetModelResponse& model) {
                       {"kind", layer.kind()},
                       {"shape", layer.shape()},
                       {"is_cut", layer.is_cut()}});
+  }
+  if (model.has_layer_weights()) {
+    json["layer_weights"] = LayerWeightsJson(model.layer_weights());
   }
   Json& methods = json["methods"] = Json::array();
   for (const v1::Method& method : model.methods()) {

@@ -3,10 +3,12 @@
 #include <limits>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "client/atomic_file.h"
 #include "client/npy.h"
 #include "client/output_name.h"
+#include "client/result_text.h"
 #include "core/base/status.h"
 #include "core/image/picture.h"
 
@@ -66,11 +68,62 @@ absl::Status SaveMaps(const std::string& bytes, const PictureFile& file,
   for (int i = 0; i < num_maps; ++i) {
     const v1::SaliencyMap& map = answer.response.maps(i);
     if (map.status().code() != 0) continue;
+    SavePlan how = plan;
+    // A combined map does not fill [0,1]; its picture does.
+    if (i < static_cast<int>(answer.combined.size())) {
+      how.style.normalised = false;
+    }
     answer.files[i].status =
-        SaveMap(picture, map, plan, names.Take(OutputName(file.stem, map)),
+        SaveMap(picture, map, how, names.Take(OutputName(file.stem, map)),
                 answer.files[i]);
   }
   return absl::OkStatus();
+}
+
+// The combined maps and the layers' own as one list.
+void TakeCombined(v1::CombineLayersResponse response, PictureAnswer& answer) {
+  v1::ComputeSaliencyResponse& flat = answer.response;
+  flat.set_model(response.model());
+  flat.set_version(response.version());
+  *flat.mutable_pictures() = std::move(*response.mutable_pictures());
+  *flat.mutable_seconds() = response.seconds();
+  flat.set_batch_requests(response.batch_requests());
+  flat.set_batch_rows(response.batch_rows());
+  for (v1::CombinedMap& combined : *response.mutable_combined()) {
+    v1::SaliencyMap& map = *flat.add_maps();
+    map = std::move(*combined.mutable_map());
+    map.set_layer(CombinationText(combined));
+    combined.clear_map();
+    answer.combined.push_back(std::move(combined));
+  }
+  for (v1::SaliencyMap& map : *response.mutable_layer_maps()) {
+    *flat.add_maps() = std::move(map);
+  }
+}
+
+// Reads the picture, lets `ask` fill in what the server says, and saves what
+// `plan` wants.
+PictureAnswer AnswerWith(
+    const PictureFile& file, const SavePlan& plan, Clock& clock,
+    absl::FunctionRef<absl::Status(const std::string&, PictureAnswer&)> ask) {
+  PictureAnswer answer;
+  answer.path = file.path;
+  absl::StatusOr<std::string> bytes = ReadFile(file.path);
+  if (!bytes.ok()) {
+    answer.status = bytes.status();
+    return answer;
+  }
+  const absl::Time start = clock.Now();
+  answer.status = ask(*bytes, answer);
+  answer.took = clock.Now() - start;
+  if (answer.status.ok()) answer.status = CheckMaps(answer.response);
+  if (!answer.status.ok()) return answer;
+  answer.files.resize(answer.response.maps_size());
+  const absl::Status saved = SaveMaps(*bytes, file, plan, answer);
+  for (MapFiles& files : answer.files) {
+    if (!saved.ok()) files.status = saved;
+  }
+  return answer;
 }
 
 }  // namespace
@@ -107,27 +160,31 @@ PictureAnswer AnswerPicture(const SaliencyClient& client,
                             const PictureFile& file, const SavePlan& plan,
                             const std::shared_ptr<CancelToken>& cancel,
                             Clock& clock) {
-  PictureAnswer answer;
-  answer.path = file.path;
-  absl::StatusOr<std::string> bytes = ReadFile(file.path);
-  if (!bytes.ok()) {
-    answer.status = bytes.status();
-    return answer;
-  }
-  request.mutable_input()->set_picture(*bytes);
-  const absl::Time start = clock.Now();
-  absl::StatusOr<v1::ComputeSaliencyResponse> response =
-      client.ComputeSaliency(request, {.cancel = cancel});
-  answer.took = clock.Now() - start;
-  answer.status = response.ok() ? CheckMaps(*response) : response.status();
-  if (!answer.status.ok()) return answer;
-  answer.response = *std::move(response);
-  answer.files.resize(answer.response.maps_size());
-  const absl::Status saved = SaveMaps(*bytes, file, plan, answer);
-  for (MapFiles& files : answer.files) {
-    if (!saved.ok()) files.status = saved;
-  }
-  return answer;
+  return AnswerWith(file, plan, clock,
+                    [&](const std::string& picture, PictureAnswer& answer) {
+                      request.mutable_input()->set_picture(picture);
+                      auto response =
+                          client.ComputeSaliency(request, {.cancel = cancel});
+                      if (!response.ok()) return response.status();
+                      answer.response = *std::move(response);
+                      return absl::OkStatus();
+                    });
+}
+
+PictureAnswer AnswerPicture(const SaliencyClient& client,
+                            v1::CombineLayersRequest request,
+                            const PictureFile& file, const SavePlan& plan,
+                            const std::shared_ptr<CancelToken>& cancel,
+                            Clock& clock) {
+  return AnswerWith(file, plan, clock,
+                    [&](const std::string& picture, PictureAnswer& answer) {
+                      request.mutable_input()->set_picture(picture);
+                      auto response =
+                          client.CombineLayers(request, {.cancel = cancel});
+                      if (!response.ok()) return response.status();
+                      TakeCombined(*std::move(response), answer);
+                      return absl::OkStatus();
+                    });
 }
 
 }  // namespace saliency

@@ -39,7 +39,11 @@ struct MapFiles {
 struct PictureAnswer {
   std::string path;
   absl::Status status;  // of the call
+  // Of CombineLayers: the combined maps, with words for a layer ("product
+  // linear"), then the layers' own.
   v1::ComputeSaliencyResponse response;
+  // What the first maps are combinations of, without pixels.
+  std::vector<v1::CombinedMap> combined;
   std::vector<MapFiles> files;  // one for each map
   absl::Duration took;          // from sending to the answer
 
@@ -51,6 +55,12 @@ struct PictureAnswer {
 // goes wrong is in the answer.
 PictureAnswer AnswerPicture(const SaliencyClient& client,
                             v1::ComputeSaliencyRequest request,
+                            const PictureFile& file, const SavePlan& plan,
+                            const std::shared_ptr<CancelToken>& cancel,
+                            Clock& clock);
+
+PictureAnswer AnswerPicture(const SaliencyClient& client,
+                            v1::CombineLayersRequest request,
                             const PictureFile& file, const SavePlan& plan,
                             const std::shared_ptr<CancelToken>& cancel,
                             Clock& clock);

@@ -1,6 +1,7 @@
 #include "client/request_text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -124,6 +125,32 @@ absl::StatusOr<v1::Score> ParseScore(absl::string_view text) {
   ASSIGN_OR_RETURN(const int score,
                    ParseEnum(*v1::Score_descriptor(), "score", text));
   return static_cast<v1::Score>(score);
+}
+
+absl::StatusOr<v1::Weighting> ParseWeighting(absl::string_view text) {
+  ASSIGN_OR_RETURN(const int weighting,
+                   ParseEnum(*v1::Weighting_descriptor(), "weighting", text));
+  return static_cast<v1::Weighting>(weighting);
+}
+
+absl::StatusOr<v1::CombineRule> ParseCombineRule(absl::string_view text) {
+  ASSIGN_OR_RETURN(const int rule,
+                   ParseEnum(*v1::CombineRule_descriptor(), "rule", text));
+  return static_cast<v1::CombineRule>(rule);
+}
+
+absl::StatusOr<v1::LayerWeight> ParseLayerWeight(absl::string_view text) {
+  const size_t equals = text.rfind('=');
+  float weight = 0;
+  if (equals == absl::string_view::npos || equals == 0 ||
+      !absl::SimpleAtof(text.substr(equals + 1), &weight) ||
+      !(weight >= 0 && std::isfinite(weight))) {
+    return Refuse("weight", text, "is not LAYER=W with a finite number W >= 0");
+  }
+  v1::LayerWeight parsed;
+  parsed.set_layer(std::string(text.substr(0, equals)));
+  parsed.set_weight(weight);
+  return parsed;
 }
 
 absl::StatusOr<v1::OutputOptions> ParseSize(absl::string_view text) {

@@ -29,6 +29,15 @@ absl::StatusOr<v1::ExtractAggregate> ParsePair(absl::string_view text);
 // "scalar_output".
 absl::StatusOr<v1::Score> ParseScore(absl::string_view text);
 
+// "uniform", "linear", "explicit", "feature_spread", "classification_accuracy".
+absl::StatusOr<v1::Weighting> ParseWeighting(absl::string_view text);
+
+// "sum", "product".
+absl::StatusOr<v1::CombineRule> ParseCombineRule(absl::string_view text);
+
+// "layer4=0.5"; the weight is finite and not negative.
+absl::StatusOr<v1::LayerWeight> ParseLayerWeight(absl::string_view text);
+
 // "picture", "layer", "input" or HxW ("224x320": 224 rows).  Only the size of
 // the result is set.
 absl::StatusOr<v1::OutputOptions> ParseSize(absl::string_view text);

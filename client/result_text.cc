@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/console.h"
+#include "client/enum_text.h"
 
 namespace saliency {
 namespace {
@@ -76,7 +77,48 @@ std::string NameText(const v1::ClassScore& score) {
   return absl::StrCat(score.label(), " (", score.class_index(), ")");
 }
 
+// Null: the map is no combination.
+const v1::CombinedMap* CombinedOf(const PictureAnswer& answer, int map_index) {
+  if (map_index >= static_cast<int>(answer.combined.size())) return nullptr;
+  return &answer.combined[map_index];
+}
+
+// "weights layer3 0.25 layer4 0.75 (layer2 constant)".
+std::string SharesText(const v1::CombinedMap& combined) {
+  std::string text = "weights";
+  std::string constant;
+  for (const v1::LayerShare& share : combined.shares()) {
+    if (share.constant()) {
+      absl::StrAppend(&constant, constant.empty() ? "" : " ", share.layer());
+    } else {
+      absl::StrAppendFormat(&text, " %s %.3g", share.layer(), share.weight());
+    }
+  }
+  if (constant.empty()) return text;
+  return absl::StrCat(text, " (constant: ", constant, ")");
+}
+
+Json CombinationJson(const v1::CombinedMap& combined) {
+  Json json = {
+      {"weighting",
+       EnumText(*v1::Weighting_descriptor(), combined.weighting())},
+      {"rule", EnumText(*v1::CombineRule_descriptor(), combined.rule())}};
+  Json& layers = json["layers"] = Json::array();
+  for (const v1::LayerShare& share : combined.shares()) {
+    layers.push_back({{"layer", share.layer()},
+                      {"weight", Shortest(share.weight())},
+                      {"constant", share.constant()}});
+  }
+  return json;
+}
+
 }  // namespace
+
+std::string CombinationText(const v1::CombinedMap& combined) {
+  return absl::StrCat(
+      EnumText(*v1::CombineRule_descriptor(), combined.rule()), " ",
+      EnumText(*v1::Weighting_descriptor(), combined.weighting()));
+}
 
 std::string ResultLine(const PictureAnswer& answer, int map_index) {
   const v1::SaliencyMap& map = answer.response.maps(map_index);
@@ -96,6 +138,9 @@ std::string ResultLine(const PictureAnswer& answer, int map_index) {
   } else {
     absl::StrAppend(&line, "point y=", map.point().y(), " x=", map.point().x(),
                     ", ");
+  }
+  if (const v1::CombinedMap* combined = CombinedOf(answer, map_index)) {
+    absl::StrAppend(&line, SharesText(*combined), ", ");
   }
   absl::StrAppendFormat(&line, "%.0f ms",
                         absl::ToDoubleMilliseconds(answer.took));
@@ -121,13 +166,14 @@ std::string ResultJson(const PictureAnswer& answer, int map_index) {
   const v1::ComputeSaliencyResponse& response = answer.response;
   const v1::SaliencyMap& map = response.maps(map_index);
   const MapFiles& files = answer.files[map_index];
-  Json json = {{"picture", answer.path},
-               {"model", response.model()},
-               {"version", response.version()},
-               {"target", map.target()},
-               {"attribution", map.attribution()},
-               {"method", map.method()},
-               {"layer", map.layer()}};
+  Json json = {{"picture", answer.path},           {"model", response.model()},
+               {"version", response.version()},    {"target", map.target()},
+               {"attribution", map.attribution()}, {"method", map.method()}};
+  if (const v1::CombinedMap* combined = CombinedOf(answer, map_index)) {
+    json["combination"] = CombinationJson(*combined);
+  } else {
+    json["layer"] = map.layer();
+  }
   if (map.status().code() == 0) AddMap(map, json);
   const absl::Status status = answer.MapStatus(map_index);
   if (!status.ok()) json["error"] = ErrorOf(status);

@@ -14,9 +14,13 @@
 namespace saliency {
 
 // "cat.jpg: tabby (281) 93.2 %, score 14.2, norm_grad @ layer4, point y=120
-// x=88, 45 ms -> out.png", in one line; an error for a map that failed.
+// x=88, 45 ms -> out.png", in one line; an error for a map that failed.  A
+// combined map also tells its layers' weights.
 // REQUIRES: answer.status is OK.
 std::string ResultLine(const PictureAnswer& answer, int map);
+
+// "product linear": what stands where another map has its layer.
+std::string CombinationText(const v1::CombinedMap& combined);
 
 // The picture's likeliest classes: "cat.jpg: top tabby 93.2 %, ...".
 // REQUIRES: answer.status is OK.

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/server_address.h"
 #include "core/base/status.h"
 #include "grpcpp/client_context.h"
 
@@ -37,6 +39,29 @@ absl::Status Check(const ClientOptions& options) {
   return absl::OkStatus();
 }
 
+// Whoever listens in on a token can use it.
+absl::Status CheckTokenStaysSecret(const ClientOptions& options) {
+  if (options.token.empty() || options.channel.tls.any()) {
+    return absl::OkStatus();
+  }
+  for (const std::string& server : options.channel.servers) {
+    ASSIGN_OR_RETURN(const ServerAddress address, ParseServerAddress(server));
+    if (address.is_loopback()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("the token would travel to ", address.text(),
+                     " in plain text: turn TLS on (--tls-ca)"));
+  }
+  return absl::OkStatus();
+}
+
+bool IsReady(grpc::Channel& channel) {
+  return channel.GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
+}
+
+std::string Authorization(const std::string& token) {
+  return token.empty() ? "" : absl::StrCat("Bearer ", token);
+}
+
 // A listener on the caller's token for as long as the call lasts.  The context
 // is shared: Cancel() may be running it while the call returns.
 class CancelListener {
@@ -63,25 +88,39 @@ class CancelListener {
 absl::StatusOr<std::unique_ptr<SaliencyClient>> SaliencyClient::Connect(
     ClientOptions options) {
   RETURN_IF_ERROR(Check(options));
-  ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
-                   CreateChannel(options.channel));
-  return Create(std::move(channel), std::move(options));
+  RETURN_IF_ERROR(CheckTokenStaysSecret(options));
+  Wires wires;
+  ChannelOptions channel = options.channel;
+  if (channel.tls.any()) {
+    channel.token = options.token;
+  } else {
+    wires.authorization = Authorization(options.token);
+  }
+  ASSIGN_OR_RETURN(wires.questions, CreateChannel(channel));
+  // gRPC's own health checks carry no metadata of calls.
+  channel.ready_servers_only =
+      channel.servers.size() > 1 && wires.authorization.empty();
+  ASSIGN_OR_RETURN(wires.pictures, CreateChannel(channel));
+  return std::unique_ptr<SaliencyClient>(
+      new SaliencyClient(std::move(wires), std::move(options)));
 }
 
 absl::StatusOr<std::unique_ptr<SaliencyClient>> SaliencyClient::Create(
     std::shared_ptr<grpc::Channel> channel, ClientOptions options) {
   RETURN_IF_ERROR(Check(options));
+  Wires wires = {.pictures = channel,
+                 .questions = channel,
+                 .authorization = Authorization(options.token)};
   return std::unique_ptr<SaliencyClient>(
-      new SaliencyClient(std::move(channel), std::move(options)));
+      new SaliencyClient(std::move(wires), std::move(options)));
 }
 
-SaliencyClient::SaliencyClient(std::shared_ptr<grpc::Channel> channel,
-                               ClientOptions options)
+SaliencyClient::SaliencyClient(Wires wires, ClientOptions options)
     : options_(std::move(options)),
-      channel_(std::move(channel)),
-      saliency_(v1::SaliencyService::NewStub(channel_)),
-      models_(v1::ModelService::NewStub(channel_)),
-      health_(grpc::health::v1::Health::NewStub(channel_)) {}
+      wires_(std::move(wires)),
+      saliency_(v1::SaliencyService::NewStub(wires_.pictures)),
+      models_(v1::ModelService::NewStub(wires_.questions)),
+      health_(grpc::health::v1::Health::NewStub(wires_.questions)) {}
 
 template <typename Stub, typename Request, typename Response>
 absl::StatusOr<Response> SaliencyClient::Call(
@@ -98,9 +137,8 @@ absl::StatusOr<Response> SaliencyClient::Call(
   const absl::Duration timeout = options.timeout.value_or(options_.timeout);
   const auto context = std::make_shared<grpc::ClientContext>();
   context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  if (!options_.token.empty()) {
-    context->AddMetadata("authorization",
-                         absl::StrCat("Bearer ", options_.token));
+  if (!wires_.authorization.empty()) {
+    context->AddMetadata("authorization", wires_.authorization);
   }
   Response response;
   const CancelListener listener(options.cancel, context);
@@ -113,8 +151,13 @@ absl::Status SaliencyClient::ToAbsl(const grpc::Status& status,
                                     absl::Duration timeout) const {
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   const bool connected =
-      channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
+      IsReady(*wires_.pictures) || IsReady(*wires_.questions);
   const std::string servers = absl::StrJoin(options_.channel.servers, ", ");
+  // What gRPC says of servers that it did connect to.
+  if (code == absl::StatusCode::kUnavailable &&
+      absl::StrContains(status.error_message(), "backend unhealthy")) {
+    return absl::Status(code, absl::StrCat("none of ", servers, " is ready"));
+  }
   if (code == absl::StatusCode::kUnavailable && !connected) {
     return absl::Status(code, absl::StrCat("cannot reach ", servers));
   }
@@ -132,6 +175,12 @@ absl::StatusOr<v1::ComputeSaliencyResponse> SaliencyClient::ComputeSaliency(
     const v1::ComputeSaliencyRequest& request,
     const CallOptions& options) const {
   return Call(*saliency_, &v1::SaliencyService::Stub::ComputeSaliency, request,
+              options);
+}
+
+absl::StatusOr<v1::CombineLayersResponse> SaliencyClient::CombineLayers(
+    const v1::CombineLayersRequest& request, const CallOptions& options) const {
+  return Call(*saliency_, &v1::SaliencyService::Stub::CombineLayers, request,
               options);
 }
 

@@ -34,7 +34,7 @@ namespace saliency {
 struct ClientOptions {
   ChannelOptions channel;
   // Sent as `authorization: Bearer TOKEN`; empty: none.  Printable ASCII.
-  // Without TLS anyone on the way can read it.
+  // Without TLS it goes to this machine alone.
   std::string token;
   // Of a whole call, retries included; positive.
   absl::Duration timeout = absl::Seconds(60);
@@ -49,23 +49,32 @@ struct CallOptions {
 
 class SaliencyClient {
  public:
-  // Does not wait for the servers: the first call connects.
+  // Does not wait for the servers: the first call connects.  Of several
+  // servers only those that are ready get pictures (but where a token goes to
+  // this machine in plain text); the others still answer questions about models
+  // and health.
   // Errors: as CreateChannel; INVALID_ARGUMENT for a timeout that is not
-  //   positive, a token with other characters, limits out of range.
+  //   positive, a token with other characters or that others could read on its
+  //   way, limits out of range.
   static absl::StatusOr<std::unique_ptr<SaliencyClient>> Connect(
       ClientOptions options);
 
-  // Over a channel made elsewhere (in process, or with another policy);
-  // `options.channel` then serves for messages and the size check alone.
+  // Over a channel made elsewhere (in process, or with another policy), which
+  // keeps a token secret or not; `options.channel` then serves for messages and
+  // the size check alone.
   static absl::StatusOr<std::unique_ptr<SaliencyClient>> Create(
       std::shared_ptr<grpc::Channel> channel, ClientOptions options);
 
   // Each waits for the answer.
   // Errors: the server's code and message; UNAVAILABLE "cannot reach ..." when
-  //   no server could be connected to; DEADLINE_EXCEEDED, CANCELLED;
+  //   no server could be connected to, "none of ... is ready" when all that
+  //   could said so; DEADLINE_EXCEEDED, CANCELLED;
   //   INVALID_ARGUMENT, before sending, for a request above max_send_bytes.
   absl::StatusOr<v1::ComputeSaliencyResponse> ComputeSaliency(
       const v1::ComputeSaliencyRequest& request,
+      const CallOptions& options = {}) const;
+  absl::StatusOr<v1::CombineLayersResponse> CombineLayers(
+      const v1::CombineLayersRequest& request,
       const CallOptions& options = {}) const;
   absl::StatusOr<v1::ListModelsResponse> ListModels(
       const v1::ListModelsRequest& request,
@@ -79,7 +88,14 @@ class SaliencyClient {
       const CallOptions& options = {}) const;
 
  private:
-  SaliencyClient(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
+  // How to reach the servers.
+  struct Wires {
+    std::shared_ptr<grpc::Channel> pictures;
+    std::shared_ptr<grpc::Channel> questions;
+    std::string authorization;  // metadata of each call; empty: none
+  };
+
+  SaliencyClient(Wires wires, ClientOptions options);
 
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(
@@ -91,7 +107,7 @@ class SaliencyClient {
 
   // Constant after construction; stubs and channel synchronize themselves.
   const ClientOptions options_;
-  const std::shared_ptr<grpc::Channel> channel_;
+  const Wires wires_;
   const std::unique_ptr<v1::SaliencyService::Stub> saliency_;
   const std::unique_ptr<v1::ModelService::Stub> models_;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health_;

@@ -54,8 +54,23 @@ TEST(ServiceConfigTest, RetriesTheTwoCodesFiveTimesOverRoundRobin) {
 
 TEST(ServiceConfigTest, OneAttemptMeansNoPolicy) {
   const auto config =
-      nlohmann::json::parse(ServiceConfigJson({.max_attempts = 1}));
+      nlohmann::json::parse(ServiceConfigJson({.retry = {.max_attempts = 1}}));
   EXPECT_FALSE(config["methodConfig"][0].contains("retryPolicy"));
+}
+
+TEST(ServiceConfigTest, HealthIsWatchedWhenAskedFor) {
+  EXPECT_FALSE(nlohmann::json::parse(ServiceConfigJson({}))
+                   .contains("healthCheckConfig"));
+  const auto config =
+      nlohmann::json::parse(ServiceConfigJson({.ready_servers_only = true}));
+  EXPECT_EQ(config["healthCheckConfig"]["serviceName"], "");
+}
+
+TEST(CreateChannelTest, ATokenNeedsTls) {
+  ChannelOptions options;
+  options.token = "secret";
+  EXPECT_EQ(CreateChannel(options).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(CreateChannelTest, RefusesCertificateWithoutKeyAndFilesThatAreNoPem) {

@@ -20,8 +20,8 @@ namespace {
 constexpr int kTensorSize = 7;
 
 // Rows and columns of the maps.
-bool OutputSize(const v1::ComputeSaliencyRequest& request, int& height,
-                int& width) {
+template <typename Request>
+bool OutputSize(const Request& request, int& height, int& width) {
   const v1::OutputOptions& output = request.output();
   const absl::StatusOr<Picture> picture =
       DecodePicture(request.input().picture(), DecodeLimits());
@@ -105,6 +105,53 @@ grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
   return grpc::Status::OK;
 }
 
+grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
+                          v1::CombineLayersResponse& response) {
+  int height = 0;
+  int width = 0;
+  if (!OutputSize(request, height, width)) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "input.picture: no picture"};
+  }
+  response.set_model("tiny");
+  response.set_version(1);
+  response.set_batch_requests(1);
+  const auto layers_of = [](const v1::Combination& combination) {
+    const auto& named = combination.attribution().layers();
+    std::vector<std::string> layers(named.begin(), named.end());
+    if (layers.empty()) layers = {"layer1", "layer2"};
+    return layers;
+  };
+  for (int target = 0; target < std::max(request.targets_size(), 1); ++target) {
+    for (int i = 0; i < request.combinations_size(); ++i) {
+      const v1::Combination& combination = request.combinations(i);
+      v1::CombinedMap& combined = *response.add_combined();
+      combined.mutable_map()->set_target(target);
+      combined.mutable_map()->set_attribution(i);
+      combined.mutable_map()->set_method(MethodName(combination.attribution()));
+      AddMap(request.output(), height, width, *combined.mutable_map());
+      combined.mutable_map()->set_raw_min(0.25F);
+      combined.mutable_map()->set_raw_max(0.75F);
+      combined.set_weighting(combination.weighting());
+      combined.set_rule(combination.rule());
+      for (const std::string& layer : layers_of(combination)) {
+        v1::LayerShare& share = *combined.add_shares();
+        share.set_layer(layer);
+        share.set_constant(combined.shares_size() == 1);
+        share.set_weight(share.constant() ? 0 : 0.5F);
+      }
+    }
+    if (!request.layer_maps()) continue;
+    for (const std::string& layer : layers_of(request.combinations(0))) {
+      v1::SaliencyMap& map = *response.add_layer_maps();
+      map.set_target(target);
+      map.set_method(MethodName(request.combinations(0).attribution()));
+      map.set_layer(layer);
+      AddMap(request.output(), height, width, map);
+    }
+  }
+  return grpc::Status::OK;
+}
+
 v1::GetModelResponse TinyModel() {
   v1::GetModelResponse model;
   model.set_name("tiny");
@@ -133,6 +180,18 @@ v1::GetModelResponse TinyModel() {
   for (const char* name : {"norm_grad", "grad_cam", "cam"}) {
     model.add_methods()->set_name(name);
   }
+  v1::LayerWeights& weights = *model.mutable_layer_weights();
+  weights.set_calibrated_at("2024-05-31T12:00:00Z");
+  weights.set_data("scenes");
+  weights.set_pictures(100);
+  weights.set_classes(3);
+  v1::LayerCalibration* calibrated = weights.add_layers();
+  calibrated->set_layer("layer1");
+  calibrated->set_feature_spread(0.25);
+  calibrated = weights.add_layers();
+  calibrated->set_layer("layer3");
+  calibrated->set_feature_spread(0.5);
+  calibrated->set_classification_accuracy(0.875);
   return model;
 }
 
@@ -145,6 +204,23 @@ grpc::Status FakeServer::Saliency::ComputeSaliency(
   }
   return compute_ ? compute_(*context, *request, *response)
                   : AnswerWithRamps(*request, *response);
+}
+
+grpc::Status FakeServer::Saliency::CombineLayers(
+    grpc::ServerContext* context, const v1::CombineLayersRequest* request,
+    v1::CombineLayersResponse* response) {
+  {
+    MutexLock lock(&mu_);
+    combine_requests_.push_back(*request);
+  }
+  return combine_ ? combine_(*context, *request, *response)
+                  : CombineRamps(*request, *response);
+}
+
+std::vector<v1::CombineLayersRequest> FakeServer::Saliency::combine_requests()
+    const {
+  MutexLock lock(&mu_);
+  return combine_requests_;
 }
 
 std::vector<v1::ComputeSaliencyRequest> FakeServer::Saliency::requests() const {
@@ -198,8 +274,9 @@ grpc::Status FakeServer::Health::Check(
 }
 
 FakeServer::FakeServer(Compute compute,
-                       std::shared_ptr<grpc::ServerCredentials> credentials)
-    : saliency_(std::move(compute)) {
+                       std::shared_ptr<grpc::ServerCredentials> credentials,
+                       Combine combine)
+    : saliency_(std::move(compute), std::move(combine)) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(
       "127.0.0.1:0",
@@ -232,6 +309,10 @@ int FakeServer::calls() const {
 
 std::vector<v1::ComputeSaliencyRequest> FakeServer::requests() const {
   return saliency_.requests();
+}
+
+std::vector<v1::CombineLayersRequest> FakeServer::combine_requests() const {
+  return saliency_.combine_requests();
 }
 
 std::vector<std::string> RunResult::out_lines() const {

@@ -32,7 +32,13 @@ std::string RampMap(int height, int width);
 grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
                              v1::ComputeSaliencyResponse& response);
 
-// A model of three classes and four layers, "tiny".
+// One ramp for each target and combination, of the layers named ("layer1" and
+// "layer2" when none is), the first of which is constant; then, when asked for,
+// one for each target and layer of the first combination.
+grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
+                          v1::CombineLayersResponse& response);
+
+// A model of three classes and four layers, "tiny", calibrated at two.
 v1::GetModelResponse TinyModel();
 
 // Thread-safe.
@@ -42,15 +48,21 @@ class FakeServer {
                                              const v1::ComputeSaliencyRequest&,
                                              v1::ComputeSaliencyResponse&)>;
 
+  using Combine = std::function<grpc::Status(grpc::ServerContext&,
+                                             const v1::CombineLayersRequest&,
+                                             v1::CombineLayersResponse&)>;
+
   explicit FakeServer(
       Compute compute = nullptr,
-      std::shared_ptr<grpc::ServerCredentials> credentials = nullptr);
+      std::shared_ptr<grpc::ServerCredentials> credentials = nullptr,
+      Combine combine = nullptr);
   ~FakeServer();
 
   std::string address() const;
   // Calls of ComputeSaliency so far, attempts counted.
   int calls() const;
   std::vector<v1::ComputeSaliencyRequest> requests() const;
+  std::vector<v1::CombineLayersRequest> combine_requests() const;
   void Stop();
   // What grpc.health.v1 says of a name; NOT_FOUND until it is set.
   void SetHealth(const std::string& service, bool serving);
@@ -58,16 +70,24 @@ class FakeServer {
  private:
   class Saliency : public v1::SaliencyService::Service {
    public:
-    explicit Saliency(Compute compute) : compute_(std::move(compute)) {}
+    Saliency(Compute compute, Combine combine)
+        : compute_(std::move(compute)), combine_(std::move(combine)) {}
     grpc::Status ComputeSaliency(
         grpc::ServerContext* context, const v1::ComputeSaliencyRequest* request,
         v1::ComputeSaliencyResponse* response) override;
+    grpc::Status CombineLayers(grpc::ServerContext* context,
+                               const v1::CombineLayersRequest* request,
+                               v1::CombineLayersResponse* response) override;
     std::vector<v1::ComputeSaliencyRequest> requests() const;
+    std::vector<v1::CombineLayersRequest> combine_requests() const;
 
    private:
     const Compute compute_;
+    const Combine combine_;
     mutable Mutex mu_;
     std::vector<v1::ComputeSaliencyRequest> requests_ ABSL_GUARDED_BY(mu_);
+    std::vector<v1::CombineLayersRequest> combine_requests_
+        ABSL_GUARDED_BY(mu_);
   };
   class Models : public v1::ModelService::Service {
    public:

@@ -30,6 +30,12 @@ TEST(ModelsCommandTest, OneModelInDetail) {
   EXPECT_THAT(result.out, HasSubstr("squash to 32x48"));
   EXPECT_THAT(result.out, ContainsRegex("layer2 +Conv2d +8x16x24 +cut\n"));
   EXPECT_THAT(result.out, ContainsRegex("grad_cam +no +all\n"));
+  EXPECT_THAT(result.out, ContainsRegex("calibrated +yes\n"));
+  EXPECT_THAT(result.out,
+              HasSubstr("calibrated 2024-05-31T12:00:00Z on 100 pictures of 3 "
+                        "classes: scenes\n"));
+  EXPECT_THAT(result.out, ContainsRegex("layer1 +0.25 +-\n"));
+  EXPECT_THAT(result.out, ContainsRegex("layer3 +0.5 +0.875\n"));
 }
 
 TEST(ModelsCommandTest, JsonIsOneObjectPerModel) {
@@ -46,6 +52,9 @@ TEST(ModelsCommandTest, JsonIsOneObjectPerModel) {
   EXPECT_EQ(detail["labels"].size(), 3U);
   EXPECT_EQ(detail["layers"][2]["shape"].dump(), "[8,16,24]");
   EXPECT_EQ(detail["methods"][1]["name"], "grad_cam");
+  EXPECT_EQ(detail["layer_weights"]["layers"][1].dump(),
+            "{\"classification_accuracy\":0.875,\"feature_spread\":0.5,"
+            "\"layer\":\"layer3\"}");
 }
 
 TEST(ModelsCommandTest, UnknownModelIsExitCodeOne) {

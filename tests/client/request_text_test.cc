@@ -98,6 +98,25 @@ TEST(ParseScoreTest, ReadsNames) {
   EXPECT_FALSE(ParseScore("unspecified").ok());
 }
 
+TEST(ParseCombinationTest, ReadsWeightingsRulesAndWeights) {
+  EXPECT_EQ(*ParseWeighting("uniform"), v1::WEIGHTING_UNIFORM);
+  EXPECT_EQ(*ParseWeighting("classification_accuracy"),
+            v1::WEIGHTING_CLASSIFICATION_ACCURACY);
+  EXPECT_FALSE(ParseWeighting("unspecified").ok());
+  EXPECT_FALSE(ParseWeighting("accuracy").ok());
+  EXPECT_EQ(*ParseCombineRule("sum"), v1::COMBINE_RULE_SUM);
+  EXPECT_EQ(*ParseCombineRule("product"), v1::COMBINE_RULE_PRODUCT);
+  EXPECT_FALSE(ParseCombineRule("mean").ok());
+  const v1::LayerWeight weight = ParseLayerWeight("layer1.0.a=b=0.5").value();
+  EXPECT_EQ(weight.layer(), "layer1.0.a=b") << "the last = counts";
+  EXPECT_EQ(weight.weight(), 0.5F);
+  EXPECT_EQ(ParseLayerWeight("a=0")->weight(), 0);
+  for (const char* text :
+       {"", "a", "a=", "=1", "a=-1", "a=nan", "a=inf", "a=1e99", "a=x"}) {
+    EXPECT_FALSE(ParseLayerWeight(text).ok()) << text;
+  }
+}
+
 TEST(ParseSizeTest, ReadsNamesAndPixels) {
   EXPECT_EQ(ParseSize("picture")->named_size(), v1::NAMED_SIZE_PICTURE);
   EXPECT_EQ(ParseSize("layer")->named_size(), v1::NAMED_SIZE_LAYER);

@@ -1,0 +1,48 @@
+// The loop of every evaluation over a folder: items that are not in the journal
+// yet are measured, several at once, and written down in order.
+
+#ifndef SALIENCY_CLIENT_EVALUATION_RUN_H_
+#define SALIENCY_CLIENT_EVALUATION_RUN_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/console.h"
+#include "client/evaluation_journal.h"
+#include "core/base/cancel_token.h"
+
+namespace saliency {
+
+using JournalRows = std::vector<std::vector<std::string>>;
+// Measures one item; runs on a worker thread.  `cancel` is that thread's.
+using MeasureItem = std::function<absl::StatusOr<JournalRows>(
+    const std::string& item, const std::shared_ptr<CancelToken>& cancel)>;
+
+struct EvaluationOutcome {
+  int done = 0;              // in the journal, those of earlier runs included
+  int failed = 0;            // told on `err`; a later run tries them again
+  bool ended_early = false;  // interrupted, or nothing further could succeed
+
+  ExitCode exit_code() const {
+    if (failed == 0 && !ended_early) return kExitOk;
+    return done == 0 ? kExitFailed : kExitSomeFailed;
+  }
+};
+
+// Errors that every further item would meet too: the server is away, the model
+// or a method is unknown, the caller is not let in.
+bool ConcernsEveryItem(const absl::Status& status);
+
+// An interrupt ends it after what is under way; the journal then holds all that
+// is done.
+// REQUIRES: concurrency >= 1.
+EvaluationOutcome RunEvaluation(const std::vector<std::string>& items,
+                                int concurrency, EvaluationJournal& journal,
+                                Console& console, const MeasureItem& measure);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_EVALUATION_RUN_H_

@@ -1,0 +1,46 @@
+// The outcome of a pointing game as files: tables, numbers and plots in the
+// shapes of the paper's Tables 3, 5, 6 and Figs. 3 and 9.
+
+#ifndef SALIENCY_CLIENT_POINTING_REPORT_H_
+#define SALIENCY_CLIENT_POINTING_REPORT_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "client/pointing_tally.h"
+
+namespace saliency {
+
+// The layers' weights by one weighting; they sum to 1.
+struct WeightCurve {
+  std::string weighting;
+  std::vector<double> weights;  // one for each layer
+};
+
+struct PointingReportOptions {
+  std::string title;                 // what was measured, one line
+  std::vector<WeightCurve> weights;  // of the tally's layers; empty: no plot
+};
+
+// Accuracies by layer and combination, best ones and gains, as Markdown.
+std::string PointingTables(const PointingTally& tally,
+                           const PointingReportOptions& options);
+
+// One line for each method, place and subset, categories across.
+std::string PointingCsv(const PointingTally& tally);
+
+// The same as one JSON object.
+std::string PointingJson(const PointingTally& tally,
+                         const PointingReportOptions& options);
+
+// Writes summary.md, summary.csv, summary.json, accuracy_all.png,
+// accuracy_difficult.png and, where there are weights, weights.png.
+// Errors: INVALID_ARGUMENT naming a file and the system's reason.
+absl::Status WritePointingReport(const PointingTally& tally,
+                                 const PointingReportOptions& options,
+                                 const std::string& folder);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_POINTING_REPORT_H_

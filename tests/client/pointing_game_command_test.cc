@@ -1,0 +1,184 @@
+// The command over a server that answers with points it was told.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "client/evaluation_journal.h"
+#include "client/interrupt.h"
+#include "tests/client/fake_server.h"
+
+namespace saliency {
+namespace {
+
+using testing::HasSubstr;
+
+// Points at (10, 10) for every method, layer and combination.
+grpc::Status PointAtTen(const v1::CombineLayersRequest& request,
+                        v1::CombineLayersResponse& response) {
+  for (int t = 0; t < request.targets_size(); ++t) {
+    for (const v1::Combination& combination : request.combinations()) {
+      const v1::Attribution& attribution = combination.attribution();
+      v1::CombinedMap* combined = response.add_combined();
+      combined->set_weighting(combination.weighting());
+      combined->set_rule(combination.rule());
+      combined->mutable_map()->set_method(attribution.method());
+      combined->mutable_map()->set_target(t);
+      combined->mutable_map()->mutable_point()->set_y(10);
+      combined->mutable_map()->mutable_point()->set_x(10);
+      if (combination.weighting() != v1::WEIGHTING_UNIFORM ||
+          combination.rule() != v1::COMBINE_RULE_SUM) {
+        continue;
+      }
+      for (const std::string& layer : attribution.layers()) {
+        v1::SaliencyMap* map = response.add_layer_maps();
+        *map = combined->map();
+        map->set_layer(layer);
+      }
+    }
+  }
+  return grpc::Status::OK;
+}
+
+class PointingGameCommandTest : public testing::Test {
+ protected:
+  PointingGameCommandTest() {
+    for (const char* part : {"JPEGImages", "Annotations", "ImageSets/Main"}) {
+      std::filesystem::create_directories(
+          folder_.path("voc/" + std::string(part)));
+    }
+    std::ofstream set(folder_.path("voc/ImageSets/Main/test.txt"));
+    for (int i = 0; i < 6; ++i) {
+      const std::string name = absl::StrCat("00", i);
+      set << name << "\n";
+      folder_.AddPicture("voc/JPEGImages/" + name + ".png", 60, 80);
+      // Odd pictures show the thing where the maps do not point.
+      const int left = i % 2 == 0 ? 5 : 60;
+      std::ofstream(folder_.path("voc/Annotations/" + name + ".xml"))
+          << "<annotation><size><width>80</width><height>60</height></size>"
+             "<object><name>tabby</name><difficult>0</difficult><bndbox><xmin>"
+          << left << "</xmin><ymin>5</ymin><xmax>" << left + 15
+          << "</xmax><ymax>20</ymax></bndbox></object></annotation>";
+    }
+  }
+
+  std::vector<std::string> Command(const FakeServer& server,
+                                   const std::string& out) const {
+    return {"evaluate",
+            "pointing-game",
+            folder_.path("voc"),
+            "--server",
+            server.address(),
+            "--out-dir",
+            folder_.path(out),
+            "-m",
+            "norm_grad",
+            "-l",
+            "layer1",
+            "-l",
+            "layer4",
+            "--combination",
+            "uniform+sum",
+            "--concurrency",
+            "2"};
+  }
+
+  // `before` runs ahead of each answer.
+  static std::unique_ptr<FakeServer> Server(std::function<void()> before = [] {
+  }) {
+    return std::make_unique<FakeServer>(
+        nullptr, nullptr,
+        [before = std::move(before)](grpc::ServerContext&,
+                                     const v1::CombineLayersRequest& request,
+                                     v1::CombineLayersResponse& response) {
+          before();
+          return PointAtTen(request, response);
+        });
+  }
+
+  TestFolder folder_;
+};
+
+TEST_F(PointingGameCommandTest, CountsHitsAndWritesTablesAndPlots) {
+  const auto server = Server();
+  const RunResult result = RunCommand(Command(*server, "out"));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("| norm_grad | 50.0 +-"));
+  EXPECT_THAT(result.out, HasSubstr("6 pictures, 1 categories"));
+  for (const char* file : {"pointing_game.csv", "summary.md", "summary.csv",
+                           "summary.json", "accuracy_all.png", "weights.png"}) {
+    EXPECT_TRUE(
+        std::filesystem::exists(folder_.path("out/" + std::string(file))))
+        << file;
+  }
+}
+
+TEST_F(PointingGameCommandTest, AnInterruptedRunEndsLikeOneThatWasNot) {
+  Interrupt interrupt;
+  std::atomic<int> calls = 0;
+  const auto server = Server([&] {
+    if (++calls == 3) interrupt.Raise();
+  });
+  const RunResult cut = RunCommand(Command(*server, "cut"), interrupt);
+  EXPECT_EQ(cut.exit_code, 3) << cut.err;
+  EXPECT_THAT(cut.err, HasSubstr("goes on from there"));
+  const size_t done =
+      ReadJournal(folder_.path("cut/pointing_game.csv")).value().done.size();
+  EXPECT_LT(done, 6U);
+  EXPECT_EQ(RunCommand(Command(*server, "cut")).exit_code, 0);
+  ASSERT_EQ(RunCommand(Command(*server, "whole")).exit_code, 0);
+  for (const char* file : {"pointing_game.csv", "summary.md", "summary.csv",
+                           "summary.json", "accuracy_all.png"}) {
+    EXPECT_EQ(ReadAll(folder_.path("cut/" + std::string(file))),
+              ReadAll(folder_.path("whole/" + std::string(file))))
+        << file;
+  }
+}
+
+TEST_F(PointingGameCommandTest, ShardsMergeIntoTheWhole) {
+  const auto server = Server();
+  ASSERT_EQ(RunCommand(Command(*server, "whole")).exit_code, 0);
+  for (const char* shard : {"0", "1"}) {
+    auto command = Command(*server, "part" + std::string(shard));
+    command.insert(command.end(), {"--shard", std::string(shard) + "/2"});
+    ASSERT_EQ(RunCommand(command).exit_code, 0);
+  }
+  const RunResult merged = RunCommand(
+      {"evaluate", "pointing-game", "--out-dir", folder_.path("merged"),
+       "--merge", folder_.path("part0"), "--merge", folder_.path("part1")});
+  EXPECT_EQ(merged.exit_code, 0) << merged.err;
+  EXPECT_EQ(ReadAll(folder_.path("merged/summary.csv")),
+            ReadAll(folder_.path("whole/summary.csv")));
+}
+
+TEST_F(PointingGameCommandTest, ABadPictureDoesNotEndTheRun) {
+  const auto server = Server();
+  std::ofstream(folder_.path("voc/Annotations/002.xml")) << "nothing";
+  const RunResult result = RunCommand(Command(*server, "out"));
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, HasSubstr("002"));
+  EXPECT_THAT(result.out, HasSubstr("5 pictures"));
+}
+
+TEST_F(PointingGameCommandTest, WrongUsageSaysWhatIsWrong) {
+  const auto server = Server();
+  auto command = Command(*server, "out");
+  command.insert(command.end(), {"--set", "trainval"});
+  RunResult result = RunCommand(command);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("there are: test"));
+  ASSERT_EQ(RunCommand(Command(*server, "out")).exit_code, 0);
+  command = Command(*server, "out");
+  command.insert(command.end(), {"--layer", "layer3"});
+  result = RunCommand(command);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("another evaluation"));
+}
+
+}  // namespace
+}  // namespace saliency

@@ -1,0 +1,156 @@
+#include "client/pointing_questions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+v1::GetModelResponse Model() {
+  v1::GetModelResponse model;
+  for (const char* layer : {"layer1", "layer2"}) {
+    model.mutable_config()->add_combine_layers(layer);
+  }
+  for (const char* method : {"cam", "gradient", "norm_grad"}) {
+    model.add_methods()->set_name(method);
+  }
+  return model;
+}
+
+std::map<std::string, CategoryBoxes> CatAndDog() {
+  return {{"cat",
+           {.boxes = {{.y = 10, .x = 10, .height = 5, .width = 5}},
+            .all_difficult = false,
+            .is_hard = true}},
+          {"dog",
+           {.boxes = {{.y = 200, .x = 200, .height = 5, .width = 5}},
+            .all_difficult = false}}};
+}
+
+TEST(JoinKindTest, NamesComeBack) {
+  for (const char* text :
+       {"uniform+sum", "linear+product", "feature_spread+sum",
+        "classification_accuracy+product"}) {
+    EXPECT_EQ(ParseJoinKind(text).value().name(), text);
+  }
+  for (const char* text : {"uniform", "explicit+sum", "uniform+min", "a+b+c"}) {
+    EXPECT_EQ(ParseJoinKind(text).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << text;
+  }
+}
+
+TEST(CompletePlanTest, DefaultsFollowTheModel) {
+  const PointingPlan plan = CompletePlan({}, Model()).value();
+  EXPECT_THAT(plan.methods, ElementsAre("gradient", "norm_grad"));
+  EXPECT_THAT(plan.layers, ElementsAre("layer1", "layer2"));
+  ASSERT_EQ(plan.joins.size(), 4U);  // nothing is calibrated
+  EXPECT_EQ(plan.joins[0].name(), "uniform+sum");
+  EXPECT_EQ(plan.joins[3].name(), "linear+product");
+}
+
+TEST(CompletePlanTest, ACalibratedModelGivesAllEight) {
+  v1::GetModelResponse model = Model();
+  for (const char* layer : {"layer2", "layer1"}) {
+    v1::LayerCalibration* found = model.mutable_layer_weights()->add_layers();
+    found->set_layer(layer);
+    found->set_feature_spread(std::string(layer) == "layer1" ? 1 : 3);
+    found->set_classification_accuracy(0.5);
+  }
+  const PointingPlan plan = CompletePlan({}, model).value();
+  EXPECT_EQ(plan.joins.size(), 8U);
+  const std::vector<WeightCurve> curves = WeightCurves(plan, model);
+  ASSERT_EQ(curves.size(), 4U);
+  EXPECT_EQ(curves[1].weighting, "linear");
+  EXPECT_NEAR(curves[1].weights[1], 2.0 / 3, 1e-12);
+  EXPECT_EQ(curves[2].weighting, "feature_spread");
+  EXPECT_THAT(curves[2].weights, ElementsAre(0.25, 0.75));
+}
+
+TEST(CompletePlanTest, AMethodThatDoesNotApplyIsNamed) {
+  const auto plan = CompletePlan({.methods = {"grad_camm"}}, Model());
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(plan.status().message()), HasSubstr("grad_camm"));
+  EXPECT_TRUE(CompletePlan({.methods = {"conv1x1+norm"}}, Model()).ok());
+}
+
+TEST(PointingRequestsTest, OneRequestServesAllMethods) {
+  const PointingPlan plan = CompletePlan({}, Model()).value();
+  const auto requests = PointingRequests(plan, CatAndDog());
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].combinations_size(), 8);
+  EXPECT_TRUE(requests[0].layer_maps());
+  EXPECT_EQ(requests[0].output().encoding(), v1::MAP_ENCODING_NONE);
+  ASSERT_EQ(requests[0].targets_size(), 2);
+  EXPECT_EQ(requests[0].targets(0).label(), "cat");
+}
+
+TEST(PointingRequestsTest, LimitsOfTheServerAreKept) {
+  PointingPlan plan = CompletePlan({}, Model()).value();
+  for (int i = 0; i < 100; ++i) plan.layers.push_back("l" + std::to_string(i));
+  plan.methods.resize(40, "norm_grad");
+  int combinations = 0;
+  for (const auto& request : PointingRequests(plan, CatAndDog())) {
+    EXPECT_LE(request.combinations_size(), 64);
+    int layers = 0;
+    for (const v1::Combination& combination : request.combinations()) {
+      layers += combination.attribution().layers_size();
+    }
+    EXPECT_LE(layers, 512);
+    combinations += request.combinations_size();
+  }
+  EXPECT_EQ(combinations, 40 * 4);
+}
+
+v1::CombineLayersResponse Answer() {
+  v1::CombineLayersResponse answer;
+  v1::SaliencyMap* map = answer.add_layer_maps();
+  map->set_method("norm_grad");
+  map->set_layer("layer1");
+  map->set_target(0);
+  map->mutable_point()->set_y(12);
+  map->mutable_point()->set_x(12);
+  v1::CombinedMap* combined = answer.add_combined();
+  combined->set_weighting(v1::WEIGHTING_LINEAR);
+  combined->set_rule(v1::COMBINE_RULE_PRODUCT);
+  combined->mutable_map()->set_method("norm_grad");
+  combined->mutable_map()->set_target(1);
+  combined->mutable_map()->mutable_point()->set_y(12);
+  return answer;
+}
+
+TEST(PointingGamesTest, EachMapIsAGameForItsTarget) {
+  const auto games = PointingGames("7", CatAndDog(), Answer());
+  ASSERT_TRUE(games.ok()) << games.status();
+  ASSERT_EQ(games->size(), 2U);
+  EXPECT_EQ((*games)[0].category, "cat");
+  EXPECT_TRUE((*games)[0].hit);
+  EXPECT_TRUE((*games)[0].hard);
+  EXPECT_FALSE((*games)[0].combined);
+  EXPECT_EQ((*games)[1].category, "dog");
+  EXPECT_EQ((*games)[1].place, "linear+product");
+  EXPECT_FALSE((*games)[1].hit);
+  EXPECT_TRUE((*games)[1].combined);
+}
+
+TEST(PointingGamesTest, AFailedResultFailsThePicture) {
+  v1::CombineLayersResponse answer = Answer();
+  answer.mutable_layer_maps(0)->mutable_status()->set_code(9);
+  answer.mutable_layer_maps(0)->mutable_status()->set_message("not finite");
+  const auto games = PointingGames("7", CatAndDog(), answer);
+  EXPECT_EQ(games.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(games.status().message()),
+              HasSubstr("norm_grad @ layer1: not finite"));
+  answer = Answer();
+  answer.mutable_layer_maps(0)->set_target(5);
+  EXPECT_EQ(PointingGames("7", CatAndDog(), answer).status().code(),
+            absl::StatusCode::kInternal);
+}
+
+}  // namespace
+}  // namespace saliency

@@ -1,0 +1,124 @@
+#include "client/pointing_tally.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "client/pointing_report.h"
+#include "nlohmann/json.hpp"
+
+namespace saliency {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+PointingGame Game(const std::string& picture, const std::string& category,
+                  const std::string& method, const std::string& place, bool hit,
+                  bool hard = false, bool combined = false) {
+  return {.picture = picture,
+          .category = category,
+          .hard = hard,
+          .method = method,
+          .place = place,
+          .combined = combined,
+          .hit = hit};
+}
+
+// norm_grad: cat 2 of 4 at "a", 3 of 4 combined; dog 1 of 1 at both.
+PointingTally SmallTally() {
+  PointingTally tally;
+  const bool at_a[] = {true, true, false, false};
+  const bool joined[] = {true, true, true, false};
+  for (int i = 0; i < 4; ++i) {
+    const std::string picture(1, static_cast<char>('1' + i));
+    tally.Add(Game(picture, "cat", "centre", "", i == 0, i > 1));
+    tally.Add(Game(picture, "cat", "norm_grad", "a", at_a[i], i > 1));
+    tally.Add(Game(picture, "cat", "norm_grad", "uniform+sum", joined[i], i > 1,
+                   true));
+  }
+  tally.Add(Game("1", "dog", "centre", "", false));
+  tally.Add(Game("1", "dog", "norm_grad", "a", true));
+  tally.Add(Game("1", "dog", "norm_grad", "uniform+sum", true, false, true));
+  return tally;
+}
+
+TEST(PointingTallyTest, AccuracyIsTheMeanOverCategories) {
+  const auto accuracy =
+      SmallTally().Accuracy("norm_grad", "a", PointingSubset::kAll);
+  ASSERT_TRUE(accuracy.has_value());
+  EXPECT_DOUBLE_EQ(accuracy->accuracy.mean, (0.5 + 1.0) / 2);
+  EXPECT_EQ(accuracy->games, 5);
+  EXPECT_DOUBLE_EQ(accuracy->by_category.at("cat"), 0.5);
+  // Four draws of variance 1/3 (n - 1), over two categories.
+  EXPECT_NEAR(accuracy->accuracy.standard_error, std::sqrt(1.0 / 3 / 4) / 2,
+              1e-12);
+}
+
+TEST(PointingTallyTest, DifficultGamesAreASubset) {
+  const auto accuracy =
+      SmallTally().Accuracy("norm_grad", "a", PointingSubset::kDifficult);
+  ASSERT_TRUE(accuracy.has_value());
+  EXPECT_EQ(accuracy->games, 2);
+  EXPECT_DOUBLE_EQ(accuracy->accuracy.mean, 0);
+}
+
+TEST(PointingTallyTest, GainComparesTheSameGames) {
+  PointingTally tally = SmallTally();
+  // Played at "a" alone: does not enter the gain.
+  tally.Add(Game("9", "cat", "norm_grad", "a", true));
+  const auto gain =
+      tally.Gain("norm_grad", "uniform+sum", "a", PointingSubset::kAll);
+  ASSERT_TRUE(gain.has_value());
+  EXPECT_DOUBLE_EQ(gain->mean, (0.25 + 0) / 2);
+  // Differences 0, 0, 1, 0: variance 0.25, of the mean 0.25 / 4.
+  EXPECT_NEAR(gain->standard_error, std::sqrt(0.25 / 4) / 2, 1e-12);
+}
+
+TEST(PointingTallyTest, NamesKeepTheOrderInWhichTheyCame) {
+  const PointingTally tally = SmallTally();
+  EXPECT_THAT(tally.methods(), ElementsAre("norm_grad"));
+  EXPECT_THAT(tally.layers(), ElementsAre("a"));
+  EXPECT_THAT(tally.combinations(), ElementsAre("uniform+sum"));
+  EXPECT_THAT(tally.categories(), ElementsAre("cat", "dog"));
+  EXPECT_EQ(tally.pictures(), 4);
+  EXPECT_EQ(tally.Best("norm_grad", {"a", "uniform+sum"}, PointingSubset::kAll),
+            "uniform+sum");
+  EXPECT_FALSE(
+      tally.Accuracy("norm_grad", "b", PointingSubset::kAll).has_value());
+}
+
+TEST(PointingTallyTest, RowsComeBack) {
+  const PointingGame game = {.picture = "000001",
+                             .category = "dining, table",
+                             .hard = true,
+                             .method = "grad_cam",
+                             .place = "layer4",
+                             .combined = false,
+                             .y = 12,
+                             .x = 340,
+                             .hit = true};
+  const PointingGame back = ParsePointingRow(PointingRow(game)).value();
+  EXPECT_EQ(PointingRow(back), PointingRow(game));
+  EXPECT_FALSE(ParsePointingRow({"too", "short"}).ok());
+}
+
+TEST(PointingReportTest, TablesAndNumbersAgree) {
+  const PointingTally tally = SmallTally();
+  const PointingReportOptions options = {
+      .title = "t", .weights = {{.weighting = "uniform", .weights = {1.0}}}};
+  const std::string tables = PointingTables(tally, options);
+  EXPECT_THAT(tables, HasSubstr("| norm_grad | 75.0 +- 14.4 |"));
+  EXPECT_THAT(tables, HasSubstr("12.5 +- 12.5"));
+  const auto json = nlohmann::json::parse(PointingJson(tally, options));
+  EXPECT_EQ(json["pictures"], 4);
+  EXPECT_EQ(json["results"].size(), 3U);
+  EXPECT_DOUBLE_EQ(json["gains"][0]["gain"].get<double>(), 0.125);
+  const std::string csv = PointingCsv(tally);
+  EXPECT_THAT(csv, HasSubstr("norm_grad,a,0,all,0.750000,"));
+  EXPECT_THAT(csv, HasSubstr("centre,,0,difficult,0.000000,"));
+}
+
+}  // namespace
+}  // namespace saliency
