@@ -13,7 +13,7 @@ PATIENCE_S = 120  # a test that waits this long has failed
 
 
 def binary(name):
-    """Path of saliency-server or saliency, from the build that runs the test."""
+    """Path of saliency-server or saliency, of the build that runs the test."""
     return pathlib.Path(os.environ["SALIENCY_BIN"]) / name
 
 

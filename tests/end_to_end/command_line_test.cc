@@ -1,0 +1,289 @@
+// `saliency` and the Python example as processes, against the real server with
+// the bundled model.
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/image/picture.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/end_to_end/server_environment.h"
+#include "tests/end_to_end/wire.h"
+
+namespace saliency {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+ServerEnvironment& environment = UseBundledModels();
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  static std::string Sample(const std::string& name) {
+    return absl::StrCat(SampleFolder(), "/", name, ".jpg");
+  }
+
+  // `saliency ARGUMENTS` against the server, run in a folder of the test's own.
+  ProgramResult Run(const std::vector<std::string>& arguments) const {
+    ChildProcess::Options options = {
+        .command = {SALIENCY_CLIENT_BINARY},
+        .environment = {"SALIENCY_SERVER=" + environment.server().address()},
+        .folder = folder_.path()};
+    options.command.insert(options.command.end(), arguments.begin(),
+                           arguments.end());
+    return RunProgram(options);
+  }
+
+  // What numpy makes of a file: its dtype and shape as text, its numbers as
+  // bytes.
+  struct NumpyArray {
+    std::string description;
+    std::string bytes;
+  };
+  NumpyArray ReadWithNumpy(const std::string& file) const {
+    const std::string raw = folder_ / "raw";
+    const ProgramResult result = RunProgram(
+        {.command = {"/usr/bin/python3", "-c",
+                     "import numpy, sys\n"
+                     "array = numpy.load(sys.argv[1], allow_pickle=False)\n"
+                     "print(array.dtype, array.shape)\n"
+                     "array.tofile(sys.argv[2])\n",
+                     folder_ / file, raw}});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return {.description = result.out, .bytes = ReadBytes(raw)};
+  }
+
+  std::vector<std::string> FilesIn(const std::string& folder) const {
+    std::vector<std::string> names;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder_ / folder)) {
+      names.push_back(entry.path().filename());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  Picture DecodeFile(const std::string& file) const {
+    const absl::StatusOr<Picture> picture =
+        DecodePicture(ReadBytes(folder_ / file), DecodeLimits());
+    EXPECT_TRUE(picture.ok()) << file << ": " << picture.status();
+    return picture.ok() ? *picture : Picture();
+  }
+
+  const TemporaryFolder folder_;
+};
+
+std::vector<std::string> Lines(const std::string& text) {
+  return absl::StrSplit(text, '\n', absl::SkipEmpty());
+}
+
+TEST_F(CommandLineTest, ModelsListsAndDescribes) {
+  const ProgramResult list = Run({"models"});
+  EXPECT_EQ(list.exit_code, 0) << list.err;
+  EXPECT_THAT(list.out, ContainsRegex("voc-emoji +1 +ready"));
+  const ProgramResult one = Run({"models", "voc-emoji"});
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_THAT(one.out, HasSubstr("layer4"));
+  EXPECT_THAT(one.out, HasSubstr("norm_grad"));
+  const auto json =
+      nlohmann::json::parse(Run({"models", "voc-emoji", "--json"}).out);
+  EXPECT_EQ(json["labels"].size(), 20U);
+  EXPECT_EQ(json["labels"][11], "dog");
+}
+
+TEST_F(CommandLineTest, HealthIsServing) {
+  const ProgramResult result = Run({"health", "--model", "voc-emoji"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "SERVING\n");
+}
+
+TEST_F(CommandLineTest, NpyHoldsTheApisFloat32AndTheOverlayThePicture) {
+  const std::string picture = Sample("dog-tvmonitor");
+  const ProgramResult result =
+      Run({"explain", picture, "--target", "dog", "--layer", "layer3",
+           "--method", "linear_approximation", "--npy", "map.npy", "--overlay",
+           "overlay.png", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+
+  v1::ComputeSaliencyRequest request;
+  *request.mutable_input() = PictureInput(picture);
+  *request.add_targets() = LabelTarget("dog");
+  *request.add_attributions() = At("linear_approximation", {"layer3"});
+  const auto response = environment.client().ComputeSaliency(request);
+  ASSERT_TRUE(response.ok()) << response.status();
+  const v1::SaliencyMap& map = response->maps(0);
+
+  const NumpyArray array = ReadWithNumpy("map.npy");
+  EXPECT_EQ(array.description, "float32 (375, 500)\n");
+  EXPECT_EQ(array.bytes, map.data()) << "bit for bit";
+
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["class"]["label"], "dog");
+  EXPECT_EQ(json["class"]["index"], 11);
+  EXPECT_EQ(json["point"]["y"], map.point().y());
+  EXPECT_EQ(json["point"]["x"], map.point().x());
+
+  const Picture overlay = DecodeFile("overlay.png");
+  EXPECT_EQ(overlay.width, 500);
+  EXPECT_GT(overlay.height, 375) << "a title stands above";
+}
+
+TEST_F(CommandLineTest, SeveralTargetsMethodsAndLayersAreAllAnswered) {
+  const ProgramResult result = Run({"explain",   Sample("dog-tvmonitor"),
+                                    "-t",        "dog",
+                                    "-t",        "tvmonitor",
+                                    "-m",        "norm_grad",
+                                    "-m",        "grad_cam",
+                                    "-l",        "layer3",
+                                    "-l",        "layer4",
+                                    "--out-dir", "out",
+                                    "--save",    "png",
+                                    "--save",    "npy",
+                                    "--npy",     "stack.npy",
+                                    "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::vector<std::string> lines = Lines(result.out);
+  ASSERT_EQ(lines.size(), 8U);
+  std::vector<std::string> expected;
+  for (const char* label : {"11-dog", "19-tvmonitor"}) {
+    for (const char* method : {"norm_grad", "grad_cam"}) {
+      for (const char* layer : {"layer3", "layer4"}) {
+        const std::string name =
+            absl::StrCat("dog-tvmonitor_", label, "_", method, "_", layer);
+        expected.push_back(name + ".npy");
+        expected.push_back(name + ".png");
+        const auto json = nlohmann::json::parse(lines[expected.size() / 2 - 1]);
+        EXPECT_EQ(json["method"], method);
+        EXPECT_EQ(json["layer"], layer);
+      }
+    }
+  }
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(FilesIn("out"), expected);
+  const NumpyArray stack = ReadWithNumpy("stack.npy");
+  EXPECT_EQ(stack.description, "float32 (8, 375, 500)\n");
+  const NumpyArray third =
+      ReadWithNumpy("out/dog-tvmonitor_11-dog_grad_cam_layer3.npy");
+  EXPECT_EQ(third.description, "float32 (375, 500)\n");
+  const size_t bytes = third.bytes.size();
+  EXPECT_EQ(stack.bytes.substr(2 * bytes, bytes), third.bytes);
+}
+
+TEST_F(CommandLineTest, FoldersAreExplainedPictureByPicture) {
+  const ProgramResult result =
+      Run({"explain", SampleFolder(), "--out-dir", "out", "--top-k", "2"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  int pictures = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(SampleFolder())) {
+    if (entry.path().extension() != ".jpg") continue;
+    ++pictures;
+    EXPECT_THAT(result.out, HasSubstr(entry.path().string() + ": top "));
+  }
+  EXPECT_GE(pictures, 6);
+  const std::vector<std::string> files = FilesIn("out");
+  EXPECT_EQ(static_cast<int>(files.size()), pictures);
+  for (const std::string& file : files) {
+    EXPECT_GT(DecodeFile("out/" + file).width, 0);
+  }
+  EXPECT_THAT(result.err,
+              HasSubstr(absl::StrCat(pictures, "/", pictures, " pictures")));
+}
+
+TEST_F(CommandLineTest, ExitCodesTellHowItEnded) {
+  const std::string good = Sample("dog-tvmonitor");
+  folder_.Write("bad.jpg", ReadBytes(good).substr(0, 5000));
+  const ProgramResult some = Run({"explain", "bad.jpg", good});
+  EXPECT_EQ(some.exit_code, 3);
+  EXPECT_EQ(Lines(some.out).size(), 1U);
+  EXPECT_THAT(some.err, HasSubstr("saliency: bad.jpg: input.picture: "));
+
+  const ProgramResult none = Run({"explain", "bad.jpg"});
+  EXPECT_EQ(none.exit_code, 1);
+  const ProgramResult layer = Run({"explain", good, "--layer", "layer9"});
+  EXPECT_EQ(layer.exit_code, 1);
+  EXPECT_THAT(layer.err, HasSubstr("\"layer9\" not found"));
+  EXPECT_THAT(layer.err, HasSubstr("see the layers with: saliency models"));
+  const ProgramResult part =
+      Run({"explain", good, "--layer", "layer9", "--layer", "layer4"});
+  EXPECT_EQ(part.exit_code, 3);
+  const ProgramResult usage = Run({"explain", good, "--nonsense"});
+  EXPECT_EQ(usage.exit_code, 2);
+  for (const ProgramResult& result : {none, layer, part, usage}) {
+    EXPECT_THAT(result.err, StartsWith("saliency: "));
+    EXPECT_EQ(Lines(result.err).size(), 1U) << result.err;
+  }
+}
+
+TEST_F(CommandLineTest, GridMakesAContactSheetOfLayersAndMethods) {
+  const ProgramResult result =
+      Run({"grid", Sample("bus-cow-horse-train"), "--target", "train", "-l",
+           "layer2", "-l", "layer4", "-m", "gradient", "-m", "norm_grad", "-m",
+           "grad_cam", "--cell-width", "100", "--out", "sheet.png"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Lines(result.out).size(), 6U);
+  const Picture sheet = DecodeFile("sheet.png");
+  EXPECT_GE(sheet.width, 3 * 100);
+  EXPECT_GE(sheet.height, 2 * 75);
+
+  const ProgramResult defaults = Run({"grid", Sample("dog-tvmonitor")});
+  ASSERT_EQ(defaults.exit_code, 0) << defaults.err;
+  EXPECT_GT(DecodeFile("dog-tvmonitor_grid.png").height, sheet.height)
+      << "more layers by default";
+}
+
+TEST_F(CommandLineTest, BenchMeasuresTheServer) {
+  const ProgramResult result =
+      Run({"bench", SampleFolder(), "--requests", "24", "--concurrency", "8",
+           "--size", "layer", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["answered"], 24);
+  EXPECT_GT(json["per_second"], 0);
+  EXPECT_GE(json["latency_seconds"]["p99"], json["latency_seconds"]["p50"]);
+  EXPECT_GE(json["batch_requests"], 1);
+}
+
+// The example that users of other languages start from.
+TEST_F(CommandLineTest, PythonClientGetsTheSameMapBitForBit) {
+  const std::string picture = Sample("motorbike-pottedplant-sofa");
+  const ProgramResult python = RunProgram(
+      {.command = {"/usr/bin/python3", SALIENCY_PYTHON_CLIENT, picture,
+                   "--server", environment.server().address(), "--target",
+                   "sofa", "--layer", "layer3", "--method",
+                   "linear_approximation", "--npy", folder_ / "python.npy",
+                   "--stubs", folder_ / "stubs"}});
+  ASSERT_EQ(python.exit_code, 0) << python.err;
+  const ProgramResult ours =
+      Run({"explain", picture, "--target", "sofa", "--layer", "layer3",
+           "--method", "linear_approximation", "--npy", "ours.npy"});
+  ASSERT_EQ(ours.exit_code, 0) << ours.err;
+  const NumpyArray theirs = ReadWithNumpy("python.npy");
+  EXPECT_EQ(theirs.description, "float32 (375, 500)\n");
+  EXPECT_EQ(theirs.bytes, ReadWithNumpy("ours.npy").bytes);
+  EXPECT_THAT(python.out,
+              ContainsRegex("linear_approximation @ layer3: sofa \\(17\\) "
+                            "[0-9.]+ %, score [0-9.e+-]+, point y=[0-9]+ "
+                            "x=[0-9]+\n"));
+}
+
+TEST_F(CommandLineTest, PythonClientTellsTheServersRefusal) {
+  const ProgramResult result =
+      RunProgram({.command = {"/usr/bin/python3", SALIENCY_PYTHON_CLIENT,
+                              Sample("dog-tvmonitor"), "--server",
+                              environment.server().address(), "--target",
+                              "unicorn", "--stubs", folder_ / "stubs"}});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, StartsWith("explain.py: INVALID_ARGUMENT: "));
+  EXPECT_THAT(result.err, HasSubstr("unicorn"));
+}
+
+}  // namespace
+}  // namespace saliency

@@ -1,0 +1,45 @@
+#include "tests/end_to_end/model_folder.h"
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+
+namespace saliency {
+
+const std::vector<std::string>& GoldenNetNames() {
+  static const auto* const names =
+      new std::vector<std::string>{"tiny_dense", "tiny_mobilenet",
+                                   "tiny_resnet", "tiny_squeeze", "tiny_vgg"};
+  return *names;
+}
+
+PictureSize GoldenInputSize(const std::string& net) {
+  std::ifstream file(
+      absl::StrCat(SALIENCY_GOLDEN_DIR, "/", net, "/manifest.json"));
+  const auto shape = nlohmann::json::parse(file)["input_shape"];
+  return {.height = shape[2], .width = shape[3]};
+}
+
+void ModelFolder::AddGolden(const std::string& net, const std::string& form,
+                            const std::string& name,
+                            const std::string& config) {
+  const PictureSize size = GoldenInputSize(net);
+  folder_.Write(absl::StrCat(name, "/config.pbtxt"),
+                absl::StrCat("input { height: ", size.height,
+                             " width: ", size.width, " }\n", config));
+  const std::string version = folder_ / absl::StrCat(name, "/1");
+  std::filesystem::create_directories(version);
+  std::filesystem::copy_file(
+      absl::StrCat(SALIENCY_GOLDEN_DIR, "/", net, "/model_", form, ".pt"),
+      version + "/model.pt");
+}
+
+std::string BundledModels() { return SALIENCY_MODELS_DIR; }
+
+std::string SampleFolder() {
+  return absl::StrCat(SALIENCY_MODELS_DIR, "/voc-emoji/samples");
+}
+
+}  // namespace saliency

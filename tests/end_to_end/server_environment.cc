@@ -1,0 +1,31 @@
+#include "tests/end_to_end/server_environment.h"
+
+#include "tests/end_to_end/wire.h"
+
+namespace saliency {
+
+void ServerEnvironment::SetUp() {
+  if (fill_) fill_(models_);
+  server_ =
+      ServerProcess::Start({.models = fill_ ? models_.path() : BundledModels()})
+          .value();
+  const absl::Status serving = server_->AwaitServing();
+  ASSERT_TRUE(serving.ok()) << serving;
+  client_ = ClientOf(*server_);
+}
+
+void ServerEnvironment::TearDown() {
+  client_.reset();
+  EXPECT_EQ(server_->Stop(), 0) << server_->process().err();
+  server_.reset();
+}
+
+ServerEnvironment& UseServer(FillModels fill) {
+  auto* environment = new ServerEnvironment(std::move(fill));
+  ::testing::AddGlobalTestEnvironment(environment);  // takes it over
+  return *environment;
+}
+
+ServerEnvironment& UseBundledModels() { return UseServer(nullptr); }
+
+}  // namespace saliency

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Writes the fuzzers' seeds and dictionaries; see CMakeLists.txt.
+
+  OUT/<target>/         one file for each seed
+  OUT/<target>.dict     words that random bytes would take long to find
+
+Pictures are the fixtures of tests/golden/pil; requests are encoded from the
+text in seeds/request, one of them for each of a few pictures.
+"""
+
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PICTURES = ROOT / 'tests' / 'golden' / 'pil'
+PROTO = ROOT / 'proto'
+MAGIC = [b'\xff\xd8\xff', b'\xff\xc0', b'\xff\xc2', b'\xff\xda', b'\xff\xd9',
+         b'\xff\xe1', b'Exif\0\0', b'\x89PNG\r\n\x1a\n', b'IHDR', b'PLTE',
+         b'tRNS', b'IDAT', b'IEND', b'eXIf', b'RIFF', b'WEBP', b'VP8 ', b'VP8L',
+         b'VP8X', b'ALPH', b'ANIM', b'EXIF', b'BM', b'II*\0', b'MM\0*',
+         b'\x9d\x01\x2a']
+LABELS = {'plain': b'cat\ndog\n', 'windows': b'cat\r\ndog\r\n', 'empty': b'',
+          'gap': b'cat\n\ndog', 'utf8': 'café\n猫\n'.encode(),
+          'not_utf8': b'caf\xe9\n', 'no_break': b'cat'}
+
+
+def quoted(data):
+    return '"' + ''.join(f'\\x{byte:02x}' for byte in data) + '"'
+
+
+def write_dictionary(path, words):
+    path.write_text(''.join(quoted(word) + '\n' for word in words))
+
+
+def words_of(proto):
+    """Names of fields and enum values."""
+    text = re.sub(r'//.*', '', (PROTO / proto).read_text())
+    return sorted({word.encode() for word in re.findall(r'(\w+) = \d+', text)})
+
+
+def write_pictures(folder):
+    for name in ['decode', 'refuse']:
+        for path in (PICTURES / name).iterdir():
+            if path.suffix != '.ppm':
+                shutil.copy(path, folder / path.name)
+
+
+def encode(protoc, text):
+    return subprocess.run(
+        [protoc, f'-I{PROTO}', '--encode=saliency.v1.ComputeSaliencyRequest',
+         'saliency/v1/saliency_service.proto'],
+        input=text.encode(), check=True, stdout=subprocess.PIPE).stdout
+
+
+def write_requests(folder, protoc):
+    for path in (HERE / 'seeds' / 'request').iterdir():
+        (folder / path.stem).write_bytes(encode(protoc, path.read_text()))
+    for name in ['rgb.png', 'lossy.jpg', 'lossy.webp']:
+        picture = quoted((PICTURES / 'decode' / name).read_bytes())
+        text = f'input {{ picture: {picture} }}'
+        (folder / name).write_bytes(encode(protoc, text))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--protoc', required=True)
+    parser.add_argument('--out', type=pathlib.Path, required=True)
+    options = parser.parse_args()
+    shutil.rmtree(options.out, ignore_errors=True)
+    folders = {name: options.out / (name + '_fuzz')
+               for name in ['picture', 'labels', 'model_config', 'request']}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    write_pictures(folders['picture'])
+    for name, text in LABELS.items():
+        (folders['labels'] / name).write_bytes(text)
+    for path in (HERE / 'seeds' / 'model_config').iterdir():
+        shutil.copy(path, folders['model_config'] / path.name)
+    write_requests(folders['request'], options.protoc)
+    write_dictionary(options.out / 'picture_fuzz.dict', MAGIC)
+    write_dictionary(options.out / 'model_config_fuzz.dict',
+                     words_of('saliency/v1/model_config.proto'))
+    (options.out / 'stamp').touch()
+
+
+if __name__ == '__main__':
+    main()

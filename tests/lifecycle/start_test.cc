@@ -1,0 +1,118 @@
+// The order of a start: the port first, then model by model; health tells each.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "saliency/v1/model_service.grpc.pb.h"
+#include "tests/end_to_end/wire.h"
+#include "tests/lifecycle/served.h"
+
+namespace saliency {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A model that is read for hours, being a terabyte of nothing, until it is cut
+// short; then it fails.  Models are loaded by name: this one goes first.
+class EndlessModel {
+ public:
+  EndlessModel(const ModelFolder& models, const std::string& config)
+      : path_(models.folder() / "a_endless/1/model.pt") {
+    models.folder().Write("a_endless/config.pbtxt", config);
+    models.folder().Write("a_endless/1/model.pt", "");
+    std::filesystem::resize_file(path_, uintmax_t{1} << 40);
+  }
+  ~EndlessModel() { End(); }
+  void End() { std::filesystem::resize_file(path_, 0); }
+
+ private:
+  const std::string path_;
+};
+
+TEST(StartTest, ThePortIsOpenAtOnceAndCallsWaitForTheirModel) {
+  ModelFolder models;
+  AddModel(models);
+  EndlessModel endless(models, "required: false");
+  const auto server = Serve(models);
+  HealthWatch whole(server->channel(), "");
+  HealthWatch model(server->channel(), "model/resnet");
+  EXPECT_EQ(whole.Next(), HealthCheckResponse::NOT_SERVING);
+  auto state = model.Next();
+  if (state == HealthCheckResponse::SERVICE_UNKNOWN) state = model.Next();
+  EXPECT_EQ(state, HealthCheckResponse::NOT_SERVING);
+  const absl::Status early = AskOnce(server->channel());
+  EXPECT_EQ(early.code(), absl::StatusCode::kUnavailable) << early;
+  EXPECT_EQ(ClientOf(*server)->GetModel({})->versions(0).state(),
+            v1::MODEL_STATE_LOADING);
+
+  endless.End();
+  EXPECT_EQ(model.Next(), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(AskOnce(server->channel()).ok());
+  EXPECT_EQ(whole.Next(), HealthCheckResponse::SERVING)
+      << "what has failed is not required";
+  EXPECT_EQ(CheckHealth(server->channel(), "model/a_endless"),
+            HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(server->Stop(), 0);
+}
+
+TEST(StartTest, ARequiredModelThatFailsKeepsTheWholeFromServingButNoOther) {
+  ModelFolder models;
+  AddModel(models);
+  models.folder().Write("broken/1/model.pt", "no model");
+  const auto server = Serve(models, {"--health-address=127.0.0.1:0"});
+  ASSERT_TRUE(server->AwaitServing("model/resnet").ok());
+  EXPECT_EQ(CheckHealth(server->channel(), ""),
+            HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(CheckHealth(server->channel(), "saliency.v1.SaliencyService"),
+            HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(CheckHealth(server->channel(), "model/broken"),
+            HealthCheckResponse::NOT_SERVING);
+  EXPECT_TRUE(AskOnce(server->channel()).ok());
+  // The port for probes says the same, and nothing else.
+  const auto probes = grpc::CreateChannel(server->health_address(),
+                                          grpc::InsecureChannelCredentials());
+  EXPECT_EQ(CheckHealth(probes, ""), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(CheckHealth(probes, "model/resnet"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(AskOnce(probes).code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST(StartTest, APortThatIsTakenStopsTheStart) {
+  ModelFolder models;
+  AddModel(models);
+  const auto server = Serve(models);
+  const ProgramResult second = RunProgram(
+      {.command = {SALIENCY_SERVER_BINARY, "--models=" + models.path(),
+                   "--listen-address=" + server->address(),
+                   "--metrics-address=off"}});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, HasSubstr("--listen-address " + server->address() +
+                                    ": cannot listen there"));
+}
+
+TEST(StartTest, AWrongSecurityFileStopsTheStartNamingItsFlag) {
+  ModelFolder models;
+  AddModel(models);
+  const auto start = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> command = {
+        SALIENCY_SERVER_BINARY, "--models=" + models.path(),
+        "--listen-address=127.0.0.1:0", "--metrics-address=off"};
+    command.insert(command.end(), flags.begin(), flags.end());
+    return RunProgram({.command = command});
+  };
+  const ProgramResult no_cert = start({"--tls-cert=/no/c", "--tls-key=/no/k"});
+  EXPECT_EQ(no_cert.exit_code, 1);
+  EXPECT_THAT(no_cert.err, HasSubstr("--tls-cert: /no/c: No such file"));
+  const ProgramResult no_tokens = start({"--token-file=/no/tokens"});
+  EXPECT_EQ(no_tokens.exit_code, 1);
+  EXPECT_THAT(no_tokens.err, HasSubstr("--token-file: /no/tokens: No such"));
+  const ProgramResult open = start({"--listen-address=0.0.0.0:0"});
+  EXPECT_EQ(open.exit_code, 2);
+  EXPECT_THAT(open.err, HasSubstr("--insecure"));
+}
+
+}  // namespace
+}  // namespace saliency
