@@ -26,7 +26,7 @@ import photographs
 import voc_folder
 
 # Visible parts of a thing below which it is difficult, or not there at all.
-_DIFFICULT_BELOW, _GONE_BELOW = 0.30, 0.05
+_DIFFICULT_BELOW, _GONE_BELOW = 0.50, 0.05
 _SHORTER_SIDES = (333, 350, 375, 375, 375, 400)
 # RGB to luma and two axes of colour (NTSC).
 _YIQ = np.array([[0.299, 0.587, 0.114],
@@ -50,7 +50,7 @@ class Style:
 
 
 STYLES = {
-    "scene": Style(500, _SHORTER_SIDES, 4, 3, (0.12, 0.60)),
+    "scene": Style(500, _SHORTER_SIDES, 4, 3, (0.18, 0.65)),
     # To learn from first; quick to make.
     "close-up": Style(128, (128,), 1, 1, (0.40, 0.95)),
 }
@@ -176,8 +176,8 @@ def _place(rng, category, glyph, size, portions):
 
 def _vary(rng, glyph, longer_side):
     """`glyph` recoloured, mirrored, scaled, turned and made less opaque."""
-    wild = rng.random() < 0.3
-    turn = rng.uniform(-180, 180) if wild else rng.normal(0, 25)
+    wild = rng.random() < 0.05
+    turn = rng.uniform(-180, 180) if wild else rng.normal(0, 15)
     colour = _recolour(rng, glyph.convert("RGB"), turn)
     colour.putalpha(glyph.getchannel("A"))
     if rng.random() < 0.5:
@@ -189,7 +189,7 @@ def _vary(rng, glyph, longer_side):
     turned = colour.resize(size, Image.LANCZOS).rotate(
         rng.normal(0, 20), Image.BICUBIC, expand=True)
     turned = turned.crop(turned.getchannel("A").getbbox())
-    opacity = rng.uniform(0.75, 1.0)
+    opacity = rng.uniform(0.85, 1.0)
     turned.putalpha(turned.getchannel("A").point(lambda a: a * opacity))
     return turned
 
@@ -197,9 +197,9 @@ def _vary(rng, glyph, longer_side):
 def _recolour(rng, picture, turn):
     """RGB `picture`, its hue turned by `turn` degrees, other saturation,
     brightness and contrast."""
-    picture = picture.convert("RGB", _hue_matrix(turn, rng.uniform(0.3, 1.3)))
-    picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.6, 1.25))
-    return ImageEnhance.Contrast(picture).enhance(rng.uniform(0.6, 1.2))
+    picture = picture.convert("RGB", _hue_matrix(turn, rng.uniform(0.5, 1.2)))
+    picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.7, 1.2))
+    return ImageEnhance.Contrast(picture).enhance(rng.uniform(0.7, 1.15))
 
 
 def _hue_matrix(degrees, saturation):
