@@ -14,7 +14,7 @@ model=voc-emoji
 sample=deploy/models/$model/samples/bus-cow-horse-train
 classes=(bus train)
 method=linear_approximation
-layer=layer4
+layer=layer3
 seconds_to_start=120
 
 say() { printf '\n== %s\n' "$*"; }
@@ -111,6 +111,12 @@ contact_sheet() {
   echo "$(wc -l <$out/contact_sheet.txt) maps of one request"
 }
 
+combine_layers() {
+  say "Combining layers: ${classes[0]}"
+  "$bin/saliency" combine $sample.jpg --target "${classes[0]}" \
+    --method $method --rule product --overlay $out/combined.png
+}
+
 report() {
   say "Pictures"
   printf '%s\n' $out/*.png
@@ -143,6 +149,7 @@ main() {
   explain
   check_points
   contact_sheet
+  combine_layers
   report
   stop_server
   say "Done in $SECONDS s"

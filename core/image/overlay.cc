@@ -21,7 +21,7 @@ namespace {
 
 // What a cold pixel loses of its brightness at opacity 1.  Its colour it loses
 // whole.
-constexpr double kShade = 0.55;
+constexpr double kShade = 0.6;
 constexpr Rgb kBand = {24, 26, 31};
 constexpr Rgb kBandText = {242, 243, 245};
 

@@ -23,7 +23,7 @@ struct LoadedModel {
   ModelConfig config;  // default_layers and combine_layers filled in
   // By class index; empty when the model has no labels.txt.
   std::vector<std::string> labels;
-  std::string sha256;  // hex digest of the file that was loaded
+  std::string sha256;          // hex digest of the file that was loaded
   LayerWeights layer_weights;  // empty: not calibrated
   std::vector<std::unique_ptr<ProbedModel>> replicas;  // at least one
 };

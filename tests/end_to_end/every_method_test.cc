@@ -41,8 +41,8 @@ const std::set<std::string>& AllMethods() {
   static const auto* const all = [] {
     auto* names = new std::set<std::string>;
     for (const std::string& net : GoldenNetNames()) {
-      for (const v1::Method& method :
-           Describe(absl::StrCat(net, "-script")).methods()) {
+      const v1::GetModelResponse model = Describe(absl::StrCat(net, "-script"));
+      for (const v1::Method& method : model.methods()) {
         names->insert(method.name());
       }
     }

@@ -154,7 +154,7 @@ const Tail kTails[] = {
         torch.relu_(x)
         return torch.mean(v, [2]) + torch.mean(x, [2, 3]))"},
     {"view used before only",
-     R"(m = torch.mean(torch.select(x, 1, 0), [1, 2])
+     R"(m = torch.sum(torch.select(x, 1, 0), [1, 2])
         torch.relu_(x)
         return torch.mean(x, [2, 3]) * torch.unsqueeze(m, 1))"},
     {"in a list",

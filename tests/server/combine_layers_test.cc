@@ -242,7 +242,7 @@ INSTANTIATE_TEST_SUITE_P(
                r.mutable_combinations(0)->set_weighting(
                    static_cast<v1::Weighting>(9));
              },
-             kInvalid, "combinations[0].weighting: unknown value 9"},
+             kInvalid, "combinations[0]: weighting: unknown value 9"},
         Case{"Nothing", FakeCombineRequest(),
              [](Request& r) { r.clear_subject(); }, kInvalid,
              "neither input nor maps is set"},

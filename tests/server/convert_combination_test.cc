@@ -155,24 +155,26 @@ INSTANTIATE_TEST_SUITE_P(
               r.add_combinations();
               r.add_combinations()->mutable_attribution()->set_method("");
             },
-            "combinations[1].attribution: method: method \"\" is unknown; "
-            "known: "},
+            "combinations[1]: attribution: method: method \"\" is unknown; "
+            "known: batch_norm_bias, batch_norm_scale, cam, grad_cam, "
+            "gradient, gradient_sum, linear_approximation, norm_grad, "
+            "norm_grad_conv3x3, norm_grad_real_conv, selective_norm_grad"},
         Bad{"UnspecifiedPair",
             [](Request& r) {
               r.add_combinations()->mutable_attribution()->mutable_pair();
             },
-            "combinations[0].attribution: pair.extract: unspecified"},
+            "combinations[0]: attribution: pair.extract: unspecified"},
         Bad{"UnknownWeighting",
             [](Request& r) {
               r.add_combinations()->set_weighting(
                   static_cast<v1::Weighting>(9));
             },
-            "combinations[0].weighting: unknown value 9"},
+            "combinations[0]: weighting: unknown value 9"},
         Bad{"UnknownRule",
             [](Request& r) {
               r.add_combinations()->set_rule(static_cast<v1::CombineRule>(5));
             },
-            "combinations[0].rule: unknown value 5"},
+            "combinations[0]: rule: unknown value 5"},
         Bad{"UnknownScore",
             [](Request& r) { r.set_score(static_cast<v1::Score>(77)); },
             "score: unknown value 77"},
@@ -188,7 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
             [](Request& r) {
               r.add_combinations()->mutable_attribution()->set_method("cam");
             },
-            "combinations[0].attribution: a method or pair is not allowed with "
+            "combinations[0]: attribution: a method or pair is not allowed "
+            "with "
             "maps",
             true},
         Bad{"MapOfThreeSizes",

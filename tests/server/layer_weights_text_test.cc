@@ -71,7 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
     Table, BadLayerWeightsTest,
     testing::Values(
         Bad{"Empty", "", "layers: 0 not in [1, 512]"},
-        Bad{"Nonsense", "nonsense", "line 1, column 1"},
+        Bad{"Nonsense", "nonsense", "line 1, column 9"},
         Bad{"UnknownField", "layers { layer: \"a\" gamma: 1 }", "line 1"},
         Bad{"NoName", "layers { feature_spread: 1 }", "layers[0].layer: empty"},
         Bad{"SameName", "layers { layer: \"a\" } layers { layer: \"a\" }",

@@ -46,8 +46,8 @@ TEST(ReflectionServiceTest, ListsTheServicesAndItself) {
   ServerReflectionRequest request;
   request.set_list_services("");
   std::vector<std::string> names;
-  for (const auto& listed :
-       service.Answer(request).list_services_response().service()) {
+  const ServerReflectionResponse answer = service.Answer(request);
+  for (const auto& listed : answer.list_services_response().service()) {
     names.push_back(listed.name());
   }
   EXPECT_THAT(names, UnorderedElementsAre(
