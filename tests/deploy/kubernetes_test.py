@@ -381,6 +381,19 @@ class KubernetesTest(unittest.TestCase):
                     # The group of the server's user reads it, others do not.
                     self.assertEqual(volume["secret"]["defaultMode"], 0o440)
 
+    def check_flags(self, arguments):
+        """The client has the subcommand, with each of the flags."""
+        words = [word for word in arguments if word.isidentifier() or
+                 word == "pointing-game"]
+        known = subprocess.run([binary("saliency"), *words, "--help"],
+                               env=without_settings(), check=True, text=True,
+                               stdout=subprocess.PIPE).stdout
+        flags = [word.split("=")[0] for word in arguments
+                 if word.startswith("--")]
+        self.assertGreaterEqual(len(flags), 3)
+        for flag in flags:
+            self.assertRegex(known, rf"{flag}\b")
+
     def test_the_job_evaluates_every_shard_once_on_the_servers(self):
         for kubectl in KUBECTLS:
             servers = build(kubectl, "overlays/cpu")
@@ -388,6 +401,7 @@ class KubernetesTest(unittest.TestCase):
             spec = job["spec"]
             self.assertEqual(spec["completionMode"], "Indexed")
             arguments = container_of(job)["args"]
+            self.check_flags(arguments)
             shards = spec["completions"]
             self.assertIn(f"--shard=$(JOB_COMPLETION_INDEX)/{shards}",
                           arguments)
