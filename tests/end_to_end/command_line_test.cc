@@ -266,7 +266,7 @@ TEST_F(CommandLineTest, PythonClientGetsTheSameMapBitForBit) {
            "--method", "linear_approximation", "--npy", "ours.npy"});
   ASSERT_EQ(ours.exit_code, 0) << ours.err;
   const NumpyArray theirs = ReadWithNumpy("python.npy");
-  EXPECT_EQ(theirs.description, "float32 (375, 500)\n");
+  EXPECT_EQ(theirs.description, "float32 (400, 500)\n");
   EXPECT_EQ(theirs.bytes, ReadWithNumpy("ours.npy").bytes);
   EXPECT_THAT(python.out,
               ContainsRegex("linear_approximation @ layer3: sofa \\(17\\) "
