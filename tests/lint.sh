@@ -69,7 +69,7 @@ check_packages() {
   local name missing=0
   for name in $(git grep -hoE '(find_package\(|find_path\([A-Z0-9_]+ )[A-Za-z0-9/._-]+' \
     -- '*CMakeLists.txt' | sed 's/.*[( ]//' | sort -u); do
-    [[ $name =~ ^(Threads|OpenMP)$ ]] ||
+    [[ $name =~ ^(Threads|OpenMP|Python3)$ ]] ||
       grep -qE "# $name( |,|\$)" deploy/packages/{build,test,bench}.txt || {
       echo "no package in deploy/packages/ has the comment \"$name\""
       missing=1
