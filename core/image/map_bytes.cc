@@ -21,7 +21,9 @@ uint16_t Level16(float value) {
 }
 
 cv::Mat Empty(const MapView& map, int type) {
-  return {static_cast<int>(map.height), static_cast<int>(map.width), type};
+  // Parentheses: OpenCV of Debian 13 takes braces for a list of values.
+  return cv::Mat(static_cast<int>(map.height), static_cast<int>(map.width),
+                 type);
 }
 
 }  // namespace
