@@ -64,4 +64,17 @@ ExitCode PrintConnectError(const Console& console, const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? kExitUsage : kExitFailed;
 }
 
+bool ConcernsEveryItem(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:  // retried already
+    case absl::StatusCode::kNotFound:     // the model or a layer
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace saliency

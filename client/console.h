@@ -42,6 +42,10 @@ void PrintError(const Console& console, absl::string_view text);
 // The same for what Connect() returns; a wrong flag is wrong usage.
 ExitCode PrintConnectError(const Console& console, const absl::Status& status);
 
+// Errors that every further item would meet too: the server is away, the model
+// or a layer is unknown, the caller is not let in.
+bool ConcernsEveryItem(const absl::Status& status);
+
 // Counts items; thread-compatible.
 struct Tally {
   int ok = 0;

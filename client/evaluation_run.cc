@@ -61,19 +61,6 @@ class Recorder {
 
 }  // namespace
 
-bool ConcernsEveryItem(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:  // retried already
-    case absl::StatusCode::kNotFound:     // the model or a layer
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnimplemented:
-      return true;
-    default:
-      return false;
-  }
-}
-
 EvaluationOutcome RunEvaluation(const std::vector<std::string>& items,
                                 int concurrency, EvaluationJournal& journal,
                                 Console& console, const MeasureItem& measure) {

@@ -32,10 +32,6 @@ struct EvaluationOutcome {
   }
 };
 
-// Errors that every further item would meet too: the server is away, the model
-// or a method is unknown, the caller is not let in.
-bool ConcernsEveryItem(const absl::Status& status);
-
 // An interrupt ends it after what is under way; the journal then holds all that
 // is done.
 // REQUIRES: concurrency >= 1.

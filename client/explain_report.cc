@@ -7,23 +7,6 @@
 #include "core/base/status.h"
 
 namespace saliency {
-namespace {
-
-// Errors that every further picture would meet too.
-bool ConcernsAll(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:  // retried already
-    case absl::StatusCode::kNotFound:     // the model or a layer
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnimplemented:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
 
 ExplainReport::ExplainReport(Options options, Console& console,
                              std::unique_ptr<NpyStack> stack)
@@ -90,7 +73,7 @@ void ExplainReport::AddFailed(const PictureAnswer& answer) {
     console_.out << ErrorJson(answer.path, answer.status) << '\n';
   }
   if (stopped_) return;  // the same again, from calls that were under way
-  stopped_ = ConcernsAll(answer.status);
+  stopped_ = ConcernsEveryItem(answer.status);
   const std::string text = ErrorText(answer.status);
   PrintError(console_, stopped_ ? text : absl::StrCat(answer.path, ": ", text));
 }
