@@ -23,18 +23,11 @@
 #include "core/attribution/postprocess.h"
 #include "core/base/cpu_limit.h"
 #include "core/model/probed_model.h"
+#include "tests/bench/bench_arguments.h"
 #include "tests/bench/ratio.h"
 
 namespace saliency {
 namespace {
-
-struct Arguments {
-  std::string models;
-  std::string device = "cpu";
-  std::string filter = ".*";
-  std::string json;
-  int rounds = 9;
-};
 
 // One case: `pictures` of one batch, each with `targets` classes.
 struct PassCase {
@@ -110,42 +103,6 @@ const std::vector<PassCase>& Combinations() {
   return *cases;
 }
 
-Arguments Parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const bool has_value = i + 1 < argc;
-    if (word == "--device" && has_value) {
-      arguments.device = argv[++i];
-    } else if (word == "--filter" && has_value) {
-      arguments.filter = argv[++i];
-    } else if (word == "--rounds" && has_value) {
-      arguments.rounds = std::atoi(argv[++i]);
-    } else if (word == "--json" && has_value) {
-      arguments.json = argv[++i];
-    } else if (word[0] != '-' && arguments.models.empty()) {
-      arguments.models = word;
-    } else {
-      std::fprintf(stderr, "pass_bench: unknown argument %s\n", word.c_str());
-      std::exit(2);
-    }
-  }
-  if (arguments.models.empty() || arguments.rounds < 1) {
-    std::fprintf(stderr,
-                 "usage: pass_bench MODELS [--device cpu|cuda:0] [--filter "
-                 "REGEX] [--rounds N] [--json FILE]\n");
-    std::exit(2);
-  }
-  return arguments;
-}
-
-template <typename T>
-T OrDie(absl::StatusOr<T> value) {
-  if (value.ok()) return *std::move(value);
-  std::fprintf(stderr, "pass_bench: %s\n", value.status().ToString().c_str());
-  std::exit(1);
-}
-
 void Wait(const std::string& device) {
   if (device != "cpu") torch::cuda::synchronize();
 }
@@ -183,7 +140,7 @@ void Explain(ProbedModel& model, const ProbeRequest& request,
   }
 }
 
-BenchRow Measure(const PassCase& bench, const Arguments& arguments) {
+BenchRow Measure(const PassCase& bench, const BenchArguments& arguments) {
   const std::string path =
       arguments.models + "/" + bench.network + "/1/model.pt";
   LoadOptions options;
@@ -239,7 +196,8 @@ void Combine(ProbedModel& model, const ProbeRequest& request,
 }
 
 // A combination against its shallowest layer alone.
-BenchRow MeasureCombination(const PassCase& bench, const Arguments& arguments) {
+BenchRow MeasureCombination(const PassCase& bench,
+                            const BenchArguments& arguments) {
   LoadOptions options;
   options.device = arguments.device;
   const auto model = OrDie(ProbedModel::Load(
@@ -257,7 +215,7 @@ BenchRow MeasureCombination(const PassCase& bench, const Arguments& arguments) {
 }
 
 int Main(int argc, char** argv) {
-  const Arguments arguments = Parse(argc, argv);
+  const BenchArguments arguments = ParseBenchArguments(argc, argv);
   at::set_num_threads(AvailableCpus());
   const std::regex filter(arguments.filter);
   std::vector<BenchRow> rows;

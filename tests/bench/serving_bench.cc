@@ -29,6 +29,7 @@
 #include "core/base/heap.h"
 #include "core/engine/pass_explainer.h"
 #include "core/engine/prepare.h"
+#include "tests/bench/bench_arguments.h"
 #include "tests/bench/ratio.h"
 #include "tests/end_to_end/server_process.h"
 #include "tests/server/temporary_folder.h"
@@ -46,55 +47,6 @@ constexpr int kBatchRows = 16;     // the default of both
 constexpr int kBatchesARound = 6;  // of kBatchRows pictures
 constexpr int kCallsARound = 24;   // one after another
 
-struct Arguments {
-  std::string models;
-  std::string device = "cpu";
-  std::string filter = ".*";
-  std::string json;
-  int rounds = 9;
-};
-
-Arguments Parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const bool has_value = i + 1 < argc;
-    if (word == "--device" && has_value) {
-      arguments.device = argv[++i];
-    } else if (word == "--filter" && has_value) {
-      arguments.filter = argv[++i];
-    } else if (word == "--rounds" && has_value) {
-      arguments.rounds = std::atoi(argv[++i]);
-    } else if (word == "--json" && has_value) {
-      arguments.json = argv[++i];
-    } else if (word[0] != '-' && arguments.models.empty()) {
-      arguments.models = word;
-    } else {
-      std::fprintf(stderr, "serving_bench: unknown argument %s\n",
-                   word.c_str());
-      std::exit(2);
-    }
-  }
-  if (arguments.models.empty() || arguments.rounds < 1) {
-    std::fprintf(stderr,
-                 "usage: serving_bench MODELS [--device cpu|cuda:0] [--filter "
-                 "REGEX] [--rounds N] [--json FILE]\n");
-    std::exit(2);
-  }
-  return arguments;
-}
-
-[[noreturn]] void Die(const absl::Status& status) {
-  std::fprintf(stderr, "serving_bench: %s\n", status.ToString().c_str());
-  std::exit(1);
-}
-
-template <typename T>
-T OrDie(absl::StatusOr<T> value) {
-  if (!value.ok()) Die(value.status());
-  return *std::move(value);
-}
-
 std::vector<std::string> SamplePictures() {
   std::vector<std::string> pictures;
   for (const auto& entry :
@@ -108,14 +60,14 @@ std::vector<std::string> SamplePictures() {
   return pictures;
 }
 
-std::string ModelFile(const Arguments& arguments) {
+std::string ModelFile(const BenchArguments& arguments) {
   return arguments.models + "/" + kNetwork + "/1/model.pt";
 }
 
 // The passes in this process, as a replica's worker runs them.
 class OfflineEngine {
  public:
-  OfflineEngine(const Arguments& arguments,
+  OfflineEngine(const BenchArguments& arguments,
                 const std::vector<std::string>& pictures) {
     LoadOptions options;
     options.device = arguments.device;
@@ -158,7 +110,8 @@ class OfflineEngine {
 
 // A repository with this one network, by a hard link where the file system can
 // make one: the server follows no other link out of it.
-void FillRepository(const Arguments& arguments, const TemporaryFolder& folder) {
+void FillRepository(const BenchArguments& arguments,
+                    const TemporaryFolder& folder) {
   const std::string network = kNetwork;
   folder.Write(network + "/config.pbtxt",
                "instances { device: \"" + arguments.device + "\" }\n");
@@ -172,7 +125,7 @@ void FillRepository(const Arguments& arguments, const TemporaryFolder& folder) {
 // The server and its clients.
 class Serving {
  public:
-  Serving(const Arguments& arguments,
+  Serving(const BenchArguments& arguments,
           const std::vector<std::string>& pictures) {
     FillRepository(arguments, folder_);
     server_ = OrDie(ServerProcess::Start({.models = folder_.path()}));
@@ -270,7 +223,7 @@ BenchRow MeasureOneClient(const std::string& name, int rounds,
 }
 
 int Main(int argc, char** argv) {
-  const Arguments arguments = Parse(argc, argv);
+  const BenchArguments arguments = ParseBenchArguments(argc, argv);
   KeepFreedMemory();  // as the server does
   const std::regex filter(arguments.filter);
   const std::string many = "resnet50/serving/norm_grad/layer4/c16/fp32";

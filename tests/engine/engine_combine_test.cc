@@ -19,29 +19,21 @@
 #include "core/engine/prepare.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/engine/tiny_resnet.h"
 #include "tests/support/fakes.h"
 
 namespace saliency {
 namespace {
 
-constexpr int64_t kHeight = 56;  // what tiny_resnet was made for
-constexpr int64_t kWidth = 40;
 // Of batches against singles: as in engine_model_test.cc, on maps in [0,1].
 constexpr float kTolerance = 1e-4F;
 
 const std::vector<std::string> kLayers = {"layer1", "layer2", "layer3",
                                           "layer4"};
 
-std::shared_ptr<LoadedModel> LoadTinyResnet() {
-  LoadOptions options;
-  options.input_height = kHeight;
-  options.input_width = kWidth;
-  auto model = std::make_shared<LoadedModel>();
-  model->name = "tiny_resnet";
-  model->version = 1;
-  model->config.input.height = kHeight;
-  model->config.input.width = kWidth;
-  model->config.default_layers = {"layer4"};
+// tiny_resnet with weights for each of its layers.
+std::shared_ptr<LoadedModel> LoadCalibrated() {
+  std::shared_ptr<LoadedModel> model = LoadTinyResnet();
   model->config.combine_layers = kLayers;
   model->config.batching.max_rows = 64;
   for (std::size_t i = 0; i < kLayers.size(); ++i) {
@@ -50,22 +42,7 @@ std::shared_ptr<LoadedModel> LoadTinyResnet() {
          .feature_spread = 1.0 / static_cast<double>(i + 1),
          .classification_accuracy = 0.2 * static_cast<double>(i + 1)});
   }
-  model->replicas.push_back(ProbedModel::Load(SALIENCY_GOLDEN_DIR
-                                              "/tiny_resnet/model_script.pt",
-                                              options)
-                                .value());
   return model;
-}
-
-TensorInput RandomTensor(int seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(3 * kHeight * kWidth);
-  for (float& value : values) value = normal(random);
-  TensorInput input = {.shape = {3, kHeight, kWidth}};
-  input.data.assign(reinterpret_cast<const char*>(values.data()),
-                    values.size() * sizeof(float));
-  return input;
 }
 
 JobCombination Combine(absl::string_view method, Weighting weighting,
@@ -120,7 +97,7 @@ double AllowedFar(CombineRule rule) {
 class EngineCombineTest : public testing::Test {
  protected:
   EngineCombineTest() : engine_({}, Clock::Real(), observer_) {
-    engine_.AddModel(LoadTinyResnet());
+    engine_.AddModel(LoadCalibrated());
   }
 
   Explanation Explain(Job job) {
@@ -160,7 +137,7 @@ TEST_F(EngineCombineTest, ACombinationIsThatOfItsLayersMaps) {
         weights.push_back(share.weight);
       }
       const CombinedMaps expected = CombineLayers(
-          maps, kHeight, kWidth,
+          maps, kTinyHeight, kTinyWidth,
           CombinationWeights::Create(Weighting::kExplicit, 4, weights).value(),
           result.rule);
       MapResult map = result.map;
@@ -175,7 +152,7 @@ TEST_F(EngineCombineTest, ACombinationIsThatOfItsLayersMaps) {
 }
 
 TEST_F(EngineCombineTest, AllLayersShareOneForwardAndOneBackward) {
-  const ModelFacts facts = FactsOf(*LoadTinyResnet());
+  const ModelFacts facts = FactsOf(*LoadCalibrated());
   Job job;
   job.input = RandomTensor(2);
   job.combinations = AllCombinations("norm_grad");
@@ -213,7 +190,7 @@ Job Varied(int i) {
 }
 
 TEST_F(EngineCombineTest, BatchedWithComputeSaliencyTheyAreAsSingles) {
-  const std::shared_ptr<LoadedModel> model = LoadTinyResnet();
+  const std::shared_ptr<LoadedModel> model = LoadCalibrated();
   const ModelFacts facts = FactsOf(*model);
   std::vector<PreparedJob> prepared;
   for (int i = 0; i < 12; ++i) {
@@ -248,7 +225,7 @@ TEST_F(EngineCombineTest, BatchedWithComputeSaliencyTheyAreAsSingles) {
 TEST(EngineCombineBatchTest, StrangersOfBothKindsRunAsOneBatch) {
   RecordingObserver observer;
   Engine engine({}, Clock::Real(), observer);
-  std::shared_ptr<LoadedModel> model = LoadTinyResnet();
+  std::shared_ptr<LoadedModel> model = LoadCalibrated();
   model->config.batching.max_rows = 4;
   model->config.batching.max_delay = absl::Hours(1);  // until it is full
   engine.AddModel(std::move(model));

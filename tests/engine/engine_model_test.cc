@@ -18,13 +18,12 @@
 #include "core/engine/prepare.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/engine/tiny_resnet.h"
 #include "tests/support/fakes.h"
 
 namespace saliency {
 namespace {
 
-constexpr int64_t kHeight = 56;  // what tiny_resnet was made for
-constexpr int64_t kWidth = 40;
 // Convolutions of other batch sizes take other summation orders, and the
 // network is ten layers deep: rounding grows to about 1e-5 of the maximum.
 constexpr float kTolerance = 1e-4F;
@@ -32,34 +31,6 @@ constexpr float kTolerance = 1e-4F;
 const std::vector<std::string> kLayers = {"layer1", "layer3", "layer4"};
 const std::vector<std::string> kMethods = {"norm_grad", "gradient",
                                            "linear_approximation", "grad_cam"};
-
-std::shared_ptr<LoadedModel> LoadTinyResnet() {
-  LoadOptions options;
-  options.input_height = kHeight;
-  options.input_width = kWidth;
-  auto model = std::make_shared<LoadedModel>();
-  model->name = "tiny_resnet";
-  model->version = 1;
-  model->config.input.height = kHeight;
-  model->config.input.width = kWidth;
-  model->config.default_layers = {"layer4"};
-  model->replicas.push_back(ProbedModel::Load(SALIENCY_GOLDEN_DIR
-                                              "/tiny_resnet/model_script.pt",
-                                              options)
-                                .value());
-  return model;
-}
-
-TensorInput RandomTensor(int seed, int64_t pictures = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(pictures * 3 * kHeight * kWidth);
-  for (float& value : values) value = normal(random);
-  TensorInput input = {.shape = {pictures, 3, kHeight, kWidth}};
-  input.data.assign(reinterpret_cast<const char*>(values.data()),
-                    values.size() * sizeof(float));
-  return input;
-}
 
 JobAttribution At(absl::string_view method, std::vector<std::string> layers) {
   return {.attribution = *Attribution::Named(method),
@@ -154,7 +125,7 @@ TEST_F(EngineModelTest, RowsOfOneTensorAreAsSingles) {
   for (std::size_t picture = 0; picture < 5; ++picture) {
     SCOPED_TRACE(picture);
     const TensorInput single = {
-        .shape = {3, kHeight, kWidth},
+        .shape = {3, kTinyHeight, kTinyWidth},
         .data = input.data.substr(picture * bytes, bytes)};
     const Explanation one =
         Explain(RawJob(single, {}, {At("norm_grad", kLayers)})).value();
