@@ -46,8 +46,11 @@ TEST(StartTest, ThePortIsOpenAtOnceAndCallsWaitForTheirModel) {
   EXPECT_EQ(state, HealthCheckResponse::NOT_SERVING);
   const absl::Status early = AskOnce(server->channel());
   EXPECT_EQ(early.code(), absl::StatusCode::kUnavailable) << early;
-  EXPECT_EQ(ClientOf(*server)->GetModel({})->versions(0).state(),
-            v1::MODEL_STATE_LOADING);
+  const auto listed = ClientOf(*server)->ListModels({});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->models_size(), 2);
+  EXPECT_EQ(listed->models(1).name(), kModel);
+  EXPECT_EQ(listed->models(1).versions(0).state(), v1::MODEL_STATE_LOADING);
 
   endless.End();
   EXPECT_EQ(model.Next(), HealthCheckResponse::SERVING);
@@ -96,10 +99,11 @@ TEST(StartTest, APortThatIsTakenStopsTheStart) {
 TEST(StartTest, AWrongSecurityFileStopsTheStartNamingItsFlag) {
   ModelFolder models;
   AddModel(models);
-  const auto start = [&](const std::vector<std::string>& flags) {
+  const auto start = [&](const std::vector<std::string>& flags,
+                         const std::string& host = "127.0.0.1") {
     std::vector<std::string> command = {
         SALIENCY_SERVER_BINARY, "--models=" + models.path(),
-        "--listen-address=127.0.0.1:0", "--metrics-address=off"};
+        "--listen-address=" + host + ":0", "--metrics-address=off"};
     command.insert(command.end(), flags.begin(), flags.end());
     return RunProgram({.command = command});
   };
@@ -109,7 +113,7 @@ TEST(StartTest, AWrongSecurityFileStopsTheStartNamingItsFlag) {
   const ProgramResult no_tokens = start({"--token-file=/no/tokens"});
   EXPECT_EQ(no_tokens.exit_code, 1);
   EXPECT_THAT(no_tokens.err, HasSubstr("--token-file: /no/tokens: No such"));
-  const ProgramResult open = start({"--listen-address=0.0.0.0:0"});
+  const ProgramResult open = start({}, "0.0.0.0");
   EXPECT_EQ(open.exit_code, 2);
   EXPECT_THAT(open.err, HasSubstr("--insecure"));
 }
