@@ -57,7 +57,7 @@ class Desk {
     return taken_ == count_ || taken_ < finished_ + window_;
   }
   bool NextDoneOrEnd() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return finished_ == count_ || done_.count(finished_) > 0;
+    return finished_ == count_ || done_.contains(finished_);
   }
 
   const int window_;
@@ -84,6 +84,7 @@ int OrderedFanOut(int count, int concurrency, Interrupt& interrupt,
                   const DoItem& work) {
   Desk desk(count, 2 * concurrency);
   std::vector<std::thread> threads;
+  threads.reserve(std::min(concurrency, count));
   for (int i = 0; i < std::min(concurrency, count); ++i) {
     threads.emplace_back([&] { Work(desk, interrupt, work); });
   }

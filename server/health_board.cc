@@ -39,7 +39,7 @@ std::optional<Health> HealthBoard::Get(const std::string& name) const {
   return stopped_ ? Health::kNotServing : it->second;
 }
 
-void HealthBoard::Watch(std::weak_ptr<HealthWatcher> watcher) {
+void HealthBoard::Watch(const std::weak_ptr<HealthWatcher>& watcher) {
   bool closed = false;
   {
     MutexLock lock(&mu_);

@@ -41,7 +41,8 @@ class HealthBoard {
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // Tells `watcher` of every change, as long as somebody else owns it.
-  void Watch(std::weak_ptr<HealthWatcher> watcher) ABSL_LOCKS_EXCLUDED(mu_);
+  void Watch(const std::weak_ptr<HealthWatcher>& watcher)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   // The watchers that still live; forgets the others.
