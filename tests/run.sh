@@ -20,6 +20,11 @@ case "${1-}" in
 esac
 
 deploy/install_packages.sh build run test deploy
+if ! { command -v prometheus && command -v promtool; } >/dev/null; then
+  programs=$(tests/deploy/unpack_prometheus.sh build/prometheus) ||
+    echo "run.sh: no Prometheus to be had: the tests that need it are skipped" >&2
+  PATH=$PATH${programs:+:$programs}
+fi
 installed=$SECONDS
 deploy/build.sh dev
 built=$SECONDS
