@@ -79,7 +79,7 @@ at::Tensor ToCpu(const std::vector<at::Tensor>& maps) {
   std::vector<at::Tensor> flat;
   flat.reserve(maps.size());
   for (const at::Tensor& map : maps) flat.push_back(map.reshape(-1));
-  const at::Tensor all = at::cat(flat);
+  at::Tensor all = at::cat(flat);
   if (all.device().is_cpu()) return all;
   at::Tensor host = at::empty(
       all.sizes(), all.options().device(at::kCPU).pinned_memory(true));

@@ -47,7 +47,9 @@ class Bisection {
                            explainer_.Explain(items_.subspan(first, count)));
           return Keep(std::move(answers), first, count);
         },
-        [this](absl::string_view detail) { detail_ = std::string(detail); });
+        [this](absl::string_view detail) {
+          detail_.assign(detail.data(), detail.size());
+        });
   }
 
   absl::Status Keep(PassAnswers answers, std::size_t first, std::size_t count) {

@@ -66,7 +66,7 @@ struct Engine::Impl {
 
   absl::Status Start(const std::shared_ptr<ActiveJob>& job);
   absl::Status StartGivenMaps(const std::shared_ptr<ActiveJob>& job);
-  absl::StatusOr<std::shared_ptr<ServedModel>> Announce(const Job& job);
+  absl::StatusOr<std::shared_ptr<ServedModel>> Announce(const Job& job) const;
   void Decode(const std::shared_ptr<ActiveJob>& job,
               const std::shared_ptr<ServedModel>& model);
   absl::Status Prepare(ActiveJob& job, const ModelFacts& facts);
@@ -101,7 +101,7 @@ Engine::~Engine() {
 
 void Engine::AddModel(ModelFacts facts,
                       std::vector<std::unique_ptr<Explainer>> explainers,
-                      std::shared_ptr<void> keep_alive) {
+                      const std::shared_ptr<void>& keep_alive) {
   const auto replicas = static_cast<int>(explainers.size());
   const int threads = std::max(1, impl_->intra_op_threads / replicas);
   const BatchLimits limits = LimitsOf(facts);
@@ -171,8 +171,7 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
                    Announce(job->work().job));
   const absl::StatusOr<int64_t> bytes =
       MeasureJob(job->work().job, model->facts, limits);
-  const absl::Status admitted =
-      bytes.ok() ? job->Admit(*bytes) : bytes.status();
+  absl::Status admitted = bytes.ok() ? job->Admit(*bytes) : bytes.status();
   if (!admitted.ok()) {
     model->batcher.Withdraw();
     return admitted;
@@ -216,7 +215,7 @@ absl::Status Engine::Impl::StartGivenMaps(
 // A version may be replaced between being found and being told of the job: then
 // the new one is asked.
 absl::StatusOr<std::shared_ptr<ServedModel>> Engine::Impl::Announce(
-    const Job& job) {
+    const Job& job) const {
   std::shared_ptr<ServedModel> last;
   while (true) {
     ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,

@@ -51,7 +51,7 @@ class Engine {
   // refer to.  REQUIRES: at least one explainer.
   void AddModel(ModelFacts facts,
                 std::vector<std::unique_ptr<Explainer>> explainers,
-                std::shared_ptr<void> keep_alive);
+                const std::shared_ptr<void>& keep_alive);
   // Stops serving a version as AddModel replaces one.
   // Errors: NOT_FOUND with near matches.
   absl::Status RemoveModel(absl::string_view name, int64_t version);
