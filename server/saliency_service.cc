@@ -7,6 +7,7 @@
 #include "server/convert_answer.h"
 #include "server/convert_combination.h"
 #include "server/convert_request.h"
+#include "server/pending_call.h"
 #include "server/public_status.h"
 #include "server/unary_call.h"
 
@@ -21,7 +22,8 @@ bool AsksModel(const v1::CombineLayersRequest& request) {
 // The job that `request` asks for, of a model that is there or of none.
 template <typename Request>
 absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
-                            const ModelCatalogue& catalogue, UnaryCall& call) {
+                            const ModelCatalogue& catalogue,
+                            PendingCall& call) {
   RETURN_IF_ERROR(call.admission());
   CatalogueVersion model;
   if (AsksModel(request)) {
@@ -39,7 +41,7 @@ absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
 }
 
 // A result that fails by our own fault says nothing to the caller.
-void LogIfInternal(const MapResult& result, UnaryCall& call) {
+void LogIfInternal(const MapResult& result, PendingCall& call) {
   if (!HidesDetail(result.status)) return;
   call.log().Error("internal error in a result",
                    {{"request_id", call.request_id()},
@@ -48,14 +50,14 @@ void LogIfInternal(const MapResult& result, UnaryCall& call) {
                     {"detail", result.status.ToString()}});
 }
 
-void LogInternalResults(const Explanation& answer, UnaryCall& call) {
+void LogInternalResults(const Explanation& answer, PendingCall& call) {
   for (const MapResult& map : answer.results) LogIfInternal(map, call);
   for (const MapResult& map : answer.layer_maps) LogIfInternal(map, call);
   for (const CombinedResult& c : answer.combined) LogIfInternal(c.map, call);
 }
 
 template <typename Response>
-void FinishCall(UnaryCall& call, absl::StatusOr<Explanation> answer,
+void FinishCall(PendingCall& call, absl::StatusOr<Explanation> answer,
                 int targets, Response* response) {
   if (!answer.ok()) return call.FinishWith(answer.status());
   if (const absl::Status overall = OverallStatus(*answer); !overall.ok()) {
@@ -71,35 +73,33 @@ void FinishCall(UnaryCall& call, absl::StatusOr<Explanation> answer,
 }  // namespace
 
 template <typename Request, typename Response>
-grpc::ServerUnaryReactor* SaliencyService::Answer(
-    absl::string_view rpc, grpc::CallbackServerContext* context,
-    const Request& request, Response* response) {
-  auto* call = new UnaryCall(context, desk_, rpc);
-  absl::StatusOr<Job> job = MakeJob(request, limits_, catalogue_, *call);
-  if (!job.ok()) {
-    call->FinishWith(job.status());
-    return call;
-  }
+void SaliencyService::Answer(PendingCall& call, const Request& request,
+                             Response* response) {
+  absl::StatusOr<Job> job = MakeJob(request, limits_, catalogue_, call);
+  if (!job.ok()) return call.FinishWith(job.status());
   const int targets = request.targets_size();
   submit_(*std::move(job),
-          [call, targets, response](absl::StatusOr<Explanation> answer) {
-            FinishCall(*call, std::move(answer), targets, response);
+          [&call, targets, response](absl::StatusOr<Explanation> answer) {
+            FinishCall(call, std::move(answer), targets, response);
           });
-  return call;
 }
 
 grpc::ServerUnaryReactor* SaliencyService::ComputeSaliency(
     grpc::CallbackServerContext* context,
     const v1::ComputeSaliencyRequest* request,
     v1::ComputeSaliencyResponse* response) {
-  return Answer("ComputeSaliency", context, *request, response);
+  auto* call = new UnaryCall(context, desk_, "ComputeSaliency");
+  Answer(*call, *request, response);
+  return call;
 }
 
 grpc::ServerUnaryReactor* SaliencyService::CombineLayers(
     grpc::CallbackServerContext* context,
     const v1::CombineLayersRequest* request,
     v1::CombineLayersResponse* response) {
-  return Answer("CombineLayers", context, *request, response);
+  auto* call = new UnaryCall(context, desk_, "CombineLayers");
+  Answer(*call, *request, response);
+  return call;
 }
 
 }  // namespace saliency

@@ -6,12 +6,12 @@
 
 #include <functional>
 
-#include "absl/strings/string_view.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
 #include "server/call_desk.h"
 #include "server/model_catalogue.h"
+#include "server/pending_call.h"
 
 namespace saliency {
 
@@ -38,11 +38,9 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
       v1::CombineLayersResponse* response) override;
 
  private:
-  // What the handlers have in common: all but the messages.
+  // Answers `request`, whoever brought it; `response` lives as long as `call`.
   template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* Answer(absl::string_view rpc,
-                                   grpc::CallbackServerContext* context,
-                                   const Request& request, Response* response);
+  void Answer(PendingCall& call, const Request& request, Response* response);
 
   const EngineLimits limits_;
   const ModelCatalogue& catalogue_;

@@ -1,0 +1,77 @@
+// A question on its way from arrival to answer, however it came: its id, its
+// deadline, its cancel token, and the one way to answer it.  A unary call is
+// one (unary_call.h), a stream brings many (stream_question.h).
+// Thread-compatible, but for FinishWith: called once, on any thread; nothing is
+// touched after it.
+
+#ifndef SALIENCY_SERVER_PENDING_CALL_H_
+#define SALIENCY_SERVER_PENDING_CALL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/base/cancel_token.h"
+#include "grpcpp/server_context.h"
+#include "server/call_desk.h"
+
+namespace saliency {
+
+class PendingCall {
+ public:
+  // How it came in.
+  struct Arrival {
+    std::string rpc;  // for the metrics' labels: ours, never the caller's
+    std::string request_id;
+    absl::Time deadline = absl::InfiniteFuture();
+    // Not OK: it is refused (no token, draining) and must be finished with
+    // this.
+    absl::Status admission;
+  };
+
+  PendingCall(const PendingCall&) = delete;
+  PendingCall& operator=(const PendingCall&) = delete;
+
+  const absl::Status& admission() const { return arrival_.admission; }
+  const std::string& request_id() const { return arrival_.request_id; }
+  absl::Time deadline() const { return arrival_.deadline; }
+  const std::shared_ptr<CancelToken>& cancel_token() const { return cancel_; }
+  Log& log() { return desk_.log(); }
+
+  // For the metrics' labels and the log, once the model is known to exist.
+  void SetModel(absl::string_view model, int64_t version);
+
+  // Counts, writes the line in the log, and sends the answer.  `rows` is the
+  // work that it holds.  May delete this.
+  void FinishWith(const absl::Status& status, int64_t rows = 0);
+
+ protected:
+  // `desk` outlives this.
+  PendingCall(CallDesk& desk, Arrival arrival);
+  ~PendingCall() = default;
+
+  CallDesk& desk() { return desk_; }
+
+ private:
+  // `status` is fit for callers; `retry_after_ms` is set where push-back is due
+  // (RetryPushbackMs).
+  virtual void Send(const absl::Status& status,
+                    std::optional<int64_t> retry_after_ms) = 0;
+
+  CallDesk& desk_;
+  const Arrival arrival_;
+  const absl::Time arrived_at_;
+  const std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
+  CallRecord record_;
+};
+
+// When the caller stops waiting; never: InfiniteFuture.
+absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_SERVER_PENDING_CALL_H_
