@@ -41,7 +41,7 @@ constexpr float StartOf(Reduction r) {
 
 // Comparisons are written so that a NaN on either side stays.
 inline float Larger(float a, float b) { return ((b > a) | (b != b)) ? b : a; }
-inline float Smaller(float a, float b) { return (b < a) | (b != b) ? b : a; }
+inline float Smaller(float a, float b) { return ((b < a) | (b != b)) ? b : a; }
 
 template <Reduction r>
 inline float Add(float sum, float value) {
