@@ -112,12 +112,8 @@ class LoadDesk {
     if (options_.rate == 0) return now;
     return start_ + absl::Seconds(static_cast<double>(index) / options_.rate);
   }
-  bool Stopped() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return stopped_;
-  }
-  bool Ended() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return callers_ == 0;
-  }
+  bool Stopped() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopped_; }
+  bool Ended() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return callers_ == 0; }
 
   const LoadOptions options_;
   Clock& clock_;

@@ -53,10 +53,10 @@ class Desk {
   }
 
  private:
-  bool MayTakeOrEnd() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  bool MayTakeOrEnd() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return taken_ == count_ || taken_ < finished_ + window_;
   }
-  bool NextDoneOrEnd() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  bool NextDoneOrEnd() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return finished_ == count_ || done_.contains(finished_);
   }
 

@@ -55,7 +55,7 @@ class CallDesk {
   bool AwaitEmpty(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  bool Empty() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  bool Empty() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return in_progress_ == 0;
   }
 

@@ -23,7 +23,7 @@ class StopSignal {
   StopReason Await() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  bool Stopped() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  bool Stopped() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return reason_.has_value();
   }
 

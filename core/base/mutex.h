@@ -21,11 +21,8 @@
 #ifdef SALIENCY_TSAN
 extern "C" void __tsan_acquire(void* address);
 extern "C" void __tsan_release(void* address);
-// A predicate runs under the lock, but inside Abseil, on whichever thread
-// happens to hold it: tell the sanitizer not to look.
-#define SALIENCY_PREDICATE __attribute__((no_sanitize("thread")))
-#else
-#define SALIENCY_PREDICATE
+extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
+extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
 #endif
 
 namespace saliency {
@@ -37,10 +34,12 @@ class ABSL_LOCKABLE Mutex {
   Mutex& operator=(const Mutex&) = delete;
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    const Unwatched unwatched;
     mu_.Lock();
     Acquired();
   }
   void Unlock() ABSL_UNLOCK_FUNCTION() {
+    const Unwatched unwatched;
     Releasing();
     mu_.Unlock();
   }
@@ -49,6 +48,7 @@ class ABSL_LOCKABLE Mutex {
   // holds.  REQUIRES: the caller holds this lock.
   bool AwaitWithDeadline(const absl::Condition& condition, absl::Time deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const Unwatched unwatched;
     Releasing();
     const bool holds = mu_.AwaitWithDeadline(condition, deadline);
     Acquired();
@@ -60,6 +60,21 @@ class ABSL_LOCKABLE Mutex {
   }
 
  private:
+  // Abseil runs predicates under the lock, but on whichever thread holds it and
+  // where the sanitizer cannot see that it does: what they read meanwhile is
+  // not looked at.
+  class Unwatched {
+   public:
+#ifdef SALIENCY_TSAN
+    Unwatched() { AnnotateIgnoreReadsBegin(__FILE__, __LINE__); }
+    ~Unwatched() { AnnotateIgnoreReadsEnd(__FILE__, __LINE__); }
+#else
+    Unwatched() {}
+#endif
+    Unwatched(const Unwatched&) = delete;
+    Unwatched& operator=(const Unwatched&) = delete;
+  };
+
   void Acquired() {
 #ifdef SALIENCY_TSAN
     __tsan_acquire(this);

@@ -26,7 +26,7 @@ class ThreadPool {
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
-  bool WorkOrStop() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  bool WorkOrStop() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return stopping_ || !queue_.empty();
   }
 

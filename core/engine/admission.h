@@ -56,9 +56,7 @@ class Admission {
     std::weak_ptr<ActiveJob> job;
     int64_t bytes = 0;
   };
-  bool Empty() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return in_flight_ == 0;
-  }
+  bool Empty() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return in_flight_ == 0; }
 
   const int64_t max_items_;
   const int64_t max_bytes_;

@@ -31,7 +31,7 @@ class Backlog {
   }
 
  private:
-  bool HasRoom() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  bool HasRoom() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return waiting_ < limit_;
   }
 

@@ -76,7 +76,7 @@ class Batcher {
   struct Change {
     const Batcher* batcher;
     int64_t seen;
-    bool Happened() const SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    bool Happened() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
       return batcher->changes_ != seen;
     }
   };

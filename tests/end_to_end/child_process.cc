@@ -146,20 +146,18 @@ void ChildProcess::Collect(int out, int err) {
 }
 
 std::optional<int> ChildProcess::AwaitExit(absl::Duration timeout) {
-  const auto ended = [this]()
-                         SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                           return exit_code_.has_value();
-                         };
+  const auto ended = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return exit_code_.has_value();
+  };
   MutexLock lock(&mu_);
   mu_.AwaitWithDeadline(absl::Condition(&ended), absl::Now() + timeout);
   return exit_code_;
 }
 
 bool ChildProcess::AwaitError(absl::string_view text, absl::Duration timeout) {
-  const auto said_or_ended =
-      [&]() SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        return exit_code_.has_value() || absl::StrContains(err_, text);
-      };
+  const auto said_or_ended = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return exit_code_.has_value() || absl::StrContains(err_, text);
+  };
   MutexLock lock(&mu_);
   mu_.AwaitWithDeadline(absl::Condition(&said_or_ended), absl::Now() + timeout);
   return absl::StrContains(err_, text);

@@ -34,7 +34,7 @@ void Load::Run() {
 bool Load::AwaitOk(int64_t more) {
   MutexLock lock(&mu_);
   const int64_t wanted = ok_ + more;
-  const auto over = [&]() SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const auto over = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return ok_ >= wanted || working_ == 0;
   };
   mu_.Await(absl::Condition(&over));

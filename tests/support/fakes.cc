@@ -11,7 +11,7 @@ namespace {
 
 // Condition for a lambda that outlives the wait.
 template <typename F>
-bool Call(F* f) SALIENCY_PREDICATE {
+bool Call(F* f) {
   return (*f)();
 }
 
@@ -29,9 +29,7 @@ bool FakeClock::AwaitWithDeadline(Mutex* mu, const absl::Condition& condition,
     waiters_.insert(mu);
     if (timed) ++timed_waiters_;
   }
-  auto over = [&]() SALIENCY_PREDICATE {
-    return condition.Eval() || Now() >= deadline;
-  };
+  auto over = [&]() { return condition.Eval() || Now() >= deadline; };
   mu->Await(absl::Condition(&Call<decltype(over)>, &over));
   const bool holds = condition.Eval();
   MutexLock lock(&mu_);
@@ -53,7 +51,7 @@ void FakeClock::Advance(absl::Duration step) {
 
 void FakeClock::AwaitTimedWaiters(int count) {
   MutexLock lock(&mu_);
-  auto come = [&]() SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  auto come = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return timed_waiters_ >= count;
   };
   mu_.Await(absl::Condition(&Call<decltype(come)>, &come));
@@ -62,9 +60,7 @@ void FakeClock::AwaitTimedWaiters(int count) {
 void Gate::Pass() {
   MutexLock lock(&mu_);
   ++arrivals_;
-  auto open = [this]() SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return open_;
-  };
+  auto open = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return open_; };
   mu_.Await(absl::Condition(&Call<decltype(open)>, &open));
 }
 
@@ -75,9 +71,8 @@ void Gate::Open() {
 
 void Gate::AwaitArrivals(int count) {
   MutexLock lock(&mu_);
-  auto come = [&]() SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return arrivals_ >= count;
-  };
+  auto come = [&]()
+                  ABSL_NO_THREAD_SAFETY_ANALYSIS { return arrivals_ >= count; };
   mu_.Await(absl::Condition(&Call<decltype(come)>, &come));
 }
 
@@ -174,16 +169,14 @@ JobDone Answers::For(int index) {
 
 void Answers::AwaitAll() {
   MutexLock lock(&mu_);
-  auto all = [this]() SALIENCY_PREDICATE ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return missing_ == 0;
-  };
+  auto all = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return missing_ == 0; };
   mu_.Await(absl::Condition(&Call<decltype(all)>, &all));
 }
 
 void Answers::Await(int index) {
   MutexLock lock(&mu_);
   const char* flag = &answered_[index];
-  auto has_it = [flag]() SALIENCY_PREDICATE { return *flag != 0; };
+  auto has_it = [flag]() { return *flag != 0; };
   mu_.Await(absl::Condition(&Call<decltype(has_it)>, &has_it));
 }
 
