@@ -2,15 +2,19 @@
 """Trains the model on generated scenes and writes 1/model.pt.
 
     train.py [--cache DIR] [--count N] [--bf16] [--start FILE]
+             [--checkpoints DIR]
 
 First it makes scenes and close-ups (kept in --cache for the next time), then
 it trains on close-ups, on scenes at a lower resolution, on scenes, and on
 other scenes, and reports the mean average precision on held-out photographs.
 With the same arguments and versions it gives the same model.  --start goes on
-from an earlier model with the last stage alone.
+from an earlier model with the last stage alone.  --checkpoints keeps the model as it
+is before training and after each epoch, as DIR/1/model.pt, DIR/2/model.pt, ...:
+the versions of a model folder.
 """
 
 import argparse
+import copy
 import multiprocessing
 import os
 import tempfile
@@ -98,14 +102,38 @@ def resize(pixels, side):
     return torch.cat(parts)
 
 
-def train(model, stages, data, processes, bf16):
+class Checkpoints:
+    """Keeps a model's states in a folder, or nowhere when it is None."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._count = 0
+
+    def save(self, model):
+        if self._folder is None:
+            return
+        self._count += 1
+        folder = os.path.join(self._folder, str(self._count))
+        os.makedirs(folder, exist_ok=True)
+        save(model, os.path.join(folder, "model.pt"))
+
+
+def save(model, path):
+    """Writes a copy of the model, its weights in their usual order."""
+    torchscript.save(copy.deepcopy(model).to(
+        memory_format=torch.contiguous_format), path)
+
+
+def train(model, stages, data, processes, bf16, checkpoints):
     """Trains `model` in place through `stages`; `data` holds (pixels, truths)
     by style and seed, and each batch is shared among `processes`."""
+    checkpoints.save(model)
     data = [(resize(data[style, seed][0], side), data[style, seed][1])
             for style, seed, side, _, _ in stages]
     with tempfile.TemporaryDirectory() as folder:
         meeting = "file://" + os.path.join(folder, "meeting")
-        jobs = [(rank, processes, meeting, model, stages, data, bf16)
+        jobs = [(rank, processes, meeting, model, stages, data, bf16,
+                 checkpoints if rank == 0 else Checkpoints(None))
                 for rank in range(processes)]
         others = [multiprocessing.get_context("fork").Process(
             target=_train_share, args=job) for job in jobs[1:]]
@@ -116,7 +144,8 @@ def train(model, stages, data, processes, bf16):
             other.join()
 
 
-def _train_share(rank, processes, meeting, model, stages, data, bf16):
+def _train_share(rank, processes, meeting, model, stages, data, bf16,
+                 checkpoints):
     """What one process does: its rows of every batch."""
     distributed.init_process_group("gloo", meeting, rank=rank,
                                    world_size=processes)
@@ -132,6 +161,7 @@ def _train_share(rank, processes, meeting, model, stages, data, bf16):
             loss = _train_epoch(model, pixels, truths,
                                 rows[:, rank::processes], optimizer, schedule,
                                 augmenting, bf16)
+            checkpoints.save(model)
             if rank == 0:
                 print(f"side {side}  loss {loss:.4f}  "
                       f"{time.monotonic() - start:.0f} s", flush=True)
@@ -199,6 +229,8 @@ def _parse_arguments():
     parser.add_argument("--bf16", action="store_true",
                         help="bfloat16 arithmetic: faster where the CPU has it")
     parser.add_argument("--start", help="model.pt to go on from")
+    parser.add_argument("--checkpoints", metavar="DIR",
+                        help="where each epoch's model is kept: nowhere")
     parser.add_argument("--out", default=os.path.join(HERE, "1", "model.pt"))
     return parser.parse_args()
 
@@ -220,12 +252,12 @@ def main():
         model.load_state_dict(torch.jit.load(arguments.start).state_dict())
     model = model.to(memory_format=torch.channels_last)
     start = time.monotonic()
-    train(model, stages, data, arguments.processes, arguments.bf16)
+    train(model, stages, data, arguments.processes, arguments.bf16,
+          Checkpoints(arguments.checkpoints))
     seconds = time.monotonic() - start
-    model = model.to(memory_format=torch.contiguous_format)
     mean_precision = scores.mean_average_precision(
         predict(model, test_pixels).numpy(), test_truths.numpy())
-    torchscript.save(model, arguments.out)
+    save(model, arguments.out)
     print(f"parameters {sum(p.numel() for p in model.parameters())}\n"
           f"training time {seconds:.0f} s\n"
           f"mean average precision {mean_precision:.4f} on "
