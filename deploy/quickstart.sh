@@ -15,7 +15,9 @@ sample=deploy/models/$model/samples/bus-cow-horse-train
 classes=(bus train)
 method=linear_approximation
 layer=layer3
-seconds_to_start=120
+
+# shellcheck source=deploy/local_server.sh
+source deploy/local_server.sh
 
 say() { printf '\n== %s\n' "$*"; }
 die() {
@@ -33,56 +35,12 @@ build() {
   deploy/build.sh release saliency-server saliency
 }
 
-# Sets `server`, a process id, and exports SALIENCY_SERVER, which the client
-# reads.
-start_server() {
+serve() {
   say "Server"
   mkdir -p $out
-  rm -f $out/*.png $out/ports
-  "$bin/saliency-server" --models deploy/models \
-    --listen-address 127.0.0.1:0 --metrics-address 127.0.0.1:0 \
-    --port-file $out/ports --drain-delay 0s >$out/server.log 2>&1 &
-  server=$!
-  wait_until "open its ports" test -s $out/ports
-  SALIENCY_SERVER=127.0.0.1:$(sed -n 's/^grpc=//p' $out/ports)
-  export SALIENCY_SERVER
-  wait_until "load $model" model_is_ready
+  rm -f $out/*.png
+  start_server $out $model --models deploy/models
   "$bin/saliency" models
-}
-
-# Asks again until the command succeeds; gives up with the server's own words
-# when it has ended or taken too long.
-wait_until() {
-  local what=$1
-  shift
-  local deadline=$((SECONDS + seconds_to_start))
-  until "$@"; do
-    kill -0 "$server" 2>/dev/null || server_failed "ended before it could $what"
-    ((SECONDS < deadline)) ||
-      server_failed "did not $what within $seconds_to_start s"
-    sleep 0.05
-  done
-}
-
-server_failed() {
-  tail -n 20 $out/server.log >&2
-  die "the server $*; its log: $out/server.log"
-}
-
-model_is_ready() {
-  "$bin/saliency" health --model $model >/dev/null 2>&1 && return
-  if "$bin/saliency" models $model --json 2>/dev/null |
-    grep -q '"state":"failed"'; then
-    server_failed "failed to load $model"
-  fi
-  return 1
-}
-
-stop_server() {
-  [[ ${server-} ]] || return 0
-  kill -TERM "$server" 2>/dev/null || true
-  wait "$server" || echo "quickstart: the server ended with code $?" >&2
-  server=
 }
 
 explain() {
@@ -145,7 +103,7 @@ main() {
 
   install_packages
   build
-  start_server
+  serve
   explain
   check_points
   contact_sheet
