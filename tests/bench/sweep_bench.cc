@@ -154,10 +154,9 @@ class Sweep {
   }
 
   void AskCombine(const v1::CombineLayersRequest& request) const {
-    for (const v1::CombinedMap& map :
-         OrDie(client_->CombineLayers(request)).combined()) {
-      CheckMap(map.map());
-    }
+    const v1::CombineLayersResponse answer =
+        OrDie(client_->CombineLayers(request));
+    for (const v1::CombinedMap& map : answer.combined()) CheckMap(map.map());
   }
 
   // Closed loop.
