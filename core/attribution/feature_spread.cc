@@ -32,13 +32,19 @@ at::Tensor FeatureSpread::means() const {
 }
 
 absl::StatusOr<double> FeatureSpread::Gamma() const {
+  return Gamma(
+      at::full({pictures_}, 1.0 / static_cast<double>(pictures_), at::kDouble));
+}
+
+absl::StatusOr<double> FeatureSpread::Gamma(const at::Tensor& chances) const {
   if (pictures_ == 0) {
     return absl::FailedPreconditionError("no picture was looked at");
   }
+  assert(chances.dim() == 1 && chances.size(0) == pictures_);
   // In float64: sums over 10^5 pictures.
   const at::Tensor means = this->means().to(at::kDouble);
-  const at::Tensor centre = means.abs().mean(0, /*keepdim=*/true);
-  return (means - centre).abs().mean().item<double>();
+  const at::Tensor centre = chances.matmul(means.abs());
+  return chances.matmul((means - centre).abs()).mean().item<double>();
 }
 
 }  // namespace saliency

@@ -44,6 +44,10 @@ class FeatureSpread {
   // gamma; >= 0, and 0 only when every picture looks alike to this layer.
   // Errors: FAILED_PRECONDITION no picture was added.
   absl::StatusOr<double> Gamma() const;
+  // The same where picture i is drawn with chance chances[i], which takes the
+  // place of 1/M above: [M] float64, CPU, sum 1.
+  // REQUIRES: as many chances as pictures.
+  absl::StatusOr<double> Gamma(const at::Tensor& chances) const;
 
  private:
   std::vector<at::Tensor> batches_;  // [B,K] each

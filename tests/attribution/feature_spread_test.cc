@@ -45,6 +45,18 @@ TEST_P(FeatureSpreadTest, BatchesOfAnySizeGiveTheSame) {
   EXPECT_TRUE(RowsClose(pieces.means(), features.mean({2, 3}), 1e-6));
 }
 
+TEST_P(FeatureSpreadTest, AChanceCountsAsThatManyPictures) {
+  const at::Tensor features = Normal(7, {3, 4, 2, 2});
+  FeatureSpread weighted;
+  ASSERT_TRUE(weighted.Add(features).ok());
+  FeatureSpread repeated;
+  for (const int64_t picture : {0, 0, 0, 1, 2, 2}) {
+    ASSERT_TRUE(repeated.Add(features.narrow(0, picture, 1)).ok());
+  }
+  const at::Tensor chances = at::tensor({3.0, 1.0, 2.0}, at::kDouble) / 6;
+  EXPECT_NEAR(weighted.Gamma(chances).value(), repeated.Gamma().value(), 1e-9);
+}
+
 // Of features that are never negative x_mu is the mean of the xbar_i, so that
 // equal pictures have no spread; signed ones are measured from their magnitude.
 TEST_P(FeatureSpreadTest, EqualPicturesOfPositiveFeaturesHaveNoSpread) {

@@ -1,0 +1,97 @@
+// A sample of labelled pictures out of a stream of any length: of each class at
+// most so many, each of its pictures with the same chance.
+//
+// Every (class, picture) has a random key, and a class keeps the pictures of
+// its smallest keys (reservoir sampling by random keys: Efraimidis, Spirakis,
+// "Weighted random sampling with a reservoir", IPL 2006, with equal weights).
+// So what is kept depends on the seed and the pictures' numbers alone, and not
+// on the order in which their features become ready.  A picture of several
+// classes is kept while one of them keeps it.
+// Thread-compatible.
+
+#ifndef SALIENCY_CORE_ATTRIBUTION_CLASS_SAMPLE_H_
+#define SALIENCY_CORE_ATTRIBUTION_CLASS_SAMPLE_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+
+namespace saliency {
+
+// What a picture shows.
+struct PictureClasses {
+  std::vector<int64_t> present;    // at least one, no repeats
+  std::vector<int64_t> uncertain;  // neither there nor not; none of `present`
+};
+
+// What was kept, in the order of the pictures' numbers.
+//
+// Legend: M pictures, C classes, F features of all layers.
+struct SampledPictures {
+  std::vector<int64_t>
+      classes;          // C of them, ascending: a column of labels each
+  at::Tensor features;  // [M,F] float32, CPU
+  at::Tensor labels;    // [M,C] int8, CPU: 1 there, 0 not, -1 uncertain
+  // [M] float64, CPU, sum 1: a picture's chance when a class is drawn, each
+  // with the same chance, and then one of the pictures that the class kept.
+  at::Tensor chances;
+};
+
+class ClassSample {
+ public:
+  struct Options {
+    int64_t per_class = 200;  // >= 1
+    uint64_t seed = 0;
+    int64_t max_bytes = int64_t{1} << 30;  // of features that are kept
+  };
+
+  explicit ClassSample(const Options& options) : options_(options) {}
+
+  // Whether the picture might be kept.  False is final, whatever comes later,
+  // and Add would have no effect.
+  bool Wants(int64_t number, absl::Span<const int64_t> present) const;
+
+  // Looks at picture `number`, each once.
+  // REQUIRES: all pictures have the same number of features.
+  // Errors: RESOURCE_EXHAUSTED what is kept would need more than max_bytes,
+  //   naming both; nothing is then taken in.
+  absl::Status Add(int64_t number, PictureClasses classes,
+                   std::vector<float> features);
+
+  int64_t kept() const { return static_cast<int64_t>(pictures_.size()); }
+  int64_t bytes() const { return bytes_; }
+
+  // A class with fewer than `min_of_class` pictures is left out (`left_out`
+  // gets it, with its number of pictures), and pictures that show no other.
+  // Without a class nothing is defined.
+  SampledPictures Take(
+      int64_t min_of_class,
+      std::vector<std::pair<int64_t, int64_t>>& left_out) const;
+
+ private:
+  using Entry = std::pair<uint64_t, int64_t>;  // key, picture's number
+  struct Picture {
+    PictureClasses classes;
+    std::vector<float> features;
+    int keepers = 0;  // classes that keep it
+  };
+
+  Entry EntryOf(int64_t of_class, int64_t number) const;
+  bool WouldKeep(int64_t of_class, const Entry& entry) const;
+  void Release(int64_t number);
+
+  const Options options_;
+  std::map<int64_t, std::set<Entry>> by_class_;  // the smallest per_class keys
+  std::map<int64_t, Picture> pictures_;          // by number
+  int64_t bytes_ = 0;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ATTRIBUTION_CLASS_SAMPLE_H_
