@@ -85,11 +85,15 @@ bool OutputsMayAliasInputs(const Node* node) {
          name == "aten::type_as" || IsDropout(node);
 }
 
-// Which values may share memory (a union-find over the whole graph, ignoring
-// order: too coarse is safe), and which are one and the same tensor.
+// Which values may share memory (a union-find that ignores order: too coarse is
+// safe), and which are one and the same tensor.
 class Aliases {
  public:
-  explicit Aliases(Block* block) { Visit(block); }
+  // By what runs before `end`, which is in no loop: a list that is made of two
+  // tensors later on does not join them yet.  Null: by the whole graph.
+  explicit Aliases(Block* block, const Node* end = nullptr) : end_(end) {
+    Visit(block);
+  }
 
   Value* Class(Value* value) {
     Value* parent = Parent(share_, value);
@@ -116,10 +120,11 @@ class Aliases {
     for (Node* node : block->nodes()) {
       for (Value* output : node->outputs()) values_.push_back(output);
       if (ReturnsItsInput(node)) same_[node->output()] = node->input(0);
-      if (OutputsMayAliasInputs(node)) UniteAll(node);
+      const bool counts = end_ == nullptr || node->isBefore(end_);
+      if (counts && OutputsMayAliasInputs(node)) UniteAll(node);
       for (Block* inner : node->blocks()) {
         Visit(inner);
-        UniteAcross(node, inner);
+        if (counts) UniteAcross(node, inner);
       }
     }
   }
@@ -149,6 +154,7 @@ class Aliases {
     for (Value* output : node->outputs()) unite(output);
   }
 
+  const Node* const end_;
   std::unordered_map<Value*, Value*> share_;
   std::unordered_map<Value*, Value*> same_;
   std::vector<Value*> values_;
@@ -230,8 +236,10 @@ bool InsideLoop(const Node* node) {
   return false;
 }
 
-bool MakeFunctional(Graph& graph, Aliases& aliases, Node* node) {
+bool MakeFunctional(Graph& graph, Node* node) {
   if (node->outputs().size() != 1 || InsideLoop(node)) return false;
+  // Made anew for each write: the last rewrite changed who aliases whom.
+  Aliases aliases(graph.block(), node);
   const std::vector<Value*> same = Renamable(aliases, node->input(0), node);
   if (same.empty()) return false;
   Node* functional = FunctionalVariant(graph, node);
@@ -252,9 +260,7 @@ bool FunctionaliseBlock(Graph& graph, Block* block) {
       left |= FunctionaliseBlock(graph, inner);
     }
     if (!WritesTensor(node)) continue;
-    // Made anew for each write: the last rewrite changed who aliases whom.
-    Aliases aliases(graph.block());
-    if (!MakeFunctional(graph, aliases, node)) left = true;
+    if (!MakeFunctional(graph, node)) left = true;
   }
   return left;
 }
