@@ -154,7 +154,8 @@ absl::Status MetaFastPath::Record(const ProbeRequest& request, Rows& rows) {
   }
   run.size_column =
       at::tensor(run.sizes, at::kFloat).to(network_.device()).unsqueeze(1);
-  run.anchor = at::zeros({1}, run.size_column.options().requires_grad(true));
+  run.anchor = at::zeros({1}, run.size_column.options());
+  run.anchor.set_requires_grad(true);
   run.steps.resize(weights_.size());
 
   const absl::Time start = absl::Now();

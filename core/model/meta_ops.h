@@ -38,6 +38,11 @@ bool Fits(const MetaRun& run, const MetaStage& stage, const at::Tensor& x);
 // x in the order that convolutions like; differentiable.
 at::Tensor InMemoryOrder(const at::Tensor& x);
 
+// What an autograd function takes in the place of a tensor that is not there.
+inline c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor) {
+  return tensor.defined() ? c10::make_optional(tensor) : c10::nullopt;
+}
+
 // scale and shift of a batch norm, or of a convolution's bias alone, [1,K] or
 // [R,K] by those of its operands; undefined where there is nothing to do.
 struct ScaleShift {

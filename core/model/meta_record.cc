@@ -57,8 +57,9 @@ at::Tensor FromInputSums(const SiteWeights& norm, const at::Tensor& conv_bias,
 struct RecordMap : torch::autograd::Function<RecordMap> {
   static at::Tensor forward(AutogradContext* ctx, const MetaRunPtr& run,
                             int64_t stage_id, const at::Tensor& x,
-                            const at::Tensor& residual,
-                            const at::Tensor& /*anchor*/) {
+                            const c10::optional<at::Tensor>& added,
+                            const c10::optional<at::Tensor>& /*anchor*/) {
+    const at::Tensor residual = added.value_or(at::Tensor());
     const MetaStage& stage = (*run->stages)[stage_id];
     const SiteWeights& site = run->At(stage.site);
     const SiteWeights* norm = NormOf(*run, stage);
@@ -150,7 +151,7 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
 struct RecordLinear : torch::autograd::Function<RecordLinear> {
   static at::Tensor forward(AutogradContext* ctx, const MetaRunPtr& run,
                             int64_t stage_id, const at::Tensor& x,
-                            const at::Tensor& /*anchor*/) {
+                            const c10::optional<at::Tensor>& /*anchor*/) {
     ctx->saved_data["run"] = c10::IValue::make_capsule(run);
     ctx->saved_data["stage"] = stage_id;
     ctx->saved_data["x_moves"] = x.requires_grad();
@@ -194,10 +195,11 @@ at::Tensor RecordStage(const MetaRunPtr& run, const MetaStage& stage,
   switch (run->At(stage.site).site.kind) {
     case MetaSite::Kind::kConv:
     case MetaSite::Kind::kBatchNorm:
-      return RecordMap::apply(run, id, InMemoryOrder(x), residual, run->anchor);
+      return RecordMap::apply(run, id, InMemoryOrder(x), IfDefined(residual),
+                              IfDefined(run->anchor));
     case MetaSite::Kind::kLinear:
     case MetaSite::Kind::kBias:
-      return RecordLinear::apply(run, id, x, run->anchor);
+      return RecordLinear::apply(run, id, x, IfDefined(run->anchor));
   }
   return x;
 }

@@ -71,6 +71,7 @@ absl::StatusOr<ProbeResult> ExplainRow(ProbedNetwork& network,
                                        const ProbeRequest& single,
                                        const std::vector<int>& slots,
                                        int fan_out) {
+  const at::AutoGradMode with_grad(true);
   const absl::Time start = absl::Now();
   const ProbeRow& row = single.rows[0];
   std::vector<at::Tensor> leaves;

@@ -31,6 +31,7 @@ class StageRewriter {
         run_(graph.addInput("meta_run")->setType(c10::AnyType::get())) {}
 
   std::vector<MetaStage> Rewrite() {
+    AskRanksOfInputs(graph_.block());
     std::vector<std::pair<Node*, int>> found;  // with its site
     for (Node* node : graph_.block()->nodes()) {
       const int site = SiteOf(node);
@@ -53,6 +54,24 @@ class StageRewriter {
       if (site >= 0) return site;
     }
     return -1;
+  }
+
+  // Scripted batch norms check the rank of what they are given: a second look
+  // at a convolution's output.  Its input has the same rank.
+  void AskRanksOfInputs(Block* block) const {
+    for (Node* node : block->nodes()) {
+      for (Block* inner : node->blocks()) AskRanksOfInputs(inner);
+      if (!IsOp(node, "aten::dim")) continue;
+      while (KeepsRank(node->input(0)->node())) {
+        node->replaceInput(0, node->input(0)->node()->input(0));
+      }
+    }
+  }
+
+  bool KeepsRank(const Node* node) const {
+    const int site = SiteOf(node);
+    return site >= 0 && (sites_.sites[site].kind == MetaSite::Kind::kConv ||
+                         sites_.sites[site].kind == MetaSite::Kind::kBatchNorm);
   }
 
   // The one node that uses what `node` makes; null when there are more.

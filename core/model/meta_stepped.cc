@@ -115,7 +115,8 @@ at::Tensor ConvBackward(const MetaRun& run, const MetaStage& stage,
 struct StepMap : torch::autograd::Function<StepMap> {
   static at::Tensor forward(AutogradContext* ctx, const MetaRunPtr& run,
                             int64_t stage_id, const at::Tensor& x,
-                            const at::Tensor& residual) {
+                            const c10::optional<at::Tensor>& added) {
+    const at::Tensor residual = added.value_or(at::Tensor());
     const MetaStage& stage = (*run->stages)[stage_id];
     const ScaleShift affine = AffineAtStepped(*run, stage);
     const at::Tensor z = Forward(
@@ -161,7 +162,8 @@ at::Tensor StepMapStage(const MetaRunPtr& run, const MetaStage& stage,
       at::GradMode::is_enabled() &&
       (x.requires_grad() || (residual.defined() && residual.requires_grad()));
   if (differentiable) {
-    return StepMap::apply(run, &stage - run->stages->data(), x, residual);
+    return StepMap::apply(run, &stage - run->stages->data(), x,
+                          IfDefined(residual));
   }
   const ScaleShift affine = AffineAtStepped(*run, stage);
   return Forward(*run, stage, x,

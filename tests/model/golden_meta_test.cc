@@ -113,7 +113,8 @@ INSTANTIATE_TEST_SUITE_P(
     Nets, GoldenMetaTest,
     ::testing::Combine(::testing::ValuesIn(GoldenNets()),
                        ::testing::Values("script", "trace"),
-                       ::testing::Values(MetaPath::kReference)),
+                       ::testing::Values(MetaPath::kReference,
+                                         MetaPath::kFast)),
     [](const auto& test) {
       const bool fast = std::get<2>(test.param) == MetaPath::kFast;
       return std::get<0>(test.param) + "_" + std::get<1>(test.param) +
