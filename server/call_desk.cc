@@ -1,10 +1,17 @@
 #include "server/call_desk.h"
 
-#include <vector>
+#include <utility>
 
 #include "server/refusal_reason.h"
 
 namespace saliency {
+namespace {
+
+absl::Status Draining() {
+  return UnavailableBecause("draining", "the server is shutting down");
+}
+
+}  // namespace
 
 CallDesk::CallDesk(Clock& clock, Metrics& metrics, Log& log,
                    const Options& options)
@@ -22,8 +29,7 @@ absl::Status CallDesk::Enter(const grpc::ServerContextBase& context) {
   MutexLock lock(&mu_);
   ++in_progress_;
   if (!known.ok()) return known;
-  if (!closed_) return absl::OkStatus();
-  return UnavailableBecause("draining", "the server is shutting down");
+  return closed_ ? Draining() : absl::OkStatus();
 }
 
 void CallDesk::Answered(const CallRecord& record, const std::string& request_id,
@@ -47,15 +53,43 @@ int64_t CallDesk::BeginSend(grpc_call* call, const std::string& request_id) {
   return sends_ == nullptr ? 0 : sends_->Begin(call, request_id);
 }
 
-void CallDesk::Leave(int64_t send_ticket) {
+void CallDesk::EndSend(int64_t send_ticket) {
   if (send_ticket != 0) sends_->End(send_ticket);
+}
+
+void CallDesk::Leave(int64_t send_ticket) {
+  EndSend(send_ticket);
   MutexLock lock(&mu_);
   --in_progress_;
 }
 
-void CallDesk::Close() {
+void CallDesk::TellOnClose(const std::shared_ptr<CloseListener>& listener) {
+  {
+    MutexLock lock(&mu_);
+    if (!closed_) {
+      std::erase_if(listeners_, [](const auto& old) { return old.expired(); });
+      listeners_.push_back(listener);
+      return;
+    }
+  }
+  listener->OnClose();
+}
+
+absl::Status CallDesk::CheckOpen() const {
   MutexLock lock(&mu_);
-  closed_ = true;
+  return closed_ ? Draining() : absl::OkStatus();
+}
+
+void CallDesk::Close() {
+  std::vector<std::weak_ptr<CloseListener>> listeners;
+  {
+    MutexLock lock(&mu_);
+    closed_ = true;
+    listeners.swap(listeners_);
+  }
+  for (const auto& weak : listeners) {
+    if (const auto listener = weak.lock()) listener->OnClose();
+  }
 }
 
 bool CallDesk::AwaitEmpty(absl::Time deadline) {

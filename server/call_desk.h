@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -21,6 +22,13 @@
 #include "server/token_file.h"
 
 namespace saliency {
+
+// A call that goes on until it hears that the server is about to stop.
+class CloseListener {
+ public:
+  virtual ~CloseListener() = default;
+  virtual void OnClose() = 0;
+};
 
 class CallDesk {
  public:
@@ -44,11 +52,19 @@ class CallDesk {
   // Its answer is on its way to the caller: counts and logs it.
   void Answered(const CallRecord& record, const std::string& request_id,
                 int64_t rows);
-  // The answer is about to leave; the ticket is for Leave.
+  // The answer is about to leave; the ticket is for EndSend or Leave.
   int64_t BeginSend(grpc_call* call, const std::string& request_id);
-  // Its answer has left, or its caller has.  0: no answer was sent.
+  // That answer of several has left.
+  void EndSend(int64_t send_ticket);
+  // Its (last) answer has left, or its caller has.  0: no answer was sent.
   void Leave(int64_t send_ticket) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Whether Close has been called is told to `listener` once, on any thread, at
+  // once when it has; to nobody who has gone by then.
+  void TellOnClose(const std::shared_ptr<CloseListener>& listener)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // OK, or what Enter says of a call that comes after Close.
+  absl::Status CheckOpen() const ABSL_LOCKS_EXCLUDED(mu_);
   // From now on Enter refuses.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
   // Waits until no call is in progress; returns whether that came in time.
@@ -64,9 +80,10 @@ class CallDesk {
   Log& log_;
   const TokenFile* const tokens_;
   const std::unique_ptr<SendWatch> sends_;  // null: answers have all the time
-  Mutex mu_;
+  mutable Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   int64_t in_progress_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<std::weak_ptr<CloseListener>> listeners_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace saliency

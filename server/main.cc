@@ -70,9 +70,11 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   CallDesk desk(clock, metrics, log,
                 {.tokens = tokens.get(), .send_timeout = options.send_timeout});
   SaliencyService saliency_service(
-      options.limits, catalogue, desk, [&](Job job, JobDone done) {
+      options.limits, catalogue, desk,
+      [&](Job job, JobDone done) {
         engine.Submit(std::move(job), std::move(done));
-      });
+      },
+      options.stream);
   ModelService model_service(catalogue, desk);
   HealthService health_service(
       board, options.health_without_token ? nullptr : tokens.get());

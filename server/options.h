@@ -36,6 +36,7 @@ struct ServerOptions {
   int64_t max_message_bytes = int64_t{32} << 20;
   EngineLimits limits;
   ConnectionLimits connections;
+  StreamLimits stream;
   absl::Duration send_timeout = absl::Minutes(5);  // zero: for ever
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(30);

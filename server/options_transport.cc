@@ -50,6 +50,9 @@ void AddConnectionOptions(OptionAdder& adder, ServerOptions& options) {
                     "0: never");
   adder.AddCount("max-concurrent-streams", limits.max_streams, 1 << 20,
                  "Calls of one connection at a time; more wait at the client");
+  adder.AddCount("stream-window", options.stream.window, 1 << 16,
+                 "Questions of one stream that are in work or whose answers "
+                 "wait to be taken; no more are read meanwhile");
   adder.AddDuration("send-timeout", options.send_timeout, kZero,
                     "Cancel a call whose answer is not taken for this long; 0: "
                     "never");

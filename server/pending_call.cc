@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/public_status.h"
 #include "server/refusal_reason.h"
+#include "server/request_id.h"
 
 namespace saliency {
 
@@ -32,6 +33,16 @@ void PendingCall::FinishWith(const absl::Status& status, int64_t rows) {
   // First: whoever has the answer finds it counted.
   desk_.Answered(record_, request_id(), rows);
   Send(record_.status, RetryPushbackMs(status));
+}
+
+void PendingCall::AddTrailingMetadata(
+    std::optional<int64_t> retry_after_ms,
+    grpc::CallbackServerContext& context) const {
+  context.AddTrailingMetadata(kRequestIdKey, request_id());
+  if (retry_after_ms.has_value()) {
+    context.AddTrailingMetadata("grpc-retry-pushback-ms",
+                                absl::StrCat(*retry_after_ms));
+  }
 }
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {

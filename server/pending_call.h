@@ -31,6 +31,7 @@ class PendingCall {
     // Not OK: it is refused (no token, draining) and must be finished with
     // this.
     absl::Status admission;
+    std::shared_ptr<CancelToken> cancel = std::make_shared<CancelToken>();
   };
 
   PendingCall(const PendingCall&) = delete;
@@ -39,7 +40,9 @@ class PendingCall {
   const absl::Status& admission() const { return arrival_.admission; }
   const std::string& request_id() const { return arrival_.request_id; }
   absl::Time deadline() const { return arrival_.deadline; }
-  const std::shared_ptr<CancelToken>& cancel_token() const { return cancel_; }
+  const std::shared_ptr<CancelToken>& cancel_token() const {
+    return arrival_.cancel;
+  }
   Log& log() { return desk_.log(); }
 
   // For the metrics' labels and the log, once the model is known to exist.
@@ -52,9 +55,13 @@ class PendingCall {
  protected:
   // `desk` outlives this.
   PendingCall(CallDesk& desk, Arrival arrival);
-  ~PendingCall() = default;
+  virtual ~PendingCall() = default;
 
-  CallDesk& desk() { return desk_; }
+  CallDesk& desk() const { return desk_; }
+  // Of the call that this is, before its end: the request's id and, where it is
+  // due, the push-back.
+  void AddTrailingMetadata(std::optional<int64_t> retry_after_ms,
+                           grpc::CallbackServerContext& context) const;
 
  private:
   // `status` is fit for callers; `retry_after_ms` is set where push-back is due
@@ -65,7 +72,6 @@ class PendingCall {
   CallDesk& desk_;
   const Arrival arrival_;
   const absl::Time arrived_at_;
-  const std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
   CallRecord record_;
 };
 

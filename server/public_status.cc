@@ -19,6 +19,7 @@ bool HidesDetail(const absl::Status& status) {
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kUnimplemented:
       return false;
     default:
       return true;

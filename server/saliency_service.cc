@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "server/convert_answer.h"
 #include "server/convert_combination.h"
 #include "server/convert_request.h"
 #include "server/pending_call.h"
 #include "server/public_status.h"
+#include "server/stream_call.h"
 #include "server/unary_call.h"
 
 namespace saliency {
@@ -100,6 +102,30 @@ grpc::ServerUnaryReactor* SaliencyService::CombineLayers(
   auto* call = new UnaryCall(context, desk_, "CombineLayers");
   Answer(*call, *request, response);
   return call;
+}
+
+grpc::ServerBidiReactor<v1::StreamSaliencyRequest, v1::StreamSaliencyResponse>*
+SaliencyService::StreamSaliency(grpc::CallbackServerContext* context) {
+  return StreamCall::Start(context, desk_, stream_.window,
+                           [this](StreamQuestion& question,
+                                  const v1::StreamSaliencyRequest& request) {
+                             AnswerStreamed(question, request);
+                           });
+}
+
+void SaliencyService::AnswerStreamed(StreamQuestion& question,
+                                     const v1::StreamSaliencyRequest& request) {
+  using Request = v1::StreamSaliencyRequest;
+  v1::StreamSaliencyResponse& answer = question.response();
+  switch (request.question_case()) {
+    case Request::kCompute:
+      return Answer(question, request.compute(), answer.mutable_compute());
+    case Request::kCombine:
+      return Answer(question, request.combine(), answer.mutable_combine());
+    default:
+      return question.FinishWith(absl::UnimplementedError(
+          absl::StrCat(QuestionRpc(request), " is not served")));
+  }
 }
 
 }  // namespace saliency

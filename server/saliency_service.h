@@ -12,6 +12,8 @@
 #include "server/call_desk.h"
 #include "server/model_catalogue.h"
 #include "server/pending_call.h"
+#include "server/stream_question.h"
+#include "server/transport_options.h"
 
 namespace saliency {
 
@@ -22,11 +24,13 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
  public:
   // `catalogue`, `desk` and what `submit` refers to outlive this.
   SaliencyService(const EngineLimits& limits, const ModelCatalogue& catalogue,
-                  CallDesk& desk, SubmitJob submit)
+                  CallDesk& desk, SubmitJob submit,
+                  const StreamLimits& stream = {})
       : limits_(limits),
         catalogue_(catalogue),
         desk_(desk),
-        submit_(std::move(submit)) {}
+        submit_(std::move(submit)),
+        stream_(stream) {}
 
   grpc::ServerUnaryReactor* ComputeSaliency(
       grpc::CallbackServerContext* context,
@@ -36,16 +40,22 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::CombineLayersRequest* request,
       v1::CombineLayersResponse* response) override;
+  grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
+                          v1::StreamSaliencyResponse>*
+  StreamSaliency(grpc::CallbackServerContext* context) override;
 
  private:
   // Answers `request`, whoever brought it; `response` lives as long as `call`.
   template <typename Request, typename Response>
   void Answer(PendingCall& call, const Request& request, Response* response);
+  void AnswerStreamed(StreamQuestion& question,
+                      const v1::StreamSaliencyRequest& request);
 
   const EngineLimits limits_;
   const ModelCatalogue& catalogue_;
   CallDesk& desk_;
   const SubmitJob submit_;
+  const StreamLimits stream_;
 };
 
 }  // namespace saliency

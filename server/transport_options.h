@@ -37,6 +37,13 @@ struct ConnectionLimits {
   int max_streams = 1000;  // calls of one connection at a time; >= 1
 };
 
+// Of one call of StreamSaliency.
+struct StreamLimits {
+  // Questions that are in work or whose answers wait to be written; no more are
+  // read meanwhile.
+  int window = 32;  // >= 1
+};
+
 }  // namespace saliency
 
 #endif  // SALIENCY_SERVER_TRANSPORT_OPTIONS_H_

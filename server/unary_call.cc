@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "server/public_status.h"
 #include "server/request_id.h"
 
@@ -19,11 +18,7 @@ UnaryCall::UnaryCall(grpc::CallbackServerContext* context, CallDesk& desk,
 
 void UnaryCall::Send(const absl::Status& status,
                      std::optional<int64_t> retry_after_ms) {
-  context_->AddTrailingMetadata(kRequestIdKey, request_id());
-  if (retry_after_ms.has_value()) {
-    context_->AddTrailingMetadata("grpc-retry-pushback-ms",
-                                  absl::StrCat(*retry_after_ms));
-  }
+  AddTrailingMetadata(retry_after_ms, *context_);
   send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
   Finish(ToGrpcStatus(status));
 }

@@ -30,6 +30,12 @@ const std::map<std::string, Rpc>& Rpcs() {
          return server.saliency().ComputeSaliency(&context, FakeRequest(),
                                                   &response);
        }},
+      {"StreamSaliency",
+       [](TestServer& server, grpc::ClientContext& context) {
+         const auto stream = server.saliency().StreamSaliency(&context);
+         stream->WritesDone();
+         return stream->Finish();
+       }},
       {"ListModels",
        [](TestServer& server, grpc::ClientContext& context) {
          v1::ListModelsResponse response;

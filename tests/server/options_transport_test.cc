@@ -56,13 +56,13 @@ TEST_F(TransportOptionsTest, DefaultsArePlainTextWithBoundsOnEveryWait) {
 }
 
 TEST_F(TransportOptionsTest, EveryFlagArrives) {
-  const ServerOptions options =
-      Accepted({"--tls-cert=c", "--tls-key=k", "--tls-client-ca=a",
-                "--token-file=t", "--health-without-token",
-                "--keepalive-time=1s", "--keepalive-timeout=2s",
-                "--handshake-timeout=3s", "--max-connection-idle=0",
-                "--max-connection-age=5s", "--max-connection-age-grace=6s",
-                "--max-concurrent-streams=7", "--send-timeout=8s"});
+  const ServerOptions options = Accepted(
+      {"--tls-cert=c", "--tls-key=k", "--tls-client-ca=a", "--token-file=t",
+       "--health-without-token", "--keepalive-time=1s",
+       "--keepalive-timeout=2s", "--handshake-timeout=3s",
+       "--max-connection-idle=0", "--max-connection-age=5s",
+       "--max-connection-age-grace=6s", "--max-concurrent-streams=7",
+       "--send-timeout=8s", "--stream-window=9"});
   EXPECT_EQ(options.tls.cert, "c");
   EXPECT_EQ(options.tls.key, "k");
   EXPECT_EQ(options.tls.client_ca, "a");
@@ -76,6 +76,7 @@ TEST_F(TransportOptionsTest, EveryFlagArrives) {
   EXPECT_EQ(options.connections.max_age_grace, absl::Seconds(6));
   EXPECT_EQ(options.connections.max_streams, 7);
   EXPECT_EQ(options.send_timeout, absl::Seconds(8));
+  EXPECT_EQ(options.stream.window, 9);
 }
 
 TEST_F(TransportOptionsTest, TlsMakesAnyAddressFine) {
@@ -99,7 +100,8 @@ TEST_F(TransportOptionsTest, WrongValuesNameTheirFlag) {
        {"--keepalive-time=0", "--keepalive-timeout=10ms",
         "--handshake-timeout=0s", "--max-connection-idle=-1s",
         "--max-connection-age=25h", "--max-connection-age-grace=x",
-        "--max-concurrent-streams=0", "--send-timeout=5"}) {
+        "--max-concurrent-streams=0", "--send-timeout=5",
+        "--stream-window=0"}) {
     const std::string flag =
         std::string(argument).substr(0, std::string(argument).find('='));
     EXPECT_THAT(Refused({argument}), HasSubstr(flag)) << argument;

@@ -41,7 +41,8 @@ TestServer::TestServer(Options options)
               ? options_.submit
               : [this](Job job, JobDone done) {
                   engine_.Submit(std::move(job), std::move(done));
-                }),
+                },
+          options_.stream),
       health_service_(board_,
                       options_.health_without_token ? nullptr : tokens_.get()),
       reflection_service_({v1::SaliencyService::service_full_name(),

@@ -63,6 +63,7 @@ class TestServer {
     std::string token_file = {};  // a path; empty: everybody may come in
     bool health_without_token = false;
     absl::Duration send_timeout = absl::ZeroDuration();  // zero: for ever
+    StreamLimits stream = {};
   };
 
   TestServer() : TestServer(Options()) {}

@@ -1,0 +1,461 @@
+// StreamSaliency: what each question gets, and what becomes of the stream.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/engine/refusal.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/drain.h"
+#include "tests/server/held_jobs.h"
+#include "tests/server/test_server.h"
+
+namespace saliency {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Question = v1::StreamSaliencyRequest;
+using Answer = v1::StreamSaliencyResponse;
+
+// A stream's end at the caller.
+class Stream {
+ public:
+  explicit Stream(TestServer& server, const std::string& request_id = "s1") {
+    context_.AddMetadata("x-request-id", request_id);
+    stream_ = server.saliency().StreamSaliency(&context_);
+  }
+  ~Stream() { context_.TryCancel(); }
+
+  bool Ask(const Question& question) { return stream_->Write(question); }
+  // The next answer; one without an id when there is none.
+  Answer Read() {
+    Answer answer;
+    stream_->Read(&answer);
+    return answer;
+  }
+  std::map<std::string, Answer> Read(int count) {
+    std::map<std::string, Answer> answers;
+    for (int i = 0; i < count; ++i) {
+      Answer answer = Read();
+      answers[answer.id()] = answer;
+    }
+    return answers;
+  }
+  void WritesDone() { stream_->WritesDone(); }
+  grpc::Status Finish() { return stream_->Finish(); }
+  grpc::Status End() {
+    WritesDone();
+    return Finish();
+  }
+  void Cancel() { context_.TryCancel(); }
+  const grpc::ClientContext& context() const { return context_; }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<Question, Answer>> stream_;
+};
+
+Question Compute(const std::string& id) {
+  Question question;
+  question.set_id(id);
+  *question.mutable_compute() = FakeRequest();
+  return question;
+}
+
+Question Combine(const std::string& id) {
+  Question question;
+  question.set_id(id);
+  v1::CombineLayersRequest& combine = *question.mutable_combine();
+  *combine.mutable_input() = FakeRequest().input();
+  v1::Attribution& attribution =
+      *combine.add_combinations()->mutable_attribution();
+  attribution.add_layers("conv");
+  attribution.add_layers("last");
+  return question;
+}
+
+int Code(grpc::StatusCode code) { return static_cast<int>(code); }
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+TEST(StreamSaliencyTest, AThousandQuestionsAreEachAnsweredOnce) {
+  TestServer server;
+  server.AddFakeModel();
+  constexpr int kQuestions = 1000;
+  Stream stream(server);
+  std::thread writer([&] {
+    for (int i = 0; i < kQuestions; ++i) {
+      EXPECT_TRUE(stream.Ask(Compute(absl::StrCat("q", i))));
+    }
+    stream.WritesDone();
+  });
+  const std::map<std::string, Answer> answers = stream.Read(kQuestions);
+  writer.join();
+  EXPECT_EQ(stream.Read().id(), "") << "no more than that";
+  const grpc::Status status = stream.Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(answers.size(), static_cast<size_t>(kQuestions));
+  for (const auto& [id, answer] : answers) {
+    ASSERT_EQ(answer.status().code(), 0) << answer.status().message();
+    EXPECT_FALSE(answer.has_retry_after_ms());
+    EXPECT_EQ(answer.compute().maps(0).raw_max(), 3);
+  }
+  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+}
+
+TEST(StreamSaliencyTest, AnswersAreThoseOfTheUnaryCalls) {
+  TestServer server;
+  server.AddFakeModel();
+  Stream stream(server);
+  stream.Ask(Compute("compute"));
+  stream.Ask(Combine("combine"));
+  auto answers = stream.Read(2);
+  EXPECT_TRUE(stream.End().ok());
+  v1::ComputeSaliencyResponse compute;
+  v1::CombineLayersResponse combine;
+  {
+    grpc::ClientContext context;
+    server.saliency().ComputeSaliency(&context, FakeRequest(), &compute);
+  }
+  {
+    grpc::ClientContext context;
+    server.saliency().CombineLayers(&context, Combine("").combine(), &combine);
+  }
+  EXPECT_EQ(answers["compute"].compute().maps(0).data(),
+            compute.maps(0).data());
+  ASSERT_EQ(answers["combine"].combine().combined_size(), 1)
+      << answers["combine"].status().message();
+  EXPECT_EQ(answers["combine"].combine().combined(0).map().data(),
+            combine.combined(0).map().data());
+}
+
+TEST(StreamSaliencyTest, AnswersComeAsTheyAreReady) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  Stream stream(server);
+  stream.Ask(Compute("a"));
+  stream.Ask(Compute("b"));
+  ASSERT_TRUE(jobs.Await(2));
+  jobs.Answer(1);
+  EXPECT_EQ(stream.Read().id(), "b");
+  jobs.Answer(0);
+  EXPECT_EQ(stream.Read().id(), "a");
+  EXPECT_TRUE(stream.End().ok());
+}
+
+TEST(StreamSaliencyTest, AStreamWithoutQuestionsEndsWell) {
+  TestServer server;
+  Stream stream(server);
+  EXPECT_TRUE(stream.End().ok());
+}
+
+struct BadQuestion {
+  const char* name;
+  std::function<void(Question&)> spoil;
+  grpc::StatusCode code;
+  const char* message;
+};
+
+class BadQuestionTest : public testing::TestWithParam<BadQuestion> {};
+
+TEST_P(BadQuestionTest, IsAnsweredAndTheStreamGoesOn) {
+  TestServer server;
+  server.AddFakeModel();
+  Stream stream(server);
+  Question bad = Compute("bad");
+  GetParam().spoil(bad);
+  ASSERT_TRUE(stream.Ask(bad));
+  const Answer answer = stream.Read();
+  EXPECT_EQ(answer.id(), bad.id());
+  EXPECT_EQ(answer.status().code(), Code(GetParam().code));
+  EXPECT_THAT(answer.status().message(), HasSubstr(GetParam().message));
+  EXPECT_EQ(answer.answer_case(), Answer::ANSWER_NOT_SET);
+  ASSERT_TRUE(stream.Ask(Compute("good")));
+  EXPECT_EQ(stream.Read().status().code(), 0);
+  EXPECT_TRUE(stream.End().ok());
+}
+
+constexpr auto kInvalid = grpc::StatusCode::INVALID_ARGUMENT;
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadQuestionTest,
+    testing::Values(
+        BadQuestion{"NoId", [](Question& q) { q.clear_id(); }, kInvalid,
+                    "id: empty"},
+        BadQuestion{"LongId",
+                    [](Question& q) { q.set_id(std::string(257, 'x')); },
+                    kInvalid, "id: bytes: 257 of at most 256"},
+        BadQuestion{"NoQuestion", [](Question& q) { q.clear_question(); },
+                    kInvalid, "question: none is set"},
+        BadQuestion{"NoTime", [](Question& q) { q.set_timeout_seconds(0); },
+                    kInvalid, "timeout_seconds: 0 is not positive"},
+        BadQuestion{"TimeThatIsNoNumber",
+                    [](Question& q) {
+                      q.set_timeout_seconds(
+                          std::numeric_limits<double>::quiet_NaN());
+                    },
+                    kInvalid, "timeout_seconds: nan is not positive"},
+        BadQuestion{"TooLittleTime",
+                    [](Question& q) { q.set_timeout_seconds(1e-9); },
+                    grpc::StatusCode::DEADLINE_EXCEEDED, ""},
+        BadQuestion{"UnknownModel",
+                    [](Question& q) { q.mutable_compute()->set_model("fke"); },
+                    grpc::StatusCode::NOT_FOUND, "nearest: \"fake\""},
+        BadQuestion{"UnknownLayer",
+                    [](Question& q) {
+                      q.mutable_compute()->mutable_attributions(0)->set_layers(
+                          0, "cnv");
+                    },
+                    grpc::StatusCode::NOT_FOUND, "nearest: \"conv\""},
+        BadQuestion{"NoPicture",
+                    [](Question& q) {
+                      q.mutable_compute()->mutable_input()->set_picture("none");
+                    },
+                    kInvalid, "input.picture"},
+        BadQuestion{"NoInput", [](Question& q) { q.mutable_combine(); },
+                    kInvalid, "input"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(StreamSaliencyTest, AnIdMayNotBeThatOfAQuestionInWorkAndMayBeUsedAgain) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  Stream stream(server);
+  stream.Ask(Compute("a"));
+  stream.Ask(Compute("a"));
+  const Answer refused = stream.Read();
+  EXPECT_EQ(refused.id(), "a");
+  EXPECT_EQ(refused.status().code(), Code(kInvalid));
+  EXPECT_EQ(refused.status().message(),
+            "id: \"a\" is that of a question still in work");
+  ASSERT_TRUE(jobs.Await(1));
+  jobs.Answer(0);
+  EXPECT_EQ(stream.Read().status().code(), 0);
+  stream.Ask(Compute("a"));
+  ASSERT_TRUE(jobs.Await(2));
+  jobs.Answer(1);
+  EXPECT_EQ(stream.Read().status().code(), 0);
+  EXPECT_TRUE(stream.End().ok());
+}
+
+TEST(StreamSaliencyTest, AFullQueueTellsWhenToAskAgain) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  Stream stream(server);
+  for (const char* id : {"full", "large", "gone"}) stream.Ask(Compute(id));
+  ASSERT_TRUE(jobs.Await(3));
+  jobs.Answer(0, absl::ResourceExhaustedError("queue full"));
+  jobs.Answer(1, TooLargeError("one row does not fit"));
+  jobs.Answer(2, absl::UnavailableError("gone"));
+  auto answers = stream.Read(3);
+  EXPECT_EQ(answers["full"].status().code(),
+            Code(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  EXPECT_EQ(answers["full"].retry_after_ms(), 200);
+  EXPECT_EQ(answers["large"].retry_after_ms(), -1);
+  EXPECT_FALSE(answers["gone"].has_retry_after_ms());
+  EXPECT_TRUE(stream.End().ok());
+  EXPECT_EQ(server.Metric("saliency_refused_total", {{"reason", "queue_full"}}),
+            1);
+}
+
+TEST(StreamSaliencyTest, AQuestionHasItsOwnTimeWithinTheStreams) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  Stream stream(server);
+  Question hour = Compute("hour");
+  hour.set_timeout_seconds(3600);
+  stream.Ask(hour);
+  stream.Ask(Compute("for ever"));
+  ASSERT_TRUE(jobs.Await(2));
+  EXPECT_LT(absl::AbsDuration(jobs.deadline(0) - absl::Now() - absl::Hours(1)),
+            absl::Minutes(1));
+  EXPECT_EQ(jobs.deadline(1), absl::InfiniteFuture());
+  jobs.Answer(0);
+  jobs.Answer(1);
+}
+
+TEST(StreamSaliencyTest, OurOwnFaultSaysOnlyTheQuestionsRequestId) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  Stream stream(server, "bulk");
+  stream.Ask(Compute("a"));
+  stream.Ask(Compute("b"));
+  ASSERT_TRUE(jobs.Await(2));
+  EXPECT_EQ(jobs.request_id(0), "bulk/1");
+  jobs.Answer(1, absl::InternalError("/usr/src/torch.cpp:1: Expected X"));
+  EXPECT_EQ(stream.Read().status().message(),
+            "internal error, request id bulk/2");
+  jobs.Answer(0);
+  stream.Read();
+  EXPECT_TRUE(stream.End().ok());
+  const auto& trailing = stream.context().GetServerTrailingMetadata();
+  const auto id = trailing.find("x-request-id");
+  ASSERT_NE(id, trailing.end());
+  EXPECT_EQ(std::string(id->second.data(), id->second.size()), "bulk");
+  EXPECT_THAT(server.log_lines(), testing::Contains(HasSubstr("Expected X")));
+}
+
+TEST(StreamSaliencyTest, EachQuestionAndTheStreamAreCounted) {
+  TestServer server;
+  server.AddFakeModel();
+  Stream stream(server);
+  stream.Ask(Compute("a"));
+  stream.Ask(Combine("b"));
+  Question none;
+  none.set_id("c");
+  stream.Ask(none);
+  stream.Read(3);
+  EXPECT_TRUE(stream.End().ok());
+  const auto calls = [&](const std::string& rpc, const std::string& code) {
+    return server.Metric("saliency_requests_total",
+                         {{"rpc", rpc}, {"code", code}});
+  };
+  EXPECT_EQ(calls("StreamSaliency.compute", "OK"), 1);
+  EXPECT_EQ(calls("StreamSaliency.combine", "OK"), 1);
+  EXPECT_EQ(calls("StreamSaliency.none", "INVALID_ARGUMENT"), 1);
+  EXPECT_EQ(calls("StreamSaliency", "OK"), 1);
+  EXPECT_EQ(server.Metric("saliency_requests_total"), 4);
+}
+
+TEST(StreamSaliencyTest, ACallerThatLeavesCancelsAllItsQuestions) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  Stream stream(server);
+  for (int i = 0; i < 5; ++i) stream.Ask(Compute(absl::StrCat(i)));
+  ASSERT_TRUE(jobs.Await(5));
+  jobs.Answer(2);
+  EXPECT_EQ(stream.Read().id(), "2");
+  stream.Cancel();
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_EQ(jobs.cancelled(), 4);
+  EXPECT_EQ(
+      server.Metric("saliency_requests_total",
+                    {{"rpc", "StreamSaliency.compute"}, {"code", "CANCELLED"}}),
+      4);
+}
+
+TEST(StreamSaliencyTest, QuestionsOfACallerThatLeftNeverRun) {
+  Gate gate;
+  TestServer server({.hook = [&](const std::vector<int>&) {
+    gate.Pass();
+    return absl::OkStatus();
+  }});
+  server.AddFakeModel();
+  Stream stream(server);
+  stream.Ask(Compute("running"));
+  gate.AwaitArrivals(1);
+  for (int i = 0; i < 5; ++i) stream.Ask(Compute(absl::StrCat(i)));
+  while (server.Metric("saliency_in_flight") < 6) std::this_thread::yield();
+  stream.Cancel();
+  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  gate.Open();
+  EXPECT_TRUE(server.engine().Drain(absl::Now() + kPatience));
+  EXPECT_EQ(server.explainer_log().Batches().size(), 1U);
+}
+
+TEST(StreamSaliencyTest, TheStreamsDeadlineEndsAllOfIt) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(1)));
+  const auto stream = server.saliency().StreamSaliency(&context);
+  stream->Write(Compute("a"));
+  ASSERT_TRUE(jobs.Await(1, kPatience));
+  EXPECT_LT(jobs.deadline(0), absl::Now() + absl::Seconds(2));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_EQ(jobs.cancelled(), 1);
+}
+
+void DrainNow(TestServer& server) {
+  Drain({.delay = absl::ZeroDuration(), .timeout = kPatience}, server.clock(),
+        server.board(), server.desk(),
+        [&](absl::Time deadline) { return server.engine().Drain(deadline); });
+}
+
+TEST(StreamSaliencyTest, DrainingAnswersWhatWasReadAndEndsTheStream) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  Stream stream(server);
+  stream.Ask(Compute("a"));
+  stream.Ask(Compute("b"));
+  ASSERT_TRUE(jobs.Await(2));
+  std::thread drainer([&] { DrainNow(server); });
+  while (server.desk().CheckOpen().ok()) std::this_thread::yield();
+  // The read that was under way may bring one more; it is told to go.
+  stream.Ask(Compute("late"));
+  jobs.Answer(0);
+  jobs.Answer(1);
+  std::map<std::string, Answer> answers;
+  for (Answer answer = stream.Read(); !answer.id().empty();
+       answer = stream.Read()) {
+    answers[answer.id()] = answer;
+  }
+  EXPECT_EQ(answers["a"].status().code(), 0);
+  EXPECT_EQ(answers["b"].status().code(), 0);
+  if (answers.contains("late")) {
+    EXPECT_EQ(answers["late"].status().code(),
+              Code(grpc::StatusCode::UNAVAILABLE));
+  }
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), "the server is shutting down");
+  drainer.join();
+  EXPECT_EQ(jobs.total(), 2);
+}
+
+TEST(StreamSaliencyTest, DrainingLetsAStreamThatIsThroughEndWell) {
+  HeldJobs jobs;
+  TestServer server({.submit = jobs.Submit()});
+  server.AddFakeModel();
+  Stream stream(server);
+  stream.Ask(Compute("a"));
+  stream.WritesDone();
+  ASSERT_TRUE(jobs.Await(1));
+  std::thread drainer([&] { DrainNow(server); });
+  while (server.desk().CheckOpen().ok()) std::this_thread::yield();
+  jobs.Answer(0);
+  EXPECT_EQ(stream.Read().id(), "a");
+  // Whether the server had seen the caller's end before its own is open.
+  const grpc::StatusCode code = stream.Finish().error_code();
+  EXPECT_TRUE(code == grpc::StatusCode::OK ||
+              code == grpc::StatusCode::UNAVAILABLE);
+  drainer.join();
+}
+
+TEST(StreamSaliencyTest, AnIdleStreamDoesNotHoldADrainUp) {
+  TestServer server;
+  Stream stream(server);
+  stream.Ask(Compute("no model"));
+  stream.Read();
+  DrainNow(server);
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(StreamSaliencyTest, AStreamThatComesWhileDrainingIsRefused) {
+  TestServer server;
+  server.AddFakeModel();
+  server.desk().Close();
+  Stream stream(server);
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(server.Metric("saliency_refused_total", {{"reason", "draining"}}),
+            1);
+  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+}
+
+}  // namespace
+}  // namespace saliency
