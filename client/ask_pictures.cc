@@ -1,6 +1,10 @@
 #include "client/ask_pictures.h"
 
+#include <map>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/explain_report.h"
@@ -8,32 +12,141 @@
 #include "client/ordered_fan_out.h"
 
 namespace saliency {
+namespace {
+
+// Errors: INVALID_ARGUMENT the file of --npy cannot be made.
+absl::StatusOr<std::unique_ptr<NpyStack>> MakeStack(const ExplainPlan& plan) {
+  if (plan.npy.empty()) return std::unique_ptr<NpyStack>();
+  return NpyStack::Create(plan.npy);
+}
+
+// Makes the report and lets `ask` add to it.
+template <typename Ask>
+ExitCode Report(const ExplainPlan& plan, const ExplainFlags& flags,
+                Console& console, const Ask& ask) {
+  absl::StatusOr<std::unique_ptr<NpyStack>> stack = MakeStack(plan);
+  if (!stack.ok()) {
+    PrintError(console, absl::StrCat("--npy: ", stack.status().message()));
+    return kExitUsage;
+  }
+  ExplainReport report({.num_pictures = static_cast<int>(plan.pictures.size()),
+                        .json = flags.connection.json,
+                        .top = flags.top_k.has_value()},
+                       console, *std::move(stack));
+  ask(report);
+  return report.Finish();
+}
+
+// The pictures of a plan as questions of a stream, and its answers as those of
+// the pictures.  What cannot be read is not asked about, and reported in its
+// turn.
+class PictureStream {
+ public:
+  PictureStream(const ExplainPlan& plan,
+                const v1::StreamSaliencyRequest& question, Console& console,
+                ExplainReport& report)
+      : plan_(plan), question_(question), console_(console), report_(report) {}
+
+  std::optional<v1::StreamSaliencyRequest> Next() {
+    while (next_ < plan_.pictures.size() && !console_.interrupt.raised()) {
+      const size_t picture = next_++;
+      absl::StatusOr<std::string> bytes =
+          ReadFile(plan_.pictures[picture].path);
+      if (!bytes.ok()) {
+        unreadable_[picture] = bytes.status();
+        continue;
+      }
+      asked_.push_back({picture, console_.clock.Now()});
+      v1::StreamSaliencyRequest question = question_;
+      v1::Input* input = question.has_combine()
+                             ? question.mutable_combine()->mutable_input()
+                             : question.mutable_compute()->mutable_input();
+      input->set_picture(*std::move(bytes));
+      return question;
+    }
+    return std::nullopt;
+  }
+
+  bool Take(int64_t index,
+            absl::StatusOr<v1::StreamSaliencyResponse> response) {
+    const Asked& asked = asked_[index];
+    failed_ = !response.ok();
+    const bool go_on = ReportUnreadable(asked.picture);
+    return report_.Add(AnswerPicture(std::move(response),
+                                     plan_.pictures[asked.picture], plan_.save,
+                                     console_.clock.Now() - asked.at)) &&
+           go_on;
+  }
+
+  // Whether the last answer was none.
+  bool failed() const { return failed_; }
+
+  // Those that come before `picture` and have not been told.
+  bool ReportUnreadable(size_t picture) {
+    bool go_on = true;
+    while (!unreadable_.empty() && unreadable_.begin()->first < picture) {
+      const auto& [index, status] = *unreadable_.begin();
+      go_on =
+          report_.Add({.path = plan_.pictures[index].path, .status = status}) &&
+          go_on;
+      unreadable_.erase(unreadable_.begin());
+    }
+    return go_on;
+  }
+
+ private:
+  struct Asked {
+    size_t picture;
+    absl::Time at;
+  };
+
+  const ExplainPlan& plan_;
+  const v1::StreamSaliencyRequest& question_;
+  Console& console_;
+  ExplainReport& report_;
+  size_t next_ = 0;
+  bool failed_ = false;
+  std::vector<Asked> asked_;  // by index of the question
+  std::map<size_t, absl::Status> unreadable_;
+};
+
+}  // namespace
 
 ExitCode AskAboutPictures(const ExplainPlan& plan, const ExplainFlags& flags,
                           const AskAboutPicture& ask, Console& console) {
-  std::unique_ptr<NpyStack> stack;
-  if (!plan.npy.empty()) {
-    absl::StatusOr<std::unique_ptr<NpyStack>> created =
-        NpyStack::Create(plan.npy);
-    if (!created.ok()) {
-      PrintError(console, absl::StrCat("--npy: ", created.status().message()));
-      return kExitUsage;
+  return Report(plan, flags, console, [&](ExplainReport& report) {
+    OrderedFanOut(
+        static_cast<int>(plan.pictures.size()), flags.window(),
+        console.interrupt,
+        [&](int index,
+            const std::shared_ptr<CancelToken>& cancel) -> FinishItem {
+          auto answer = std::make_shared<const PictureAnswer>(
+              ask(plan.pictures[index], cancel));
+          return [&report, answer] { return report.Add(*answer); };
+        });
+  });
+}
+
+ExitCode StreamPictures(const ExplainPlan& plan, const ExplainFlags& flags,
+                        const SaliencyClient& client,
+                        const v1::StreamSaliencyRequest& question,
+                        Console& console) {
+  return Report(plan, flags, console, [&](ExplainReport& report) {
+    PictureStream pictures(plan, question, console, report);
+    const absl::Status ended = client.Stream(
+        [&] { return pictures.Next(); },
+        [&](int64_t index, absl::StatusOr<v1::StreamSaliencyResponse> answer) {
+          return pictures.Take(index, std::move(answer));
+        },
+        {.window = flags.window(),
+         .in_order = true,
+         .cancel = console.interrupt.NewToken()});
+    if (ended.ok()) {
+      pictures.ReportUnreadable(plan.pictures.size());
+    } else if (!pictures.failed() && !absl::IsCancelled(ended)) {
+      PrintError(console, ErrorText(ended));  // no picture told of it
     }
-    stack = *std::move(created);
-  }
-  const int count = static_cast<int>(plan.pictures.size());
-  ExplainReport report({.num_pictures = count,
-                        .json = flags.connection.json,
-                        .top = flags.top_k.has_value()},
-                       console, std::move(stack));
-  OrderedFanOut(
-      count, flags.concurrency, console.interrupt,
-      [&](int index, const std::shared_ptr<CancelToken>& cancel) -> FinishItem {
-        auto answer = std::make_shared<const PictureAnswer>(
-            ask(plan.pictures[index], cancel));
-        return [&report, answer] { return report.Add(*answer); };
-      });
-  return report.Finish();
+  });
 }
 
 }  // namespace saliency

@@ -1,5 +1,5 @@
-// Asks about pictures, several at once, and reports in the order given: what
-// `explain` and `combine` have in common.
+// Asks about pictures, several at once or on a stream, and reports in the order
+// given: what `explain` and `combine` have in common.
 
 #ifndef SALIENCY_CLIENT_ASK_PICTURES_H_
 #define SALIENCY_CLIENT_ASK_PICTURES_H_
@@ -11,7 +11,9 @@
 #include "client/explain_flags.h"
 #include "client/picture_answer.h"
 #include "client/picture_files.h"
+#include "client/saliency_client.h"
 #include "core/base/cancel_token.h"
+#include "saliency/v1/saliency_service.pb.h"
 
 namespace saliency {
 
@@ -21,6 +23,13 @@ using AskAboutPicture = std::function<PictureAnswer(
 
 ExitCode AskAboutPictures(const ExplainPlan& plan, const ExplainFlags& flags,
                           const AskAboutPicture& ask, Console& console);
+
+// The same on one stream: of each picture the `question`, which is of
+// ComputeSaliency or CombineLayers and lacks the picture.
+ExitCode StreamPictures(const ExplainPlan& plan, const ExplainFlags& flags,
+                        const SaliencyClient& client,
+                        const v1::StreamSaliencyRequest& question,
+                        Console& console);
 
 }  // namespace saliency
 

@@ -46,6 +46,11 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
                                            grpc::AccessTokenCredentials(token));
 }
 
+// Of a stream, questions are asked again, not all of it.
+constexpr absl::string_view kNoRetry =
+    R"({"name":[{"service":"saliency.v1.SaliencyService",)"
+    R"("method":"StreamSaliency"}]})";
+
 std::string JsonSeconds(absl::Duration duration) {
   return absl::StrFormat("%.3fs", absl::ToDoubleSeconds(duration));
 }
@@ -63,11 +68,11 @@ std::string ServiceConfigJson(const ChannelOptions& options) {
         retry.max_attempts, JsonSeconds(retry.initial_backoff),
         JsonSeconds(retry.max_backoff));
   }
-  return absl::StrCat(R"({"loadBalancingConfig":[{"round_robin":{}}],)",
-                      options.ready_servers_only
-                          ? R"("healthCheckConfig":{"serviceName":""},)"
-                          : "",
-                      R"("methodConfig":[{"name":[{}])", policy, "}]}");
+  return absl::StrCat(
+      R"({"loadBalancingConfig":[{"round_robin":{}}],)",
+      options.ready_servers_only ? R"("healthCheckConfig":{"serviceName":""},)"
+                                 : "",
+      R"("methodConfig":[{"name":[{}])", policy, "},", kNoRetry, "]}");
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(

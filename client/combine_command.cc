@@ -21,6 +21,12 @@ ExitCode Combine(const CombineFlags& flags, Console& console) {
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.explain.connection);
   if (!client.ok()) return PrintConnectError(console, client.status());
+  if (flags.explain.stream) {
+    v1::StreamSaliencyRequest question;
+    *question.mutable_combine() = plan->request;
+    return StreamPictures(plan->explain, flags.explain, **client, question,
+                          console);
+  }
   return AskAboutPictures(
       plan->explain, flags.explain,
       [&](const PictureFile& file, const std::shared_ptr<CancelToken>& cancel) {

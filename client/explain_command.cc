@@ -26,6 +26,11 @@ ExitCode Explain(const ExplainFlags& flags, Console& console) {
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.connection);
   if (!client.ok()) return PrintConnectError(console, client.status());
+  if (flags.stream) {
+    v1::StreamSaliencyRequest question;
+    *question.mutable_compute() = plan->request;
+    return StreamPictures(*plan, flags, **client, question, console);
+  }
   return AskAboutPictures(
       *plan, flags,
       [&](const PictureFile& file, const std::shared_ptr<CancelToken>& cancel) {

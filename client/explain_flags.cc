@@ -107,9 +107,13 @@ void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
   AddConnectionFlags(command, flags.connection);
   command
       .add_option("--concurrency", flags.concurrency,
-                  "pictures in flight at once, for the server to batch")
+                  "pictures in flight at once, for the server to batch; "
+                  "default: 4, or 32 with --stream")
       ->check(CLI::Range(1, 256))
-      ->capture_default_str()
+      ->group("Connection");
+  command
+      .add_flag("--stream", flags.stream,
+                "ask about all pictures on one stream, by one thread")
       ->group("Connection");
 }
 

@@ -32,7 +32,11 @@ struct ExplainFlags {
   std::string size = "picture";
   bool raw = false;
   std::optional<int> top_k;
-  int concurrency = 4;
+  std::optional<int> concurrency;
+  bool stream = false;
+
+  // Pictures in flight at once.
+  int window() const { return concurrency.value_or(stream ? 32 : 4); }
 };
 
 // `flags` outlives `command`.

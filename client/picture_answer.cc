@@ -101,6 +101,16 @@ void TakeCombined(v1::CombineLayersResponse response, PictureAnswer& answer) {
   }
 }
 
+// Saves what `plan` wants of an answer that is there; `picture` is the file.
+void Save(const std::string& picture, const PictureFile& file,
+          const SavePlan& plan, PictureAnswer& answer) {
+  answer.files.resize(answer.response.maps_size());
+  const absl::Status saved = SaveMaps(picture, file, plan, answer);
+  for (MapFiles& files : answer.files) {
+    if (!saved.ok()) files.status = saved;
+  }
+}
+
 // Reads the picture, lets `ask` fill in what the server says, and saves what
 // `plan` wants.
 PictureAnswer AnswerWith(
@@ -117,12 +127,7 @@ PictureAnswer AnswerWith(
   answer.status = ask(*bytes, answer);
   answer.took = clock.Now() - start;
   if (answer.status.ok()) answer.status = CheckMaps(answer.response);
-  if (!answer.status.ok()) return answer;
-  answer.files.resize(answer.response.maps_size());
-  const absl::Status saved = SaveMaps(*bytes, file, plan, answer);
-  for (MapFiles& files : answer.files) {
-    if (!saved.ok()) files.status = saved;
-  }
+  if (answer.status.ok()) Save(*bytes, file, plan, answer);
   return answer;
 }
 
@@ -185,6 +190,27 @@ PictureAnswer AnswerPicture(const SaliencyClient& client,
                       TakeCombined(*std::move(response), answer);
                       return absl::OkStatus();
                     });
+}
+
+PictureAnswer AnswerPicture(absl::StatusOr<v1::StreamSaliencyResponse> response,
+                            const PictureFile& file, const SavePlan& plan,
+                            absl::Duration took) {
+  PictureAnswer answer = {.path = file.path, .status = response.status()};
+  answer.took = took;
+  if (!answer.status.ok()) return answer;
+  if (response->has_combine()) {
+    TakeCombined(std::move(*response->mutable_combine()), answer);
+  } else {
+    answer.response = std::move(*response->mutable_compute());
+  }
+  answer.status = CheckMaps(answer.response);
+  if (!answer.status.ok()) return answer;
+  // Not kept while the question was on its way.
+  absl::StatusOr<std::string> picture = std::string();
+  if (plan.any()) picture = ReadFile(file.path);
+  answer.status = picture.status();
+  if (answer.status.ok()) Save(*picture, file, plan, answer);
+  return answer;
 }
 
 }  // namespace saliency

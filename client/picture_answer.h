@@ -65,6 +65,12 @@ PictureAnswer AnswerPicture(const SaliencyClient& client,
                             const std::shared_ptr<CancelToken>& cancel,
                             Clock& clock);
 
+// The same of a question that was asked on a stream; `took` is how long it
+// took.
+PictureAnswer AnswerPicture(absl::StatusOr<v1::StreamSaliencyResponse> response,
+                            const PictureFile& file, const SavePlan& plan,
+                            absl::Duration took);
+
 // Errors: INTERNAL when a map's data does not have the size it claims.
 absl::Status CheckMaps(const v1::ComputeSaliencyResponse& response);
 

@@ -1,6 +1,7 @@
 #include "client/saliency_client.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -62,16 +63,14 @@ std::string Authorization(const std::string& token) {
   return token.empty() ? "" : absl::StrCat("Bearer ", token);
 }
 
-// A listener on the caller's token for as long as the call lasts.  The context
-// is shared: Cancel() may be running it while the call returns.
+// A listener on the caller's token for as long as the call lasts.  What it
+// refers to is shared: Cancel() may be running it while the call returns.
 class CancelListener {
  public:
   CancelListener(std::shared_ptr<CancelToken> token,
-                 const std::shared_ptr<grpc::ClientContext>& context)
+                 std::function<void()> listener)
       : token_(std::move(token)) {
-    if (token_ != nullptr) {
-      token_->SetListener([context] { context->TryCancel(); });
-    }
+    if (token_ != nullptr) token_->SetListener(std::move(listener));
   }
   ~CancelListener() {
     if (token_ != nullptr) token_->SetListener(nullptr);
@@ -141,7 +140,8 @@ absl::StatusOr<Response> SaliencyClient::Call(
     context->AddMetadata("authorization", wires_.authorization);
   }
   Response response;
-  const CancelListener listener(options.cancel, context);
+  const CancelListener listener(options.cancel,
+                                [context] { context->TryCancel(); });
   const grpc::Status status = (stub.*method)(context.get(), request, &response);
   if (!status.ok()) return ToAbsl(status, timeout);
   return response;
@@ -182,6 +182,33 @@ absl::StatusOr<v1::CombineLayersResponse> SaliencyClient::CombineLayers(
     const v1::CombineLayersRequest& request, const CallOptions& options) const {
   return Call(*saliency_, &v1::SaliencyService::Stub::CombineLayers, request,
               options);
+}
+
+absl::Status SaliencyClient::Stream(const NextQuestion& next,
+                                    const TakeAnswer& take,
+                                    const BulkOptions& options) const {
+  if (options.window < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("window ", options.window, " is less than 1"));
+  }
+  const absl::Duration timeout = options.timeout.value_or(options_.timeout);
+  // Shared: Cancel() may be running it while this returns.
+  const auto run = std::make_shared<BulkRun>(
+      *saliency_,
+      BulkRun::Options{.window = options.window,
+                       .in_order = options.in_order,
+                       .timeout = timeout,
+                       .retry = options_.channel.retry,
+                       .max_question_bytes = options_.channel.max_send_bytes,
+                       .authorization = wires_.authorization,
+                       .servers = absl::StrJoin(options_.channel.servers, ", "),
+                       .to_absl =
+                           [this, timeout](const grpc::Status& status) {
+                             return ToAbsl(status, timeout);
+                           }},
+      next, take);
+  const CancelListener listener(options.cancel, [run] { run->Cancel(); });
+  return run->Run();
 }
 
 absl::StatusOr<v1::ListModelsResponse> SaliencyClient::ListModels(

@@ -22,6 +22,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/bulk_run.h"
 #include "client/channel.h"
 #include "core/base/cancel_token.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -44,6 +45,17 @@ struct CallOptions {
   std::optional<absl::Duration> timeout;  // instead of ClientOptions::timeout
   // Cancelling it ends the call with CANCELLED.  May be null.  One call at a
   // time uses a token; the call replaces the token's listener.
+  std::shared_ptr<CancelToken> cancel;
+};
+
+struct BulkOptions {
+  int window = 32;  // questions asked and not yet handed out; >= 1
+  // Whether answers are handed out in the order of the questions, not as they
+  // come.
+  bool in_order = false;
+  // Of each question, instead of ClientOptions::timeout.
+  std::optional<absl::Duration> timeout;
+  // As in CallOptions: ends all of it.
   std::shared_ptr<CancelToken> cancel;
 };
 
@@ -76,6 +88,17 @@ class SaliencyClient {
   absl::StatusOr<v1::CombineLayersResponse> CombineLayers(
       const v1::CombineLayersRequest& request,
       const CallOptions& options = {}) const;
+  // Many questions over StreamSaliency: takes them from `next` as its window
+  // has room, and hands each one's answer to `take` exactly once; both run on
+  // this thread.  A question that the server pushes back or cannot serve now,
+  // or that is lost with a server, is asked again within its timeout and the
+  // limits of RetryOptions.  Returns when `next` has no more, or `take` wants
+  // none, and all are answered.
+  // Errors: why no server could be asked further, as of the calls above; the
+  //   questions on their way get it too.  What concerns one question goes to
+  //   `take` alone.
+  absl::Status Stream(const NextQuestion& next, const TakeAnswer& take,
+                      const BulkOptions& options = {}) const;
   absl::StatusOr<v1::ListModelsResponse> ListModels(
       const v1::ListModelsRequest& request,
       const CallOptions& options = {}) const;

@@ -52,6 +52,13 @@ TEST(ServiceConfigTest, RetriesTheTwoCodesFiveTimesOverRoundRobin) {
             R"(["UNAVAILABLE","RESOURCE_EXHAUSTED"])");
 }
 
+TEST(ServiceConfigTest, AStreamIsNotTriedAgainAsAWhole) {
+  const auto config = nlohmann::json::parse(ServiceConfigJson({}));
+  const auto& stream = config["methodConfig"][1];
+  EXPECT_EQ(stream["name"][0]["method"], "StreamSaliency");
+  EXPECT_FALSE(stream.contains("retryPolicy"));
+}
+
 TEST(ServiceConfigTest, OneAttemptMeansNoPolicy) {
   const auto config =
       nlohmann::json::parse(ServiceConfigJson({.retry = {.max_attempts = 1}}));

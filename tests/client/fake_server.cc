@@ -217,6 +217,35 @@ grpc::Status FakeServer::Saliency::CombineLayers(
                   : CombineRamps(*request, *response);
 }
 
+grpc::Status FakeServer::Saliency::StreamSaliency(grpc::ServerContext* context,
+                                                  Answers* answers) {
+  {
+    MutexLock lock(&mu_);
+    ++streams_;
+  }
+  if (stream_) return stream_(*context, *answers);
+  v1::StreamSaliencyRequest question;
+  while (answers->Read(&question)) {
+    v1::StreamSaliencyResponse answer;
+    answer.set_id(question.id());
+    const grpc::Status status =
+        question.has_combine() ? CombineLayers(context, &question.combine(),
+                                               answer.mutable_combine())
+                               : ComputeSaliency(context, &question.compute(),
+                                                 answer.mutable_compute());
+    if (!status.ok()) answer.clear_answer();
+    answer.mutable_status()->set_code(status.error_code());
+    answer.mutable_status()->set_message(status.error_message());
+    answers->Write(answer);
+  }
+  return grpc::Status::OK;
+}
+
+int FakeServer::Saliency::streams() const {
+  MutexLock lock(&mu_);
+  return streams_;
+}
+
 std::vector<v1::CombineLayersRequest> FakeServer::Saliency::combine_requests()
     const {
   MutexLock lock(&mu_);
@@ -275,8 +304,8 @@ grpc::Status FakeServer::Health::Check(
 
 FakeServer::FakeServer(Compute compute,
                        std::shared_ptr<grpc::ServerCredentials> credentials,
-                       Combine combine)
-    : saliency_(std::move(compute), std::move(combine)) {
+                       Combine combine, Stream stream)
+    : saliency_(std::move(compute), std::move(combine), std::move(stream)) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(
       "127.0.0.1:0",
@@ -306,6 +335,8 @@ std::string FakeServer::address() const {
 int FakeServer::calls() const {
   return static_cast<int>(saliency_.requests().size());
 }
+
+int FakeServer::streams() const { return saliency_.streams(); }
 
 std::vector<v1::ComputeSaliencyRequest> FakeServer::requests() const {
   return saliency_.requests();

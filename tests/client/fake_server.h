@@ -52,15 +52,22 @@ class FakeServer {
                                              const v1::CombineLayersRequest&,
                                              v1::CombineLayersResponse&)>;
 
+  using Answers = grpc::ServerReaderWriter<v1::StreamSaliencyResponse,
+                                           v1::StreamSaliencyRequest>;
+  using Stream = std::function<grpc::Status(grpc::ServerContext&, Answers&)>;
+
+  // A null `stream` answers each question in turn by `compute` and `combine`.
   explicit FakeServer(
       Compute compute = nullptr,
       std::shared_ptr<grpc::ServerCredentials> credentials = nullptr,
-      Combine combine = nullptr);
+      Combine combine = nullptr, Stream stream = nullptr);
   ~FakeServer();
 
   std::string address() const;
   // Calls of ComputeSaliency so far, attempts counted.
   int calls() const;
+  // Calls of StreamSaliency so far.
+  int streams() const;
   std::vector<v1::ComputeSaliencyRequest> requests() const;
   std::vector<v1::CombineLayersRequest> combine_requests() const;
   void Stop();
@@ -70,24 +77,31 @@ class FakeServer {
  private:
   class Saliency : public v1::SaliencyService::Service {
    public:
-    Saliency(Compute compute, Combine combine)
-        : compute_(std::move(compute)), combine_(std::move(combine)) {}
+    Saliency(Compute compute, Combine combine, Stream stream)
+        : compute_(std::move(compute)),
+          combine_(std::move(combine)),
+          stream_(std::move(stream)) {}
     grpc::Status ComputeSaliency(
         grpc::ServerContext* context, const v1::ComputeSaliencyRequest* request,
         v1::ComputeSaliencyResponse* response) override;
     grpc::Status CombineLayers(grpc::ServerContext* context,
                                const v1::CombineLayersRequest* request,
                                v1::CombineLayersResponse* response) override;
+    grpc::Status StreamSaliency(grpc::ServerContext* context,
+                                Answers* answers) override;
     std::vector<v1::ComputeSaliencyRequest> requests() const;
     std::vector<v1::CombineLayersRequest> combine_requests() const;
+    int streams() const;
 
    private:
     const Compute compute_;
     const Combine combine_;
+    const Stream stream_;
     mutable Mutex mu_;
     std::vector<v1::ComputeSaliencyRequest> requests_ ABSL_GUARDED_BY(mu_);
     std::vector<v1::CombineLayersRequest> combine_requests_
         ABSL_GUARDED_BY(mu_);
+    int streams_ ABSL_GUARDED_BY(mu_) = 0;
   };
   class Models : public v1::ModelService::Service {
    public:
