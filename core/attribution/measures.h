@@ -1,5 +1,5 @@
-// How alike two maps are.  (The pointing game, which the client plays without
-// LibTorch, is core/base/pointing_game.h.)
+// How alike two maps are.  (The measure itself, and the pointing game, are in
+// core/base, because the client takes them without LibTorch.)
 // Pure functions; safe from any thread; inputs are not modified.
 //
 // Source: Spearman's rank correlation as the paper uses it, sec. 4.1, 4.3, 4.5.

@@ -6,13 +6,13 @@
 #include <cassert>
 #include <cmath>
 
+#include "core/base/rank_correlation.h"
+
 namespace saliency {
 namespace {
 
-// The rule for a constant map, in double on both sides, so that the flag and
+// In double on both sides of the rule for a constant map, so that the flag and
 // the zeros can never disagree and max - min cannot overflow.
-constexpr double kConstantTolerance = 1e-6;
-
 struct Range {
   at::Tensor min;  // [B] float64
   at::Tensor max;
