@@ -23,8 +23,9 @@ void ReportBatch(const ModelFacts& facts, const Batcher::Batch& batch,
     observer.OnQueued(facts.name, work.times.queue);
     const PassItem& item = work.prepared.item;
     rows += item.rows();
+    const int64_t passes = item.plain_too ? 2 : 1;
     for (const PassAttribution& attribution : item.attributions) {
-      rows_by_method[attribution.attribution.name()] += item.rows();
+      rows_by_method[attribution.attribution.name()] += item.rows() * passes;
     }
   }
   for (const std::shared_ptr<ActiveJob>& job : batch) {

@@ -22,12 +22,13 @@ void Batcher::Withdraw() {
 }
 
 absl::Status Batcher::Push(const std::shared_ptr<ActiveJob>& job) {
-  const at::Tensor& input = job->work().prepared.item.input;
-  Waiting waiting = {
-      .job = job,
-      .key = {.input_height = input.size(2), .input_width = input.size(3)},
-      .rows = job->work().prepared.item.rows(),
-      .arrival = clock_.Now()};
+  const PassItem& item = job->work().prepared.item;
+  Waiting waiting = {.job = job,
+                     .key = {.input_height = item.input.size(2),
+                             .input_width = item.input.size(3),
+                             .stepped = item.meta.has_value()},
+                     .rows = item.rows(),
+                     .arrival = clock_.Now()};
   job->work().queued_at = waiting.arrival;
   MutexLock lock(&mu_);
   --announced_;

@@ -27,6 +27,7 @@ namespace saliency {
 struct BatchKey {
   int64_t input_height = 0;
   int64_t input_width = 0;
+  bool stepped = false;  // by meta steps, which need not be alike
 
   friend bool operator==(const BatchKey&, const BatchKey&) = default;
 };

@@ -137,9 +137,10 @@ absl::Status CheckVolume(const Job& job, const ModelFacts& model,
   const double growth =
       static_cast<double>(input.input_pixels) /
       static_cast<double>(model.config.input.height * model.config.input.width);
-  return CheckMapPixels(job.output, plan,
-                        {.input = input, .growth = growth, .rows = rows},
-                        limits);
+  const int64_t rows_of_maps = rows * (job.needs_plain() ? 2 : 1);
+  return CheckMapPixels(
+      job.output, plan,
+      {.input = input, .growth = growth, .rows = rows_of_maps}, limits);
 }
 
 }  // namespace saliency

@@ -22,7 +22,7 @@ absl::Status CheckOptions(const Job& job);
 struct MapSizes {
   InputSize input;
   double growth = 1;  // of a layer's pixels over PlannedResult::layer_pixels
-  int64_t rows = 1;   // pictures x targets
+  int64_t rows = 1;   // pictures x targets, plain ones counted again
 };
 
 // Errors: INVALID_ARGUMENT one map's pixels, or maps x pixels over the limit.

@@ -300,10 +300,12 @@ absl::StatusOr<Explanation> Engine::Impl::Finish(ActiveJob& job,
                                                  const ModelFacts& facts) {
   const absl::Time start = clock.Now();
   JobWork& work = job.work();
-  ASSIGN_OR_RETURN(
-      Explanation explanation,
-      FinishJob(work.prepared, work.answer, facts,
-                {.output = work.job.output, .top_k = work.job.top_k}));
+  ASSIGN_OR_RETURN(Explanation explanation,
+                   FinishJob(work.prepared, work.answer, facts,
+                             {.output = work.job.output,
+                              .top_k = work.job.top_k,
+                              .plain_maps = work.job.plain_maps,
+                              .correlate = work.job.correlate}));
   explanation.batch_requests = work.batch_requests;
   explanation.batch_rows = work.batch_rows;
   work.times.render = clock.Now() - start;

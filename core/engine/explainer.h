@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +26,15 @@ struct PassAttribution {
   std::string layer;
 };
 
-// What the model has to do for one job.  Items of one batch share version and
-// input size, and nothing else.
+// What the model has to do for one job.  Items of one batch share version,
+// input size and whether they take meta steps, and nothing else.
 struct PassItem {
   at::Tensor input;  // [n,3,H,W] float32, CPU; n pictures of one job
   std::vector<ClassTarget> targets;  // each applies to each picture
   Score score = Score::kLogit;
   std::vector<PassAttribution> attributions;
+  std::optional<MetaStep> meta;  // each row takes it
+  bool plain_too = false;        // with `meta`: the maps without it as well
   std::shared_ptr<const CancelToken> cancel;  // null: cannot be cancelled
 
   int64_t rows() const {
@@ -47,6 +50,12 @@ struct PassAnswer {
   // [n x targets x attributions], picture-major: raw maps [H,W] float32 at
   // layer resolution on the CPU, or why there is none.
   std::vector<absl::StatusOr<at::Tensor>> maps;
+  // With a meta step, of which score and maps are then: [n x targets,C]
+  // float32, CPU, each row's logits after it.
+  at::Tensor stepped_logits;
+  // With PassItem::plain_too: as score and maps, of the model as it is.
+  std::vector<float> plain_score;
+  std::vector<absl::StatusOr<at::Tensor>> plain_maps;
 };
 
 struct PassAnswers {

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include "core/base/status.h"
 #include "core/engine/class_scores.h"
+#include "core/engine/correlate_rows.h"
 #include "core/engine/finish_combination.h"
 #include "core/engine/finish_row.h"
 #include "core/engine/overall_status.h"
@@ -17,31 +19,130 @@ namespace {
 
 absl::Status CheckShape(const PreparedJob& prepared, const PassAnswer& answer) {
   const auto rows = static_cast<std::size_t>(prepared.item.rows());
-  const bool fits =
-      answer.logits.dim() == 2 &&
-      answer.logits.size(0) == prepared.item.input.size(0) &&
-      answer.class_index.size() == rows && answer.score.size() == rows &&
-      answer.maps.size() == rows * prepared.item.attributions.size();
-  if (fits) return absl::OkStatus();
+  const std::size_t maps = rows * prepared.item.attributions.size();
+  const auto is_rows = [](const at::Tensor& logits, int64_t count) {
+    return logits.dim() == 2 && logits.size(0) == count;
+  };
+  const bool fits = is_rows(answer.logits, prepared.item.input.size(0)) &&
+                    answer.class_index.size() == rows &&
+                    answer.score.size() == rows && answer.maps.size() == maps;
+  const bool fits_stepped =
+      !prepared.item.meta.has_value() ||
+      is_rows(answer.stepped_logits, prepared.item.rows());
+  const bool fits_plain =
+      !prepared.item.plain_too ||
+      (answer.plain_score.size() == rows && answer.plain_maps.size() == maps);
+  if (fits && fits_stepped && fits_plain) return absl::OkStatus();
   return absl::InternalError("the pass answered in another shape than asked");
 }
 
-FinishRow RowOf(const PreparedJob& prepared, const PassAnswer& answer,
-                const FinishOptions& options, std::size_t picture,
-                std::size_t target, const ClassScores& scores) {
-  const PassItem& item = prepared.item;
+// Of row `row` of `logits` [.,C].
+ClassScores ScoresOf(const at::Tensor& logits, std::size_t row,
+                     const ModelFacts& model) {
+  const at::Tensor values =
+      logits.select(0, static_cast<int64_t>(row)).contiguous();
+  return {absl::MakeConstSpan(values.data_ptr<float>(),
+                              static_cast<std::size_t>(values.numel())),
+          model.config.activation, model.labels};
+}
+
+// What the rows of a job are made from.
+struct Ground {
+  const PreparedJob& prepared;
+  const PassAnswer& answer;
+  const ModelFacts& model;
+  const FinishOptions& options;
+};
+
+absl::Span<const absl::StatusOr<at::Tensor>> MapsOf(
+    const std::vector<absl::StatusOr<at::Tensor>>& maps, std::size_t row,
+    const PassItem& item) {
+  const std::size_t count = item.attributions.size();
+  return absl::MakeConstSpan(maps).subspan(row * count, count);
+}
+
+// `scores` are the picture's, by the model as it is.
+FinishRow RowOf(const Ground& ground, std::size_t picture, std::size_t target,
+                const ClassScores& scores) {
+  const PassItem& item = ground.prepared.item;
+  const PassAnswer& answer = ground.answer;
   const std::size_t row = picture * item.targets.size() + target;
-  const std::size_t maps = item.attributions.size();
-  return {.picture = static_cast<int>(picture),
-          .target = static_cast<int>(target),
-          .explained = scores.Of(answer.class_index[row]),
-          .score = answer.score[row],
-          .placement = {.picture = prepared.pictures[picture],
-                        .input_height = item.input.size(2),
-                        .input_width = item.input.size(3)},
-          .pixels = prepared.picture,
-          .maps = absl::MakeConstSpan(answer.maps).subspan(row * maps, maps),
-          .output = options.output};
+  const int64_t explained = answer.class_index[row];
+  return {
+      .picture = static_cast<int>(picture),
+      .target = static_cast<int>(target),
+      .explained =
+          item.meta.has_value()
+              ? ScoresOf(answer.stepped_logits, row, ground.model).Of(explained)
+              : scores.Of(explained),
+      .score = answer.score[row],
+      .stepped = item.meta.has_value(),
+      .placement = {.picture = ground.prepared.pictures[picture],
+                    .input_height = item.input.size(2),
+                    .input_width = item.input.size(3)},
+      .pixels = ground.prepared.picture,
+      .maps = MapsOf(answer.maps, row, item),
+      .output = ground.options.output};
+}
+
+// The same row of the model as it is.
+FinishRow WithoutStep(const Ground& ground, const FinishRow& stepped,
+                      const ClassScores& scores) {
+  const PassItem& item = ground.prepared.item;
+  const std::size_t row =
+      stepped.picture * item.targets.size() + stepped.target;
+  FinishRow plain = stepped;
+  plain.explained = scores.Of(stepped.explained.index);
+  plain.score = ground.answer.plain_score[row];
+  plain.stepped = false;
+  plain.maps = MapsOf(ground.answer.plain_maps, row, item);
+  return plain;
+}
+
+template <typename T>
+void MoveTo(std::vector<T>&& from, std::vector<T>& to) {
+  std::move(from.begin(), from.end(), std::back_inserter(to));
+}
+
+void AppendCorrelations(RowCorrelations&& from, Explanation& explanation) {
+  MoveTo(std::move(from.results), explanation.correlations);
+  MoveTo(std::move(from.combined), explanation.combined_correlations);
+}
+
+void AppendPlain(const Ground& ground, const FinishRow& stepped,
+                 const FinishRow& plain, Explanation& explanation) {
+  if (ground.options.plain_maps) {
+    Explanation maps;
+    AppendRow(plain, ground.prepared, maps);
+    MoveTo(std::move(maps.results), explanation.plain_results);
+    MoveTo(std::move(maps.combined), explanation.plain_combined);
+  }
+  if (ground.options.correlate == Correlate::kPlain) {
+    AppendCorrelations(CorrelateRows(stepped, plain, ground.prepared),
+                       explanation);
+  }
+}
+
+void AppendPicture(const Ground& ground, std::size_t picture,
+                   Explanation& explanation) {
+  const ClassScores scores =
+      ScoresOf(ground.answer.logits, picture, ground.model);
+  const PictureGeometry& geometry = ground.prepared.pictures[picture];
+  explanation.pictures.push_back({.height = geometry.height,
+                                  .width = geometry.width,
+                                  .top = scores.Top(ground.options.top_k)});
+  std::vector<FinishRow> rows;  // by target
+  for (std::size_t t = 0; t < ground.prepared.item.targets.size(); ++t) {
+    rows.push_back(RowOf(ground, picture, t, scores));
+    AppendRow(rows.back(), ground.prepared, explanation);
+    if (!ground.prepared.item.plain_too) continue;
+    AppendPlain(ground, rows.back(), WithoutStep(ground, rows.back(), scores),
+                explanation);
+  }
+  if (ground.options.correlate == Correlate::kTargets) {
+    AppendCorrelations(CorrelateRows(rows[0], rows[1], ground.prepared),
+                       explanation);
+  }
 }
 
 }  // namespace
@@ -51,10 +152,8 @@ void AppendRow(const FinishRow& row, const PreparedJob& prepared,
   for (const PlannedResult& plan : prepared.results) {
     explanation.results.push_back(FinishResult(row, plan));
   }
-  std::vector<CombinedResult> combined =
-      FinishCombinations(row, prepared.combinations, prepared.layer_results);
-  std::move(combined.begin(), combined.end(),
-            std::back_inserter(explanation.combined));
+  MoveTo(FinishCombinations(row, prepared.combinations, prepared.layer_results),
+         explanation.combined);
   if (!prepared.layer_maps) return;
   for (const PlannedResult& plan : prepared.layer_results) {
     explanation.layer_maps.push_back(FinishResult(row, plan));
@@ -67,21 +166,13 @@ absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
                                       const FinishOptions& options) {
   RETURN_IF_ERROR(CheckShape(prepared, answer));
   const at::NoGradGuard no_grad;
+  const Ground ground = {.prepared = prepared,
+                         .answer = answer,
+                         .model = model,
+                         .options = options};
   Explanation explanation = {.model = model.name, .version = model.version};
-  const at::Tensor logits = answer.logits.contiguous();
-  const int64_t classes = logits.size(1);
   for (std::size_t p = 0; p < prepared.pictures.size(); ++p) {
-    const ClassScores scores(
-        absl::MakeConstSpan(logits.data_ptr<float>() + p * classes,
-                            static_cast<std::size_t>(classes)),
-        model.config.activation, model.labels);
-    explanation.pictures.push_back({.height = prepared.pictures[p].height,
-                                    .width = prepared.pictures[p].width,
-                                    .top = scores.Top(options.top_k)});
-    for (std::size_t t = 0; t < prepared.item.targets.size(); ++t) {
-      AppendRow(RowOf(prepared, answer, options, p, t, scores), prepared,
-                explanation);
-    }
+    AppendPicture(ground, p, explanation);
   }
   RETURN_IF_ERROR(OverallStatus(explanation));
   return explanation;

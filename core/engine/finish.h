@@ -17,6 +17,8 @@ namespace saliency {
 struct FinishOptions {
   OutputOptions output;
   int top_k = 5;
+  bool plain_maps = false;  // as those of the job
+  Correlate correlate = Correlate::kNone;
 };
 
 // Adds what the row comes to: results, combined and layer_maps.
@@ -24,6 +26,7 @@ void AppendRow(const FinishRow& row, const PreparedJob& prepared,
                Explanation& explanation);
 
 // Fills model, version, pictures and all results.
+// REQUIRES: two targets or more for Correlate::kTargets.
 // Errors: as OverallStatus; INTERNAL when the answer does not have the prepared
 //   job's shape.
 absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,

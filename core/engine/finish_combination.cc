@@ -18,8 +18,8 @@ using LayerMaps = std::vector<absl::StatusOr<StretchedMaps>>;
 
 absl::StatusOr<StretchedMaps> Stretched(const FinishRow& row,
                                         const PlannedResult& plan) {
-  ASSIGN_OR_RETURN(const at::Tensor raw, RawMap(row, plan));
-  StretchedMaps maps = StretchMaps(SizeMap(raw, row.placement, row.output));
+  ASSIGN_OR_RETURN(const at::Tensor sized, SizedMap(row, plan));
+  StretchedMaps maps = StretchMaps(sized);
   if (!maps.summaries.front().finite) return NotFinite(plan);
   return maps;
 }
@@ -61,10 +61,10 @@ absl::StatusOr<Joined> Join(const PlannedCombination& plan,
   return joined;
 }
 
-std::string Title(const PlannedCombination& plan, const MapResult& result) {
-  return absl::StrCat(ClassTitle(result), result.method,
-                      result.method.empty() ? "" : " ",
-                      CombineRuleName(plan.rule), " of ", plan.layers.size(),
+std::string Title(const FinishRow& row, const PlannedCombination& plan,
+                  const MapResult& result) {
+  return absl::StrCat(RowTitle(row, result), CombineRuleName(plan.rule), " of ",
+                      plan.layers.size(),
                       plan.layers.size() == 1 ? " layer" : " layers");
 }
 
@@ -91,7 +91,7 @@ absl::Status Finish(const FinishRow& row, const PlannedCombination& plan,
   const FinishedMap placed =
       PlaceMap(joined.map, summary, summary.raw_min, row.placement, row.output);
   ASSIGN_OR_RETURN(result.data,
-                   Encode(row, placed, joined.map, Title(plan, result)));
+                   Encode(row, placed, joined.map, Title(row, plan, result)));
   result.encoding = row.output.encoding;
   Describe(placed, result);
   return absl::OkStatus();
@@ -121,6 +121,15 @@ CombinedResult OneCombination(const FinishRow& row,
   return result;
 }
 
+LayerMaps LayerMapsOf(const FinishRow& row,
+                      absl::Span<const PlannedResult> layers) {
+  LayerMaps maps;
+  for (const PlannedResult& layer : layers) {
+    maps.push_back(Stretched(row, layer));
+  }
+  return maps;
+}
+
 }  // namespace
 
 std::vector<CombinedResult> FinishCombinations(
@@ -128,14 +137,27 @@ std::vector<CombinedResult> FinishCombinations(
     absl::Span<const PlannedResult> layers) {
   std::vector<CombinedResult> results;
   if (combinations.empty()) return results;
-  LayerMaps maps;
-  for (const PlannedResult& layer : layers) {
-    maps.push_back(Stretched(row, layer));
-  }
+  const LayerMaps maps = LayerMapsOf(row, layers);
   for (const PlannedCombination& plan : combinations) {
     results.push_back(OneCombination(row, plan, layers, maps));
   }
   return results;
+}
+
+std::vector<absl::StatusOr<at::Tensor>> JoinCombinations(
+    const FinishRow& row, absl::Span<const PlannedCombination> combinations,
+    absl::Span<const PlannedResult> layers) {
+  std::vector<absl::StatusOr<at::Tensor>> joined_maps;
+  if (combinations.empty()) return joined_maps;
+  const LayerMaps maps = LayerMapsOf(row, layers);
+  for (const PlannedCombination& plan : combinations) {
+    joined_maps.push_back([&]() -> absl::StatusOr<at::Tensor> {
+      RETURN_IF_ERROR(plan.status);
+      ASSIGN_OR_RETURN(Joined joined, Join(plan, layers, maps));
+      return std::move(joined.map);
+    }());
+  }
+  return joined_maps;
 }
 
 }  // namespace saliency

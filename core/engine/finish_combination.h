@@ -7,6 +7,8 @@
 
 #include <vector>
 
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/engine/finish_row.h"
 #include "core/engine/job.h"
@@ -18,6 +20,11 @@ namespace saliency {
 // indices mean.  A combination fails alone when a layer that takes part has no
 // map or one that is not finite.
 std::vector<CombinedResult> FinishCombinations(
+    const FinishRow& row, absl::Span<const PlannedCombination> combinations,
+    absl::Span<const PlannedResult> layers);
+
+// Their maps alone, [1,h,w] float32 of the output's size, or why there is none.
+std::vector<absl::StatusOr<at::Tensor>> JoinCombinations(
     const FinishRow& row, absl::Span<const PlannedCombination> combinations,
     absl::Span<const PlannedResult> layers);
 

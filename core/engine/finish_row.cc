@@ -16,8 +16,7 @@ absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
   if (row.pixels.has_value()) {
     context.picture = &*row.pixels;
     if (row.output.overlay_title) {
-      context.title =
-          absl::StrCat(ClassTitle(result), result.method, " ", result.layer);
+      context.title = absl::StrCat(RowTitle(row, result), result.layer);
     }
   }
   ASSIGN_OR_RETURN(result.data, EncodeMap(context, row.output));
@@ -32,6 +31,12 @@ absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
                                   const PlannedResult& plan) {
   RETURN_IF_ERROR(plan.status);
   return row.maps[plan.pass_index];
+}
+
+absl::StatusOr<at::Tensor> SizedMap(const FinishRow& row,
+                                    const PlannedResult& plan) {
+  ASSIGN_OR_RETURN(const at::Tensor raw, RawMap(row, plan));
+  return SizeMap(raw, row.placement, row.output);
 }
 
 absl::Status NotFinite(const PlannedResult& plan) {
@@ -69,12 +74,13 @@ MapResult FinishResult(const FinishRow& row, const PlannedResult& plan) {
   return named.status.ok() ? result : named;
 }
 
-std::string ClassTitle(const MapResult& result) {
+std::string RowTitle(const FinishRow& row, const MapResult& result) {
   if (result.method.empty()) return "";
   const std::string name = result.explained.label.empty()
                                ? absl::StrCat("class ", result.explained.index)
                                : result.explained.label;
-  return absl::StrFormat("%s %.3g ", name, result.score);
+  return absl::StrFormat("%s %.3g %s%s ", name, result.score,
+                         row.stepped ? "meta " : "", result.method);
 }
 
 }  // namespace saliency

@@ -24,6 +24,7 @@ struct FinishRow {
   int target = 0;
   ClassScore explained;
   float score = 0;
+  bool stepped = false;  // the maps were taken after a meta step
   MapPlacement placement;
   const std::optional<Picture>& pixels;  // for overlays
   // Raw maps [H,W] float32 on the CPU, by pass_index.
@@ -35,6 +36,10 @@ struct FinishRow {
 absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
                                   const PlannedResult& plan);
 
+// The same resized to the output and smoothed: [1,h,w] float32.
+absl::StatusOr<at::Tensor> SizedMap(const FinishRow& row,
+                                    const PlannedResult& plan);
+
 // FAILED_PRECONDITION: the map of a method (or a map that was given) at a layer
 // has values that are not finite.
 absl::Status NotFinite(const PlannedResult& plan);
@@ -45,8 +50,9 @@ void Describe(const FinishedMap& map, MapResult& result);
 // One map of the row.  A failed result keeps its indices and names alone.
 MapResult FinishResult(const FinishRow& row, const PlannedResult& plan);
 
-// "tabby 14.2", what a title begins with; empty for maps that were given.
-std::string ClassTitle(const MapResult& result);
+// "tabby 14.2 meta norm_grad ", what a title begins with; empty for maps that
+// were given.
+std::string RowTitle(const FinishRow& row, const MapResult& result);
 
 }  // namespace saliency
 

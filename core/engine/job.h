@@ -90,6 +90,21 @@ struct OutputOptions {
   bool overlay_title = true;
 };
 
+// A meta step (model/probe.h) as a caller asks for it.
+struct JobMetaStep {
+  double epsilon = MetaStep().epsilon;  // in [0, 1]
+  MetaDirection direction = MetaDirection::kDescent;
+  std::optional<MetaLoss> loss;  // none: by the model's output activation
+};
+
+// Which maps a job's maps are compared with, by Spearman's rank correlation at
+// the size of the maps, before they are normalised.
+enum class Correlate {
+  kNone,
+  kPlain,    // the same map of the model as it is; needs a meta step
+  kTargets,  // those of the first target with those of the second
+};
+
 struct Job {
   std::string request_id;
   std::string model;    // empty: the only model there is
@@ -100,12 +115,20 @@ struct Job {
   std::vector<JobCombination> combinations;  // least one in all
   bool layer_maps = false;  // the maps of the combinations' layers too
   Score score = Score::kLogit;
+  std::optional<JobMetaStep> meta;  // none: the model as it is
+  bool plain_maps = false;          // with `meta`: the maps without it too
+  Correlate correlate = Correlate::kNone;
   OutputOptions output;
   int top_k = 5;  // how many classes with scores the answer lists
   absl::Time deadline = absl::InfiniteFuture();
   // Of this job alone; the engine sets its listener.  Null: cannot be
   // cancelled.
   std::shared_ptr<CancelToken> cancel;
+
+  // Whether the maps of the model as it is are needed beside the stepped ones.
+  bool needs_plain() const {
+    return meta.has_value() && (plain_maps || correlate == Correlate::kPlain);
+  }
 };
 
 struct ClassScore {
@@ -123,7 +146,9 @@ struct MapResult {
   int attribution = 0;
   std::string method;  // Attribution::name()
   std::string layer;
-  ClassScore explained;  // resolved class; `score` is what was differentiated
+  // The resolved class and what was differentiated, at theta' after a meta
+  // step.
+  ClassScore explained;
   float score = 0;
   int64_t height = 0;  // of the map
   int64_t width = 0;
@@ -182,6 +207,14 @@ struct Explanation {
   // Of combinations, when asked for: picture-major, then target, then each
   // (method, layer) once; `attribution` is the first combination that names it.
   std::vector<MapResult> layer_maps;
+  // With Job::plain_maps: what `results` and `combined` are without the step.
+  std::vector<MapResult> plain_results;
+  std::vector<CombinedResult> plain_combined;
+  // As Job::correlate asks; none: undefined (one map is constant, not finite or
+  // failed).  kPlain: one for each of `results` and `combined`.  kTargets: one
+  // for each picture and attribution x layer, or combination.
+  std::vector<std::optional<double>> correlations;
+  std::vector<std::optional<double>> combined_correlations;
   int batch_requests = 1;  // how many requests shared the passes
   int batch_rows = 1;
   StageTimes times;

@@ -28,6 +28,7 @@ struct ModelFacts {
   std::vector<std::string> head_layers;
   LayerWeights layer_weights;  // empty: not calibrated
   SelfCheck self_check;
+  MetaPath meta_path = MetaPath::kNone;
   std::string device = "cpu";  // of the first replica
 };
 

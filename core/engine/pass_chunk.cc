@@ -20,6 +20,7 @@ class ChunkBuilder {
     chunk_.request.rows.push_back({.picture = PictureOf(row),
                                    .target = item.targets[row.target],
                                    .score = item.score});
+    if (!row.plain) chunk_.request.rows.back().meta = item.meta;
     const auto pass_row = static_cast<int64_t>(chunk_.request.rows.size()) - 1;
     for (std::size_t a = 0; a < item.attributions.size(); ++a) {
       MapGroup& group = GroupOf(item.attributions[a]);
@@ -89,18 +90,32 @@ class ChunkBuilder {
   std::map<Probe, int> probes_;
 };
 
+void AppendRows(const PassItem& item, const BatchRow& first,
+                std::vector<BatchRow>& rows) {
+  BatchRow row = first;
+  for (row.picture = 0; row.picture < item.input.size(0); ++row.picture) {
+    const auto targets = static_cast<int64_t>(item.targets.size());
+    for (row.target = 0; row.target < targets; ++row.target) {
+      rows.push_back(row);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items) {
   std::vector<BatchRow> rows;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto targets = static_cast<int64_t>(items[i]->targets.size());
-    for (int64_t p = 0; p < items[i]->input.size(0); ++p) {
-      for (int64_t t = 0; t < targets; ++t) {
-        rows.push_back(
-            {.item = static_cast<int>(i), .picture = p, .target = t});
-      }
-    }
+    AppendRows(*items[i], {.item = static_cast<int>(i)}, rows);
+  }
+  return rows;
+}
+
+std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items) {
+  std::vector<BatchRow> rows;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i]->plain_too) continue;
+    AppendRows(*items[i], {.item = static_cast<int>(i), .plain = true}, rows);
   }
   return rows;
 }

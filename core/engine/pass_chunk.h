@@ -24,9 +24,12 @@ struct BatchRow {
   int item = 0;
   int64_t picture = 0;  // of the item
   int64_t target = 0;   // of the item
+  bool plain = false;   // without the item's meta step
 };
 
 std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items);
+// The rows that items want without their meta step as well.
+std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items);
 
 // The rows of one pass that want the same attribution at the same layer, and
 // are aggregated in one go.
@@ -45,7 +48,8 @@ struct PassChunk {
   std::vector<MapGroup> groups;
 };
 
-// REQUIRES: rows is not empty; all items have the same input size.
+// REQUIRES: rows is not empty; all items have the same input size; all rows
+// take a meta step or none does.
 PassChunk MakeChunk(absl::Span<const PassItem* const> items,
                     absl::Span<const BatchRow> rows);
 

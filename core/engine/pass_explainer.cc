@@ -29,8 +29,12 @@ PassAnswers EmptyAnswers(absl::Span<const PassItem* const> items) {
     PassAnswer answer;
     answer.class_index.resize(rows);
     answer.score.resize(rows);
-    answer.maps.resize(rows * item->attributions.size(),
-                       absl::InternalError("no map was made"));
+    const absl::Status missing = absl::InternalError("no map was made");
+    answer.maps.resize(rows * item->attributions.size(), missing);
+    if (item->plain_too) {
+      answer.plain_score.resize(rows);
+      answer.plain_maps.resize(answer.maps.size(), missing);
+    }
     answers.items.push_back(std::move(answer));
   }
   return answers;
@@ -40,6 +44,13 @@ int64_t RowInItem(const PassItem& item, const BatchRow& row) {
   return row.picture * static_cast<int64_t>(item.targets.size()) + row.target;
 }
 
+// Row `row` of `from` as row `to` of `all`, which has `rows` rows in the end.
+void StoreLogits(const at::Tensor& from, int64_t row, int64_t rows, int64_t to,
+                 at::Tensor& all) {
+  if (!all.defined()) all = at::empty({rows, from.size(1)}, at::kFloat);
+  all.select(0, to).copy_(from.select(0, row));
+}
+
 void StoreScores(absl::Span<const PassItem* const> items,
                  absl::Span<const BatchRow> rows, const PassChunk& chunk,
                  const ProbeResult& result, PassAnswers& answers) {
@@ -47,14 +58,18 @@ void StoreScores(absl::Span<const PassItem* const> items,
     const PassItem& item = *items[rows[r].item];
     PassAnswer& answer = answers.items[rows[r].item];
     const int64_t row = RowInItem(item, rows[r]);
+    if (rows[r].plain) {
+      answer.plain_score[row] = result.score[r];
+      continue;
+    }
     answer.class_index[row] = result.class_index[r];
     answer.score[row] = result.score[r];
-    if (!answer.logits.defined()) {
-      answer.logits =
-          at::empty({item.input.size(0), result.logits.size(1)}, at::kFloat);
+    StoreLogits(result.logits, chunk.request.rows[r].picture,
+                item.input.size(0), rows[r].picture, answer.logits);
+    if (item.meta.has_value()) {
+      StoreLogits(result.stepped_logits, static_cast<int64_t>(r), item.rows(),
+                  row, answer.stepped_logits);
     }
-    answer.logits.select(0, rows[r].picture)
-        .copy_(result.logits.select(0, chunk.request.rows[r].picture));
   }
 }
 
@@ -69,7 +84,8 @@ void StoreMaps(absl::Span<const PassItem* const> items,
       const int64_t slot = RowInItem(item, row) *
                                static_cast<int64_t>(item.attributions.size()) +
                            group.slots[i];
-      answers.items[row.item].maps[slot] =
+      PassAnswer& answer = answers.items[row.item];
+      (row.plain ? answer.plain_maps : answer.maps)[slot] =
           maps[g].select(0, static_cast<int64_t>(i));
     }
   }
@@ -80,12 +96,19 @@ void StoreMaps(absl::Span<const PassItem* const> items,
 absl::StatusOr<PassAnswers> PassExplainer::Explain(
     absl::Span<const PassItem* const> items) {
   const at::NoGradGuard no_grad;
-  const std::vector<BatchRow> rows = RowsOf(items);
   PassAnswers answers = EmptyAnswers(items);
+  RETURN_IF_ERROR(RunRows(items, RowsOf(items), answers));
+  RETURN_IF_ERROR(RunRows(items, PlainRowsOf(items), answers));
+  return answers;
+}
+
+absl::Status PassExplainer::RunRows(absl::Span<const PassItem* const> items,
+                                    absl::Span<const BatchRow> rows,
+                                    PassAnswers& answers) {
   auto at_once = static_cast<std::size_t>(options_.max_rows);
   for (std::size_t first = 0; first < rows.size();) {
     if (AllCancelled(items)) return absl::CancelledError("cancelled");
-    const auto chunk = absl::MakeConstSpan(rows).subspan(first, at_once);
+    const auto chunk = rows.subspan(first, at_once);
     const absl::Status status = RunChunk(items, chunk, answers);
     if (absl::IsResourceExhausted(status) && chunk.size() > 1) {
       at_once = chunk.size() / 2;
@@ -95,7 +118,7 @@ absl::StatusOr<PassAnswers> PassExplainer::Explain(
     RETURN_IF_ERROR(status);
     first += chunk.size();
   }
-  return answers;
+  return absl::OkStatus();
 }
 
 absl::Status PassExplainer::RunChunk(absl::Span<const PassItem* const> items,

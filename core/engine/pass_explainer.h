@@ -25,12 +25,15 @@ class PassExplainer final : public Explainer {
   PassExplainer(ProbedModel& model, const Options& options)
       : model_(model), options_(options) {}
 
-  // When device memory runs out, passes get half the rows, down to one.
+  // Rows that items want without their meta steps as well get passes of their
+  // own.  When device memory runs out, passes get half the rows, down to one.
   // Cancellation is looked at between passes.
   absl::StatusOr<PassAnswers> Explain(
       absl::Span<const PassItem* const> items) override;
 
  private:
+  absl::Status RunRows(absl::Span<const PassItem* const> items,
+                       absl::Span<const BatchRow> rows, PassAnswers& answers);
   absl::Status RunChunk(absl::Span<const PassItem* const> items,
                         absl::Span<const BatchRow> rows, PassAnswers& answers);
 

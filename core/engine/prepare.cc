@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/engine/check_output.h"
+#include "core/engine/resolve_meta_step.h"
 #include "core/engine/resolve_targets.h"
 
 namespace saliency {
@@ -12,6 +14,17 @@ namespace {
 KeepPicture Keep(const Job& job) {
   return job.output.encoding == MapEncoding::kOverlayPng ? KeepPicture::kYes
                                                          : KeepPicture::kNo;
+}
+
+// Of one class there is nothing to compare.
+absl::Status CheckClasses(const Job& job, const ModelFacts& model) {
+  if (job.correlate != Correlate::kTargets || model.num_classes >= 2) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("comparing the maps of two classes needs two or more; this "
+                   "model has ",
+                   model.num_classes));
 }
 
 }  // namespace
@@ -33,6 +46,9 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
   RETURN_IF_ERROR(CheckOptions(job));
   ASSIGN_OR_RETURN(std::vector<ClassTarget> targets,
                    ResolveTargets(job, model, limits));
+  ASSIGN_OR_RETURN(const std::optional<MetaStep> meta,
+                   ResolveMetaStep(job, model));
+  RETURN_IF_ERROR(CheckClasses(job, model));
   ASSIGN_OR_RETURN(const InputSize size,
                    MeasureInput(job.input, model.config.input, limits));
   ASSIGN_OR_RETURN(ResultPlan plan, PlanResults(job, model, limits));
@@ -45,6 +61,8 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
                               .targets = std::move(targets),
                               .score = job.score,
                               .attributions = std::move(plan.pass),
+                              .meta = meta,
+                              .plain_too = job.needs_plain(),
                               .cancel = job.cancel},
                      .results = std::move(plan.results),
                      .combinations = std::move(plan.combinations),

@@ -62,6 +62,24 @@ TEST_F(BatcherTest, TakesTheOldestAndWhatIsCompatibleWithIt) {
   EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(1, 3));
 }
 
+TEST_F(BatcherTest, SteppedItemsMeetSteppedOnesAloneWhateverTheirSteps) {
+  Batcher batcher({.max_rows = 8, .max_requests = 8}, clock_);
+  for (int id = 0; id < 5; ++id) {
+    const auto job = MakeJob(id);
+    if (id % 2 == 1) {
+      job->work().prepared.item.meta = {
+          .epsilon = 0.1 * id,
+          .direction =
+              id == 1 ? MetaDirection::kDescent : MetaDirection::kAscent,
+          .loss = id == 1 ? MetaLoss::kCrossEntropy
+                          : MetaLoss::kBinaryCrossEntropy};
+    }
+    Push(batcher, job);
+  }
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(0, 2, 4));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(1, 3));
+}
+
 TEST_F(BatcherTest, RowsBoundABatchAndNobodyOvertakes) {
   Batcher batcher({.max_rows = 4, .max_requests = 8}, clock_);
   Push(batcher, MakeJob(0, 3));

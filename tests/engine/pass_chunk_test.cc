@@ -57,6 +57,28 @@ TEST(PassChunkTest, APieceTakesOnlyThePicturesItNeeds) {
   EXPECT_EQ(std::get<ClassIndex>(chunk.request.rows[1].target).index, 1);
 }
 
+TEST(PassChunkTest, RowsTakeTheirItemsStepAndPlainRowsNone) {
+  PassItem a = Item(1, 1, {At("norm_grad", "x")});
+  PassItem b = Item(2, 2, {At("norm_grad", "x")});
+  a.meta = MetaStep{.epsilon = 0.25};
+  b.meta = MetaStep{.epsilon = 0.5};
+  b.plain_too = true;
+  const std::vector<const PassItem*> items = {&a, &b};
+  std::vector<double> epsilons;
+  for (const ProbeRow& row : MakeChunk(items, RowsOf(items)).request.rows) {
+    epsilons.push_back(row.meta->epsilon);
+  }
+  EXPECT_THAT(epsilons, ElementsAre(0.25, 0.25, 0.5, 0.5, 0.5, 0.5));
+  const std::vector<BatchRow> plain = PlainRowsOf(items);
+  ASSERT_EQ(plain.size(), 4);
+  EXPECT_EQ(plain[3].item, 1);
+  EXPECT_EQ(plain[3].picture, 1);
+  EXPECT_EQ(plain[3].target, 1);
+  for (const ProbeRow& row : MakeChunk(items, plain).request.rows) {
+    EXPECT_FALSE(row.meta.has_value());
+  }
+}
+
 TEST(PassChunkTest, EqualMapsOfAllItemsShareOneGroup) {
   const PassItem a = Item(1, 1, {At("norm_grad", "x"), At("gradient", "x")});
   const PassItem b = Item(2, 1, {At("norm_grad", "y"), At("norm_grad", "x")});

@@ -15,6 +15,19 @@ bool Call(F* f) {
   return (*f)();
 }
 
+// What a meta step adds to the answer.
+void AddStep(const PassItem& item, PassAnswer& answer) {
+  if (!item.meta.has_value()) return;
+  answer.stepped_logits = answer.logits.repeat_interleave(
+                              static_cast<int64_t>(item.targets.size()), 0) +
+                          100;
+  if (!item.plain_too) return;
+  answer.plain_score = answer.score;
+  for (const absl::StatusOr<at::Tensor>& map : answer.maps) {
+    answer.plain_maps.push_back(map->flip({0, 1}));
+  }
+}
+
 }  // namespace
 
 absl::Time FakeClock::Now() {
@@ -116,6 +129,7 @@ absl::StatusOr<PassAnswers> FakeExplainer::Explain(
                               static_cast<double>(ids[i] + s));
       }
     }
+    AddStep(*items[i], answer);
     answers.items.push_back(std::move(answer));
   }
   return answers;
@@ -137,6 +151,7 @@ ModelFacts FakeModel() {
                   {.name = "last", .kind = "ReLU", .shape = {8, 2, 2}},
                   {.name = "pool", .kind = "AdaptiveAvgPool2d", .shape = {8}}};
   model.head_layers = {"last"};
+  model.meta_path = MetaPath::kReference;
   return model;
 }
 

@@ -1,0 +1,32 @@
+// How alike the maps of two rows are: of a picture with and without a meta
+// step, or of two of its classes.
+// Pure functions; safe from any thread.
+//
+// Source: the paper, sec. 4.3 and 4.4.
+
+#ifndef SALIENCY_CORE_ENGINE_CORRELATE_ROWS_H_
+#define SALIENCY_CORE_ENGINE_CORRELATE_ROWS_H_
+
+#include <optional>
+#include <vector>
+
+#include "core/engine/finish_row.h"
+#include "core/engine/prepare.h"
+
+namespace saliency {
+
+// Spearman's rank correlation of each map that is planned, at the output's size
+// (of the part that the model saw) before it is normalised; none where it is
+// undefined or where a row has no such map.
+struct RowCorrelations {
+  std::vector<std::optional<double>> results;   // of PreparedJob::results
+  std::vector<std::optional<double>> combined;  // of its combinations
+};
+
+// REQUIRES: the rows are of one picture and have the same output.
+RowCorrelations CorrelateRows(const FinishRow& a, const FinishRow& b,
+                              const PreparedJob& prepared);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_CORRELATE_ROWS_H_

@@ -1,0 +1,24 @@
+// From the meta step a caller asks for to the one a pass takes.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_RESOLVE_META_STEP_H_
+#define SALIENCY_CORE_ENGINE_RESOLVE_META_STEP_H_
+
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "core/engine/job.h"
+#include "core/engine/model_facts.h"
+#include "core/model/probe.h"
+
+namespace saliency {
+
+// The job's step with a loss that suits the model; none when it asks for none.
+// Errors: INVALID_ARGUMENT naming the field, the value and the limit;
+//   FAILED_PRECONDITION the model's file holds no parameters.
+absl::StatusOr<std::optional<MetaStep>> ResolveMetaStep(
+    const Job& job, const ModelFacts& model);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_RESOLVE_META_STEP_H_

@@ -1,0 +1,121 @@
+#include "core/engine/resolve_meta_step.h"
+
+#include <limits>
+
+#include "core/engine/prepare.h"
+#include "gtest/gtest.h"
+#include "tests/support/fakes.h"
+
+namespace saliency {
+namespace {
+
+absl::Status StatusOf(const Job& job, const ModelFacts& model = FakeModel()) {
+  return PrepareJob(job, model, EngineLimits()).status();
+}
+
+Job SteppedJob(double epsilon = 0.001) {
+  Job job = FakeJob(1);
+  job.meta = JobMetaStep{.epsilon = epsilon};
+  return job;
+}
+
+TEST(ResolveMetaStepTest, AnEpsilonOutOfRangeIsRefusedByNameValueAndLimit) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::pair<double, std::string> cases[] = {{-0.5, "-0.5"},
+                                                  {1.25, "1.25"},
+                                                  {kNan, "nan"},
+                                                  {kInfinity, "inf"},
+                                                  {-kInfinity, "-inf"}};
+  for (const auto& [epsilon, text] : cases) {
+    EXPECT_EQ(
+        StatusOf(SteppedJob(epsilon)),
+        absl::InvalidArgumentError("step.epsilon " + text + " not in [0, 1]"));
+  }
+  for (const double epsilon : {0.0, 1.0, 1e-300}) {
+    EXPECT_TRUE(StatusOf(SteppedJob(epsilon)).ok()) << epsilon;
+  }
+}
+
+TEST(ResolveMetaStepTest, TheLossIsTheModelsUnlessAnotherIsAskedFor) {
+  ModelFacts model = FakeModel();
+  Job job = SteppedJob();
+  EXPECT_EQ((*ResolveMetaStep(job, model))->loss, MetaLoss::kCrossEntropy);
+  model.config.activation = OutputActivation::kSigmoid;
+  EXPECT_EQ((*ResolveMetaStep(job, model))->loss,
+            MetaLoss::kBinaryCrossEntropy);
+  job.meta->loss = MetaLoss::kCrossEntropy;
+  EXPECT_EQ((*ResolveMetaStep(job, model))->loss, MetaLoss::kCrossEntropy);
+}
+
+TEST(ResolveMetaStepTest, CrossEntropyNeedsTwoClasses) {
+  ModelFacts model = FakeModel();
+  model.num_classes = 1;
+  Job job = SteppedJob();
+  EXPECT_EQ(StatusOf(job, model),
+            absl::InvalidArgumentError("step.loss CROSS_ENTROPY needs two "
+                                       "classes or more; this model has 1"));
+  job.meta->loss = MetaLoss::kBinaryCrossEntropy;
+  EXPECT_TRUE(StatusOf(job, model).ok());
+}
+
+TEST(ResolveMetaStepTest, AScalarOutputHasNoLoss) {
+  ModelFacts model = FakeModel();
+  model.num_classes = 1;
+  Job job = SteppedJob();
+  job.score = Score::kScalarOutput;
+  EXPECT_EQ(StatusOf(job, model).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ResolveMetaStepTest, AFrozenModelCannotBeStepped) {
+  ModelFacts model = FakeModel();
+  model.meta_path = MetaPath::kNone;
+  EXPECT_EQ(StatusOf(SteppedJob(), model).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(StatusOf(FakeJob(1), model).ok()) << "but explained";
+}
+
+TEST(ResolveMetaStepTest, ThePassIsAskedForPlainMapsOnlyWhereTheyAreNeeded) {
+  Job job = SteppedJob(0.25);
+  job.meta->direction = MetaDirection::kAscent;
+  const auto item = [&] {
+    return PrepareJob(job, FakeModel(), EngineLimits()).value().item;
+  };
+  ASSERT_TRUE(item().meta.has_value());
+  EXPECT_EQ(*item().meta, (MetaStep{.epsilon = 0.25,
+                                    .direction = MetaDirection::kAscent,
+                                    .loss = MetaLoss::kCrossEntropy}));
+  EXPECT_FALSE(item().plain_too);
+  job.plain_maps = true;
+  EXPECT_TRUE(item().plain_too);
+  job.plain_maps = false;
+  job.correlate = Correlate::kPlain;
+  EXPECT_TRUE(item().plain_too);
+  job.meta.reset();
+  EXPECT_FALSE(item().plain_too);
+}
+
+TEST(ResolveMetaStepTest, PlainMapsCountAgainstTheLimitOfPixels) {
+  EngineLimits limits;
+  limits.max_map_pixels = 16;  // of one map of the fake's layer
+  Job job = SteppedJob();
+  EXPECT_TRUE(PrepareJob(job, FakeModel(), limits).ok());
+  job.plain_maps = true;
+  EXPECT_EQ(PrepareJob(job, FakeModel(), limits).status(),
+            absl::InvalidArgumentError("maps x pixels: 32, of at most 16"));
+}
+
+TEST(ResolveMetaStepTest, ComparingClassesNeedsTwo) {
+  ModelFacts model = FakeModel();
+  model.num_classes = 1;
+  Job job = FakeJob(1);
+  job.targets = {RankFromTop{}, RankFromBottom{}};
+  job.correlate = Correlate::kTargets;
+  EXPECT_TRUE(StatusOf(job).ok());
+  EXPECT_EQ(StatusOf(job, model),
+            absl::InvalidArgumentError("comparing the maps of two classes "
+                                       "needs two or more; this model has 1"));
+}
+
+}  // namespace
+}  // namespace saliency
