@@ -1,5 +1,6 @@
 #include "server/convert_answer.h"
 
+#include <string>
 #include <utility>
 
 #include "server/public_status.h"
@@ -21,13 +22,6 @@ v1::MapEncoding ToProto(MapEncoding encoding) {
       return v1::MAP_ENCODING_OVERLAY_PNG;
   }
   return v1::MAP_ENCODING_UNSPECIFIED;
-}
-
-void ToProto(const ClassScore& score, v1::ClassScore* out) {
-  out->set_class_index(static_cast<int32_t>(score.index));
-  out->set_label(score.label);
-  out->set_logit(score.logit);
-  out->set_probability(score.probability);
 }
 
 bool SeesAll(const MapResult& result) {
@@ -58,6 +52,18 @@ void FillMap(MapResult&& result, v1::SaliencyMap* out) {
 
 }  // namespace
 
+void ToProto(const absl::Status& status, v1::ResultStatus* out) {
+  out->set_code(static_cast<int32_t>(status.code()));
+  out->set_message(std::string(status.message()));
+}
+
+void ToProto(const ClassScore& score, v1::ClassScore* out) {
+  out->set_class_index(static_cast<int32_t>(score.index));
+  out->set_label(score.label);
+  out->set_logit(score.logit);
+  out->set_probability(score.probability);
+}
+
 void ToProto(const PictureInfo& picture, v1::PictureSummary* out) {
   out->set_height(static_cast<int32_t>(picture.height));
   out->set_width(static_cast<int32_t>(picture.width));
@@ -67,8 +73,7 @@ void ToProto(const PictureInfo& picture, v1::PictureSummary* out) {
 void ToProto(MapResult&& result, absl::string_view request_id,
              v1::SaliencyMap* out) {
   const absl::Status status = PublicStatus(result.status, request_id);
-  out->mutable_status()->set_code(static_cast<int32_t>(status.code()));
-  out->mutable_status()->set_message(std::string(status.message()));
+  ToProto(status, out->mutable_status());
   out->set_picture(result.picture);
   out->set_target(result.target);
   out->set_attribution(result.attribution);

@@ -21,6 +21,9 @@ void ToProto(Explanation&& explanation, absl::string_view request_id,
 void ToProto(MapResult&& result, absl::string_view request_id,
              v1::SaliencyMap* out);
 
+// As a caller may see it already.
+void ToProto(const absl::Status& status, v1::ResultStatus* out);
+void ToProto(const ClassScore& score, v1::ClassScore* out);
 void ToProto(const PictureInfo& picture, v1::PictureSummary* out);
 void ToProto(const StageTimes& times, v1::StageSeconds* out);
 

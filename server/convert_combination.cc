@@ -16,32 +16,18 @@ absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
-// Before anything is copied: a message of 32 MiB holds millions of weights.
 absl::Status CheckCounts(const v1::CombineLayersRequest& request,
                          const EngineLimits& limits) {
   RETURN_IF_ERROR(
       CheckCount("targets", request.targets_size(), limits.max_targets));
-  RETURN_IF_ERROR(CheckCount("combinations", request.combinations_size(),
-                             limits.max_attributions));
-  int64_t layers = 0;
-  int64_t weights = 0;
-  for (const v1::Combination& combination : request.combinations()) {
-    layers += combination.attribution().layers_size();
-    weights += combination.weights_size();
-  }
-  RETURN_IF_ERROR(
-      CheckCount("combinations: layers in all", layers, limits.max_layers));
-  RETURN_IF_ERROR(
-      CheckCount("combinations: weights in all", weights, limits.max_layers));
+  RETURN_IF_ERROR(CheckCombinationCounts(request.combinations(), limits));
   RETURN_IF_ERROR(
       CheckCount("maps.maps", request.maps().maps_size(), limits.max_layers));
   RETURN_IF_ERROR(
       CheckCount("maps.picture: bytes",
                  static_cast<int64_t>(request.maps().picture().size()),
                  limits.decode.max_bytes));
-  return CheckCount("input.picture: bytes",
-                    static_cast<int64_t>(request.input().picture().size()),
-                    limits.decode.max_bytes);
+  return CheckPictureBytes(request.input(), limits);
 }
 
 absl::StatusOr<Weighting> WeightingFromProto(v1::Weighting weighting) {
@@ -58,7 +44,7 @@ absl::StatusOr<Weighting> WeightingFromProto(v1::Weighting weighting) {
     case v1::WEIGHTING_CLASSIFICATION_ACCURACY:
       return Weighting::kClassificationAccuracy;
     default:
-      return Invalid("weighting: unknown value ", static_cast<int>(weighting));
+      return UnknownValue("weighting", weighting);
   }
 }
 
@@ -86,7 +72,7 @@ absl::StatusOr<CombineRule> RuleFromProto(v1::CombineRule rule) {
     case v1::COMBINE_RULE_PRODUCT:
       return CombineRule::kProduct;
     default:
-      return Invalid("rule: unknown value ", static_cast<int>(rule));
+      return UnknownValue("rule", rule);
   }
 }
 
@@ -123,21 +109,31 @@ absl::StatusOr<JobCombination> CombinationFromProto(
   return converted;
 }
 
-absl::StatusOr<std::vector<JobCombination>> CombinationsFromProto(
-    const v1::CombineLayersRequest& request) {
-  std::vector<JobCombination> combinations;
-  const auto add = [&](const v1::Combination& combination) {
-    absl::StatusOr<JobCombination> converted =
-        CombinationFromProto(combination, request.has_maps());
-    if (converted.ok()) combinations.push_back(*std::move(converted));
-    return Annotate(converted.status(),
-                    absl::StrCat("combinations[", combinations.size(), "]"));
-  };
-  for (const v1::Combination& combination : request.combinations()) {
-    RETURN_IF_ERROR(add(combination));
+absl::StatusOr<std::vector<JobCombination>> ConvertCombinations(
+    const google::protobuf::RepeatedPtrField<v1::Combination>& combinations,
+    bool given_maps) {
+  std::vector<JobCombination> converted;
+  for (const v1::Combination& combination : combinations) {
+    absl::StatusOr<JobCombination> one =
+        CombinationFromProto(combination, given_maps);
+    if (!one.ok()) {
+      return Annotate(one.status(),
+                      absl::StrCat("combinations[", converted.size(), "]"));
+    }
+    converted.push_back(*std::move(one));
   }
-  if (combinations.empty()) RETURN_IF_ERROR(add(v1::Combination()));
-  return combinations;
+  return converted;
+}
+
+// One with all defaults when there is none.
+absl::StatusOr<std::vector<JobCombination>> CombinationsOf(
+    const v1::CombineLayersRequest& request) {
+  if (!request.combinations().empty()) {
+    return ConvertCombinations(request.combinations(), request.has_maps());
+  }
+  google::protobuf::RepeatedPtrField<v1::Combination> one;
+  one.Add();
+  return ConvertCombinations(one, request.has_maps());
 }
 
 // What only a model could answer.
@@ -183,6 +179,29 @@ absl::StatusOr<JobInput> SubjectFromProto(
   return Invalid("neither input nor maps is set");
 }
 
+}  // namespace
+
+absl::Status CheckCombinationCounts(
+    const google::protobuf::RepeatedPtrField<v1::Combination>& combinations,
+    const EngineLimits& limits) {
+  RETURN_IF_ERROR(
+      CheckCount("combinations", combinations.size(), limits.max_attributions));
+  int64_t layers = 0;
+  int64_t weights = 0;
+  for (const v1::Combination& combination : combinations) {
+    layers += combination.attribution().layers_size();
+    weights += combination.weights_size();
+  }
+  RETURN_IF_ERROR(
+      CheckCount("combinations: layers in all", layers, limits.max_layers));
+  return CheckCount("combinations: weights in all", weights, limits.max_layers);
+}
+
+absl::StatusOr<std::vector<JobCombination>> CombinationsFromProto(
+    const google::protobuf::RepeatedPtrField<v1::Combination>& combinations) {
+  return ConvertCombinations(combinations, /*given_maps=*/false);
+}
+
 void ToProto(CombinedResult&& combined, absl::string_view request_id,
              v1::CombinedMap* out) {
   out->set_weighting(ToProto(combined.weighting));
@@ -197,15 +216,13 @@ void ToProto(CombinedResult&& combined, absl::string_view request_id,
   ToProto(std::move(combined.map), request_id, out->mutable_map());
 }
 
-}  // namespace
-
 absl::StatusOr<Job> JobFromProto(const v1::CombineLayersRequest& request,
                                  const EngineLimits& limits) {
   RETURN_IF_ERROR(CheckCounts(request, limits));
   Job job;
   ASSIGN_OR_RETURN(job.input, SubjectFromProto(request));
   RETURN_IF_ERROR(FillQuestion(request, job));
-  ASSIGN_OR_RETURN(job.combinations, CombinationsFromProto(request));
+  ASSIGN_OR_RETURN(job.combinations, CombinationsOf(request));
   job.layer_maps = request.layer_maps();
   return job;
 }

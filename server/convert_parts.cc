@@ -14,11 +14,6 @@ absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
-template <typename Enum>
-absl::Status UnknownValue(absl::string_view field, Enum value) {
-  return Invalid(field, ": unknown value ", static_cast<int>(value));
-}
-
 absl::StatusOr<JobTarget> TargetFromProto(const v1::Target& target) {
   switch (target.kind_case()) {
     case v1::Target::kClassIndex:
@@ -115,6 +110,25 @@ absl::Status CheckCount(absl::string_view what, int64_t count, int64_t limit) {
   return Invalid(what, ": ", count, " of at most ", limit);
 }
 
+absl::Status CheckAttributionCounts(
+    const google::protobuf::RepeatedPtrField<v1::Attribution>& attributions,
+    const EngineLimits& limits) {
+  RETURN_IF_ERROR(
+      CheckCount("attributions", attributions.size(), limits.max_attributions));
+  int64_t layers = 0;
+  for (const v1::Attribution& attribution : attributions) {
+    layers += attribution.layers_size();
+  }
+  return CheckCount("attributions: layers in all", layers, limits.max_layers);
+}
+
+absl::Status CheckPictureBytes(const v1::Input& input,
+                               const EngineLimits& limits) {
+  return CheckCount("input.picture: bytes",
+                    static_cast<int64_t>(input.picture().size()),
+                    limits.decode.max_bytes);
+}
+
 absl::StatusOr<int64_t> VersionFromProto(int64_t version) {
   if (version >= 1) return version;
   return Invalid("version: ", version, " is less than 1");
@@ -170,6 +184,26 @@ absl::StatusOr<Attribution> AttributionFromProto(
       break;
   }
   return Invalid("neither method nor pair is set");
+}
+
+absl::StatusOr<std::vector<JobAttribution>> AttributionsFromProto(
+    const google::protobuf::RepeatedPtrField<v1::Attribution>& attributions) {
+  std::vector<JobAttribution> converted;
+  for (const v1::Attribution& attribution : attributions) {
+    absl::StatusOr<Attribution> kind = AttributionFromProto(attribution);
+    if (!kind.ok()) {
+      return Annotate(kind.status(),
+                      absl::StrCat("attributions[", converted.size(), "]"));
+    }
+    converted.push_back(
+        {*std::move(kind),
+         {attribution.layers().begin(), attribution.layers().end()}});
+  }
+  if (converted.empty()) {
+    ASSIGN_OR_RETURN(Attribution method, Attribution::Named(kDefaultMethod));
+    converted.push_back({std::move(method), {}});
+  }
+  return converted;
 }
 
 absl::StatusOr<Score> ScoreFromProto(v1::Score score) {

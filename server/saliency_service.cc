@@ -1,12 +1,15 @@
 #include "server/saliency_service.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "server/convert_answer.h"
+#include "server/convert_class_sensitivity.h"
 #include "server/convert_combination.h"
+#include "server/convert_meta.h"
 #include "server/convert_request.h"
 #include "server/pending_call.h"
 #include "server/public_status.h"
@@ -16,7 +19,10 @@
 namespace saliency {
 namespace {
 
-bool AsksModel(const v1::ComputeSaliencyRequest&) { return true; }
+template <typename Request>
+bool AsksModel(const Request&) {
+  return true;
+}
 bool AsksModel(const v1::CombineLayersRequest& request) {
   return !request.has_maps();
 }
@@ -56,17 +62,21 @@ void LogInternalResults(const Explanation& answer, PendingCall& call) {
   for (const MapResult& map : answer.results) LogIfInternal(map, call);
   for (const MapResult& map : answer.layer_maps) LogIfInternal(map, call);
   for (const CombinedResult& c : answer.combined) LogIfInternal(c.map, call);
+  for (const MapResult& map : answer.plain_results) LogIfInternal(map, call);
+  for (const CombinedResult& combined : answer.plain_combined) {
+    LogIfInternal(combined.map, call);
+  }
 }
 
 template <typename Response>
 void FinishCall(PendingCall& call, absl::StatusOr<Explanation> answer,
-                int targets, Response* response) {
+                std::size_t targets, Response* response) {
   if (!answer.ok()) return call.FinishWith(answer.status());
   if (const absl::Status overall = OverallStatus(*answer); !overall.ok()) {
     return call.FinishWith(overall);
   }
-  const auto rows =
-      static_cast<int64_t>(answer->pictures.size()) * std::max(targets, 1);
+  const auto rows = static_cast<int64_t>(answer->pictures.size() *
+                                         std::max<std::size_t>(targets, 1));
   LogInternalResults(*answer, call);
   ToProto(*std::move(answer), call.request_id(), response);
   call.FinishWith(absl::OkStatus(), rows);
@@ -79,7 +89,7 @@ void SaliencyService::Answer(PendingCall& call, const Request& request,
                              Response* response) {
   absl::StatusOr<Job> job = MakeJob(request, limits_, catalogue_, call);
   if (!job.ok()) return call.FinishWith(job.status());
-  const int targets = request.targets_size();
+  const std::size_t targets = job->targets.size();
   submit_(*std::move(job),
           [&call, targets, response](absl::StatusOr<Explanation> answer) {
             FinishCall(call, std::move(answer), targets, response);
@@ -104,6 +114,24 @@ grpc::ServerUnaryReactor* SaliencyService::CombineLayers(
   return call;
 }
 
+grpc::ServerUnaryReactor* SaliencyService::MetaSaliency(
+    grpc::CallbackServerContext* context,
+    const v1::MetaSaliencyRequest* request,
+    v1::MetaSaliencyResponse* response) {
+  auto* call = new UnaryCall(context, desk_, "MetaSaliency");
+  Answer(*call, *request, response);
+  return call;
+}
+
+grpc::ServerUnaryReactor* SaliencyService::MeasureClassSensitivity(
+    grpc::CallbackServerContext* context,
+    const v1::MeasureClassSensitivityRequest* request,
+    v1::MeasureClassSensitivityResponse* response) {
+  auto* call = new UnaryCall(context, desk_, "MeasureClassSensitivity");
+  Answer(*call, *request, response);
+  return call;
+}
+
 grpc::ServerBidiReactor<v1::StreamSaliencyRequest, v1::StreamSaliencyResponse>*
 SaliencyService::StreamSaliency(grpc::CallbackServerContext* context) {
   return StreamCall::Start(context, desk_, stream_.window,
@@ -122,6 +150,11 @@ void SaliencyService::AnswerStreamed(StreamQuestion& question,
       return Answer(question, request.compute(), answer.mutable_compute());
     case Request::kCombine:
       return Answer(question, request.combine(), answer.mutable_combine());
+    case Request::kMeta:
+      return Answer(question, request.meta(), answer.mutable_meta());
+    case Request::kClassSensitivity:
+      return Answer(question, request.class_sensitivity(),
+                    answer.mutable_class_sensitivity());
     default:
       return question.FinishWith(absl::UnimplementedError(
           absl::StrCat(QuestionRpc(request), " is not served")));

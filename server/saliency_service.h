@@ -40,6 +40,14 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::CombineLayersRequest* request,
       v1::CombineLayersResponse* response) override;
+  grpc::ServerUnaryReactor* MetaSaliency(
+      grpc::CallbackServerContext* context,
+      const v1::MetaSaliencyRequest* request,
+      v1::MetaSaliencyResponse* response) override;
+  grpc::ServerUnaryReactor* MeasureClassSensitivity(
+      grpc::CallbackServerContext* context,
+      const v1::MeasureClassSensitivityRequest* request,
+      v1::MeasureClassSensitivityResponse* response) override;
   grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
                           v1::StreamSaliencyResponse>*
   StreamSaliency(grpc::CallbackServerContext* context) override;

@@ -1,0 +1,121 @@
+#include "server/convert_class_sensitivity.h"
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/base/correlation_summary.h"
+#include "core/base/status.h"
+#include "server/convert_answer.h"
+#include "server/convert_meta.h"
+#include "server/public_status.h"
+
+namespace saliency {
+namespace {
+
+const MapResult& MapOf(const MapResult& result) { return result; }
+const MapResult& MapOf(const CombinedResult& result) { return result.map; }
+
+void FillMeasurement(const MapResult& most, const MapResult& least,
+                     std::optional<double> correlation,
+                     absl::string_view request_id, v1::ClassSensitivity* out) {
+  const absl::Status status =
+      PublicStatus(most.status.ok() ? least.status : most.status, request_id);
+  ToProto(status, out->mutable_status());
+  out->set_picture(most.picture);
+  out->set_attribution(most.attribution);
+  out->set_method(most.method);
+  out->set_layer(most.layer);
+  if (!status.ok()) return;
+  ToProto(most.explained, out->mutable_most_likely());
+  ToProto(least.explained, out->mutable_least_likely());
+  if (correlation.has_value()) out->set_correlation(*correlation);
+}
+
+void FillSummary(const MapResult& names,
+                 const std::vector<std::optional<double>>& correlations,
+                 v1::ClassSensitivitySummary* out) {
+  const CorrelationSummary summary = SummariseCorrelations(correlations);
+  out->set_attribution(names.attribution);
+  out->set_method(names.method);
+  out->set_layer(names.layer);
+  out->set_mean(summary.mean);
+  out->set_standard_deviation(summary.standard_deviation);
+  out->set_count(summary.count);
+  out->set_undefined(summary.undefined);
+}
+
+// What was measured of each picture: `results` are picture-major with two rows
+// each, `correlations` picture-major.
+template <typename Result>
+struct Measured {
+  const std::vector<Result>& results;
+  const std::vector<std::optional<double>>& correlations;
+  std::size_t pictures;
+
+  std::size_t of_each() const { return correlations.size() / pictures; }
+
+  void AddPicture(std::size_t picture, absl::string_view request_id,
+                  v1::MeasureClassSensitivityResponse* response) const {
+    for (std::size_t i = 0; i < of_each(); ++i) {
+      const std::size_t most = 2 * picture * of_each() + i;
+      FillMeasurement(MapOf(results[most]), MapOf(results[most + of_each()]),
+                      correlations[picture * of_each() + i], request_id,
+                      response->add_measurements());
+    }
+  }
+
+  void AddSummaries(v1::MeasureClassSensitivityResponse* response) const {
+    for (std::size_t i = 0; i < of_each(); ++i) {
+      std::vector<std::optional<double>> of_pictures;
+      for (std::size_t picture = 0; picture < pictures; ++picture) {
+        of_pictures.push_back(correlations[picture * of_each() + i]);
+      }
+      FillSummary(MapOf(results[i]), of_pictures, response->add_summaries());
+    }
+  }
+};
+
+}  // namespace
+
+absl::StatusOr<Job> JobFromProto(
+    const v1::MeasureClassSensitivityRequest& request,
+    const EngineLimits& limits) {
+  if (request.score() == v1::SCORE_SCALAR_OUTPUT) {
+    return absl::InvalidArgumentError(
+        "score SCALAR_OUTPUT has no classes to compare");
+  }
+  Job job;
+  RETURN_IF_ERROR(FillModel(request, job));
+  RETURN_IF_ERROR(FillMaps(request, limits, job));
+  if (request.has_step()) {
+    const absl::StatusOr<JobMetaStep> step = StepFromProto(request.step());
+    if (!step.ok()) return Annotate(step.status(), "step");
+    job.meta = *step;
+  }
+  job.targets = {RankFromTop{}, RankFromBottom{}};
+  job.correlate = Correlate::kTargets;
+  job.output = {.size = OutputSize::kModelInput,
+                .normalise = false,
+                .encoding = MapEncoding::kNone};
+  return job;
+}
+
+void ToProto(Explanation&& explanation, absl::string_view request_id,
+             v1::MeasureClassSensitivityResponse* response) {
+  FillHead(explanation, response);
+  const std::size_t pictures = explanation.pictures.size();
+  const Measured<MapResult> layers = {explanation.results,
+                                      explanation.correlations, pictures};
+  const Measured<CombinedResult> combined = {
+      explanation.combined, explanation.combined_correlations, pictures};
+  for (std::size_t picture = 0; picture < pictures; ++picture) {
+    layers.AddPicture(picture, request_id, response);
+    combined.AddPicture(picture, request_id, response);
+  }
+  layers.AddSummaries(response);
+  combined.AddSummaries(response);
+}
+
+}  // namespace saliency
