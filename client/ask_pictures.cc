@@ -37,6 +37,14 @@ ExitCode Report(const ExplainPlan& plan, const ExplainFlags& flags,
   return report.Finish();
 }
 
+v1::Input& InputOf(v1::StreamSaliencyRequest& question) {
+  if (question.has_combine()) {
+    return *question.mutable_combine()->mutable_input();
+  }
+  if (question.has_meta()) return *question.mutable_meta()->mutable_input();
+  return *question.mutable_compute()->mutable_input();
+}
+
 // The pictures of a plan as questions of a stream, and its answers as those of
 // the pictures.  What cannot be read is not asked about, and reported in its
 // turn.
@@ -58,10 +66,7 @@ class PictureStream {
       }
       asked_.push_back({picture, console_.clock.Now()});
       v1::StreamSaliencyRequest question = question_;
-      v1::Input* input = question.has_combine()
-                             ? question.mutable_combine()->mutable_input()
-                             : question.mutable_compute()->mutable_input();
-      input->set_picture(*std::move(bytes));
+      InputOf(question).set_picture(*std::move(bytes));
       return question;
     }
     return std::nullopt;
@@ -72,10 +77,11 @@ class PictureStream {
     const Asked& asked = asked_[index];
     failed_ = !response.ok();
     const bool go_on = ReportUnreadable(asked.picture);
-    return report_.Add(AnswerPicture(std::move(response),
-                                     plan_.pictures[asked.picture], plan_.save,
-                                     console_.clock.Now() - asked.at)) &&
-           go_on;
+    PictureAnswer answer =
+        AnswerPicture(std::move(response), plan_.pictures[asked.picture],
+                      plan_.save, console_.clock.Now() - asked.at);
+    answer.correlated = question_.meta().plain_correlation();
+    return report_.Add(answer) && go_on;
   }
 
   // Whether the last answer was none.

@@ -1,5 +1,5 @@
 // Asks about pictures, several at once or on a stream, and reports in the order
-// given: what `explain` and `combine` have in common.
+// given: what `explain`, `combine` and `meta` have in common.
 
 #ifndef SALIENCY_CLIENT_ASK_PICTURES_H_
 #define SALIENCY_CLIENT_ASK_PICTURES_H_
@@ -25,7 +25,7 @@ ExitCode AskAboutPictures(const ExplainPlan& plan, const ExplainFlags& flags,
                           const AskAboutPicture& ask, Console& console);
 
 // The same on one stream: of each picture the `question`, which is of
-// ComputeSaliency or CombineLayers and lacks the picture.
+// ComputeSaliency, CombineLayers or MetaSaliency and lacks the picture.
 ExitCode StreamPictures(const ExplainPlan& plan, const ExplainFlags& flags,
                         const SaliencyClient& client,
                         const v1::StreamSaliencyRequest& question,

@@ -80,17 +80,6 @@ absl::Status AddCombinations(const CombineFlags& flags,
   return absl::OkStatus();
 }
 
-// Everything of the question but its attributions, which became combinations.
-void TakeQuestion(const v1::ComputeSaliencyRequest& question,
-                  v1::CombineLayersRequest& request) {
-  request.set_model(question.model());
-  if (question.has_version()) request.set_version(question.version());
-  *request.mutable_targets() = question.targets();
-  request.set_score(question.score());
-  *request.mutable_output() = question.output();
-  if (question.has_top_k()) request.set_top_k(question.top_k());
-}
-
 }  // namespace
 
 void AddCombineFlags(CLI::App& command, CombineFlags& flags) {
@@ -131,7 +120,7 @@ absl::StatusOr<CombinePlan> MakeCombinePlan(const CombineFlags& flags) {
   const int of_each =
       plan.request.combinations_size() / question.attributions_size();
   ASSIGN_OR_RETURN(plan.explain, MakeExplainPlan(explain, of_each));
-  TakeQuestion(plan.explain.request, plan.request);
+  CopyQuestion(plan.explain.request, plan.request);
   plan.request.set_layer_maps(flags.layer_maps);
   return plan;
 }

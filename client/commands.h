@@ -22,6 +22,7 @@ struct Command {
 Command AddModelsCommand(CLI::App& root);
 Command AddExplainCommand(CLI::App& root);
 Command AddCombineCommand(CLI::App& root);
+Command AddMetaCommand(CLI::App& root);
 Command AddGridCommand(CLI::App& root);
 Command AddEvaluateCommand(CLI::App& root);
 Command AddHealthCommand(CLI::App& root);

@@ -2,7 +2,6 @@
 // reports in the order given.
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -15,9 +14,8 @@ namespace saliency {
 namespace {
 
 ExitCode Explain(const ExplainFlags& flags, Console& console) {
-  const int layers =
-      std::max(static_cast<int>(flags.question.layers.size()), 1);
-  const absl::StatusOr<ExplainPlan> plan = MakeExplainPlan(flags, layers);
+  const absl::StatusOr<ExplainPlan> plan =
+      MakeExplainPlan(flags, LayersOfEach(flags));
   if (!plan.ok()) {
     PrintError(console, absl::StrCat(plan.status().message(),
                                      ": see saliency explain --help"));

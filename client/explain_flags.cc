@@ -117,6 +117,10 @@ void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
       ->group("Connection");
 }
 
+int LayersOfEach(const ExplainFlags& flags) {
+  return std::max(static_cast<int>(flags.question.layers.size()), 1);
+}
+
 absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags,
                                             int results) {
   ExplainPlan plan;

@@ -42,6 +42,10 @@ struct ExplainFlags {
 // `flags` outlives `command`.
 void AddExplainFlags(CLI::App& command, ExplainFlags& flags);
 
+// How many maps each target and attribution gets: one where the default layers
+// are asked for, of which the server knows.
+int LayersOfEach(const ExplainFlags& flags);
+
 // Checked and understood.
 struct ExplainPlan {
   v1::ComputeSaliencyRequest request;  // without the picture

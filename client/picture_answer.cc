@@ -80,15 +80,40 @@ absl::Status SaveMaps(const std::string& bytes, const PictureFile& file,
   return absl::OkStatus();
 }
 
-// The combined maps and the layers' own as one list.
-void TakeCombined(v1::CombineLayersResponse response, PictureAnswer& answer) {
-  v1::ComputeSaliencyResponse& flat = answer.response;
+// What all answers have: everything but the maps.
+template <typename Response>
+void TakeHead(Response& response, v1::ComputeSaliencyResponse& flat) {
   flat.set_model(response.model());
   flat.set_version(response.version());
   *flat.mutable_pictures() = std::move(*response.mutable_pictures());
   *flat.mutable_seconds() = response.seconds();
   flat.set_batch_requests(response.batch_requests());
   flat.set_batch_rows(response.batch_rows());
+}
+
+// The stepped maps and the plain ones as one list.
+void TakeMeta(v1::MetaSaliencyResponse response, PictureAnswer& answer) {
+  v1::ComputeSaliencyResponse& flat = answer.response;
+  TakeHead(response, flat);
+  for (v1::MetaMap& pair : *response.mutable_maps()) {
+    v1::SaliencyMap& map = *flat.add_maps();
+    map = std::move(*pair.mutable_map());
+    MetaMark mark = {.method = map.method()};
+    if (pair.has_plain_correlation()) {
+      mark.correlation = pair.plain_correlation();
+    }
+    map.set_method(absl::StrCat("meta ", mark.method));
+    answer.meta.push_back(mark);
+    if (!pair.has_plain()) continue;
+    *flat.add_maps() = std::move(*pair.mutable_plain());
+    answer.meta.push_back({.stepped = false, .method = mark.method});
+  }
+}
+
+// The combined maps and the layers' own as one list.
+void TakeCombined(v1::CombineLayersResponse response, PictureAnswer& answer) {
+  v1::ComputeSaliencyResponse& flat = answer.response;
+  TakeHead(response, flat);
   for (v1::CombinedMap& combined : *response.mutable_combined()) {
     v1::SaliencyMap& map = *flat.add_maps();
     map = std::move(*combined.mutable_map());
@@ -192,6 +217,23 @@ PictureAnswer AnswerPicture(const SaliencyClient& client,
                     });
 }
 
+PictureAnswer AnswerPicture(const SaliencyClient& client,
+                            v1::MetaSaliencyRequest request,
+                            const PictureFile& file, const SavePlan& plan,
+                            const std::shared_ptr<CancelToken>& cancel,
+                            Clock& clock) {
+  return AnswerWith(file, plan, clock,
+                    [&](const std::string& picture, PictureAnswer& answer) {
+                      request.mutable_input()->set_picture(picture);
+                      auto response =
+                          client.MetaSaliency(request, {.cancel = cancel});
+                      if (!response.ok()) return response.status();
+                      TakeMeta(*std::move(response), answer);
+                      answer.correlated = request.plain_correlation();
+                      return absl::OkStatus();
+                    });
+}
+
 PictureAnswer AnswerPicture(absl::StatusOr<v1::StreamSaliencyResponse> response,
                             const PictureFile& file, const SavePlan& plan,
                             absl::Duration took) {
@@ -200,6 +242,8 @@ PictureAnswer AnswerPicture(absl::StatusOr<v1::StreamSaliencyResponse> response,
   if (!answer.status.ok()) return answer;
   if (response->has_combine()) {
     TakeCombined(std::move(*response->mutable_combine()), answer);
+  } else if (response->has_meta()) {
+    TakeMeta(std::move(*response->mutable_meta()), answer);
   } else {
     answer.response = std::move(*response->mutable_compute());
   }

@@ -5,6 +5,7 @@
 #define SALIENCY_CLIENT_PICTURE_ANSWER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,12 +37,23 @@ struct MapFiles {
   absl::Status status;  // of writing them
 };
 
+// What MetaSaliency tells of a map.
+struct MetaMark {
+  bool stepped = true;  // false: the map of the model as it is
+  std::string method;   // its name alone
+  // With the map of the model as it is; none: undefined, or not asked for.
+  std::optional<double> correlation;
+};
+
 struct PictureAnswer {
   std::string path;
   absl::Status status;  // of the call
   // Of CombineLayers: the combined maps, with words for a layer ("product
-  // linear"), then the layers' own.
+  // linear"), then the layers' own.  Of MetaSaliency: each stepped map, its
+  // method as "meta norm_grad", and after it the plain one when asked for.
   v1::ComputeSaliencyResponse response;
+  std::vector<MetaMark> meta;  // of MetaSaliency, one for each map
+  bool correlated = false;     // whether stepped maps' correlations are told
   // What the first maps are combinations of, without pixels.
   std::vector<v1::CombinedMap> combined;
   std::vector<MapFiles> files;  // one for each map
@@ -61,6 +73,12 @@ PictureAnswer AnswerPicture(const SaliencyClient& client,
 
 PictureAnswer AnswerPicture(const SaliencyClient& client,
                             v1::CombineLayersRequest request,
+                            const PictureFile& file, const SavePlan& plan,
+                            const std::shared_ptr<CancelToken>& cancel,
+                            Clock& clock);
+
+PictureAnswer AnswerPicture(const SaliencyClient& client,
+                            v1::MetaSaliencyRequest request,
                             const PictureFile& file, const SavePlan& plan,
                             const std::shared_ptr<CancelToken>& cancel,
                             Clock& clock);

@@ -42,6 +42,19 @@ void AddRepeatable(CLI::App& command, const std::string& name,
 absl::StatusOr<v1::ComputeSaliencyRequest> MakeQuestion(
     const QuestionFlags& flags, const ConnectionFlags& connection);
 
+// What a question about maps and another request with the same fields have in
+// common: all but the input and what is made.
+template <typename Request>
+void CopyQuestion(const v1::ComputeSaliencyRequest& question,
+                  Request& request) {
+  request.set_model(question.model());
+  if (question.has_version()) request.set_version(question.version());
+  *request.mutable_targets() = question.targets();
+  request.set_score(question.score());
+  *request.mutable_output() = question.output();
+  if (question.has_top_k()) request.set_top_k(question.top_k());
+}
+
 }  // namespace saliency
 
 #endif  // SALIENCY_CLIENT_QUESTION_FLAGS_H_

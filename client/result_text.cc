@@ -83,6 +83,17 @@ const v1::CombinedMap* CombinedOf(const PictureAnswer& answer, int map_index) {
   return &answer.combined[map_index];
 }
 
+// Null: the map is not of MetaSaliency.
+const MetaMark* MetaOf(const PictureAnswer& answer, int map_index) {
+  if (map_index >= static_cast<int>(answer.meta.size())) return nullptr;
+  return &answer.meta[map_index];
+}
+
+// Whether there is a correlation to tell of the map, defined or not.
+bool IsCorrelated(const PictureAnswer& answer, const MetaMark* meta) {
+  return answer.correlated && meta != nullptr && meta->stepped;
+}
+
 // "weights layer3 0.25 layer4 0.75 (layer2 constant)".
 std::string SharesText(const v1::CombinedMap& combined) {
   std::string text = "weights";
@@ -142,6 +153,14 @@ std::string ResultLine(const PictureAnswer& answer, int map_index) {
   if (const v1::CombinedMap* combined = CombinedOf(answer, map_index)) {
     absl::StrAppend(&line, SharesText(*combined), ", ");
   }
+  const MetaMark* meta = MetaOf(answer, map_index);
+  if (IsCorrelated(answer, meta)) {
+    absl::StrAppend(&line, "correlation with plain ",
+                    meta->correlation.has_value()
+                        ? absl::StrFormat("%.4f", *meta->correlation)
+                        : "undefined",
+                    ", ");
+  }
   absl::StrAppendFormat(&line, "%.0f ms",
                         absl::ToDoubleMilliseconds(answer.took));
   if (!files.png.empty()) absl::StrAppend(&line, " -> ", files.png);
@@ -173,6 +192,14 @@ std::string ResultJson(const PictureAnswer& answer, int map_index) {
     json["combination"] = CombinationJson(*combined);
   } else {
     json["layer"] = map.layer();
+  }
+  if (const MetaMark* meta = MetaOf(answer, map_index)) {
+    json["method"] = meta->method;
+    json["meta"] = meta->stepped;
+    if (IsCorrelated(answer, meta)) {
+      json["plain_correlation"] =
+          meta->correlation.has_value() ? Json(*meta->correlation) : Json();
+    }
   }
   if (map.status().code() == 0) AddMap(map, json);
   const absl::Status status = answer.MapStatus(map_index);

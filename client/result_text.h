@@ -15,7 +15,8 @@ namespace saliency {
 
 // "cat.jpg: tabby (281) 93.2 %, score 14.2, norm_grad @ layer4, point y=120
 // x=88, 45 ms -> out.png", in one line; an error for a map that failed.  A
-// combined map also tells its layers' weights.
+// combined map also tells its layers' weights, one of MetaSaliency its
+// correlation with the plain map when that was asked for.
 // REQUIRES: answer.status is OK.
 std::string ResultLine(const PictureAnswer& answer, int map);
 

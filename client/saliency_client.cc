@@ -184,6 +184,20 @@ absl::StatusOr<v1::CombineLayersResponse> SaliencyClient::CombineLayers(
               options);
 }
 
+absl::StatusOr<v1::MetaSaliencyResponse> SaliencyClient::MetaSaliency(
+    const v1::MetaSaliencyRequest& request, const CallOptions& options) const {
+  return Call(*saliency_, &v1::SaliencyService::Stub::MetaSaliency, request,
+              options);
+}
+
+absl::StatusOr<v1::MeasureClassSensitivityResponse>
+SaliencyClient::MeasureClassSensitivity(
+    const v1::MeasureClassSensitivityRequest& request,
+    const CallOptions& options) const {
+  return Call(*saliency_, &v1::SaliencyService::Stub::MeasureClassSensitivity,
+              request, options);
+}
+
 absl::Status SaliencyClient::Stream(const NextQuestion& next,
                                     const TakeAnswer& take,
                                     const BulkOptions& options) const {

@@ -88,6 +88,12 @@ class SaliencyClient {
   absl::StatusOr<v1::CombineLayersResponse> CombineLayers(
       const v1::CombineLayersRequest& request,
       const CallOptions& options = {}) const;
+  absl::StatusOr<v1::MetaSaliencyResponse> MetaSaliency(
+      const v1::MetaSaliencyRequest& request,
+      const CallOptions& options = {}) const;
+  absl::StatusOr<v1::MeasureClassSensitivityResponse> MeasureClassSensitivity(
+      const v1::MeasureClassSensitivityRequest& request,
+      const CallOptions& options = {}) const;
   // Many questions over StreamSaliency: takes them from `next` as its window
   // has room, and hands each one's answer to `take` exactly once; both run on
   // this thread.  A question that the server pushes back or cannot serve now,

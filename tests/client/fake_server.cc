@@ -152,6 +152,30 @@ grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
   return grpc::Status::OK;
 }
 
+grpc::Status StepRamps(const v1::MetaSaliencyRequest& request,
+                       v1::MetaSaliencyResponse& response) {
+  v1::ComputeSaliencyRequest plain;
+  *plain.mutable_input() = request.input();
+  *plain.mutable_targets() = request.targets();
+  *plain.mutable_attributions() = request.attributions();
+  *plain.mutable_output() = request.output();
+  v1::ComputeSaliencyResponse ramps;
+  const grpc::Status status = AnswerWithRamps(plain, ramps);
+  if (!status.ok()) return status;
+  response.set_model(ramps.model());
+  response.set_version(ramps.version());
+  *response.mutable_pictures() = ramps.pictures();
+  for (const v1::SaliencyMap& ramp : ramps.maps()) {
+    v1::MetaMap& pair = *response.add_maps();
+    *pair.mutable_map() = ramp;
+    if (request.plain_maps()) *pair.mutable_plain() = ramp;
+    if (request.plain_correlation() && response.maps_size() % 2 == 1) {
+      pair.set_plain_correlation(-0.25);
+    }
+  }
+  return grpc::Status::OK;
+}
+
 v1::GetModelResponse TinyModel() {
   v1::GetModelResponse model;
   model.set_name("tiny");
@@ -217,6 +241,22 @@ grpc::Status FakeServer::Saliency::CombineLayers(
                   : CombineRamps(*request, *response);
 }
 
+grpc::Status FakeServer::Saliency::MetaSaliency(
+    grpc::ServerContext*, const v1::MetaSaliencyRequest* request,
+    v1::MetaSaliencyResponse* response) {
+  {
+    MutexLock lock(&mu_);
+    meta_requests_.push_back(*request);
+  }
+  return StepRamps(*request, *response);
+}
+
+std::vector<v1::MetaSaliencyRequest> FakeServer::Saliency::meta_requests()
+    const {
+  MutexLock lock(&mu_);
+  return meta_requests_;
+}
+
 grpc::Status FakeServer::Saliency::StreamSaliency(grpc::ServerContext* context,
                                                   Answers* answers) {
   {
@@ -228,11 +268,16 @@ grpc::Status FakeServer::Saliency::StreamSaliency(grpc::ServerContext* context,
   while (answers->Read(&question)) {
     v1::StreamSaliencyResponse answer;
     answer.set_id(question.id());
-    const grpc::Status status =
-        question.has_combine() ? CombineLayers(context, &question.combine(),
-                                               answer.mutable_combine())
-                               : ComputeSaliency(context, &question.compute(),
-                                                 answer.mutable_compute());
+    grpc::Status status;
+    if (question.has_combine()) {
+      status =
+          CombineLayers(context, &question.combine(), answer.mutable_combine());
+    } else if (question.has_meta()) {
+      status = MetaSaliency(context, &question.meta(), answer.mutable_meta());
+    } else {
+      status = ComputeSaliency(context, &question.compute(),
+                               answer.mutable_compute());
+    }
     if (!status.ok()) answer.clear_answer();
     answer.mutable_status()->set_code(status.error_code());
     answer.mutable_status()->set_message(status.error_message());
@@ -344,6 +389,10 @@ std::vector<v1::ComputeSaliencyRequest> FakeServer::requests() const {
 
 std::vector<v1::CombineLayersRequest> FakeServer::combine_requests() const {
   return saliency_.combine_requests();
+}
+
+std::vector<v1::MetaSaliencyRequest> FakeServer::meta_requests() const {
+  return saliency_.meta_requests();
 }
 
 std::vector<std::string> RunResult::out_lines() const {

@@ -38,6 +38,12 @@ grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
 grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
                           v1::CombineLayersResponse& response);
 
+// A pair of ramps for each target, attribution and layer, the plain one only
+// when asked for.  Correlations, when asked for, are -0.25, but for every
+// second map, whose is undefined.
+grpc::Status StepRamps(const v1::MetaSaliencyRequest& request,
+                       v1::MetaSaliencyResponse& response);
+
 // A model of three classes and four layers, "tiny", calibrated at two.
 v1::GetModelResponse TinyModel();
 
@@ -70,6 +76,7 @@ class FakeServer {
   int streams() const;
   std::vector<v1::ComputeSaliencyRequest> requests() const;
   std::vector<v1::CombineLayersRequest> combine_requests() const;
+  std::vector<v1::MetaSaliencyRequest> meta_requests() const;
   void Stop();
   // What grpc.health.v1 says of a name; NOT_FOUND until it is set.
   void SetHealth(const std::string& service, bool serving);
@@ -87,11 +94,15 @@ class FakeServer {
     grpc::Status CombineLayers(grpc::ServerContext* context,
                                const v1::CombineLayersRequest* request,
                                v1::CombineLayersResponse* response) override;
+    grpc::Status MetaSaliency(grpc::ServerContext* context,
+                              const v1::MetaSaliencyRequest* request,
+                              v1::MetaSaliencyResponse* response) override;
     grpc::Status StreamSaliency(grpc::ServerContext* context,
                                 Answers* answers) override;
     std::vector<v1::ComputeSaliencyRequest> requests() const;
     std::vector<v1::CombineLayersRequest> combine_requests() const;
     int streams() const;
+    std::vector<v1::MetaSaliencyRequest> meta_requests() const;
 
    private:
     const Compute compute_;
@@ -102,6 +113,7 @@ class FakeServer {
     std::vector<v1::CombineLayersRequest> combine_requests_
         ABSL_GUARDED_BY(mu_);
     int streams_ ABSL_GUARDED_BY(mu_) = 0;
+    std::vector<v1::MetaSaliencyRequest> meta_requests_ ABSL_GUARDED_BY(mu_);
   };
   class Models : public v1::ModelService::Service {
    public:

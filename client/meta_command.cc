@@ -1,0 +1,93 @@
+// `saliency meta PICTURE...`: what a model would learn from a picture.
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/ask_pictures.h"
+#include "client/commands.h"
+#include "client/explain_flags.h"
+#include "client/step_flags.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+struct MetaFlags {
+  ExplainFlags explain;  // pictures, question, output, connection
+  StepFlags step;
+  bool plain = false;
+  bool correlation = false;
+};
+
+struct MetaPlan {
+  v1::MetaSaliencyRequest request;  // without the picture
+  ExplainPlan explain;              // pictures and what is saved
+};
+
+absl::StatusOr<MetaPlan> MakeMetaPlan(const MetaFlags& flags) {
+  MetaPlan plan;
+  const int of_each = LayersOfEach(flags.explain) * (flags.plain ? 2 : 1);
+  ASSIGN_OR_RETURN(plan.explain, MakeExplainPlan(flags.explain, of_each));
+  CopyQuestion(plan.explain.request, plan.request);
+  *plan.request.mutable_attributions() = plan.explain.request.attributions();
+  ASSIGN_OR_RETURN(*plan.request.mutable_step(), MakeStep(flags.step));
+  plan.request.set_plain_maps(flags.plain);
+  plan.request.set_plain_correlation(flags.correlation);
+  return plan;
+}
+
+ExitCode Meta(const MetaFlags& flags, Console& console) {
+  const absl::StatusOr<MetaPlan> plan = MakeMetaPlan(flags);
+  if (!plan.ok()) {
+    PrintError(console, absl::StrCat(plan.status().message(),
+                                     ": see saliency meta --help"));
+    return kExitUsage;
+  }
+  const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
+      Connect(flags.explain.connection);
+  if (!client.ok()) return PrintConnectError(console, client.status());
+  if (flags.explain.stream) {
+    v1::StreamSaliencyRequest question;
+    *question.mutable_meta() = plan->request;
+    return StreamPictures(plan->explain, flags.explain, **client, question,
+                          console);
+  }
+  return AskAboutPictures(
+      plan->explain, flags.explain,
+      [&](const PictureFile& file, const std::shared_ptr<CancelToken>& cancel) {
+        return AnswerPicture(**client, plan->request, file, plan->explain.save,
+                             cancel, console.clock);
+      },
+      console);
+}
+
+void AddFlags(CLI::App& command, MetaFlags& flags) {
+  AddExplainFlags(command, flags.explain);
+  AddStepFlags(command, flags.step);
+  command
+      .add_flag("--plain", flags.plain,
+                "each map without the step too, after the one with it")
+      ->group("Meta step");
+  command
+      .add_flag("--correlation", flags.correlation,
+                "the rank correlation of each map with the one without the "
+                "step")
+      ->group("Meta step");
+}
+
+}  // namespace
+
+Command AddMetaCommand(CLI::App& root) {
+  CLI::App* app = root.add_subcommand(
+      "meta", "Explains a model that takes one step of SGD on the picture");
+  const auto flags = std::make_shared<MetaFlags>();
+  AddFlags(*app, *flags);
+  app->footer(
+      "Meta-saliency: for each picture and target a copy of all weights takes "
+      "one step of learning rate 2 x epsilon towards a surer answer (descent) "
+      "or away from it (ascent); the model itself is not changed.");
+  return {app, [flags](Console& console) { return Meta(*flags, console); }};
+}
+
+}  // namespace saliency
