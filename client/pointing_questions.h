@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/evaluation_plan.h"
 #include "client/pointing_report.h"
 #include "client/pointing_tally.h"
 #include "client/voc_folder.h"
@@ -20,35 +21,8 @@
 
 namespace saliency {
 
-// A weighting and a rule: "uniform+sum".
-struct JoinKind {
-  v1::Weighting weighting = v1::WEIGHTING_UNIFORM;
-  v1::CombineRule rule = v1::COMBINE_RULE_SUM;
-
-  std::string name() const;
-};
-
-// Errors: INVALID_ARGUMENT for another text than WEIGHTING+RULE.
-absl::StatusOr<JoinKind> ParseJoinKind(absl::string_view text);
-
-struct PointingPlan {
-  std::vector<std::string> methods;
-  std::vector<std::string> layers;  // shallow to deep
-  std::vector<JoinKind> joins;      // empty: no combinations
-
-  // One line that tells this plan from others.
-  std::string Text() const;
-};
-
-// Fills in what is empty: the paper's six methods of those that apply to the
-// model, the model's combine layers, and all pairs of the four weightings and
-// two rules, less those that need a calibration that the model lacks.
-// Errors: INVALID_ARGUMENT a method that does not apply, listing those that do.
-absl::StatusOr<PointingPlan> CompletePlan(PointingPlan plan,
-                                          const v1::GetModelResponse& model);
-
 // The layers' weights by each weighting of the plan, for the plot.
-std::vector<WeightCurve> WeightCurves(const PointingPlan& plan,
+std::vector<WeightCurve> WeightCurves(const EvaluationPlan& plan,
                                       const v1::GetModelResponse& model);
 
 // The categories that are asked about: those with an object that is not
@@ -60,7 +34,7 @@ std::map<std::string, CategoryBoxes> PlayedCategories(
 // layers and joins.  Without model, version and picture.  `categories` become
 // the targets, in order.
 std::vector<v1::CombineLayersRequest> PointingRequests(
-    const PointingPlan& plan,
+    const EvaluationPlan& plan,
     const std::map<std::string, CategoryBoxes>& categories);
 
 // The games that an answer to such a request decides.

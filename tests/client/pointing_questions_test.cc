@@ -32,29 +32,14 @@ std::map<std::string, CategoryBoxes> CatAndDog() {
             .all_difficult = false}}};
 }
 
-TEST(JoinKindTest, NamesComeBack) {
-  for (const char* text :
-       {"uniform+sum", "linear+product", "feature_spread+sum",
-        "classification_accuracy+product"}) {
-    EXPECT_EQ(ParseJoinKind(text).value().name(), text);
-  }
-  for (const char* text : {"uniform", "explicit+sum", "uniform+min", "a+b+c"}) {
-    EXPECT_EQ(ParseJoinKind(text).status().code(),
-              absl::StatusCode::kInvalidArgument)
-        << text;
-  }
+// With every join that the model has weights for.
+EvaluationPlan Plan(const v1::GetModelResponse& model) {
+  EvaluationPlan plan = CompletePlan({}, model).value();
+  plan.joins = AllJoins(plan, model);
+  return plan;
 }
 
-TEST(CompletePlanTest, DefaultsFollowTheModel) {
-  const PointingPlan plan = CompletePlan({}, Model()).value();
-  EXPECT_THAT(plan.methods, ElementsAre("gradient", "norm_grad"));
-  EXPECT_THAT(plan.layers, ElementsAre("layer1", "layer2"));
-  ASSERT_EQ(plan.joins.size(), 4U);  // nothing is calibrated
-  EXPECT_EQ(plan.joins[0].name(), "uniform+sum");
-  EXPECT_EQ(plan.joins[3].name(), "linear+product");
-}
-
-TEST(CompletePlanTest, ACalibratedModelGivesAllEight) {
+TEST(WeightCurvesTest, EachWeightingHasOneThatSumsToOne) {
   v1::GetModelResponse model = Model();
   for (const char* layer : {"layer2", "layer1"}) {
     v1::LayerCalibration* found = model.mutable_layer_weights()->add_layers();
@@ -62,9 +47,7 @@ TEST(CompletePlanTest, ACalibratedModelGivesAllEight) {
     found->set_feature_spread(std::string(layer) == "layer1" ? 1 : 3);
     found->set_classification_accuracy(0.5);
   }
-  const PointingPlan plan = CompletePlan({}, model).value();
-  EXPECT_EQ(plan.joins.size(), 8U);
-  const std::vector<WeightCurve> curves = WeightCurves(plan, model);
+  const std::vector<WeightCurve> curves = WeightCurves(Plan(model), model);
   ASSERT_EQ(curves.size(), 4U);
   EXPECT_EQ(curves[1].weighting, "linear");
   EXPECT_NEAR(curves[1].weights[1], 2.0 / 3, 1e-12);
@@ -72,15 +55,8 @@ TEST(CompletePlanTest, ACalibratedModelGivesAllEight) {
   EXPECT_THAT(curves[2].weights, ElementsAre(0.25, 0.75));
 }
 
-TEST(CompletePlanTest, AMethodThatDoesNotApplyIsNamed) {
-  const auto plan = CompletePlan({.methods = {"grad_camm"}}, Model());
-  EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(plan.status().message()), HasSubstr("grad_camm"));
-  EXPECT_TRUE(CompletePlan({.methods = {"conv1x1+norm"}}, Model()).ok());
-}
-
 TEST(PointingRequestsTest, OneRequestServesAllMethods) {
-  const PointingPlan plan = CompletePlan({}, Model()).value();
+  const EvaluationPlan plan = Plan(Model());
   const auto requests = PointingRequests(plan, CatAndDog());
   ASSERT_EQ(requests.size(), 1U);
   EXPECT_EQ(requests[0].combinations_size(), 8);
@@ -91,7 +67,7 @@ TEST(PointingRequestsTest, OneRequestServesAllMethods) {
 }
 
 TEST(PointingRequestsTest, LimitsOfTheServerAreKept) {
-  PointingPlan plan = CompletePlan({}, Model()).value();
+  EvaluationPlan plan = Plan(Model());
   for (int i = 0; i < 100; ++i) plan.layers.push_back("l" + std::to_string(i));
   plan.methods.resize(40, "norm_grad");
   int combinations = 0;

@@ -1,0 +1,51 @@
+// What every `saliency evaluate MEASURE FOLDER` is told.
+
+#ifndef SALIENCY_CLIENT_EVALUATION_FLAGS_H_
+#define SALIENCY_CLIENT_EVALUATION_FLAGS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/connection_flags.h"
+#include "client/evaluation_plan.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace saliency {
+
+// As typed.
+struct EvaluationFlags {
+  ConnectionFlags connection;
+  std::string folder;
+  std::string set = "test";
+  std::vector<std::string> methods;
+  std::vector<std::string> layers;
+  std::vector<std::string> joins;
+  std::string out_dir;
+  std::string shard = "0/1";
+  std::vector<std::string> merge;
+  int limit = 0;
+  int concurrency = 8;
+};
+
+// What the help says where measures differ.
+struct EvaluationHelp {
+  std::string folder;
+  std::string default_joins;
+};
+
+// `flags` outlives `command`.
+void AddEvaluationFlags(CLI::App& command, EvaluationFlags& flags,
+                        const EvaluationHelp& help);
+
+// Methods, layers and joins as typed, completed for the model.
+// Errors: INVALID_ARGUMENT as ParseJoinKind and CompletePlan.
+absl::StatusOr<EvaluationPlan> PlanFor(const EvaluationFlags& flags,
+                                       const v1::GetModelResponse& model);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_EVALUATION_FLAGS_H_

@@ -1,0 +1,170 @@
+#include "client/evaluation_plan.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "client/enum_text.h"
+#include "client/grid_plan.h"
+#include "client/request_text.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+// The server's defaults; a server that allows less says so.
+constexpr size_t kMaxCombinations = 64;
+constexpr size_t kMaxLayers = 512;
+
+constexpr const char* kPaperMethods[] = {
+    "gradient", "gradient_sum", "linear_approximation",
+    "grad_cam", "norm_grad",    "selective_norm_grad"};
+
+bool IsPair(const std::string& method) {
+  return method.find('+') != std::string::npos;
+}
+
+bool Applies(const std::string& method, const v1::GetModelResponse& model) {
+  return std::any_of(
+      model.methods().begin(), model.methods().end(),
+      [&](const v1::Method& known) { return known.name() == method; });
+}
+
+absl::Status CheckMethods(const EvaluationPlan& plan,
+                          const v1::GetModelResponse& model) {
+  std::vector<std::string> known;
+  for (const v1::Method& method : model.methods()) {
+    known.push_back(method.name());
+  }
+  for (const std::string& method : plan.methods) {
+    if (IsPair(method)) {
+      RETURN_IF_ERROR(ParsePair(method).status());
+    } else if (!Applies(method, model)) {
+      return absl::InvalidArgumentError(
+          NotFoundMessage("method", method, known));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string JoinKind::name() const {
+  return absl::StrCat(EnumText(*v1::Weighting_descriptor(), weighting), "+",
+                      EnumText(*v1::CombineRule_descriptor(), rule));
+}
+
+absl::StatusOr<JoinKind> ParseJoinKind(absl::string_view text) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '+');
+  if (parts.size() != 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", Printable(text),
+                     "\" is not WEIGHTING+RULE, such as uniform+product"));
+  }
+  ASSIGN_OR_RETURN(const int weighting, ParseEnum(*v1::Weighting_descriptor(),
+                                                  "weighting", parts[0]));
+  ASSIGN_OR_RETURN(const int rule,
+                   ParseEnum(*v1::CombineRule_descriptor(), "rule", parts[1]));
+  if (weighting == v1::WEIGHTING_EXPLICIT) {
+    return absl::InvalidArgumentError(
+        "weighting explicit is for single requests: see saliency combine");
+  }
+  return JoinKind{static_cast<v1::Weighting>(weighting),
+                  static_cast<v1::CombineRule>(rule)};
+}
+
+std::string EvaluationPlan::Text() const {
+  return absl::StrCat(
+      "methods=", absl::StrJoin(methods, ","),
+      " layers=", absl::StrJoin(layers, ","), " combinations=",
+      absl::StrJoin(joins, ",", [](std::string* out, const JoinKind& join) {
+        out->append(join.name());
+      }));
+}
+
+absl::StatusOr<EvaluationPlan> CompletePlan(EvaluationPlan plan,
+                                            const v1::GetModelResponse& model) {
+  if (plan.methods.empty()) {
+    for (const char* method : kPaperMethods) {
+      if (Applies(method, model)) plan.methods.emplace_back(method);
+    }
+  }
+  if (plan.layers.empty()) plan.layers = GridLayers(model);
+  if (plan.layers.empty()) {
+    return absl::InvalidArgumentError("--layer: the model names no layers");
+  }
+  RETURN_IF_ERROR(CheckMethods(plan, model));
+  return plan;
+}
+
+std::vector<double> LayerGammas(const std::vector<std::string>& layers,
+                                v1::Weighting weighting,
+                                const v1::GetModelResponse& model) {
+  std::vector<double> gammas;
+  for (size_t j = 0; j < layers.size(); ++j) {
+    if (weighting == v1::WEIGHTING_UNIFORM) gammas.push_back(1);
+    if (weighting == v1::WEIGHTING_LINEAR) {
+      gammas.push_back(static_cast<double>(j + 1));
+    }
+    for (const v1::LayerCalibration& layer : model.layer_weights().layers()) {
+      if (layer.layer() != layers[j]) continue;
+      if (weighting == v1::WEIGHTING_FEATURE_SPREAD &&
+          layer.has_feature_spread()) {
+        gammas.push_back(layer.feature_spread());
+      }
+      if (weighting == v1::WEIGHTING_CLASSIFICATION_ACCURACY &&
+          layer.has_classification_accuracy()) {
+        gammas.push_back(layer.classification_accuracy());
+      }
+    }
+  }
+  if (gammas.size() != layers.size()) gammas.clear();
+  return gammas;
+}
+
+std::vector<JoinKind> AllJoins(const EvaluationPlan& plan,
+                               const v1::GetModelResponse& model) {
+  std::vector<JoinKind> joins;
+  for (const v1::Weighting weighting :
+       {v1::WEIGHTING_UNIFORM, v1::WEIGHTING_LINEAR,
+        v1::WEIGHTING_FEATURE_SPREAD, v1::WEIGHTING_CLASSIFICATION_ACCURACY}) {
+    if (LayerGammas(plan.layers, weighting, model).empty()) continue;
+    for (const v1::CombineRule rule :
+         {v1::COMBINE_RULE_SUM, v1::COMBINE_RULE_PRODUCT}) {
+      joins.push_back({weighting, rule});
+    }
+  }
+  return joins;
+}
+
+v1::Attribution AttributionFor(const EvaluationPlan& plan,
+                               const std::string& method) {
+  v1::Attribution attribution;
+  if (IsPair(method)) {
+    *attribution.mutable_pair() = *ParsePair(method);
+  } else {
+    attribution.set_method(method);
+  }
+  attribution.mutable_layers()->Add(plan.layers.begin(), plan.layers.end());
+  return attribution;
+}
+
+v1::Combination CombinationFor(const EvaluationPlan& plan,
+                               const std::string& method,
+                               const JoinKind& join) {
+  v1::Combination combination;
+  *combination.mutable_attribution() = AttributionFor(plan, method);
+  combination.set_weighting(join.weighting);
+  combination.set_rule(join.rule);
+  return combination;
+}
+
+std::size_t MethodsAtOnce(const EvaluationPlan& plan, std::size_t times) {
+  return std::max<std::size_t>(
+      1, std::min(kMaxCombinations / std::max<std::size_t>(times, 1),
+                  kMaxLayers / (times * plan.layers.size())));
+}
+
+}  // namespace saliency
