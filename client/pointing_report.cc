@@ -8,9 +8,8 @@
 #include "absl/strings/str_format.h"
 #include "client/atomic_file.h"
 #include "client/csv.h"
+#include "client/plot_file.h"
 #include "core/base/status.h"
-#include "core/image/line_plot.h"
-#include "core/image/render.h"
 #include "nlohmann/json.hpp"
 
 namespace saliency {
@@ -109,13 +108,6 @@ nlohmann::json PlaceJson(const PointingTally& tally, const std::string& method,
   return json;
 }
 
-absl::Status WritePlot(absl::Span<const PlotSeries> series,
-                       const PlotOptions& options, const std::string& path) {
-  ASSIGN_OR_RETURN(const Picture picture, LinePlot(series, options));
-  ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
-  return WriteFileAtomically(path, png);
-}
-
 absl::Status PlotAccuracy(const PointingTally& tally, PointingSubset subset,
                           const std::string& path) {
   const auto centre = tally.Centre(subset);
@@ -137,7 +129,7 @@ absl::Status PlotAccuracy(const PointingTally& tally, PointingSubset subset,
                     .values = std::vector<double>(tally.layers().size(),
                                                   100 * centre->accuracy.mean),
                     .dashed = true});
-  return WritePlot(
+  return WriteLinePlot(
       series,
       {.title = absl::StrCat("Pointing game, ", SubsetName(subset)),
        .y_title = "accuracy, percent",
@@ -156,11 +148,11 @@ absl::Status PlotWeights(const PointingTally& tally,
     series.push_back({.name = curve.weighting, .values = curve.weights});
   }
   if (series.empty()) return absl::OkStatus();
-  return WritePlot(series,
-                   {.title = "Weights of the layers",
-                    .y_title = "share of the combination",
-                    .x_labels = tally.layers()},
-                   path);
+  return WriteLinePlot(series,
+                       {.title = "Weights of the layers",
+                        .y_title = "share of the combination",
+                        .x_labels = tally.layers()},
+                       path);
 }
 
 }  // namespace

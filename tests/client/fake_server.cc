@@ -251,6 +251,24 @@ grpc::Status FakeServer::Saliency::MetaSaliency(
   return StepRamps(*request, *response);
 }
 
+grpc::Status FakeServer::Saliency::MeasureClassSensitivity(
+    grpc::ServerContext* context,
+    const v1::MeasureClassSensitivityRequest* request,
+    v1::MeasureClassSensitivityResponse* response) {
+  {
+    MutexLock lock(&mu_);
+    sensitivity_requests_.push_back(*request);
+  }
+  if (sensitivity_) return sensitivity_(*context, *request, *response);
+  return {grpc::StatusCode::UNIMPLEMENTED, "the test says nothing"};
+}
+
+std::vector<v1::MeasureClassSensitivityRequest>
+FakeServer::Saliency::sensitivity_requests() const {
+  MutexLock lock(&mu_);
+  return sensitivity_requests_;
+}
+
 std::vector<v1::MetaSaliencyRequest> FakeServer::Saliency::meta_requests()
     const {
   MutexLock lock(&mu_);
@@ -349,8 +367,9 @@ grpc::Status FakeServer::Health::Check(
 
 FakeServer::FakeServer(Compute compute,
                        std::shared_ptr<grpc::ServerCredentials> credentials,
-                       Combine combine, Stream stream)
-    : saliency_(std::move(compute), std::move(combine), std::move(stream)) {
+                       Combine combine, Stream stream, Sensitivity sensitivity)
+    : saliency_(std::move(compute), std::move(combine), std::move(stream),
+                std::move(sensitivity)) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(
       "127.0.0.1:0",
@@ -393,6 +412,11 @@ std::vector<v1::CombineLayersRequest> FakeServer::combine_requests() const {
 
 std::vector<v1::MetaSaliencyRequest> FakeServer::meta_requests() const {
   return saliency_.meta_requests();
+}
+
+std::vector<v1::MeasureClassSensitivityRequest>
+FakeServer::sensitivity_requests() const {
+  return saliency_.sensitivity_requests();
 }
 
 std::vector<std::string> RunResult::out_lines() const {

@@ -62,11 +62,16 @@ class FakeServer {
                                            v1::StreamSaliencyRequest>;
   using Stream = std::function<grpc::Status(grpc::ServerContext&, Answers&)>;
 
+  using Sensitivity = std::function<grpc::Status(
+      grpc::ServerContext&, const v1::MeasureClassSensitivityRequest&,
+      v1::MeasureClassSensitivityResponse&)>;
+
   // A null `stream` answers each question in turn by `compute` and `combine`.
   explicit FakeServer(
       Compute compute = nullptr,
       std::shared_ptr<grpc::ServerCredentials> credentials = nullptr,
-      Combine combine = nullptr, Stream stream = nullptr);
+      Combine combine = nullptr, Stream stream = nullptr,
+      Sensitivity sensitivity = nullptr);
   ~FakeServer();
 
   std::string address() const;
@@ -77,6 +82,7 @@ class FakeServer {
   std::vector<v1::ComputeSaliencyRequest> requests() const;
   std::vector<v1::CombineLayersRequest> combine_requests() const;
   std::vector<v1::MetaSaliencyRequest> meta_requests() const;
+  std::vector<v1::MeasureClassSensitivityRequest> sensitivity_requests() const;
   void Stop();
   // What grpc.health.v1 says of a name; NOT_FOUND until it is set.
   void SetHealth(const std::string& service, bool serving);
@@ -84,10 +90,12 @@ class FakeServer {
  private:
   class Saliency : public v1::SaliencyService::Service {
    public:
-    Saliency(Compute compute, Combine combine, Stream stream)
+    Saliency(Compute compute, Combine combine, Stream stream,
+             Sensitivity sensitivity)
         : compute_(std::move(compute)),
           combine_(std::move(combine)),
-          stream_(std::move(stream)) {}
+          stream_(std::move(stream)),
+          sensitivity_(std::move(sensitivity)) {}
     grpc::Status ComputeSaliency(
         grpc::ServerContext* context, const v1::ComputeSaliencyRequest* request,
         v1::ComputeSaliencyResponse* response) override;
@@ -99,21 +107,31 @@ class FakeServer {
                               v1::MetaSaliencyResponse* response) override;
     grpc::Status StreamSaliency(grpc::ServerContext* context,
                                 Answers* answers) override;
+    // UNIMPLEMENTED unless the test says what to answer.
+    grpc::Status MeasureClassSensitivity(
+        grpc::ServerContext* context,
+        const v1::MeasureClassSensitivityRequest* request,
+        v1::MeasureClassSensitivityResponse* response) override;
     std::vector<v1::ComputeSaliencyRequest> requests() const;
     std::vector<v1::CombineLayersRequest> combine_requests() const;
     int streams() const;
     std::vector<v1::MetaSaliencyRequest> meta_requests() const;
+    std::vector<v1::MeasureClassSensitivityRequest> sensitivity_requests()
+        const;
 
    private:
     const Compute compute_;
     const Combine combine_;
     const Stream stream_;
+    const Sensitivity sensitivity_;
     mutable Mutex mu_;
     std::vector<v1::ComputeSaliencyRequest> requests_ ABSL_GUARDED_BY(mu_);
     std::vector<v1::CombineLayersRequest> combine_requests_
         ABSL_GUARDED_BY(mu_);
     int streams_ ABSL_GUARDED_BY(mu_) = 0;
     std::vector<v1::MetaSaliencyRequest> meta_requests_ ABSL_GUARDED_BY(mu_);
+    std::vector<v1::MeasureClassSensitivityRequest> sensitivity_requests_
+        ABSL_GUARDED_BY(mu_);
   };
   class Models : public v1::ModelService::Service {
    public:
