@@ -75,6 +75,12 @@ combine_layers() {
     --method $method --rule product --overlay $out/combined.png
 }
 
+meta_saliency() {
+  say "Meta-saliency: ${classes[0]}, after one step of SGD on the picture"
+  "$bin/saliency" meta $sample.jpg --target "${classes[0]}" --method $method \
+    --layer $layer --plain --correlation --out-dir $out
+}
+
 report() {
   say "Pictures"
   printf '%s\n' $out/*.png
@@ -108,6 +114,7 @@ main() {
   check_points
   contact_sheet
   combine_layers
+  meta_saliency
   report
   stop_server
   say "Done in $SECONDS s"
