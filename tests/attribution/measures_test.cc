@@ -54,6 +54,14 @@ TEST_P(MeasuresTest, TiesTakeTheirAverageRank) {
               8.0 / 9, 1e-12);
 }
 
+TEST_P(MeasuresTest, BothZerosAreOneValue) {
+  const at::Tensor b = Row({-1, 5, 7, 7});
+  EXPECT_EQ(Spearman(Row({0.0F, -0.0F, 1, 2}), b),
+            Spearman(Row({0, 0, 1, 2}), b));
+  EXPECT_EQ(Spearman(Row({-0.0F, 0.0F, -1e-38F, 1e-38F}), b),
+            Spearman(Row({1, 1, 0, 2}), b));
+}
+
 TEST_P(MeasuresTest, AnyGrowingFunctionLeavesItAtOne) {
   const at::Tensor a = Normal(3, {1, 7, 7});
   EXPECT_EQ(Spearman(a, a)[0], 1.0);
