@@ -26,7 +26,8 @@ bool SaysOutOfMemory(absl::string_view text) {
          absl::StrContains(text, "CUDNN_STATUS_ALLOC_FAILED") ||
          absl::StrContains(text, "CUBLAS_STATUS_ALLOC_FAILED") ||
          absl::StrContains(text, "can't allocate memory") ||
-         absl::StrContains(text, "not enough memory");
+         absl::StrContains(text, "not enough memory") ||
+         absl::StrContains(text, "bad_alloc");
 }
 
 bool SaysDeviceLost(absl::string_view text) {

@@ -61,6 +61,7 @@ TEST(TorchStatusTest, LackOfMemoryIsResourceExhausted) {
   const absl::Status statuses[] = {
       Catch(c10::OutOfMemoryError(here, "tried to allocate 2 GiB")),
       Catch(std::bad_alloc()),
+      Catch(std::runtime_error("failed in the interpreter: std::bad_alloc")),
       Catch(std::runtime_error("CUDA out of memory. Tried to allocate")),
       Catch(std::runtime_error("CUDA error: out of memory")),
       Catch(std::runtime_error("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")),
