@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/model/position_products.h"
 
@@ -19,14 +20,34 @@ at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
   return {pair.data(), pair.size()};
 }
 
-at::Tensor WeightGradient(const at::Tensor& x, const at::Tensor& g,
-                          const at::Tensor& weight,
-                          const ConvGeometry& geometry) {
-  return std::get<1>(at::convolution_backward(
+// oneDNN takes about a microsecond for each position, however few the weights
+// are; a matrix product takes its time by the multiplications.
+constexpr int64_t kFewWeights = 1 << 16;
+
+bool IsMatrixProduct(const at::Tensor& weight, const ConvGeometry& geometry) {
+  constexpr std::array<int64_t, 2> kOnes = {1, 1}, kZeros = {0, 0};
+  return geometry.kernel == kOnes && geometry.stride == kOnes &&
+         geometry.padding_before == kZeros && geometry.groups == 1 &&
+         weight.device().is_cpu() && weight.numel() < kFewWeights;
+}
+
+// W - size sum_u g_u patch(x)_u^T of one row, in W's memory order.
+at::Tensor SteppedWeight(const at::Tensor& x, const at::Tensor& g,
+                         const at::Tensor& weight, const ConvGeometry& geometry,
+                         double size) {
+  if (IsMatrixProduct(weight, geometry)) {
+    return at::addmm(weight.flatten(1), ByPosition(g[0]).t(), ByPosition(x[0]),
+                     /*beta=*/1, /*alpha=*/-size)
+        .view(weight.sizes());
+  }
+  const at::Tensor gradient = std::get<1>(at::convolution_backward(
       g, x, weight, c10::nullopt, Ref(geometry.stride),
       Ref(geometry.padding_before), Ref(geometry.dilation),
       /*transposed=*/false, /*output_padding=*/{0, 0}, geometry.groups,
       {false, true, false}));
+  return gradient.contiguous(weight.suggest_memory_format())
+      .mul_(-size)
+      .add_(weight);
 }
 
 }  // namespace
@@ -57,14 +78,10 @@ ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
     step.sizes.assign(sizes.begin(), sizes.end());
     return step;
   }
-  const at::MemoryFormat order = weight.suggest_memory_format();
   for (size_t r = 0; r < sizes.size(); ++r) {
     const auto row = static_cast<int64_t>(r);
-    const at::Tensor gradient =
-        WeightGradient(x.narrow(0, row, 1), g.narrow(0, row, 1), weight,
-                       geometry)
-            .contiguous(order);
-    step.weights.push_back(gradient.mul_(-sizes[r]).add_(weight));
+    step.weights.push_back(SteppedWeight(
+        x.narrow(0, row, 1), g.narrow(0, row, 1), weight, geometry, sizes[r]));
   }
   return step;
 }
