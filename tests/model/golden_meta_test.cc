@@ -1,5 +1,6 @@
 // The golden values of the meta step: maps and logits at theta', both
-// directions, two learning rates, on scripted and traced networks.
+// directions, two learning rates, on scripted and traced networks, by both
+// paths; and the two paths against each other.
 
 #include <cstdio>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "core/model/probed_model.h"
 #include "gtest/gtest.h"
 #include "tests/support/golden.h"
+#include "tests/support/tensor_close.h"
 
 namespace saliency {
 namespace {
@@ -47,21 +49,20 @@ std::optional<MetaEntry> ParseMetaEntry(const GoldenEntry& entry) {
   return meta;
 }
 
+std::unique_ptr<ProbedModel> Load(const GoldenSet& set, const std::string& form,
+                                  MetaPath path) {
+  LoadOptions options;
+  options.input_height = set.input.size(2);
+  options.input_width = set.input.size(3);
+  options.reference_meta_path = path == MetaPath::kReference;
+  return ProbedModel::Load(GoldenPath(set.net, "model_" + form + ".pt"),
+                           options)
+      .value();
+}
+
 class GoldenMetaTest : public ::testing::TestWithParam<
                            std::tuple<std::string, std::string, MetaPath>> {
  protected:
-  static std::unique_ptr<ProbedModel> Load(const GoldenSet& set,
-                                           const std::string& form,
-                                           MetaPath path) {
-    LoadOptions options;
-    options.input_height = set.input.size(2);
-    options.input_width = set.input.size(3);
-    options.reference_meta_path = path == MetaPath::kReference;
-    return ProbedModel::Load(GoldenPath(set.net, "model_" + form + ".pt"),
-                             options)
-        .value();
-  }
-
   // The entry's value; all of its rows run in one batch.
   static at::Tensor Make(const GoldenSet& set, ProbedModel& model,
                          const GoldenEntry& entry, const MetaEntry& meta) {
@@ -120,6 +121,54 @@ INSTANTIATE_TEST_SUITE_P(
       return std::get<0>(test.param) + "_" + std::get<1>(test.param) +
              (fast ? "_fast" : "_reference");
     });
+
+class MetaPathsTest
+    : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+// Every layer with positions at once, all pictures, steps of all kinds.
+TEST_P(MetaPathsTest, FastAndReferencePathAgree) {
+  const auto& [net, form] = GetParam();
+  const GoldenSet set = LoadGolden(net);
+  const std::unique_ptr<ProbedModel> fast = Load(set, form, MetaPath::kFast);
+  ASSERT_EQ(fast->meta_path(), MetaPath::kFast);
+  ProbeRequest request;
+  request.input = set.input;
+  for (int64_t row = 0; row < set.input.size(0); ++row) {
+    request.rows.push_back(
+        {.picture = row,
+         .target = RankFromTop{row},
+         .meta = MetaStep{
+             1e-3 * static_cast<double>(1 + row),
+             row % 2 == 0 ? MetaDirection::kDescent : MetaDirection::kAscent,
+             row < 2 ? MetaLoss::kCrossEntropy
+                     : MetaLoss::kBinaryCrossEntropy}});
+  }
+  for (const LayerInfo& layer : fast->layers()) {
+    if (layer.spatial()) request.probes.push_back({layer.name});
+  }
+  const ProbeResult got = fast->Run(request).value();
+  const ProbeResult want =
+      Load(set, form, MetaPath::kReference)->Run(request).value();
+  EXPECT_EQ(got.class_index, want.class_index);
+  EXPECT_TRUE(RowsClose(got.logits, want.logits, 1e-4));
+  EXPECT_TRUE(RowsClose(got.stepped_logits, want.stepped_logits, 1e-4));
+  for (size_t i = 0; i < request.probes.size(); ++i) {
+    SCOPED_TRACE(request.probes[i].layer);
+    EXPECT_TRUE(
+        RowsClose(got.records[i].activation, want.records[i].activation, 1e-4));
+    EXPECT_TRUE(
+        RowsClose(got.records[i].gradient, want.records[i].gradient, 1e-4));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Nets, MetaPathsTest,
+                         ::testing::Combine(::testing::ValuesIn(GoldenNets()),
+                                            ::testing::Values("script",
+                                                              "trace")),
+                         [](const auto& test) {
+                           return std::get<0>(test.param) + "_" +
+                                  std::get<1>(test.param);
+                         });
 
 }  // namespace
 }  // namespace saliency
