@@ -22,6 +22,7 @@
 #include "core/attribution/combine.h"
 #include "core/attribution/postprocess.h"
 #include "core/base/cpu_limit.h"
+#include "core/base/heap.h"
 #include "core/model/probed_model.h"
 #include "tests/bench/bench_arguments.h"
 #include "tests/bench/ratio.h"
@@ -38,6 +39,7 @@ struct PassCase {
   int pictures;
   int targets;
   double target;
+  bool meta = false;  // explained at theta', one step of the default size
 };
 
 const std::vector<PassCase>& Cases() {
@@ -85,6 +87,38 @@ const std::vector<PassCase>& Cases() {
        8,
        2,
        3.4},
+      {"resnet50/meta/norm_grad/layer4/b1/fp32",
+       "resnet50",
+       {"layer4"},
+       {"norm_grad"},
+       1,
+       1,
+       4.0,
+       /*meta=*/true},
+      {"resnet50/meta/norm_grad/layer4/b8/fp32",
+       "resnet50",
+       {"layer4"},
+       {"norm_grad"},
+       8,
+       1,
+       4.0,
+       /*meta=*/true},
+      {"vgg16/meta/norm_grad/features.29/b1/fp32",
+       "vgg16",
+       {"features.29"},
+       {"norm_grad"},
+       1,
+       1,
+       4.0,
+       /*meta=*/true},
+      {"vgg16/meta/norm_grad/features.29/b8/fp32",
+       "vgg16",
+       {"features.29"},
+       {"norm_grad"},
+       8,
+       1,
+       4.0,
+       /*meta=*/true},
   };
   return *cases;
 }
@@ -113,6 +147,7 @@ ProbeRequest RequestFor(const PassCase& bench, const at::Tensor& input) {
   for (int picture = 0; picture < bench.pictures; ++picture) {
     for (int target = 0; target < bench.targets; ++target) {
       request.rows.push_back({picture, ClassIndex{(37 * target + 5) % 1000}});
+      if (bench.meta) request.rows.back().meta = MetaStep();
     }
   }
   for (const std::string& layer : bench.layers) {
@@ -217,6 +252,7 @@ BenchRow MeasureCombination(const PassCase& bench,
 int Main(int argc, char** argv) {
   const BenchArguments arguments = ParseBenchArguments(argc, argv);
   at::set_num_threads(AvailableCpus());
+  KeepFreedMemory();  // as the server does
   const std::regex filter(arguments.filter);
   std::vector<BenchRow> rows;
   bool all_ok = true;
