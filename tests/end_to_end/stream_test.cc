@@ -148,9 +148,10 @@ TEST(StreamTest, MalformedQuestionsAreAnsweredAndTheStreamGoesOn) {
          q.mutable_compute()->mutable_input()->mutable_tensor()->add_shape(7);
        },
        "input.tensor"},
-      {"no layers to combine",
+      {"unknown weighting",
        [](Question& q) {
-         q.mutable_combine()->add_combinations()->set_weighting(
+         *q.mutable_combine() = CombineRequest(1);
+         q.mutable_combine()->mutable_combinations(0)->set_weighting(
              static_cast<v1::Weighting>(99));
        },
        "weighting"}};
