@@ -19,7 +19,6 @@ bool HidesDetail(const absl::Status& status) {
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kUnimplemented:
       return false;
     default:
       return true;

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "server/convert_answer.h"
 #include "server/convert_class_sensitivity.h"
@@ -155,9 +154,8 @@ void SaliencyService::AnswerStreamed(StreamQuestion& question,
     case Request::kClassSensitivity:
       return Answer(question, request.class_sensitivity(),
                     answer.mutable_class_sensitivity());
-    default:
-      return question.FinishWith(absl::UnimplementedError(
-          absl::StrCat(QuestionRpc(request), " is not served")));
+    case Request::QUESTION_NOT_SET:
+      return question.FinishWith(CheckQuestion(request));
   }
 }
 

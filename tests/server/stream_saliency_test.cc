@@ -80,6 +80,26 @@ Question Combine(const std::string& id) {
   return question;
 }
 
+Question Meta(const std::string& id) {
+  Question question;
+  question.set_id(id);
+  v1::MetaSaliencyRequest& meta = *question.mutable_meta();
+  *meta.mutable_input() = FakeRequest().input();
+  *meta.mutable_attributions() = FakeRequest().attributions();
+  *meta.mutable_output() = FakeRequest().output();
+  return question;
+}
+
+Question ClassSensitivity(const std::string& id) {
+  Question question;
+  question.set_id(id);
+  v1::MeasureClassSensitivityRequest& sensitivity =
+      *question.mutable_class_sensitivity();
+  *sensitivity.mutable_input() = FakeRequest().input();
+  *sensitivity.mutable_attributions() = FakeRequest().attributions();
+  return question;
+}
+
 int Code(grpc::StatusCode code) { return static_cast<int>(code); }
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
@@ -115,7 +135,9 @@ TEST(StreamSaliencyTest, AnswersAreThoseOfTheUnaryCalls) {
   Stream stream(server);
   stream.Ask(Compute("compute"));
   stream.Ask(Combine("combine"));
-  auto answers = stream.Read(2);
+  stream.Ask(Meta("meta"));
+  stream.Ask(ClassSensitivity("class"));
+  auto answers = stream.Read(4);
   EXPECT_TRUE(stream.End().ok());
   v1::ComputeSaliencyResponse compute;
   v1::CombineLayersResponse combine;
@@ -133,6 +155,25 @@ TEST(StreamSaliencyTest, AnswersAreThoseOfTheUnaryCalls) {
       << answers["combine"].status().message();
   EXPECT_EQ(answers["combine"].combine().combined(0).map().data(),
             combine.combined(0).map().data());
+  v1::MetaSaliencyResponse meta;
+  v1::MeasureClassSensitivityResponse sensitivity;
+  {
+    grpc::ClientContext context;
+    server.saliency().MetaSaliency(&context, Meta("").meta(), &meta);
+  }
+  {
+    grpc::ClientContext context;
+    server.saliency().MeasureClassSensitivity(
+        &context, ClassSensitivity("").class_sensitivity(), &sensitivity);
+  }
+  ASSERT_EQ(answers["meta"].meta().maps_size(), 1)
+      << answers["meta"].status().message();
+  EXPECT_EQ(answers["meta"].meta().maps(0).map().data(),
+            meta.maps(0).map().data());
+  ASSERT_EQ(answers["class"].class_sensitivity().measurements_size(), 1)
+      << answers["class"].status().message();
+  EXPECT_EQ(answers["class"].class_sensitivity().measurements(0).correlation(),
+            sensitivity.measurements(0).correlation());
 }
 
 TEST(StreamSaliencyTest, AnswersComeAsTheyAreReady) {
