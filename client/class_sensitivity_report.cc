@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/atomic_file.h"
+#include "client/correlation_text.h"
 #include "client/csv.h"
 #include "client/plot_file.h"
 #include "core/base/status.h"
@@ -20,18 +21,6 @@ constexpr bool kSteps[] = {false, true};
 
 std::string Heading(bool meta) {
   return meta ? "Class sensitivity after a meta step" : "Class sensitivity";
-}
-
-std::string Cell(const std::optional<CorrelationSummary>& summary) {
-  if (!summary.has_value()) return "-";
-  std::string text = summary->count == 0
-                         ? "-"
-                         : absl::StrFormat("%.3f +- %.3f", summary->mean,
-                                           summary->standard_deviation);
-  if (summary->undefined > 0) {
-    absl::StrAppend(&text, " (", summary->undefined, " undefined)");
-  }
-  return text;
 }
 
 // Methods down, `places` across.
@@ -47,7 +36,8 @@ std::string Table(const ClassSensitivityTally& tally,
   for (const std::string& method : tally.methods()) {
     absl::StrAppend(&table, "| ", method, " |");
     for (const std::string& place : places) {
-      absl::StrAppend(&table, " ", Cell(tally.Of(method, place, meta)), " |");
+      absl::StrAppend(&table, " ",
+                      CorrelationCell(tally.Of(method, place, meta)), " |");
     }
     table += '\n';
   }

@@ -5,18 +5,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/name_list.h"
 
 namespace saliency {
-namespace {
-
-void AddOnce(const std::string& name, std::vector<std::string>& names) {
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    names.push_back(name);
-  }
-}
-
-}  // namespace
-
 const std::vector<std::string>& ClassSensitivityColumns() {
   static const auto* const columns = new std::vector<std::string>{
       "picture", "method",      "place",        "combined",

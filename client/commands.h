@@ -31,6 +31,7 @@ Command AddBenchCommand(CLI::App& root);
 // Of `saliency evaluate`; `evaluate` is its subcommand.
 Command AddPointingGameCommand(CLI::App& evaluate);
 Command AddClassSensitivityCommand(CLI::App& evaluate);
+Command AddIdentityCheckCommand(CLI::App& evaluate);
 
 }  // namespace saliency
 

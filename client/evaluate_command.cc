@@ -13,7 +13,8 @@ Command AddEvaluateCommand(CLI::App& root) {
       "evaluate", "Measures methods and layers over a whole data set");
   app->require_subcommand(1);
   const std::vector<Command> measures = {AddPointingGameCommand(*app),
-                                         AddClassSensitivityCommand(*app)};
+                                         AddClassSensitivityCommand(*app),
+                                         AddIdentityCheckCommand(*app)};
   return {app, [measures](Console& console) {
             const auto called = std::find_if(
                 measures.begin(), measures.end(),

@@ -13,13 +13,14 @@ namespace {
 // What is measured.
 void AddPlanFlags(CLI::App& command, EvaluationFlags& flags,
                   const EvaluationHelp& help) {
+  AddRepeatable(command, "-l,--layer", flags.layers,
+                absl::StrCat("layer, shallow to deep; repeatable; default: ",
+                             help.default_layers));
+  if (!help.asks_methods) return;
   AddRepeatable(command, "-m,--method", flags.methods,
                 "method or pair; repeatable; default: gradient, gradient_sum, "
                 "linear_approximation, grad_cam, norm_grad and "
                 "selective_norm_grad");
-  AddRepeatable(command, "-l,--layer", flags.layers,
-                "layer, shallow to deep; repeatable; default: the model's "
-                "combine layers");
   AddRepeatable(command, "--combination", flags.joins,
                 absl::StrCat("WEIGHTING+RULE, such as linear+product; "
                              "repeatable; default: ",

@@ -34,7 +34,9 @@ struct EvaluationFlags {
 // What the help says where measures differ.
 struct EvaluationHelp {
   std::string folder;
+  std::string default_layers = "the model's combine layers";
   std::string default_joins;
+  bool asks_methods = true;  // false: no methods, and no combinations of them
 };
 
 // `flags` outlives `command`.

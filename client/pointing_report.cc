@@ -18,13 +18,8 @@ namespace {
 constexpr PointingSubset kSubsets[] = {PointingSubset::kAll,
                                        PointingSubset::kDifficult};
 
-std::string Percent(const Measured& measured) {
-  return absl::StrFormat("%.1f +- %.1f", 100 * measured.mean,
-                         100 * measured.standard_error);
-}
-
 std::string Cell(const std::optional<PointingAccuracy>& accuracy) {
-  return accuracy.has_value() ? Percent(accuracy->accuracy) : "-";
+  return accuracy.has_value() ? PercentText(accuracy->accuracy) : "-";
 }
 
 // Methods down, `places` across.
@@ -62,7 +57,7 @@ std::string GainTable(const PointingTally& tally, PointingSubset subset) {
                     Cell(tally.Accuracy(method, *layer, subset)), " | ",
                     *combination, " | ",
                     Cell(tally.Accuracy(method, *combination, subset)), " | ",
-                    gain.has_value() ? Percent(*gain) : "-", " |\n");
+                    gain.has_value() ? PercentText(*gain) : "-", " |\n");
   }
   return table;
 }
@@ -73,7 +68,7 @@ void AppendSubset(const PointingTally& tally, PointingSubset subset,
   if (!centre.has_value()) return;
   absl::StrAppendFormat(
       &text, "\n## %s: %d games, centre of the picture %s\n\n",
-      SubsetName(subset), centre->games, Percent(centre->accuracy));
+      SubsetName(subset), centre->games, PercentText(centre->accuracy));
   text += AccuracyTable(tally, tally.layers(), subset);
   if (tally.combinations().empty()) return;
   absl::StrAppend(&text, "\n",
@@ -156,6 +151,11 @@ absl::Status PlotWeights(const PointingTally& tally,
 }
 
 }  // namespace
+
+std::string PercentText(const Measured& measured) {
+  return absl::StrFormat("%.1f +- %.1f", 100 * measured.mean,
+                         100 * measured.standard_error);
+}
 
 std::string PointingTables(const PointingTally& tally,
                            const PointingReportOptions& options) {

@@ -23,6 +23,9 @@ struct PointingReportOptions {
   std::vector<WeightCurve> weights;  // of the tally's layers; empty: no plot
 };
 
+// "84.6 +- 1.2", in percent with the standard error.
+std::string PercentText(const Measured& measured);
+
 // Accuracies by layer and combination, best ones and gains, as Markdown.
 std::string PointingTables(const PointingTally& tally,
                            const PointingReportOptions& options);

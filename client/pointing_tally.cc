@@ -5,17 +5,12 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/name_list.h"
 
 namespace saliency {
 namespace {
 
 constexpr char kCentre[] = "centre";
-
-void AddOnce(const std::string& name, std::vector<std::string>& names) {
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    names.push_back(name);
-  }
-}
 
 // One value for each game of a category.
 struct Sample {

@@ -204,6 +204,11 @@ v1::GetModelResponse TinyModel() {
   for (const char* name : {"norm_grad", "grad_cam", "cam"}) {
     model.add_methods()->set_name(name);
   }
+  v1::Method& real_conv = *model.add_methods();
+  real_conv.set_name("norm_grad_real_conv");
+  for (const char* layer : {"layer1", "layer2", "layer3"}) {
+    real_conv.add_layers(layer);
+  }
   v1::LayerWeights& weights = *model.mutable_layer_weights();
   weights.set_calibrated_at("2024-05-31T12:00:00Z");
   weights.set_data("scenes");

@@ -1,0 +1,219 @@
+#include "client/identity_check_report.h"
+
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/atomic_file.h"
+#include "client/correlation_text.h"
+#include "client/csv.h"
+#include "client/plot_file.h"
+#include "client/pointing_report.h"
+#include "core/base/status.h"
+#include "nlohmann/json.hpp"
+
+namespace saliency {
+namespace {
+
+constexpr PointingSubset kSubsets[] = {PointingSubset::kAll,
+                                       PointingSubset::kDifficult};
+constexpr const char* kMethods[] = {kIdentityMethod, kRealConvMethod};
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+std::string AccuracyCell(const std::optional<PointingAccuracy>& accuracy) {
+  return accuracy.has_value() ? PercentText(accuracy->accuracy) : "-";
+}
+
+std::string CorrelationTable(const IdentityTally& tally) {
+  std::string table = "\n| layer | correlation |\n|---|---:|\n";
+  for (const std::string& layer : tally.layers()) {
+    absl::StrAppend(&table, "| ", layer, " | ",
+                    CorrelationCell(tally.Correlation(layer)), " |\n");
+  }
+  return table;
+}
+
+std::string DifferenceTable(const IdentityTally& tally, PointingSubset subset) {
+  const auto differences = tally.Differences(subset);
+  if (!differences.has_value()) return "";
+  std::string table =
+      absl::StrCat("\n## Pointing game, ", SubsetName(subset), "\n\n| layer | ",
+                   kIdentityMethod, " | ", kRealConvMethod,
+                   " | difference |\n|---|---:|---:|---:|\n");
+  for (const std::string& layer : tally.layers()) {
+    const auto difference = tally.Difference(layer, subset);
+    absl::StrAppend(
+        &table, "| ", layer, " | ",
+        AccuracyCell(tally.Accuracy(layer, kIdentityMethod, subset)), " | ",
+        AccuracyCell(tally.Accuracy(layer, kRealConvMethod, subset)), " | ",
+        difference.has_value() ? PercentText(*difference) : "-", " |\n");
+  }
+  absl::StrAppendFormat(
+      &table,
+      "\nDifference over the layers: %.2f +- %.2f points (mean +- standard "
+      "deviation).\n",
+      100 * differences->mean, 100 * differences->standard_deviation);
+  return table;
+}
+
+nlohmann::json GamesJson(const IdentityTally& tally, const std::string& layer,
+                         PointingSubset subset) {
+  nlohmann::json json;
+  for (const char* method : kMethods) {
+    const auto accuracy = tally.Accuracy(layer, method, subset);
+    if (!accuracy.has_value()) return json;
+    json[method] = {{"accuracy", accuracy->accuracy.mean},
+                    {"standard_error", accuracy->accuracy.standard_error}};
+    json["games"] = accuracy->games;
+  }
+  const auto difference = tally.Difference(layer, subset);
+  json["difference"] = difference->mean;
+  json["difference_standard_error"] = difference->standard_error;
+  return json;
+}
+
+absl::Status PlotCorrelation(const IdentityTally& tally,
+                             const std::string& path) {
+  PlotSeries line = {.name = "data set"};
+  bool any = false;
+  for (const std::string& layer : tally.layers()) {
+    const CorrelationSummary summary = tally.Correlation(layer);
+    any = any || summary.count > 0;
+    line.values.push_back(summary.count > 0 ? summary.mean : kNone);
+    line.errors.push_back(summary.standard_deviation);
+  }
+  if (!any) return absl::OkStatus();
+  return WriteLinePlot(
+      {line},
+      {.title = "Identity check",
+       .y_title = "rank correlation with and without the identity",
+       .x_labels = tally.layers()},
+      path);
+}
+
+absl::Status PlotAccuracy(const IdentityTally& tally, const std::string& path) {
+  if (!tally.Differences(PointingSubset::kAll).has_value()) {
+    return absl::OkStatus();
+  }
+  std::vector<PlotSeries> series;
+  for (const char* method : kMethods) {
+    PlotSeries line = {.name = method};
+    for (const std::string& layer : tally.layers()) {
+      const auto accuracy = tally.Accuracy(layer, method, PointingSubset::kAll);
+      line.values.push_back(accuracy.has_value() ? 100 * accuracy->accuracy.mean
+                                                 : kNone);
+      line.errors.push_back(
+          accuracy.has_value() ? 100 * accuracy->accuracy.standard_error : 0);
+    }
+    series.push_back(std::move(line));
+  }
+  return WriteLinePlot(series,
+                       {.title = "Pointing game with and without the identity",
+                        .y_title = "accuracy, percent",
+                        .x_labels = tally.layers(),
+                        .y_min = 0,
+                        .y_max = 100},
+                       path);
+}
+
+}  // namespace
+
+std::string IdentityTables(const IdentityTally& tally,
+                           const std::string& title) {
+  std::string text = absl::StrCat(
+      "# Identity check\n\n", title, "\n\n", tally.pictures(),
+      " pictures. Spearman's rank correlation between the maps of ",
+      kIdentityMethod, " at a convolution's output and of ", kRealConvMethod,
+      " of that convolution, at its resolution: mean +- standard deviation "
+      "where it is defined. Accuracies in percent with their standard error; "
+      "a difference's error is that of paired differences.\n");
+  text += CorrelationTable(tally);
+  for (const PointingSubset subset : kSubsets) {
+    text += DifferenceTable(tally, subset);
+  }
+  return text;
+}
+
+std::string IdentityCsv(const IdentityTally& tally) {
+  std::string text =
+      CsvRow({"layer", "mean", "std", "count", "undefined", "subset",
+              "identity_accuracy", "real_conv_accuracy", "difference",
+              "difference_standard_error"}) +
+      "\n";
+  for (const std::string& layer : tally.layers()) {
+    const CorrelationSummary summary = tally.Correlation(layer);
+    const std::vector<std::string> correlation = {
+        layer, summary.count > 0 ? absl::StrFormat("%.6f", summary.mean) : "",
+        summary.count > 0 ? absl::StrFormat("%.6f", summary.standard_deviation)
+                          : "",
+        absl::StrCat(summary.count), absl::StrCat(summary.undefined)};
+    for (const PointingSubset subset : kSubsets) {
+      const auto difference = tally.Difference(layer, subset);
+      if (!difference.has_value() && subset != PointingSubset::kAll) continue;
+      std::vector<std::string> row = correlation;
+      row.push_back(SubsetName(subset));
+      for (const char* method : kMethods) {
+        const auto accuracy = tally.Accuracy(layer, method, subset);
+        row.push_back(accuracy.has_value()
+                          ? absl::StrFormat("%.6f", accuracy->accuracy.mean)
+                          : "");
+      }
+      row.push_back(difference.has_value()
+                        ? absl::StrFormat("%.6f", difference->mean)
+                        : "");
+      row.push_back(difference.has_value()
+                        ? absl::StrFormat("%.6f", difference->standard_error)
+                        : "");
+      absl::StrAppend(&text, CsvRow(row), "\n");
+    }
+  }
+  return text;
+}
+
+std::string IdentityJson(const IdentityTally& tally, const std::string& title) {
+  nlohmann::json json = {{"title", title},
+                         {"pictures", tally.pictures()},
+                         {"results", nlohmann::json::array()}};
+  for (const std::string& layer : tally.layers()) {
+    const CorrelationSummary summary = tally.Correlation(layer);
+    nlohmann::json entry = {{"layer", layer},
+                            {"count", summary.count},
+                            {"undefined", summary.undefined}};
+    if (summary.count > 0) {
+      entry["mean"] = summary.mean;
+      entry["standard_deviation"] = summary.standard_deviation;
+    }
+    for (const PointingSubset subset : kSubsets) {
+      nlohmann::json games = GamesJson(tally, layer, subset);
+      if (!games.empty()) entry[SubsetName(subset)] = std::move(games);
+    }
+    json["results"].push_back(std::move(entry));
+  }
+  for (const PointingSubset subset : kSubsets) {
+    const auto differences = tally.Differences(subset);
+    if (!differences.has_value()) continue;
+    json["differences"][SubsetName(subset)] = {
+        {"mean", differences->mean},
+        {"standard_deviation", differences->standard_deviation}};
+  }
+  return json.dump(1) + "\n";
+}
+
+absl::Status WriteIdentityReport(const IdentityTally& tally,
+                                 const std::string& title,
+                                 const std::string& folder) {
+  RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.md",
+                                      IdentityTables(tally, title)));
+  RETURN_IF_ERROR(
+      WriteFileAtomically(folder + "/summary.csv", IdentityCsv(tally)));
+  RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.json",
+                                      IdentityJson(tally, title)));
+  if (tally.layers().empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(PlotCorrelation(tally, folder + "/correlation.png"));
+  return PlotAccuracy(tally, folder + "/accuracy.png");
+}
+
+}  // namespace saliency
