@@ -8,9 +8,6 @@
 namespace saliency {
 namespace {
 
-// Below this many multiplications a call costs more than the arithmetic.
-constexpr int64_t kSmallProduct = 1 << 20;
-
 at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
   return {pair.data(), pair.size()};
 }
@@ -106,24 +103,40 @@ at::Tensor RowsTimesRows(const at::Tensor& a, const at::Tensor& b) {
 
 PatchProducts::PatchProducts(const at::Tensor& x, const ConvGeometry& geometry,
                              at::IntArrayRef out_sizes)
-    : x_(x),
-      geometry_(geometry),
+    : geometry_(geometry),
       in_{x.size(1), x.size(2)},
-      out_{out_sizes[1], out_sizes[2]} {}
+      out_{out_sizes[1], out_sizes[2]},
+      x_(Read(x)) {}
+
+bool PatchProducts::is_pointwise() const {
+  constexpr std::array<int64_t, 2> kOnes = {1, 1}, kZeros = {0, 0};
+  return geometry_.kernel == kOnes && geometry_.padding_before == kZeros;
+}
+
+bool PatchProducts::is_by_position() const {
+  return is_pointwise() || geometry_.stride == std::array<int64_t, 2>{1, 1};
+}
+
+at::Tensor PatchProducts::Read(const at::Tensor& x) const {
+  if (!is_pointwise()) return x;
+  return x.slice(1, 0, c10::nullopt, geometry_.stride[0])
+      .slice(2, 0, c10::nullopt, geometry_.stride[1]);
+}
 
 at::Tensor PatchProducts::With(const at::Tensor& y) const {
   const int64_t out = out_[0] * out_[1];
-  if (!is_unit_stride()) {
+  if (!is_by_position()) {
     return at::mm(Patches(y, geometry_).t(), Patches(x_, geometry_));
   }
-  const at::Tensor single = RowsTimesRows(ByPosition(y), ByPosition(x_))
-                                .view({in_[0], in_[1], in_[0], in_[1]});
+  const int64_t height = x_.size(1), width = x_.size(2);
+  const at::Tensor single = RowsTimesRows(ByPosition(Read(y)), ByPosition(x_))
+                                .view({height, width, height, width});
   return SumTaps(SumTaps(single, 0, out_[0], geometry_), 1, out_[1], geometry_)
       .reshape({out, out});
 }
 
 at::Tensor PatchProducts::Backward(const at::Tensor& gradient) const {
-  if (!is_unit_stride()) {
+  if (!is_by_position()) {
     const at::Tensor patches =
         at::mm(Patches(x_, geometry_), gradient.t()).unsqueeze(0);
     return at::col2im(patches, Ref(in_), Ref(geometry_.kernel),
@@ -131,14 +144,20 @@ at::Tensor PatchProducts::Backward(const at::Tensor& gradient) const {
                       Ref(geometry_.stride))
         .squeeze(0);
   }
+  const int64_t channels = x_.size(0), height = x_.size(1), width = x_.size(2);
   const at::Tensor spread =
       SpreadTaps(SpreadTaps(gradient.view({out_[0], out_[1], out_[0], out_[1]}),
-                            1, in_[1], geometry_),
-                 0, in_[0], geometry_)
-          .reshape({in_[0] * in_[1], in_[0] * in_[1]});
-  return at::mm(spread, ByPosition(x_))
-      .view({in_[0], in_[1], x_.size(0)})
-      .permute({2, 0, 1});
+                            1, width, geometry_),
+                 0, height, geometry_)
+          .reshape({height * width, height * width});
+  const at::Tensor read = at::mm(spread, ByPosition(x_))
+                              .view({height, width, channels})
+                              .permute({2, 0, 1});
+  if (height == in_[0] && width == in_[1]) return read;
+  const at::Tensor whole =
+      at::zeros({channels, in_[0], in_[1]}, read.options());
+  Read(whole).copy_(read);
+  return whole;
 }
 
 }  // namespace saliency

@@ -4,7 +4,8 @@
 // With stride 1 a patch's product is the sum of products of single positions,
 // <patch(x)_u, patch(y)_v> = sum_d <x_{u+d}, y_{v+d}>: so the positions are
 // multiplied once, over C, and the kh kw shifts of that small matrix are added
-// up, one axis after the other.  Other strides lay the patches out.
+// up, one axis after the other.  A 1x1 kernel of another stride is one of
+// stride 1 on fewer positions; the rest lay the patches out.
 //
 // Internal to the model room.  Thread-compatible.
 
@@ -21,6 +22,10 @@ namespace saliency {
 // [C,H,W] as a matrix [H W, C]; a view where memory allows it.
 at::Tensor ByPosition(const at::Tensor& x);
 
+// Below this many multiplications a product takes less than handing it to
+// another kernel.
+inline constexpr int64_t kSmallProduct = 1 << 23;
+
 // a b^T of [M,D] and [N,D].
 at::Tensor RowsTimesRows(const at::Tensor& a, const at::Tensor& b);
 
@@ -36,13 +41,15 @@ class PatchProducts {
   at::Tensor Backward(const at::Tensor& gradient) const;
 
  private:
-  bool is_unit_stride() const {
-    return geometry_.stride == std::array<int64_t, 2>{1, 1};
-  }
+  bool is_pointwise() const;
+  // Whether positions are multiplied, not patches.
+  bool is_by_position() const;
+  // The positions that a pointwise convolution reads; otherwise all.
+  at::Tensor Read(const at::Tensor& x) const;
 
-  const at::Tensor x_;
   const ConvGeometry geometry_;
   const std::array<int64_t, 2> in_, out_;  // H, W
+  const at::Tensor x_;                     // what is read of it
 };
 
 }  // namespace saliency

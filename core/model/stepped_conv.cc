@@ -12,12 +12,27 @@ namespace {
 
 // The products of all pairs of positions are one matrix: bound its size.
 constexpr int64_t kMaxGramPositions = 4096;
-// Multiplications of the explicit form are dearer: its weight gradients run row
-// by row, and each row's weight is laid out anew.
-constexpr double kExplicitCost = 1.2;
+// A multiplication of the explicit form in those of the Gram form, whose
+// products are smaller and more.
+constexpr double kExplicitCost = 0.9;
 
 at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
   return {pair.data(), pair.size()};
+}
+
+bool IsPointwise(const ConvGeometry& geometry) {
+  constexpr std::array<int64_t, 2> kOnes = {1, 1}, kZeros = {0, 0};
+  return geometry.kernel == kOnes && geometry.padding_before == kZeros &&
+         geometry.groups == 1;
+}
+
+// For a channels-last picture oneDNN lays a 1x1 kernel out in an order that
+// takes longer than the convolution where positions are few: 2048 to 512
+// channels at 7x7 take 1.9 ms, and 0.7 ms in the order of the weights.
+bool IsMostlyWeights(const at::Tensor& x, const at::Tensor& weight,
+                     const ConvGeometry& geometry) {
+  return IsPointwise(geometry) && x.device().is_cpu() &&
+         weight.numel() >= 2 * x.numel();
 }
 
 // oneDNN takes about a microsecond for each position, however few the weights
@@ -25,9 +40,8 @@ at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
 constexpr int64_t kFewWeights = 1 << 16;
 
 bool IsMatrixProduct(const at::Tensor& weight, const ConvGeometry& geometry) {
-  constexpr std::array<int64_t, 2> kOnes = {1, 1}, kZeros = {0, 0};
-  return geometry.kernel == kOnes && geometry.stride == kOnes &&
-         geometry.padding_before == kZeros && geometry.groups == 1 &&
+  return IsPointwise(geometry) &&
+         geometry.stride == std::array<int64_t, 2>{1, 1} &&
          weight.device().is_cpu() && weight.numel() < kFewWeights;
 }
 
@@ -88,9 +102,15 @@ ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
 
 at::Tensor PlainConv(const at::Tensor& x, const at::Tensor& weight,
                      const ConvGeometry& geometry) {
-  return at::conv2d(x, weight, /*bias=*/{}, Ref(geometry.stride),
-                    Ref(geometry.padding_before), Ref(geometry.dilation),
-                    geometry.groups);
+  const auto convolve = [&](const at::Tensor& image) {
+    return at::conv2d(image, weight, /*bias=*/{}, Ref(geometry.stride),
+                      Ref(geometry.padding_before), Ref(geometry.dilation),
+                      geometry.groups);
+  };
+  const at::Tensor y = IsMostlyWeights(x, weight, geometry)
+                           ? convolve(x.contiguous())
+                           : convolve(x);
+  return y.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 at::Tensor PlainConvBackward(const at::Tensor& h, const at::Tensor& x,
@@ -107,11 +127,14 @@ void AddGramStep(const ConvStep& step, const at::Tensor& y,
                  const ConvGeometry& geometry, const at::Tensor& out) {
   for (int64_t r = 0; r < y.size(0); ++r) {
     const PatchProducts products(step.x[r], geometry, out[r].sizes());
-    // [N(v), N(u)] x [N(u), K].
-    const at::Tensor update = RowsTimesRows(
-        products.With(y[r]),
-        (ByPosition(step.g[r]).t() * -step.sizes[r]).contiguous());
-    ByPosition(out[r]).add_(update);
+    const at::Tensor gram = products.With(y[r]);  // [N(v), N(u)]
+    const at::Tensor g = ByPosition(step.g[r]);   // [N(u), K]
+    const at::Tensor target = ByPosition(out[r]);
+    if (gram.numel() * g.size(1) < kSmallProduct) {
+      target.addmm_(gram, g, /*beta=*/1, /*alpha=*/-step.sizes[r]);
+    } else {
+      target.add_(RowsTimesRows(gram, g.t()), -step.sizes[r]);
+    }
   }
 }
 
