@@ -1,0 +1,125 @@
+// Meta steps at length.  Called as meta_long_test [GTEST_ARGUMENT...] MODELS;
+// MODELS is a folder with <network>/1/model.pt (see meta.sh).
+
+#include <ATen/ATen.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/model/probed_model.h"
+#include "gmock/gmock.h"
+#include "tests/model/meta_calls.h"
+#include "tests/support/cpu_memory.h"
+#include "tests/support/golden.h"
+#include "tests/support/tensor_close.h"
+
+namespace saliency {
+namespace {
+
+using testing::Contains;
+using testing::Key;
+
+std::string& ModelsFolder() {
+  static auto* const folder = new std::string;
+  return *folder;
+}
+
+struct Network {
+  std::string name;
+  std::vector<std::string> layers;  // shallow, in the middle and deep
+};
+
+class LongMetaTest : public testing::TestWithParam<Network> {
+ protected:
+  static std::unique_ptr<ProbedModel> Load(const std::string& name,
+                                           MetaPath path) {
+    LoadOptions options;
+    options.input_height = options.input_width = 64;
+    options.reference_meta_path = path == MetaPath::kReference;
+    return ProbedModel::Load(ModelsFolder() + "/" + name + "/1/model.pt",
+                             options)
+        .value();
+  }
+};
+
+TEST_P(LongMetaTest, FastAndReferencePathAgree) {
+  at::manual_seed(1);
+  ProbeRequest request;
+  request.input = at::randn({2, 3, 64, 64});
+  request.rows = {{.picture = 0, .target = ClassIndex{7}, .meta = MetaStep()},
+                  {.picture = 1,
+                   .target = RankFromTop{0},
+                   .meta = MetaStep{5e-4, MetaDirection::kAscent,
+                                    MetaLoss::kBinaryCrossEntropy}}};
+  for (const std::string& layer : GetParam().layers) {
+    request.probes.push_back({layer});
+  }
+  ProbeResult want;
+  {
+    const auto reference = Load(GetParam().name, MetaPath::kReference);
+    want = reference->Run(request).value();
+  }
+  const auto fast = Load(GetParam().name, MetaPath::kFast);
+  EXPECT_EQ(fast->meta_path(), MetaPath::kFast);
+  const ProbeResult got = fast->Run(request).value();
+  EXPECT_TRUE(RowsClose(got.logits, want.logits, 1e-4));
+  EXPECT_TRUE(RowsClose(got.stepped_logits, want.stepped_logits, 1e-4));
+  EXPECT_FALSE(RowsClose(got.stepped_logits, want.logits, 1e-4));
+  for (size_t i = 0; i < request.probes.size(); ++i) {
+    SCOPED_TRACE(request.probes[i].layer);
+    EXPECT_TRUE(
+        RowsClose(got.records[i].activation, want.records[i].activation, 1e-4));
+    EXPECT_TRUE(
+        RowsClose(got.records[i].gradient, want.records[i].gradient, 1e-4));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Torchvision, LongMetaTest,
+    testing::Values(
+        Network{"resnet50", {"relu", "layer2", "layer4"}},
+        Network{"vgg16", {"features.3", "features.15", "features.29"}},
+        Network{"mobilenet_v2", {"features.2", "features.10", "features.18"}},
+        Network{"densenet121",
+                {"features.pool0", "features.transition2", "features.norm5"}}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(LongMetaCallsTest, TenThousandCallsLeaveTheModelAsItWas) {
+  const CpuMemory& memory = CpuMemory::Watch();
+  const GoldenSet set = LoadGolden("tiny_resnet");
+  LoadOptions options;
+  options.input_height = set.input.size(2);
+  options.input_width = set.input.size(3);
+  const int64_t first = memory.made();
+  const auto model =
+      ProbedModel::Load(GoldenPath("tiny_resnet", "model_script.pt"), options)
+          .value();
+  const int64_t last = memory.made();
+  const uint64_t digest = memory.Digest(first, last);
+  MetaCalls calls(*model, set.input);
+  const ProbeResult before = calls.Yardstick();
+  const int64_t held = memory.bytes();
+  for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(calls.Make()) << "call " << i;
+  EXPECT_LE(memory.bytes(), held);
+  EXPECT_EQ(memory.Digest(first, last), digest);
+  EXPECT_TRUE(
+      Identical(calls.Yardstick().stepped_logits, before.stepped_logits));
+  EXPECT_THAT(calls.ends(), Contains(Key(absl::StatusCode::kOk)));
+  EXPECT_THAT(calls.ends(),
+              Contains(Key(absl::StatusCode::kResourceExhausted)));
+}
+
+}  // namespace
+}  // namespace saliency
+
+int main(int argc, char** argv) {
+  testing::InitGoogleMock(&argc, argv);
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: meta_long_test [GTEST_ARGUMENT...] MODELS\n");
+    return 2;
+  }
+  saliency::ModelsFolder() = argv[1];
+  return RUN_ALL_TESTS();
+}
