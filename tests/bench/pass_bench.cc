@@ -1,6 +1,7 @@
 // What passes with probes cost against a plain eager forward of the same
 // network, batch and thread count, in the same run; and what a combination of
-// layers costs against the shallowest of them alone.
+// layers costs against the shallowest of them alone; and how much memory a meta
+// step takes.
 //
 //   pass_bench MODELS [--device cpu] [--filter REGEX] [--rounds N] [--json
 //   FILE]
@@ -26,6 +27,7 @@
 #include "core/model/probed_model.h"
 #include "tests/bench/bench_arguments.h"
 #include "tests/bench/ratio.h"
+#include "tests/support/cpu_memory.h"
 
 namespace saliency {
 namespace {
@@ -249,6 +251,61 @@ BenchRow MeasureCombination(const PassCase& bench,
   return {bench.name, "ratio_to_shallowest", ratio, bench.target};
 }
 
+// The largest of the cases with a meta step, by memory.
+const std::vector<PassCase>& MemoryCases() {
+  static auto* const cases = new std::vector<PassCase>{
+      {"resnet50/meta/norm_grad/layer4/b8/fp32/memory",
+       "resnet50",
+       {"layer4"},
+       {"norm_grad"},
+       8,
+       1,
+       2.0,
+       /*meta=*/true},
+      {"vgg16/meta/norm_grad/features.29/b8/fp32/memory",
+       "vgg16",
+       {"features.29"},
+       {"norm_grad"},
+       8,
+       1,
+       2.0,
+       /*meta=*/true},
+  };
+  return *cases;
+}
+
+// The most that tensors hold, model included.
+int64_t PeakOf(ProbedModel& model, const ProbeRequest& request) {
+  const at::NoGradGuard no_grad;
+  OrDie(model.Run(request));  // prepares what is kept
+  CpuMemory::Watch().ResetPeak();
+  OrDie(model.Run(request));
+  return CpuMemory::Watch().peak_bytes();
+}
+
+// What a meta step needs beyond the activations of a plain pass with gradients
+// throughout, as a multiple of the model's size: 2 is one copy of its weights
+// for the whole batch.
+BenchRow MeasureMemory(const PassCase& bench, const BenchArguments& arguments) {
+  const CpuMemory& memory = CpuMemory::Watch();
+  const int64_t before = memory.bytes();
+  const auto model = OrDie(ProbedModel::Load(
+      arguments.models + "/" + bench.network + "/1/model.pt", {}));
+  const int64_t size = memory.bytes() - before;
+  const ProbeRequest stepped =
+      RequestFor(bench, torch::zeros({bench.pictures, 3, 224, 224}));
+  ProbeRequest plain = stepped;
+  plain.probes = {{"input"}};
+  for (ProbeRow& row : plain.rows) row.meta.reset();
+  const int64_t activations = PeakOf(*model, plain) - before - size;
+  const int64_t peak = PeakOf(*model, stepped) - before;
+  std::printf("  model %ld MiB, activations %ld MiB, peak %ld MiB\n",
+              size >> 20, activations >> 20, peak >> 20);
+  const double ratio =
+      static_cast<double>(peak - activations) / static_cast<double>(size);
+  return {bench.name, "peak_less_activations_to_model", ratio, bench.target};
+}
+
 int Main(int argc, char** argv) {
   const BenchArguments arguments = ParseBenchArguments(argc, argv);
   at::set_num_threads(AvailableCpus());
@@ -265,6 +322,14 @@ int Main(int argc, char** argv) {
   for (const PassCase& bench : Combinations()) {
     if (!std::regex_search(bench.name, filter)) continue;
     rows.push_back(MeasureCombination(bench, arguments));
+    PrintRow(rows.back());
+    all_ok = all_ok && rows.back().ok();
+  }
+  // Last: counting slows the allocator down.
+  for (const PassCase& bench : MemoryCases()) {
+    if (arguments.device != "cpu") break;
+    if (!std::regex_search(bench.name, filter)) continue;
+    rows.push_back(MeasureMemory(bench, arguments));
     PrintRow(rows.back());
     all_ok = all_ok && rows.back().ok();
   }
