@@ -13,6 +13,7 @@ bin=build/release/bin
 model=voc-emoji
 sample=deploy/models/$model/samples/bus-cow-horse-train
 classes=(bus train)
+unsure_class=horse
 method=linear_approximation
 layer=layer3
 
@@ -75,9 +76,10 @@ combine_layers() {
     --method $method --rule product --overlay $out/combined.png
 }
 
+# Of a class that the model is sure of there is little left to learn.
 meta_saliency() {
-  say "Meta-saliency: ${classes[0]}, after one step of SGD on the picture"
-  "$bin/saliency" meta $sample.jpg --target "${classes[0]}" --method $method \
+  say "Meta-saliency: $unsure_class, after one step of SGD on the picture"
+  "$bin/saliency" meta $sample.jpg --target $unsure_class --method $method \
     --layer $layer --plain --correlation --out-dir $out
 }
 
