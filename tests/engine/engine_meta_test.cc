@@ -4,9 +4,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -247,55 +250,107 @@ TEST_F(EngineMetaTest, ClassesAreComparedInOnePass) {
   }
 }
 
-TEST_F(EngineMetaTest, AMixtureOfEverythingLeavesTheModelAsItWas) {
-  const std::vector<std::string> layers = {"layer1", "layer2", "layer4"};
+// A real explainer that now and then runs out of memory or throws instead.
+class FlakyExplainer final : public Explainer {
+ public:
+  explicit FlakyExplainer(std::unique_ptr<Explainer> real)
+      : real_(std::move(real)) {}
+
+  absl::StatusOr<PassAnswers> Explain(
+      absl::Span<const PassItem* const> items) override {
+    const int turn = turn_++;
+    if (turn % 7 == 3) return absl::ResourceExhaustedError("no memory");
+    if (turn % 11 == 5) throw std::runtime_error("a library's own words");
+    absl::StatusOr<PassAnswers> answers = real_->Explain(items);
+    // What was computed is lost after it was.
+    if (turn % 13 == 8) return absl::ResourceExhaustedError("no memory");
+    return answers;
+  }
+
+ private:
+  const std::unique_ptr<Explainer> real_;
+  int turn_ = 0;
+};
+
+// Call `i` of the mixture.
+Job Mixed(int i) {
+  const std::vector<Job> strangers = Strangers();
+  Job job = RawJob(1000 + i);
+  if (i % 8 < 5) {
+    job = strangers[i % strangers.size()];
+    job.plain_maps = i % 3 == 0;
+  } else if (i % 8 == 5) {  // fails before the pass
+    job.meta = JobMetaStep{.epsilon = 2};
+  } else if (i % 8 == 6) {  // leaves while it waits or runs
+    job.meta = JobMetaStep{.epsilon = 1};
+    job.cancel = std::make_shared<CancelToken>();
+  }
+  return job;
+}
+
+// 500 calls; SALIENCY_META_CALLS=10000 for more.
+int MixedCalls() {
+  const char* calls = std::getenv("SALIENCY_META_CALLS");
+  return calls == nullptr ? 500 : std::atoi(calls);
+}
+
+TEST(EngineMetaMixtureTest, LeavesTheModelAsItWasWhateverHappens) {
+  const std::shared_ptr<LoadedModel> model = LoadTinyResnet();
+  // Every layer, so that no parameter could change unseen.
+  std::vector<PassAttribution> everywhere;
+  for (const LayerInfo& layer : model->replicas[0]->layers()) {
+    if (!layer.spatial()) continue;
+    everywhere.push_back(
+        {.attribution = *Attribution::Named("linear_approximation"),
+         .layer = layer.name});
+  }
+  // One target at a time: of several the model chooses by its clock between two
+  // ways to run them, which round differently.
   const auto fingerprint = [&] {
-    std::string bytes;
-    for (const char* method : {"norm_grad", "linear_approximation"}) {
-      const Explanation answer =
-          Explain(RawJob(20, {RankFromTop{}}, {At(method, layers)})).value();
-      for (const MapResult& map : answer.results) bytes += map.data;
-      for (const ClassScore& score : answer.pictures[0].top) {
-        bytes.append(reinterpret_cast<const char*>(&score.logit),
-                     sizeof(score.logit));
+    std::vector<at::Tensor> values;
+    for (const int64_t target : {0, 9}) {
+      PassItem item = {.input = at::ones({1, 3, kTinyHeight, kTinyWidth}),
+                       .targets = {ClassIndex{target}},
+                       .attributions = everywhere};
+      const PassItem* const items[] = {&item};
+      PassExplainer explainer(*model->replicas[0], {});
+      PassAnswer answer = explainer.Explain(items).value().items[0];
+      values.push_back(answer.logits.reshape(-1));
+      for (const auto& map : answer.maps) values.push_back(map->reshape(-1));
+    }
+    return at::cat(values);
+  };
+  const at::Tensor before = fingerprint();
+  const int calls = MixedCalls();
+  int succeeded = 0;
+  {
+    RecordingObserver observer;
+    Engine engine({}, Clock::Real(), observer);
+    std::vector<std::unique_ptr<Explainer>> explainers;
+    explainers.push_back(
+        std::make_unique<FlakyExplainer>(std::make_unique<PassExplainer>(
+            *model->replicas[0], PassExplainer::Options())));
+    engine.AddModel(FactsOf(*model), std::move(explainers), nullptr);
+    constexpr int kAtOnce = 100;  // below the queue's bound
+    for (int first = 0; first < calls; first += kAtOnce) {
+      const int count = std::min(kAtOnce, calls - first);
+      Answers answers(count);
+      for (int i = 0; i < count; ++i) {
+        Job job = Mixed(first + i);
+        const std::shared_ptr<CancelToken> cancel = job.cancel;
+        engine.Submit(std::move(job), answers.For(i));
+        if (cancel != nullptr && i % 16 < 8) cancel->Cancel();
+      }
+      answers.AwaitAll();
+      EXPECT_EQ(answers.total(), count);
+      for (int i = 0; i < count; ++i) {
+        if (answers.of(i).ok()) ++succeeded;
       }
     }
-    return bytes;
-  };
-  const std::string before = fingerprint();
-  std::vector<Job> jobs;
-  for (int round = 0; round < 4; ++round) {
-    for (const Job& job : Strangers()) jobs.push_back(job);
-    jobs.push_back(RawJob(30 + round));
-    // Fails in the pass: its picture is too small for the network's strides.
-    jobs.push_back(Stepped(RawJob(40 + round), {}));
-    jobs.back().input =
-        TensorInput{.shape = {3, 1, 1}, .data = std::string(12, '\0')};
-    // Fails before it.
-    jobs.push_back(Stepped(RawJob(50 + round), {.epsilon = 2}));
-    // Leaves while it waits, or runs.
-    jobs.push_back(Stepped(RawJob(60 + round), {.epsilon = 1}));
-    jobs.back().cancel = std::make_shared<CancelToken>();
   }
-  std::vector<std::shared_ptr<CancelToken>> tokens;
-  for (const Job& job : jobs) {
-    if (job.cancel != nullptr) tokens.push_back(job.cancel);
-  }
-  Answers answers(static_cast<int>(jobs.size()));
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    engine_.Submit(std::move(jobs[i]), answers.For(static_cast<int>(i)));
-    if (i % 5 == 0 && !tokens.empty()) {
-      tokens.back()->Cancel();
-      tokens.pop_back();
-    }
-  }
-  answers.AwaitAll();
-  int failed = 0;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (!answers.of(static_cast<int>(i)).ok()) ++failed;
-  }
-  EXPECT_GE(failed, 4) << "or nothing was mixed";
-  EXPECT_EQ(fingerprint(), before);
+  EXPECT_GT(succeeded, calls / 4);
+  EXPECT_LT(succeeded, calls) << "or nothing was mixed";
+  EXPECT_TRUE(Identical(fingerprint(), before));
 }
 
 }  // namespace
