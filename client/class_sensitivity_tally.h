@@ -50,7 +50,7 @@ class ClassSensitivityTally {
   const std::vector<std::string>& combinations() const { return combinations_; }
   int64_t pictures() const { return static_cast<int64_t>(pictures_.size()); }
   // Whether anything was measured after (without) a meta step.
-  bool Has(bool meta) const { return steps_.count(meta) > 0; }
+  bool Has(bool meta) const { return steps_.contains(meta); }
 
   // None where nothing was measured.
   std::optional<CorrelationSummary> Of(const std::string& method,
