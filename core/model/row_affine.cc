@@ -128,50 +128,76 @@ struct BackwardTask {
   float* product_sum;  // null with `product`
 };
 
-template <bool kRelu, bool kProduct, bool kMinus>
-void BackwardPositions(BackwardTask t, int64_t positions, int64_t channels) {
-  for (int64_t u = 0; u < positions; ++u) {
-    if (t.sum != nullptr) {
-      for (int64_t k = 0; k < channels; ++k) {
-        float g = t.gradient[k];
-        if constexpr (kRelu) g = t.output[k] > 0 ? g : 0;
-        t.sum[k] += g;
-        if constexpr (kProduct) {
-          float p = t.product[k];
-          if constexpr (kMinus) p -= t.product_minus[k];
-          t.product_sum[k] += g * p;
-        }
-        if (t.after != nullptr) t.after[k] = g;
-        t.before[k] = g * t.scale[k];
-      }
-    } else {
-      for (int64_t k = 0; k < channels; ++k) {
-        float g = t.gradient[k];
-        if constexpr (kRelu) g = t.output[k] > 0 ? g : 0;
-        if (t.after != nullptr) t.after[k] = g;
-        t.before[k] = g * t.scale[k];
-      }
+// Which sums are wanted.
+enum class Sums { kNone, kPlain, kProduct, kProductLess };
+
+// One position.  The pointers to what is written differ from all others: said
+// to the compiler, which else gives up on so many.
+template <bool kRelu, bool kAfter, Sums kSums>
+void BackwardPosition(const float* __restrict gradient,
+                      const float* __restrict output,
+                      const float* __restrict product,
+                      const float* __restrict product_minus,
+                      const float* __restrict scale, float* __restrict before,
+                      float* __restrict after, float* __restrict sum,
+                      float* __restrict product_sum, int64_t channels) {
+  for (int64_t k = 0; k < channels; ++k) {
+    float g = gradient[k];
+    if constexpr (kRelu) g = output[k] > 0 ? g : 0;
+    if constexpr (kAfter) after[k] = g;
+    before[k] = g * scale[k];
+    if constexpr (kSums != Sums::kNone) sum[k] += g;
+    if constexpr (kSums == Sums::kProduct) product_sum[k] += g * product[k];
+    if constexpr (kSums == Sums::kProductLess) {
+      product_sum[k] += g * (product[k] - product_minus[k]);
     }
-    t.gradient += channels;
-    t.before += channels;
-    if constexpr (kRelu) t.output += channels;
-    if constexpr (kProduct) t.product += channels;
-    if constexpr (kMinus) t.product_minus += channels;
-    if (t.after != nullptr) t.after += channels;
   }
 }
 
-using RunBackward = void (*)(BackwardTask, int64_t, int64_t);
-
-RunBackward ChooseBackward(bool relu, bool product, bool minus) {
-  if (relu) {
-    if (!product) return BackwardPositions<true, false, false>;
-    return minus ? BackwardPositions<true, true, true>
-                 : BackwardPositions<true, true, false>;
+template <bool kRelu, bool kAfter, Sums kSums>
+void BackwardPositions(const BackwardTask& t, int64_t positions,
+                       int64_t channels) {
+  constexpr bool kWithProduct =
+      kSums == Sums::kProduct || kSums == Sums::kProductLess;
+  for (int64_t u = 0; u < positions; ++u) {
+    const int64_t first = u * channels;
+    BackwardPosition<kRelu, kAfter, kSums>(
+        t.gradient + first, kRelu ? t.output + first : nullptr,
+        kWithProduct ? t.product + first : nullptr,
+        kSums == Sums::kProductLess ? t.product_minus + first : nullptr,
+        t.scale, t.before + first, kAfter ? t.after + first : nullptr, t.sum,
+        t.product_sum, channels);
   }
-  if (!product) return BackwardPositions<false, false, false>;
-  return minus ? BackwardPositions<false, true, true>
-               : BackwardPositions<false, true, false>;
+}
+
+using RunBackward = void (*)(const BackwardTask&, int64_t, int64_t);
+
+template <bool kRelu, bool kAfter>
+RunBackward ChooseSums(Sums sums) {
+  switch (sums) {
+    case Sums::kNone:
+      return BackwardPositions<kRelu, kAfter, Sums::kNone>;
+    case Sums::kPlain:
+      return BackwardPositions<kRelu, kAfter, Sums::kPlain>;
+    case Sums::kProduct:
+      return BackwardPositions<kRelu, kAfter, Sums::kProduct>;
+    case Sums::kProductLess:
+      return BackwardPositions<kRelu, kAfter, Sums::kProductLess>;
+  }
+  return nullptr;
+}
+
+RunBackward ChooseBackward(const RowAffineBackward& b) {
+  const Sums sums = b.product_minus.defined() ? Sums::kProductLess
+                    : b.product.defined()     ? Sums::kProduct
+                    : b.wants_sum             ? Sums::kPlain
+                                              : Sums::kNone;
+  if (b.output.defined()) {
+    return b.wants_after_scale ? ChooseSums<true, true>(sums)
+                               : ChooseSums<true, false>(sums);
+  }
+  return b.wants_after_scale ? ChooseSums<false, true>(sums)
+                             : ChooseSums<false, false>(sums);
 }
 
 float* Partial(const at::Tensor& partial, int64_t task, int64_t channels) {
@@ -201,8 +227,7 @@ RowAffineGradient BackwardPlain(const RowAffineBackward& b) {
   const bool sums = b.wants_sum || product.defined();
   const at::Tensor sum = partials(sums);
   const at::Tensor product_sum = partials(product.defined());
-  const auto run =
-      ChooseBackward(output.defined(), product.defined(), minus.defined());
+  const RunBackward run = ChooseBackward(b);
   const auto at = [](const float* data, int64_t first) {
     return data == nullptr ? nullptr : data + first;
   };

@@ -12,9 +12,9 @@ namespace {
 
 // The products of all pairs of positions are one matrix: bound its size.
 constexpr int64_t kMaxGramPositions = 4096;
-// A multiplication of the explicit form in those of the Gram form, whose
-// products are smaller and more.
-constexpr double kExplicitCost = 0.9;
+// Multiplications of the explicit form are dearer: its weight gradients run row
+// by row, and each row's weight is laid out anew.
+constexpr double kExplicitCost = 1.2;
 
 at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
   return {pair.data(), pair.size()};
