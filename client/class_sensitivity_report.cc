@@ -7,10 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/atomic_file.h"
 #include "client/correlation_text.h"
 #include "client/csv.h"
 #include "client/plot_file.h"
+#include "core/base/atomic_file.h"
 #include "core/base/status.h"
 #include "nlohmann/json.hpp"
 

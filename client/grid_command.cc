@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/atomic_file.h"
 #include "client/commands.h"
 #include "client/connection_flags.h"
 #include "client/grid_plan.h"
@@ -15,6 +14,7 @@
 #include "client/picture_answer.h"
 #include "client/question_flags.h"
 #include "client/result_text.h"
+#include "core/base/atomic_file.h"
 #include "core/base/status.h"
 
 namespace saliency {

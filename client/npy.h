@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "client/atomic_file.h"
+#include "core/base/atomic_file.h"
 
 namespace saliency {
 

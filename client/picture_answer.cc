@@ -5,10 +5,10 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "client/atomic_file.h"
 #include "client/npy.h"
 #include "client/output_name.h"
 #include "client/result_text.h"
+#include "core/base/atomic_file.h"
 #include "core/base/status.h"
 #include "core/image/picture.h"
 

@@ -1,6 +1,6 @@
 #include "client/plot_file.h"
 
-#include "client/atomic_file.h"
+#include "core/base/atomic_file.h"
 #include "core/base/status.h"
 #include "core/image/render.h"
 

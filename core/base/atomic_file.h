@@ -2,8 +2,8 @@
 // temporary name, then renamed.
 // Thread-compatible; different files may be written from different threads.
 
-#ifndef SALIENCY_CLIENT_ATOMIC_FILE_H_
-#define SALIENCY_CLIENT_ATOMIC_FILE_H_
+#ifndef SALIENCY_CORE_BASE_ATOMIC_FILE_H_
+#define SALIENCY_CORE_BASE_ATOMIC_FILE_H_
 
 #include <cstdint>
 #include <cstdio>
@@ -22,10 +22,13 @@ class AtomicFile {
   // Without Commit() nothing remains.
   ~AtomicFile();
 
-  // Errors of both: INVALID_ARGUMENT naming the file and the system's reason
+  // Errors of all: INVALID_ARGUMENT naming the file and the system's reason
   //   (disk full).
   absl::Status Append(absl::string_view bytes);
   absl::Status OverwriteStart(absl::string_view bytes);
+
+  // Waits until what was written is on the disk, and survives a loss of power.
+  absl::Status Sync();
 
   // Replaces the file at `path`.  Nothing may follow.
   absl::Status Commit();
@@ -42,7 +45,9 @@ class AtomicFile {
 
 absl::Status WriteFileAtomically(const std::string& path,
                                  absl::string_view bytes);
+// The same, and whole or as it was even after a loss of power.
+absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes);
 
 }  // namespace saliency
 
-#endif  // SALIENCY_CLIENT_ATOMIC_FILE_H_
+#endif  // SALIENCY_CORE_BASE_ATOMIC_FILE_H_
