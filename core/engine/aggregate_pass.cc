@@ -75,10 +75,11 @@ MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
 }
 
 // One copy for all: many small ones would each wait for the device.
-at::Tensor ToCpu(const std::vector<at::Tensor>& maps) {
+// REQUIRES: there is one.
+at::Tensor ToCpu(const std::vector<at::Tensor>& parts) {
   std::vector<at::Tensor> flat;
-  flat.reserve(maps.size());
-  for (const at::Tensor& map : maps) flat.push_back(map.reshape(-1));
+  flat.reserve(parts.size());
+  for (const at::Tensor& part : parts) flat.push_back(part.reshape(-1));
   at::Tensor all = at::cat(flat);
   if (all.device().is_cpu()) return all;
   at::Tensor host = at::empty(
@@ -89,23 +90,29 @@ at::Tensor ToCpu(const std::vector<at::Tensor>& maps) {
 
 }  // namespace
 
-std::vector<at::Tensor> AggregatePass(const PassChunk& chunk,
-                                      ProbeResult&& result,
-                                      const ProbedModel& model) {
-  std::vector<at::Tensor> maps;
+AggregatedPass AggregatePass(const PassChunk& chunk, ProbeResult&& result,
+                             const ProbedModel& model) {
+  std::vector<at::Tensor> parts;
   for (const MapGroup& group : chunk.groups) {
-    maps.push_back(
+    parts.push_back(
         group.attribution.Attribute(ContextOf(group, result, model)));
   }
+  for (const PoolGroup& pool : chunk.pools) {
+    const at::Tensor& activation = result.records[pool.probe].activation;
+    parts.push_back(Pick(activation.mean({2, 3}), pool.rows));
+  }
   result.records.clear();
-  const at::Tensor host = ToCpu(maps);
+  if (parts.empty()) return {};
+  const at::Tensor host = ToCpu(parts);
   int64_t offset = 0;
-  for (at::Tensor& map : maps) {
-    const int64_t count = map.numel();
-    map = host.narrow(0, offset, count).view(map.sizes().vec());
+  for (at::Tensor& part : parts) {
+    const int64_t count = part.numel();
+    part = host.narrow(0, offset, count).view(part.sizes().vec());
     offset += count;
   }
-  return maps;
+  const auto pooled =
+      parts.begin() + static_cast<std::ptrdiff_t>(chunk.groups.size());
+  return {.maps = {parts.begin(), pooled}, .pooled = {pooled, parts.end()}};
 }
 
 }  // namespace saliency

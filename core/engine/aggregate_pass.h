@@ -1,5 +1,5 @@
-// From what a pass recorded to maps on the CPU: one aggregation per group of
-// rows, one copy off the device for all of them.
+// From what a pass recorded to maps and spatial means on the CPU: one
+// aggregation per group of rows, one copy off the device for all of them.
 // Thread-compatible: called on the replica's thread.
 
 #ifndef SALIENCY_CORE_ENGINE_AGGREGATE_PASS_H_
@@ -14,12 +14,16 @@
 
 namespace saliency {
 
-// Returns, for each group, the maps of its rows in order: [b,H,W] float32 on
-// the CPU, views of one buffer.  The records are let go as they are used up.
+// float32 on the CPU, views of one buffer.
+struct AggregatedPass {
+  std::vector<at::Tensor> maps;    // of each group's rows in order, [b,H,W]
+  std::vector<at::Tensor> pooled;  // of each pool's rows in order, [b,K]
+};
+
+// The records are let go as they are used up.
 // REQUIRES: the model has the layers and, where asked for, the head.
-std::vector<at::Tensor> AggregatePass(const PassChunk& chunk,
-                                      ProbeResult&& result,
-                                      const ProbedModel& model);
+AggregatedPass AggregatePass(const PassChunk& chunk, ProbeResult&& result,
+                             const ProbedModel& model);
 
 }  // namespace saliency
 

@@ -53,7 +53,7 @@ void ReportOutcome(const BisectedBatch& outcome, EngineObserver& observer) {
 
 void LoseDevice(ServedModel& model, const absl::Status& why,
                 EngineObserver& observer) {
-  observer.OnDeviceLost(model.facts.device);
+  observer.OnDeviceLost(model.facts()->device);
   for (const std::shared_ptr<ActiveJob>& job : model.batcher.Fail(why)) {
     job->Answer(why);
   }
@@ -64,7 +64,7 @@ void LoseDevice(ServedModel& model, const absl::Status& why,
 Batcher::Batch RunBatch(ServedModel& model, Explainer& explainer,
                         const Batcher::Batch& batch, Clock& clock,
                         EngineObserver& observer) {
-  ReportBatch(model.facts, batch, clock, observer);
+  ReportBatch(*model.facts(), batch, clock, observer);
   std::vector<const PassItem*> items;
   items.reserve(batch.size());
   for (const std::shared_ptr<ActiveJob>& job : batch) {

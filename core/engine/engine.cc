@@ -14,6 +14,7 @@
 #include "core/engine/finish.h"
 #include "core/engine/given_maps.h"
 #include "core/engine/model_table.h"
+#include "core/engine/tensor_threads.h"
 #include "core/engine/worker_threads.h"
 
 namespace saliency {
@@ -37,18 +38,9 @@ struct Replica {
   std::unique_ptr<Explainer> explainer;
 };
 
-// LibTorch's OpenMP backend keeps the number of threads per calling thread, and
-// gives a thread that asks for the first time the last value that any thread
-// has set.  So each of our threads asks, and then sets its own: without the
-// question its first tensor would take that of another.
-void UseThreads(int threads) {
-  at::get_num_threads();
-  at::set_num_threads(threads);
-}
-
 // A pool thread works on one small map: more threads would only wait.
 void ComputeAlone() {
-  thread_local const bool once = (UseThreads(1), true);
+  thread_local const bool once = (UseTensorThreads(1), true);
   static_cast<void>(once);
 }
 
@@ -113,7 +105,7 @@ void Engine::AddModel(ModelFacts facts,
     replica->explainer = std::move(explainer);
     impl_->workers.Start(
         [impl = impl_.get(), model, threads, replica = std::move(replica)] {
-          UseThreads(threads);
+          UseTensorThreads(threads);
           impl->Work(model, *replica->explainer);
         });
   }
@@ -133,7 +125,15 @@ absl::StatusOr<std::shared_ptr<const ModelFacts>> Engine::FindModel(
     absl::string_view name, int64_t version) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
                    impl_->table.Find(name, version));
-  return std::shared_ptr<const ModelFacts>(model, &model->facts);
+  return model->facts();
+}
+
+absl::Status Engine::SetLayerWeights(absl::string_view name, int64_t version,
+                                     LayerWeights weights) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
+                   impl_->table.Find(name, version));
+  model->SetLayerWeights(std::move(weights));
+  return absl::OkStatus();
 }
 
 void Engine::Submit(Job job, JobDone done) {
@@ -170,7 +170,7 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
   ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
                    Announce(job->work().job));
   const absl::StatusOr<int64_t> bytes =
-      MeasureJob(job->work().job, model->facts, limits);
+      MeasureJob(job->work().job, *model->facts(), limits);
   absl::Status admitted = bytes.ok() ? job->Admit(*bytes) : bytes.status();
   if (!admitted.ok()) {
     model->batcher.Withdraw();
@@ -231,7 +231,8 @@ void Engine::Impl::Decode(const std::shared_ptr<ActiveJob>& job,
                           const std::shared_ptr<ServedModel>& model) {
   ComputeAlone();
   absl::Status status = absl::CancelledError("answered already");
-  if (!job->answered() && !Expired(*job)) status = Prepare(*job, model->facts);
+  if (!job->answered() && !Expired(*job))
+    status = Prepare(*job, *model->facts());
   if (!status.ok()) {
     model->batcher.Withdraw();
     job->Answer(status);  // no effect on one that was answered
@@ -271,7 +272,7 @@ void Engine::Impl::Work(const std::shared_ptr<ServedModel>& model,
       job->Enter(JobStage::kRender);
       backlog.Add();
       pool->Schedule([this, job, model] {
-        Render(*job, [&] { return Finish(*job, model->facts); });
+        Render(*job, [&] { return Finish(*job, *model->facts()); });
         backlog.Done();
       });
     }

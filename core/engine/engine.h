@@ -62,6 +62,11 @@ class Engine {
   absl::StatusOr<std::shared_ptr<const ModelFacts>> FindModel(
       absl::string_view name, int64_t version) const;
 
+  // The weights of layers that jobs are planned with from now on.
+  // Errors: as FindModel.
+  absl::Status SetLayerWeights(absl::string_view name, int64_t version,
+                               LayerWeights weights);
+
   // Admits the job or answers it at once.  `done` runs exactly once, on any
   // thread and under no lock; the codes are those of product.md's error table.
   // RESOURCE_EXHAUSTED tells "later" from "never" by NeverRetry (refusal.h).

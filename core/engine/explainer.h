@@ -35,6 +35,7 @@ struct PassItem {
   std::vector<PassAttribution> attributions;
   std::optional<MetaStep> meta;  // each row takes it
   bool plain_too = false;        // with `meta`: the maps without it as well
+  std::vector<std::string> pooled_layers;     // whose spatial means are wanted
   std::shared_ptr<const CancelToken> cancel;  // null: cannot be cancelled
 
   int64_t rows() const {
@@ -56,6 +57,9 @@ struct PassAnswer {
   // With PassItem::plain_too: as score and maps, of the model as it is.
   std::vector<float> plain_score;
   std::vector<absl::StatusOr<at::Tensor>> plain_maps;
+  // [n x pooled_layers], picture-major: the activation's spatial means, [K]
+  // float32, CPU.
+  std::vector<at::Tensor> pooled;
 };
 
 struct PassAnswers {

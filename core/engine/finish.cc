@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/engine/class_scores.h"
 #include "core/engine/correlate_rows.h"
@@ -32,7 +33,13 @@ absl::Status CheckShape(const PreparedJob& prepared, const PassAnswer& answer) {
   const bool fits_plain =
       !prepared.item.plain_too ||
       (answer.plain_score.size() == rows && answer.plain_maps.size() == maps);
-  if (fits && fits_stepped && fits_plain) return absl::OkStatus();
+  const bool fits_pooled =
+      answer.pooled.size() ==
+      static_cast<std::size_t>(prepared.item.input.size(0)) *
+          prepared.item.pooled_layers.size();
+  if (fits && fits_stepped && fits_plain && fits_pooled) {
+    return absl::OkStatus();
+  }
   return absl::InternalError("the pass answered in another shape than asked");
 }
 
@@ -145,6 +152,26 @@ void AppendPicture(const Ground& ground, std::size_t picture,
   }
 }
 
+// What a picture's pooled layers come to, one after another.
+// Errors: FAILED_PRECONDITION naming the layer whose features are not finite.
+absl::StatusOr<std::vector<float>> Pooled(const PassItem& item,
+                                          const PassAnswer& answer,
+                                          std::size_t picture) {
+  std::vector<float> all;
+  const std::size_t layers = item.pooled_layers.size();
+  for (std::size_t l = 0; l < layers; ++l) {
+    const at::Tensor means = answer.pooled[picture * layers + l].contiguous();
+    if (!means.isfinite().all().item<bool>()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the features of layer \"", item.pooled_layers[l],
+                       "\" are not finite"));
+    }
+    const float* data = means.data_ptr<float>();
+    all.insert(all.end(), data, data + means.numel());
+  }
+  return all;
+}
+
 }  // namespace
 
 void AppendRow(const FinishRow& row, const PreparedJob& prepared,
@@ -173,6 +200,8 @@ absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
   Explanation explanation = {.model = model.name, .version = model.version};
   for (std::size_t p = 0; p < prepared.pictures.size(); ++p) {
     AppendPicture(ground, p, explanation);
+    ASSIGN_OR_RETURN(explanation.pictures.back().pooled,
+                     Pooled(prepared.item, answer, p));
   }
   RETURN_IF_ERROR(OverallStatus(explanation));
   return explanation;

@@ -27,7 +27,8 @@ void AppendRow(const FinishRow& row, const PreparedJob& prepared,
 
 // Fills model, version, pictures and all results.
 // REQUIRES: two targets or more for Correlate::kTargets.
-// Errors: as OverallStatus; INTERNAL when the answer does not have the prepared
+// Errors: as OverallStatus; FAILED_PRECONDITION pooled features that are not
+//   finite; INTERNAL when the answer does not have the prepared
 //   job's shape.
 absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
                                       const PassAnswer& answer,

@@ -111,9 +111,12 @@ struct Job {
   int64_t version = 0;  // 0: the highest that is ready
   JobInput input;
   std::vector<JobTarget> targets;            // empty: the predicted class
-  std::vector<JobAttribution> attributions;  // these and the combinations: at
-  std::vector<JobCombination> combinations;  // least one in all
+  std::vector<JobAttribution> attributions;  // these, the combinations and the
+  std::vector<JobCombination> combinations;  // pooled layers: at least one
   bool layer_maps = false;  // the maps of the combinations' layers too
+  // Spatial layers whose features, averaged over positions, are wanted as well
+  // as, or instead of, maps; they alone need no backward.
+  std::vector<std::string> pooled_layers;
   Score score = Score::kLogit;
   std::optional<JobMetaStep> meta;  // none: the model as it is
   bool plain_maps = false;          // with `meta`: the maps without it too
@@ -185,6 +188,7 @@ struct PictureInfo {
   int64_t height = 0;  // as decoded (a tensor input: the tensor's size)
   int64_t width = 0;
   std::vector<ClassScore> top;  // by descending logit
+  std::vector<float> pooled;    // of Job::pooled_layers, one after another
 };
 
 struct StageTimes {

@@ -7,11 +7,24 @@
 
 namespace saliency {
 
+std::shared_ptr<const ModelFacts> ServedModel::facts() const {
+  MutexLock lock(&mu_);
+  return facts_;
+}
+
+void ServedModel::SetLayerWeights(LayerWeights weights) {
+  ModelFacts changed = *facts();
+  changed.layer_weights = std::move(weights);
+  auto facts = std::make_shared<const ModelFacts>(std::move(changed));
+  MutexLock lock(&mu_);
+  facts_.swap(facts);
+}
+
 std::shared_ptr<ServedModel> ModelTable::Put(
     std::shared_ptr<ServedModel> model) {
+  const std::shared_ptr<const ModelFacts> facts = model->facts();
   MutexLock lock(&mu_);
-  std::shared_ptr<ServedModel>& entry =
-      models_[model->facts.name][model->facts.version];
+  std::shared_ptr<ServedModel>& entry = models_[facts->name][facts->version];
   return std::exchange(entry, std::move(model));
 }
 
@@ -20,8 +33,9 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelTable::Remove(
   MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,
                    FindLocked(name, version));
-  const auto versions = models_.find(model->facts.name);
-  versions->second.erase(model->facts.version);
+  const std::shared_ptr<const ModelFacts> facts = model->facts();
+  const auto versions = models_.find(facts->name);
+  versions->second.erase(facts->version);
   if (versions->second.empty()) models_.erase(versions);
   return model;
 }

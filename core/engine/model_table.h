@@ -22,12 +22,22 @@ namespace saliency {
 
 // One version as it is served.  Jobs hold it, so that a replaced version ends
 // only when the last of them is done.
-struct ServedModel {
-  ServedModel(ModelFacts model_facts, const BatchLimits& limits, Clock& clock)
-      : facts(std::move(model_facts)), batcher(limits, clock) {}
+class ServedModel {
+ public:
+  ServedModel(ModelFacts facts, const BatchLimits& limits, Clock& clock)
+      : batcher(limits, clock),
+        facts_(std::make_shared<const ModelFacts>(std::move(facts))) {}
 
-  const ModelFacts facts;
+  // As they are now; all but the layer weights stay so.
+  std::shared_ptr<const ModelFacts> facts() const ABSL_LOCKS_EXCLUDED(mu_);
+  // For the jobs that are planned from now on.
+  void SetLayerWeights(LayerWeights weights) ABSL_LOCKS_EXCLUDED(mu_);
+
   Batcher batcher;
+
+ private:
+  mutable Mutex mu_;
+  std::shared_ptr<const ModelFacts> facts_ ABSL_GUARDED_BY(mu_);
 };
 
 class ModelTable {

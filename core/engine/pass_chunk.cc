@@ -27,6 +27,7 @@ class ChunkBuilder {
       group.rows.push_back(pass_row);
       group.slots.push_back(static_cast<int>(a));
     }
+    if (row.target == 0 && !row.plain) AddPools(item, pass_row);
   }
 
   PassChunk Build() && {
@@ -44,6 +45,24 @@ class ChunkBuilder {
       pictures_.push_back(items_[row.item]->input.narrow(0, row.picture, 1));
     }
     return static_cast<int64_t>(pictures_.size()) - 1;
+  }
+
+  void AddPools(const PassItem& item, int64_t pass_row) {
+    for (std::size_t l = 0; l < item.pooled_layers.size(); ++l) {
+      PoolGroup& pool = PoolOf(item.pooled_layers[l]);
+      pool.rows.push_back(pass_row);
+      pool.slots.push_back(static_cast<int>(l));
+    }
+  }
+
+  PoolGroup& PoolOf(const std::string& layer) {
+    const auto [found, is_new] =
+        pools_.try_emplace(layer, static_cast<int>(chunk_.pools.size()));
+    if (is_new) {
+      chunk_.pools.push_back(
+          {.probe = ProbeAt({.layer = layer}, /*activation_only=*/true)});
+    }
+    return chunk_.pools[found->second];
   }
 
   MapGroup& GroupOf(const PassAttribution& wanted) {
@@ -87,6 +106,7 @@ class ChunkBuilder {
   int last_item_ = -1;
   int64_t last_picture_ = -1;
   std::map<std::pair<std::string, std::string>, int> groups_;
+  std::map<std::string, int> pools_;
   std::map<Probe, int> probes_;
 };
 

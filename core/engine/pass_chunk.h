@@ -43,9 +43,19 @@ struct MapGroup {
   std::vector<int> slots;
 };
 
+// The rows of one pass that want the spatial means of the same layer; of the
+// rows of a picture only the first does.
+struct PoolGroup {
+  int probe = 0;              // into ProbeRequest::probes: the layer's output
+  std::vector<int64_t> rows;  // of the pass
+  // Where each row's means belong: index into PassItem::pooled_layers.
+  std::vector<int> slots;
+};
+
 struct PassChunk {
   ProbeRequest request;
   std::vector<MapGroup> groups;
+  std::vector<PoolGroup> pools;
 };
 
 // REQUIRES: rows is not empty; all items have the same input size; all rows

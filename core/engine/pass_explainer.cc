@@ -35,6 +35,7 @@ PassAnswers EmptyAnswers(absl::Span<const PassItem* const> items) {
       answer.plain_score.resize(rows);
       answer.plain_maps.resize(answer.maps.size(), missing);
     }
+    answer.pooled.resize(item->input.size(0) * item->pooled_layers.size());
     answers.items.push_back(std::move(answer));
   }
   return answers;
@@ -91,6 +92,21 @@ void StoreMaps(absl::Span<const PassItem* const> items,
   }
 }
 
+void StorePooled(absl::Span<const PassItem* const> items,
+                 absl::Span<const BatchRow> rows, const PassChunk& chunk,
+                 const std::vector<at::Tensor>& pooled, PassAnswers& answers) {
+  for (std::size_t p = 0; p < chunk.pools.size(); ++p) {
+    const PoolGroup& pool = chunk.pools[p];
+    for (std::size_t i = 0; i < pool.rows.size(); ++i) {
+      const BatchRow& row = rows[pool.rows[i]];
+      const auto layers =
+          static_cast<int64_t>(items[row.item]->pooled_layers.size());
+      answers.items[row.item].pooled[row.picture * layers + pool.slots[i]] =
+          pooled[p].select(0, static_cast<int64_t>(i));
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<PassAnswers> PassExplainer::Explain(
@@ -135,9 +151,10 @@ absl::Status PassExplainer::RunChunk(absl::Span<const PassItem* const> items,
         answers.forward_time += result.forward_time;
         answers.backward_time += result.backward_time;
         const absl::Time start = absl::Now();
-        const std::vector<at::Tensor> maps =
+        const AggregatedPass pass =
             AggregatePass(chunk, std::move(result), model_);
-        StoreMaps(items, rows, chunk, maps, answers);
+        StoreMaps(items, rows, chunk, pass.maps, answers);
+        StorePooled(items, rows, chunk, pass.pooled, answers);
         answers.aggregate_time += absl::Now() - start;
         return absl::OkStatus();
       });

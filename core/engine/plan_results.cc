@@ -24,6 +24,13 @@ absl::StatusOr<const LayerInfo*> FindLayer(const ModelFacts& model,
   return absl::NotFoundError(NotFoundMessage("layer", name, known));
 }
 
+absl::Status CheckSpatial(const LayerInfo& layer) {
+  if (layer.spatial()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "layer \"", layer.name, "\" has shape [", absl::StrJoin(layer.shape, ","),
+      "]; maps need a spatial layer of shape [K,H,W]"));
+}
+
 absl::Status CheckHead(const ModelFacts& model, const LayerInfo& layer,
                        const std::string& method) {
   const std::vector<std::string>& at = model.head_layers;
@@ -50,12 +57,7 @@ absl::Status NeedsKind(const std::string& method, absl::string_view kind,
 
 absl::Status CheckApplies(const ModelFacts& model, const LayerInfo& layer,
                           const Attribution& attribution) {
-  if (!layer.spatial()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("layer \"", layer.name, "\" has shape [",
-                     absl::StrJoin(layer.shape, ","),
-                     "]; maps need a spatial layer of shape [K,H,W]"));
-  }
+  RETURN_IF_ERROR(CheckSpatial(layer));
   switch (attribution.evidence()) {
     case Evidence::kActivationAndGradient:
       return absl::OkStatus();
@@ -128,12 +130,14 @@ const std::vector<std::string>& LayersOf(const JobAttribution& attribution,
 absl::Status CheckCounts(const Job& job, const ModelFacts& model,
                          const EngineLimits& limits) {
   const std::size_t count = job.attributions.size();
-  const bool none = count == 0 && job.combinations.empty();
+  const bool none =
+      count == 0 && job.combinations.empty() && job.pooled_layers.empty();
   if (none || count > static_cast<std::size_t>(limits.max_attributions)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "attributions: ", count, " not in [1, ", limits.max_attributions, "]"));
   }
-  std::size_t layers = CountCombinedLayers(job, model.config.combine_layers);
+  std::size_t layers = CountCombinedLayers(job, model.config.combine_layers) +
+                       job.pooled_layers.size();
   for (std::size_t i = 0; i < count; ++i) {
     layers += LayersOf(job.attributions[i], model).size();
   }
@@ -162,6 +166,12 @@ absl::Status CheckAny(const ResultPlan& plan) {
 
 }  // namespace
 
+absl::Status CheckSpatialLayer(const ModelFacts& model,
+                               const std::string& layer) {
+  ASSIGN_OR_RETURN(const LayerInfo* info, FindLayer(model, layer));
+  return CheckSpatial(*info);
+}
+
 absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,
                                        const EngineLimits& limits) {
   RETURN_IF_ERROR(CheckCounts(job, model, limits));
@@ -187,7 +197,11 @@ absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,
                         .calibrated = &model.layer_weights,
                         .plan_layer = plan_layer},
                        limits, plan));
-  RETURN_IF_ERROR(CheckAny(plan));
+  for (std::size_t i = 0; i < job.pooled_layers.size(); ++i) {
+    RETURN_IF_ERROR(Annotate(CheckSpatialLayer(model, job.pooled_layers[i]),
+                             absl::StrCat("pooled_layers[", i, "]")));
+  }
+  if (job.pooled_layers.empty()) RETURN_IF_ERROR(CheckAny(plan));
   return plan;
 }
 

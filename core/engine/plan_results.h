@@ -51,7 +51,13 @@ struct ResultPlan {
   std::vector<PassAttribution> pass;  // those that the model must compute
 };
 
-// Errors: INVALID_ARGUMENT no attribution nor combination, too many, too many
+// Errors: NOT_FOUND with near names; INVALID_ARGUMENT a layer that is not
+//   spatial.
+absl::Status CheckSpatialLayer(const ModelFacts& model,
+                               const std::string& layer);
+
+// Pooled layers are checked, and are part of no plan.
+// Errors: INVALID_ARGUMENT nothing is asked for, too many, too many
 //   layers, a layer named twice, weights that do not fit; or, when no result
 //   can be had at all, the first one's status.
 absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <string>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -80,13 +79,18 @@ absl::StatusOr<std::vector<ClassTarget>> ResolveTargets(
   if (job.targets.empty()) return std::vector<ClassTarget>{RankFromTop{}};
   std::vector<ClassTarget> targets;
   for (std::size_t i = 0; i < job.targets.size(); ++i) {
-    const std::string field = absl::StrCat("targets[", i, "]");
-    ASSIGN_OR_RETURN(
-        ClassTarget target,
-        std::visit(Resolver{.model = model, .field = field}, job.targets[i]));
+    ASSIGN_OR_RETURN(ClassTarget target,
+                     ResolveJobTarget(job.targets[i], model,
+                                      absl::StrCat("targets[", i, "]")));
     targets.push_back(target);
   }
   return targets;
+}
+
+absl::StatusOr<ClassTarget> ResolveJobTarget(const JobTarget& target,
+                                             const ModelFacts& model,
+                                             const std::string& field) {
+  return std::visit(Resolver{.model = model, .field = field}, target);
 }
 
 }  // namespace saliency

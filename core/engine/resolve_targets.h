@@ -4,6 +4,7 @@
 #ifndef SALIENCY_CORE_ENGINE_RESOLVE_TARGETS_H_
 #define SALIENCY_CORE_ENGINE_RESOLVE_TARGETS_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,6 +20,11 @@ namespace saliency {
 // Errors: INVALID_ARGUMENT naming the field, the value and the limit.
 absl::StatusOr<std::vector<ClassTarget>> ResolveTargets(
     const Job& job, const ModelFacts& model, const EngineLimits& limits);
+
+// One target by itself; `field` is its name in messages, as "targets[1]".
+absl::StatusOr<ClassTarget> ResolveJobTarget(const JobTarget& target,
+                                             const ModelFacts& model,
+                                             const std::string& field);
 
 }  // namespace saliency
 

@@ -262,5 +262,38 @@ TEST_F(EngineCombineTest, EvaluationNeedsNoPixels) {
   }
 }
 
+TEST(EngineLayerWeightsTest, NewWeightsAreUsedFromTheNextJobOn) {
+  RecordingObserver observer;
+  Engine engine({}, Clock::Real(), observer);
+  engine.AddModel(LoadTinyResnet());
+  const auto combine = [&] {
+    Job job;
+    job.input = RandomTensor(1);
+    job.combinations = {Combine("norm_grad", Weighting::kFeatureSpread,
+                                CombineRule::kSum, {"layer1", "layer4"})};
+    Answers answers(1);
+    engine.Submit(std::move(job), answers.For(0));
+    answers.AwaitAll();
+    return answers.of(0);
+  };
+  const auto before = engine.FindModel("", 0).value();
+  EXPECT_EQ(combine().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(combine().status().message()),
+              testing::HasSubstr("saliency calibrate"));
+  const LayerWeights weights = {
+      .layers = {{.layer = "layer1", .feature_spread = 1.0},
+                 {.layer = "layer4", .feature_spread = 3.0}}};
+  ASSERT_TRUE(
+      engine.SetLayerWeights(before->name, before->version, weights).ok());
+  const auto after = combine();
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_EQ(after->combined[0].shares[0].weight, 0.25);
+  EXPECT_EQ(after->combined[0].shares[1].weight, 0.75);
+  EXPECT_TRUE(engine.FindModel("", 0).value()->layer_weights.calibrated());
+  EXPECT_FALSE(before->layer_weights.calibrated()) << "snapshots stay";
+  EXPECT_EQ(engine.SetLayerWeights("nobody", 1, weights).code(),
+            absl::StatusCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace saliency

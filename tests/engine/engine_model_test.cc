@@ -280,5 +280,69 @@ TEST_F(EngineModelTest, AModelThatCannotRunAnInputSaysSo) {
       << answer.status();
 }
 
+// Whatever shares the pass, features are what the layers give.
+TEST_F(EngineModelTest, PooledFeaturesAreTheLayersMeansBesideStrangers) {
+  const std::shared_ptr<LoadedModel> model = LoadTinyResnet();
+  const ModelFacts facts = FactsOf(*model);
+  const std::vector<std::string> layers = {"layer1", "layer4", "input"};
+  Job pooled = RawJob(RandomTensor(8, 2), {}, {});
+  pooled.pooled_layers = layers;
+  const PreparedJob a = PrepareJob(pooled, facts, {}).value();
+  const PreparedJob b =
+      PrepareJob(RawJob(RandomTensor(9), {ClassIndex{1}, ClassIndex{2}},
+                        {At("norm_grad", kLayers)}),
+                 facts, {})
+          .value();
+  std::vector<Probe> probes;
+  for (const std::string& layer : layers) probes.push_back({.layer = layer});
+  const ProbeResult direct =
+      model->replicas[0]
+          ->Run({.input = a.item.input,
+                 .rows = {{.picture = 0}, {.picture = 1}},
+                 .probes = probes,
+                 .activation_only = std::vector<bool>(probes.size(), true)})
+          .value();
+  const auto expect_means = [&](const PassAnswer& answer) {
+    ASSERT_EQ(answer.pooled.size(), 2 * layers.size());
+    for (std::size_t p = 0; p < 2; ++p) {
+      for (std::size_t l = 0; l < layers.size(); ++l) {
+        EXPECT_TRUE(at::allclose(
+            answer.pooled[p * layers.size() + l],
+            direct.records[l].activation[static_cast<int64_t>(p)].mean({1, 2}),
+            1e-4, 1e-5))
+            << "picture " << p << " at " << layers[l];
+      }
+    }
+  };
+  PassExplainer explainer(*model->replicas[0], {.max_rows = 16});
+  const PassItem* alone = &a.item;
+  const PassAnswers own =
+      explainer.Explain(absl::MakeConstSpan(&alone, 1)).value();
+  expect_means(own.items[0]);
+  const std::vector<const PassItem*> both = {&b.item, &a.item};
+  const PassAnswers shared = explainer.Explain(both).value();
+  expect_means(shared.items[1]);
+  EXPECT_TRUE(shared.items[0].pooled.empty());
+  PassExplainer pieces(*model->replicas[0], {.max_rows = 1});
+  expect_means(pieces.Explain(both).value().items[1]);
+}
+
+TEST_F(EngineModelTest, APooledJobAnswersPictureByPicture) {
+  Job job = RawJob(RandomTensor(8, 2), {}, {});
+  job.pooled_layers = {"layer1", "layer4"};
+  const Explanation answer = Explain(std::move(job)).value();
+  ASSERT_EQ(answer.pictures.size(), 2);
+  const auto facts = engine_.FindModel("", 0).value();
+  std::size_t channels = 0;
+  for (const LayerInfo& layer : facts->layers) {
+    if (layer.name == "layer1" || layer.name == "layer4") {
+      channels += layer.shape[0];
+    }
+  }
+  EXPECT_EQ(answer.pictures[0].pooled.size(), channels);
+  EXPECT_NE(answer.pictures[0].pooled, answer.pictures[1].pooled);
+  EXPECT_TRUE(answer.results.empty());
+}
+
 }  // namespace
 }  // namespace saliency

@@ -263,5 +263,21 @@ TEST(ClassScoresTest, TheTopIsByLogitThenByIndex) {
   EXPECT_EQ(scores.Top(100).size(), 4);
 }
 
+TEST(FinishTest, PooledFeaturesFollowOneAnother) {
+  Prepared prepared({});
+  prepared.job.item.pooled_layers = {"conv", "last"};
+  prepared.answer.pooled = {at::tensor({1.0F, 2.0F}), at::tensor({3.0F})};
+  EXPECT_THAT(Finish(prepared, {}).pictures[0].pooled, ElementsAre(1, 2, 3));
+}
+
+TEST(FinishTest, PooledFeaturesThatAreNotFiniteFailNamingTheLayer) {
+  Prepared prepared({});
+  prepared.job.item.pooled_layers = {"conv", "last"};
+  prepared.answer.pooled = {at::tensor({1.0F, 2.0F}), at::tensor({kInfinity})};
+  EXPECT_EQ(FinishJob(prepared.job, prepared.answer, FakeModel(), {}).status(),
+            absl::FailedPreconditionError(
+                "the features of layer \"last\" are not finite"));
+}
+
 }  // namespace
 }  // namespace saliency

@@ -111,5 +111,21 @@ TEST(PassChunkTest, AGradientIsLeftOutOnlyWhereNobodyWantsIt) {
               ElementsAre(true, false));
 }
 
+TEST(PassChunkTest, SpatialMeansNeedNoGradientAndOneRowOfAPicture) {
+  PassItem a = Item(1, 2, {});
+  a.pooled_layers = {"x", "y"};
+  const PassItem stranger = Item(2, 1, {At("norm_grad", "y")});
+  const PassChunk chunk = Whole({&a, &stranger});
+  ASSERT_EQ(chunk.pools.size(), 2);
+  EXPECT_THAT(chunk.pools[0].rows, ElementsAre(0, 2))
+      << "rows 1, 3: 2nd target";
+  EXPECT_THAT(chunk.pools[0].slots, ElementsAre(0, 0));
+  EXPECT_THAT(chunk.pools[1].slots, ElementsAre(1, 1));
+  ASSERT_EQ(chunk.request.probes.size(), 2);
+  EXPECT_EQ(chunk.request.probes[chunk.pools[0].probe].layer, "x");
+  EXPECT_THAT(chunk.request.activation_only, ElementsAre(true, false))
+      << "the stranger's map needs the gradient at y";
+}
+
 }  // namespace
 }  // namespace saliency

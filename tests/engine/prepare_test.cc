@@ -55,6 +55,15 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 INSTANTIATE_TEST_SUITE_P(
     Table, BadJobTest,
     testing::Values(
+        Bad{.name = "UnknownPooledLayer",
+            .spoil = [](Job& job) { job.pooled_layers = {"conv", "konv"}; },
+            .code = absl::StatusCode::kNotFound,
+            .message = "pooled_layers[1]: layer \"konv\" not found; nearest: "
+                       "\"conv\", \"norm\", \"pool\""},
+        Bad{.name = "PooledLayerNotSpatial",
+            .spoil = [](Job& job) { job.pooled_layers = {"pool"}; },
+            .message = "pooled_layers[0]: layer \"pool\" has shape [8]; maps "
+                       "need a spatial layer of shape [K,H,W]"},
         Bad{.name = "ClassIndexTooLarge",
             .spoil =
                 [](Job& job) {
@@ -413,6 +422,18 @@ TEST(PrepareTest, MeasuresWhatAJobHolds) {
   job.output.encoding = MapEncoding::kOverlayPng;
   EXPECT_EQ(MeasureJob(job, FakeModel(), EngineLimits()).value(),
             encoded + 768 + 30 * 20 * 3);
+}
+
+TEST(PrepareTest, AJobMayAskForPooledFeaturesAlone) {
+  Job job = FakeJob(1);
+  job.attributions.clear();
+  EXPECT_FALSE(PrepareJob(job, FakeModel(), EngineLimits()).ok());
+  job.pooled_layers = {"conv", "input"};
+  const PreparedJob prepared =
+      PrepareJob(job, FakeModel(), EngineLimits()).value();
+  EXPECT_THAT(prepared.item.pooled_layers, ElementsAre("conv", "input"));
+  EXPECT_TRUE(prepared.item.attributions.empty());
+  EXPECT_TRUE(prepared.results.empty());
 }
 
 }  // namespace

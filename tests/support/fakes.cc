@@ -28,6 +28,19 @@ void AddStep(const PassItem& item, PassAnswer& answer) {
   }
 }
 
+void AddPooled(const PassItem& item, PassAnswer& answer) {
+  const auto channels = [](const std::string& layer) {
+    if (layer == "input") return 3;
+    return layer == "last" ? 8 : 4;
+  };
+  for (int64_t p = 0; p < item.input.size(0); ++p) {
+    const at::Tensor means = item.input[p].mean({1, 2}).repeat({3});
+    for (const std::string& layer : item.pooled_layers) {
+      answer.pooled.push_back(means.narrow(0, 0, channels(layer)));
+    }
+  }
+}
+
 }  // namespace
 
 absl::Time FakeClock::Now() {
@@ -130,6 +143,7 @@ absl::StatusOr<PassAnswers> FakeExplainer::Explain(
       }
     }
     AddStep(*items[i], answer);
+    AddPooled(*items[i], answer);
     answers.items.push_back(std::move(answer));
   }
   return answers;
