@@ -13,12 +13,14 @@
 #include "core/base/clock.h"
 #include "core/base/heap.h"
 #include "core/engine/engine.h"
+#include "server/calibrations.h"
 #include "server/call_desk.h"
 #include "server/drain.h"
 #include "server/engine_reporter.h"
 #include "server/grpc_server.h"
 #include "server/health_board.h"
 #include "server/health_service.h"
+#include "server/layer_weights_store.h"
 #include "server/live_gauges.h"
 #include "server/log.h"
 #include "server/metrics.h"
@@ -69,13 +71,25 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
 
   CallDesk desk(clock, metrics, log,
                 {.tokens = tokens.get(), .send_timeout = options.send_timeout});
-  SaliencyService saliency_service(
-      options.limits, catalogue, desk,
-      [&](Job job, JobDone done) {
-        engine.Submit(std::move(job), std::move(done));
-      },
-      options.stream);
-  ModelService model_service(catalogue, desk);
+  const SubmitJob submit = [&](Job job, JobDone done) {
+    engine.Submit(std::move(job), std::move(done));
+  };
+  SaliencyService saliency_service(options.limits, catalogue, desk, submit,
+                                   options.stream);
+  const LayerWeightsStore weights_store(
+      catalogue, log,
+      [&](absl::string_view model, int64_t version, LayerWeights weights) {
+        return engine.SetLayerWeights(model, version, std::move(weights));
+      });
+  std::optional<Calibrations> calibrations;
+  if (options.allow_calibration) {
+    calibrations.emplace(catalogue, CalibrationTools{.limits = options.limits,
+                                                     .submit = submit,
+                                                     .clock = clock,
+                                                     .store = weights_store});
+  }
+  ModelService model_service(catalogue, desk,
+                             calibrations ? &*calibrations : nullptr);
   HealthService health_service(
       board, options.health_without_token ? nullptr : tokens.get());
   HealthService health_only_service(board);
@@ -143,8 +157,10 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   const bool drained =
       Drain({.delay = lost ? absl::ZeroDuration() : options.drain_delay,
              .timeout = options.drain_timeout},
-            clock, board, desk,
-            [&](absl::Time deadline) { return engine.Drain(deadline); });
+            clock, board, desk, [&](absl::Time deadline) {
+              if (calibrations) calibrations->Close();
+              return engine.Drain(deadline);
+            });
   log.Info("stopped", {{"all_answered", drained ? "yes" : "no"}});
   if (lost) return kDeviceLost;
   return drained ? 0 : kDrainTimedOut;

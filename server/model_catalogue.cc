@@ -54,6 +54,24 @@ void ModelCatalogue::Set(CatalogueVersion version) {
   if (on_change_) on_change_();
 }
 
+bool ModelCatalogue::SetLayerWeights(absl::string_view model, int64_t version,
+                                     absl::string_view sha256,
+                                     LayerWeights weights) {
+  {
+    MutexLock lock(&mu_);
+    const auto found = versions_.find(Key(model, version));
+    if (found == versions_.end() || found->second.facts == nullptr ||
+        found->second.sha256 != sha256) {
+      return false;
+    }
+    ModelFacts facts = *found->second.facts;
+    facts.layer_weights = std::move(weights);
+    found->second.facts = std::make_shared<const ModelFacts>(std::move(facts));
+  }
+  if (on_change_) on_change_();
+  return true;
+}
+
 void ModelCatalogue::MarkListed() {
   {
     MutexLock lock(&mu_);

@@ -37,6 +37,7 @@ struct CatalogueVersion {
   // Set when ready.
   std::shared_ptr<const ModelFacts> facts;
   std::string sha256;  // hex digest of the file
+  std::string folder;  // of the version; for opening, never for messages
 };
 
 class ModelCatalogue {
@@ -47,6 +48,11 @@ class ModelCatalogue {
 
   // Adds a version or replaces what was known of it.
   void Set(CatalogueVersion version) ABSL_LOCKS_EXCLUDED(mu_);
+  // Replaces the weights of a version that is ready and whose file has the
+  // digest `sha256`; returns whether there is one.
+  bool SetLayerWeights(absl::string_view model, int64_t version,
+                               absl::string_view sha256, LayerWeights weights)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // The repository has been listed: from here on an empty catalogue means that
   // there are no models, and not that nobody has looked.
   void MarkListed() ABSL_LOCKS_EXCLUDED(mu_);

@@ -1,5 +1,6 @@
 #include "server/model_loader.h"
 
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -175,6 +176,8 @@ void ModelLoader::Load(const RepositoryModel& model,
   entry.state = ModelState::kReady;
   entry.message = LimitsOf(facts->self_check);
   entry.sha256 = (*loaded)->sha256;
+  entry.folder =
+      std::filesystem::path(version.model_file).parent_path().string();
   entry.facts = std::move(facts);
   log_.Info("model ready", {{"model", entry.model},
                             {"version", entry.version},

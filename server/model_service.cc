@@ -1,6 +1,6 @@
 #include "server/model_service.h"
 
-#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -57,6 +57,20 @@ grpc::ServerUnaryReactor* ModelService::GetModel(
   auto* call = new UnaryCall(context, desk_, "GetModel");
   call->FinishWith(Describe(*request, catalogue_, *call, response));
   return call;
+}
+
+grpc::ServerBidiReactor<v1::CalibrateLayerWeightsRequest,
+                        v1::CalibrateLayerWeightsResponse>*
+ModelService::CalibrateLayerWeights(grpc::CallbackServerContext* context) {
+  CalibrationCall::Begin begin;
+  if (calibrations_ != nullptr) {
+    begin = [calibrations = calibrations_](
+                CalibrationCall& call,
+                const v1::CalibrationSettings& settings) {
+      return calibrations->Begin(call, settings);
+    };
+  }
+  return new CalibrationCall(context, desk_, std::move(begin));
 }
 
 }  // namespace saliency

@@ -77,6 +77,10 @@ class CommandLine {
         ->required()
         ->check(CLI::ExistingDirectory)
         ->type_name("DIR");
+    adder_.AddSwitch("allow-calibration", options_.allow_calibration,
+                     "Let callers measure layer weights "
+                     "(CalibrateLayerWeights), which are stored in the model "
+                     "repository");
     adder_.AddAddress("listen-address", options_.listen_address,
                       "Address of the gRPC port; port 0 takes a free one");
     adder_.AddAddress("health-address", options_.health_address,

@@ -31,6 +31,7 @@ struct ServerOptions {
   ServerTlsFiles tls;      // of the gRPC port
   std::string token_file;  // empty: no tokens
   bool health_without_token = false;  // on the gRPC port
+  bool allow_calibration = false;     // which writes into the repository
   int cpu_threads = 2;                // decode and render
   int torch_threads = 1;              // of one pass, on a CPU
   int64_t max_message_bytes = int64_t{32} << 20;

@@ -18,6 +18,7 @@ bool HidesDetail(const absl::Status& status) {
     case absl::StatusCode::kUnauthenticated:
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAborted:
     case absl::StatusCode::kUnavailable:
       return false;
     default:

@@ -4,21 +4,18 @@
 #ifndef SALIENCY_SERVER_SALIENCY_SERVICE_H_
 #define SALIENCY_SERVER_SALIENCY_SERVICE_H_
 
-#include <functional>
+#include <utility>
 
 #include "core/engine/engine_limits.h"
-#include "core/engine/job.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
 #include "server/call_desk.h"
 #include "server/model_catalogue.h"
 #include "server/pending_call.h"
 #include "server/stream_question.h"
+#include "server/submit_job.h"
 #include "server/transport_options.h"
 
 namespace saliency {
-
-// Takes a job and answers it exactly once: Engine::Submit, or a test's own.
-using SubmitJob = std::function<void(Job job, JobDone done)>;
 
 class SaliencyService : public v1::SaliencyService::CallbackService {
  public:

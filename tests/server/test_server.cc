@@ -35,14 +35,26 @@ TestServer::TestServer(Options options)
       tokens_(OpenTokens(options_.token_file, log_)),
       desk_(Clock::Real(), metrics_, log_,
             {.tokens = tokens_.get(), .send_timeout = options_.send_timeout}),
-      saliency_service_(
-          options_.limits, catalogue_, desk_,
-          options_.submit != nullptr
-              ? options_.submit
-              : [this](Job job, JobDone done) {
-                  engine_.Submit(std::move(job), std::move(done));
-                },
-          options_.stream),
+      submit_(options_.submit != nullptr
+                  ? options_.submit
+                  : [this](Job job, JobDone done) {
+                      engine_.Submit(std::move(job), std::move(done));
+                    }),
+      saliency_service_(options_.limits, catalogue_, desk_, submit_,
+                        options_.stream),
+      calibrations_(
+          options_.allow_calibration
+              ? std::make_unique<Calibrations>(
+                    catalogue_,
+                    CalibrationTools{
+                        .limits = options_.limits,
+                        .submit = submit_,
+                        .clock = Clock::Real(),
+                        .store = weights_store_,
+                        .patience = options_.calibration_patience,
+                        .max_feature_bytes = options_.max_feature_bytes})
+              : nullptr),
+      model_service_(catalogue_, desk_, calibrations_.get()),
       health_service_(board_,
                       options_.health_without_token ? nullptr : tokens_.get()),
       reflection_service_({v1::SaliencyService::service_full_name(),
@@ -71,7 +83,8 @@ void TestServer::AddFakeModel() {
                   .version = shared->version,
                   .state = ModelState::kReady,
                   .facts = shared,
-                  .sha256 = std::string(64, 'a')});
+                  .sha256 = std::string(64, 'a'),
+                  .folder = options_.folder});
   catalogue_.MarkListed();
 }
 

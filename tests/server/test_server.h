@@ -16,11 +16,13 @@
 #include "prometheus/metric_family.h"
 #include "saliency/v1/model_service.grpc.pb.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
+#include "server/calibrations.h"
 #include "server/call_desk.h"
 #include "server/engine_reporter.h"
 #include "server/grpc_server.h"
 #include "server/health_board.h"
 #include "server/health_service.h"
+#include "server/layer_weights_store.h"
 #include "server/live_gauges.h"
 #include "server/log.h"
 #include "server/metrics.h"
@@ -64,6 +66,10 @@ class TestServer {
     bool health_without_token = false;
     absl::Duration send_timeout = absl::ZeroDuration();  // zero: for ever
     StreamLimits stream = {};
+    bool allow_calibration = false;
+    std::string folder = {};  // of FakeModel's version
+    absl::Duration calibration_patience = absl::Minutes(5);
+    int64_t max_feature_bytes = int64_t{1} << 30;
   };
 
   TestServer() : TestServer(Options()) {}
@@ -83,6 +89,7 @@ class TestServer {
   ModelCatalogue& catalogue() { return catalogue_; }
   HealthBoard& board() { return board_; }
   CallDesk& desk() { return desk_; }
+  Calibrations& calibrations() { return *calibrations_; }
   Engine& engine() { return engine_; }
   Clock& clock() { return Clock::Real(); }
   ExplainerLog& explainer_log() { return explainer_log_; }
@@ -106,8 +113,15 @@ class TestServer {
   LiveGauges gauges_{[this] { return engine_.load(); }, catalogue_};
   const std::unique_ptr<TokenFile> tokens_;
   CallDesk desk_;
+  const SubmitJob submit_;
   SaliencyService saliency_service_;
-  ModelService model_service_{catalogue_, desk_};
+  const LayerWeightsStore weights_store_{
+      catalogue_, log_,
+      [this](absl::string_view model, int64_t version, LayerWeights weights) {
+        return engine_.SetLayerWeights(model, version, std::move(weights));
+      }};
+  const std::unique_ptr<Calibrations> calibrations_;
+  ModelService model_service_;
   HealthService health_service_;
   ReflectionService reflection_service_;
   std::unique_ptr<GrpcServer> server_;

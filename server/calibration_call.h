@@ -1,0 +1,75 @@
+// One CalibrateLayerWeights call: takes the settings on gRPC's thread, then
+// carries messages between the caller and the thread that calibrates.
+// Thread-safe where gRPC needs it; Read, Write, Abort and FinishWith belong to
+// the calibration's thread once it has begun.
+
+#ifndef SALIENCY_SERVER_CALIBRATION_CALL_H_
+#define SALIENCY_SERVER_CALIBRATION_CALL_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
+#include "saliency/v1/model_service.pb.h"
+#include "server/calibration_mailbox.h"
+#include "server/call_desk.h"
+#include "server/pending_call.h"
+
+namespace saliency {
+
+class CalibrationCall
+    : public grpc::ServerBidiReactor<v1::CalibrateLayerWeightsRequest,
+                                     v1::CalibrateLayerWeightsResponse>,
+      public PendingCall {
+ public:
+  // Begins a calibration, which finishes the call.  Errors: it has not begun,
+  // and the call is finished with this.
+  using Begin = std::function<absl::Status(CalibrationCall& call,
+                                           const v1::CalibrationSettings&)>;
+
+  // Deletes itself when gRPC is done with it.  `desk` and what `begin` refers
+  // to outlive it.  A null `begin` refuses: PERMISSION_DENIED.
+  CalibrationCall(grpc::CallbackServerContext* context, CallDesk& desk,
+                  Begin begin);
+
+  // What comes of Read and Write, and the end of the call, is put there.
+  const std::shared_ptr<CalibrationMailbox>& mailbox() const {
+    return mailbox_;
+  }
+  // Asks for the next message.  REQUIRES: the one before has come.
+  void Read() { StartRead(&request_); }
+  // REQUIRES: the one before has left.
+  void Write(v1::CalibrateLayerWeightsResponse response);
+  // Gives up on a caller that does not take its messages.
+  void Abort() { context_->TryCancel(); }
+
+ private:
+  ~CalibrationCall() override = default;
+  // REQUIRES: no message is on its way out.
+  void Send(const absl::Status& status,
+            std::optional<int64_t> retry_after_ms) override;
+  absl::Status BeginWith(bool is_there);
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override { mailbox_->Put(MessageLeft{.ok = ok}); }
+  void OnCancel() override;
+  void OnDone() override;
+
+  grpc::CallbackServerContext* const context_;
+  const Begin begin_;
+  const std::shared_ptr<CalibrationMailbox> mailbox_ =
+      std::make_shared<CalibrationMailbox>();
+  // Of one read and one write at a time.
+  bool has_begun_ = false;
+  v1::CalibrateLayerWeightsRequest request_;
+  v1::CalibrateLayerWeightsResponse response_;
+  int64_t send_ticket_ = 0;  // set before Finish
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_SERVER_CALIBRATION_CALL_H_

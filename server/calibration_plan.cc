@@ -1,0 +1,253 @@
+#include "server/calibration_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+#include "core/engine/plan_results.h"
+#include "core/engine/resolve_targets.h"
+#include "server/convert_parts.h"
+#include "server/layer_weights_text.h"
+
+namespace saliency {
+namespace {
+
+constexpr int64_t kMaxLayers = 512;  // of layer_weights.pbtxt
+constexpr int64_t kMaxTextBytes = 256;
+constexpr int64_t kMinPerClass = 2;
+constexpr int64_t kMaxPerClass = 100'000;
+
+template <typename... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+int64_t ChannelsOf(const ModelFacts& facts, const std::string& layer) {
+  for (const LayerInfo& info : facts.layers) {
+    if (info.name == layer) return info.shape.front();
+  }
+  return 0;
+}
+
+absl::Status FillLayers(const v1::CalibrationSettings& settings,
+                        const EngineLimits& limits, CalibrationPlan& plan) {
+  const ModelFacts& facts = *plan.model.facts;
+  RETURN_IF_ERROR(CheckCount("settings.layers", settings.layers_size(),
+                             std::min<int64_t>(kMaxLayers, limits.max_layers)));
+  plan.layers.assign(settings.layers().begin(), settings.layers().end());
+  if (plan.layers.empty()) plan.layers = facts.config.combine_layers;
+  if (plan.layers.empty()) {
+    return Invalid(
+        "settings.layers: empty, and the model has no combine_layers");
+  }
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    const std::string& layer = plan.layers[i];
+    const std::string field = absl::StrCat("settings.layers[", i, "]");
+    if (!seen.insert(layer).second) {
+      return Invalid(field, ": \"", Printable(layer), "\" is named twice");
+    }
+    RETURN_IF_ERROR(Annotate(CheckSpatialLayer(facts, layer), field));
+    plan.channels.push_back(ChannelsOf(facts, layer));
+  }
+  return absl::OkStatus();
+}
+
+// Written so that a NaN fails.
+absl::Status FillNumbers(const v1::CalibrationSettings& settings,
+                         CalibrationPlan& plan) {
+  plan.seed = settings.seed();
+  if (settings.has_pictures_per_class()) {
+    plan.per_class = settings.pictures_per_class();
+  }
+  if (plan.per_class < kMinPerClass || plan.per_class > kMaxPerClass) {
+    return Invalid("settings.pictures_per_class: ", plan.per_class, " not in [",
+                   kMinPerClass, ", ", kMaxPerClass, "]");
+  }
+  if (settings.has_held_out()) plan.held_out = settings.held_out();
+  if (!(plan.held_out > 0 && plan.held_out < 1)) {
+    return Invalid("settings.held_out: ", plan.held_out, " not in (0, 1)");
+  }
+  if (settings.has_l2_penalty()) plan.l2_penalty = settings.l2_penalty();
+  if (!(plan.l2_penalty >= 0 && std::isfinite(plan.l2_penalty))) {
+    return Invalid("settings.l2_penalty: ", plan.l2_penalty,
+                   " is not a finite number >= 0");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> ClassFromProto(const v1::Target& target,
+                                       const std::string& field,
+                                       const ModelFacts& facts) {
+  JobTarget named;
+  if (target.kind_case() == v1::Target::kClassIndex) {
+    named = ClassIndex{.index = target.class_index()};
+  } else if (target.kind_case() == v1::Target::kLabel) {
+    named = Label{.text = target.label()};
+  } else {
+    return Invalid(field, ": neither class_index nor label is set");
+  }
+  ASSIGN_OR_RETURN(const ClassTarget resolved,
+                   ResolveJobTarget(named, facts, field));
+  return std::get<ClassIndex>(resolved).index;
+}
+
+// Classes of one list, none of which may be in `seen`, to which they go.
+absl::StatusOr<std::vector<int64_t>> ClassesFromProto(
+    const google::protobuf::RepeatedPtrField<v1::Target>& targets,
+    absl::string_view list, const ModelFacts& facts, std::set<int64_t>& seen) {
+  RETURN_IF_ERROR(CheckCount(list, targets.size(), facts.num_classes));
+  std::vector<int64_t> classes;
+  for (const v1::Target& target : targets) {
+    const std::string field = absl::StrCat(list, "[", classes.size(), "]");
+    ASSIGN_OR_RETURN(const int64_t index, ClassFromProto(target, field, facts));
+    if (!seen.insert(index).second) {
+      return Invalid(field, ": class ", index, " is named twice");
+    }
+    classes.push_back(index);
+  }
+  return classes;
+}
+
+absl::Status CheckOnePicture(const JobInput& input) {
+  const auto* tensor = std::get_if<TensorInput>(&input);
+  if (tensor == nullptr || tensor->shape.size() != 4 || tensor->shape[0] == 1) {
+    return absl::OkStatus();
+  }
+  return Invalid("input.tensor: ", tensor->shape[0], " pictures, of exactly 1");
+}
+
+std::string LabelOf(const ModelFacts& facts, int64_t index) {
+  return facts.labels.empty() ? std::string() : facts.labels[index];
+}
+
+void FillStatus(const absl::Status& status, v1::ResultStatus* out) {
+  out->set_code(static_cast<int32_t>(status.code()));
+  out->set_message(std::string(status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<CalibrationPlan> PlanCalibration(
+    const v1::CalibrationSettings& settings, CatalogueVersion model,
+    const EngineLimits& limits) {
+  CalibrationPlan plan = {.model = std::move(model)};
+  const ModelFacts& facts = *plan.model.facts;
+  if (facts.num_classes < 2) {
+    return Invalid("settings.model: \"", plan.model.model, "\" has ",
+                   facts.num_classes, " output, of at least 2");
+  }
+  RETURN_IF_ERROR(FillLayers(settings, limits, plan));
+  RETURN_IF_ERROR(FillNumbers(settings, plan));
+  RETURN_IF_ERROR(CheckCount("settings.data: bytes",
+                             static_cast<int64_t>(settings.data().size()),
+                             kMaxTextBytes));
+  plan.data = settings.data();
+  plan.multi_label =
+      settings.has_multi_label()
+          ? settings.multi_label()
+          : facts.config.activation == OutputActivation::kSigmoid;
+  return plan;
+}
+
+absl::StatusOr<CalibrationPicture> PictureFromProto(
+    const v1::LabelledPicture& picture, const CalibrationPlan& plan,
+    const EngineLimits& limits) {
+  const ModelFacts& facts = *plan.model.facts;
+  RETURN_IF_ERROR(CheckCount(
+      "id: bytes", static_cast<int64_t>(picture.id().size()), kMaxTextBytes));
+  RETURN_IF_ERROR(
+      CheckCount("input.picture: bytes",
+                 static_cast<int64_t>(picture.input().picture().size()),
+                 limits.decode.max_bytes));
+  CalibrationPicture converted;
+  std::set<int64_t> seen;
+  ASSIGN_OR_RETURN(converted.classes.present,
+                   ClassesFromProto(picture.classes(), "classes", facts, seen));
+  ASSIGN_OR_RETURN(
+      converted.classes.uncertain,
+      ClassesFromProto(picture.uncertain(), "uncertain", facts, seen));
+  const std::size_t classes = converted.classes.present.size();
+  if (classes == 0) return Invalid("classes: none, of at least 1");
+  if (!plan.multi_label && classes > 1) {
+    return Invalid("classes: ", classes, ", of exactly 1 without multi_label");
+  }
+  if (!plan.multi_label && picture.uncertain_size() > 0) {
+    return Invalid("uncertain: ", picture.uncertain_size(),
+                   ", of none without multi_label");
+  }
+  ASSIGN_OR_RETURN(converted.input, InputFromProto(picture.input()));
+  RETURN_IF_ERROR(CheckOnePicture(converted.input));
+  return converted;
+}
+
+LayerWeights WeightsFrom(const LayerMeasurement& measurement,
+                         const CalibrationPlan& plan, absl::Time now) {
+  LayerWeights weights = {
+      .model_sha256 = plan.model.sha256,
+      .calibrated_at =
+          absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", now, absl::UTCTimeZone()),
+      .data = plan.data,
+      .pictures = measurement.training_pictures + measurement.held_out_pictures,
+      .classes = static_cast<int>(measurement.classes.size())};
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    const MeasuredLayer& measured = measurement.layers[i];
+    weights.layers.push_back(
+        {.layer = plan.layers[i],
+         .feature_spread = measured.feature_spread,
+         .classification_accuracy = measured.classification_accuracy});
+  }
+  return weights;
+}
+
+std::string PictureName(const v1::LabelledPicture& picture) {
+  return static_cast<int64_t>(picture.id().size()) <= kMaxTextBytes
+             ? picture.id()
+             : Printable(picture.id());
+}
+
+v1::CalibrateLayerWeightsResponse ProgressMessage(
+    v1::CalibrationProgress::Stage stage, int64_t done, int64_t total) {
+  v1::CalibrateLayerWeightsResponse response;
+  response.mutable_progress()->set_stage(stage);
+  response.mutable_progress()->set_done(done);
+  response.mutable_progress()->set_total(total);
+  return response;
+}
+
+v1::CalibrateLayerWeightsResponse RejectionMessage(absl::string_view id,
+                                                   const absl::Status& status) {
+  v1::CalibrateLayerWeightsResponse response;
+  response.mutable_rejected()->set_id(std::string(id));
+  FillStatus(status, response.mutable_rejected()->mutable_status());
+  return response;
+}
+
+v1::CalibrateLayerWeightsResponse ResultMessage(
+    const CalibrationPlan& plan, const LayerMeasurement& measurement,
+    const std::vector<LeftOutClass>& left_out, const LayerWeights& weights,
+    const absl::Status& stored) {
+  v1::CalibrateLayerWeightsResponse response;
+  v1::CalibrationResult* result = response.mutable_result();
+  result->set_model(plan.model.model);
+  result->set_version(plan.model.version);
+  *result->mutable_layer_weights() = ToProto(weights);
+  FillStatus(stored, result->mutable_stored());
+  result->set_file_text(LayerWeightsText(weights));
+  result->set_training_pictures(measurement.training_pictures);
+  result->set_held_out_pictures(measurement.held_out_pictures);
+  for (const LeftOutClass& one : left_out) {
+    v1::LeftOutClass* out = result->add_left_out();
+    out->set_class_index(static_cast<int32_t>(one.index));
+    out->set_label(LabelOf(*plan.model.facts, one.index));
+    out->set_reason(one.reason);
+  }
+  return response;
+}
+
+}  // namespace saliency

@@ -1,0 +1,326 @@
+#include "server/calibration_run.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "core/attribution/measure_layers.h"
+#include "core/base/status.h"
+#include "core/engine/refusal.h"
+#include "core/model/torch_status.h"
+#include "server/public_status.h"
+
+namespace saliency {
+namespace {
+
+using Stage = v1::CalibrationProgress;
+
+constexpr int kMinInWork = 4;
+constexpr int64_t kMaxBytesInWork = int64_t{64} << 20;  // or one picture
+// For our last message to leave.
+constexpr absl::Duration kFarewell = absl::Seconds(5);
+constexpr absl::Duration kProgressEvery = absl::Milliseconds(200);
+
+// Two batches: one that runs and one that waits.
+int WindowOf(const CalibrationPlan& plan) {
+  return std::max(
+      2 * static_cast<int>(plan.model.facts->config.batching.max_rows),
+      kMinInWork);
+}
+
+int64_t BytesOf(const JobInput& input) {
+  if (const auto* picture = std::get_if<EncodedPicture>(&input)) {
+    return static_cast<int64_t>(picture->bytes.size());
+  }
+  const auto* tensor = std::get_if<TensorInput>(&input);
+  return tensor == nullptr ? 0 : static_cast<int64_t>(tensor->data.size());
+}
+
+bool IsQueueFull(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) && !NeverRetry(status);
+}
+
+// Not the picture's fault: no other picture would fare better.
+bool EndsCalibration(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:       // draining, device lost
+    case absl::StatusCode::kNotFound:          // the model was taken away
+    case absl::StatusCode::kDeadlineExceeded:  // the call's
+    case absl::StatusCode::kCancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+CalibrationRun::CalibrationRun(const CalibrationTools& tools,
+                               CalibrationCall& call, CalibrationPlan plan)
+    : tools_(tools),
+      call_(call),
+      mailbox_(call.mailbox()),
+      plan_(std::move(plan)),
+      max_in_work_(WindowOf(plan_)),
+      sample_({.per_class = plan_.per_class,
+               .seed = plan_.seed,
+               .max_bytes = tools.max_feature_bytes}) {}
+
+absl::Status CalibrationRun::Run() {
+  absl::Status status = Collect();
+  if (status.ok()) {
+    status = CatchTorch(absl::StatusCode::kInternal, "calibrating failed",
+                        [this] { return Measure(); });
+  }
+  if (!status.ok()) Abandon();
+  return status;
+}
+
+absl::Status CalibrationRun::Collect() {
+  while (!is_caller_done_ || !in_work_.empty()) {
+    if (WantsMessage()) {
+      is_reading_ = true;
+      call_.Read();
+    }
+    RETURN_IF_ERROR(Turn());
+  }
+  Say(ProgressMessage(Stage::STAGE_FEATURES, pictures_done_, 0));
+  return absl::OkStatus();
+}
+
+absl::Status CalibrationRun::Measure() {
+  std::vector<LeftOutClass> left_out;
+  const auto layers = static_cast<int64_t>(plan_.layers.size());
+  const MeasureOptions options = {
+      .classifier = {.multi_label = plan_.multi_label,
+                     .l2_penalty = plan_.l2_penalty,
+                     .cancelled = [this] { return !mailbox_->end().ok(); }},
+      .held_out = plan_.held_out,
+      .seed = plan_.seed,
+      .on_layer = [&](int64_t done) {
+        // What it brings shows in the mailbox again.
+        CatchUp().IgnoreError();
+        SayProgress(Stage::STAGE_CLASSIFIERS, done, layers);
+      }};
+  absl::StatusOr<LayerMeasurement> measured =
+      MeasureLayers(sample_, plan_.channels, options, left_out);
+  // The reason for it rather than "cancelled".
+  RETURN_IF_ERROR(mailbox_->end());
+  RETURN_IF_ERROR(measured.status());
+  Say(ProgressMessage(Stage::STAGE_CLASSIFIERS, layers, layers));
+  // A caller that broke off looks like one that is done, until a message cannot
+  // reach it: nothing is stored for such a one.
+  RETURN_IF_ERROR(Flush());
+  const LayerWeights weights =
+      WeightsFrom(*measured, plan_, tools_.clock.Now());
+  const absl::Status stored = tools_.store.Store(plan_.model, weights);
+  if (absl::IsAborted(stored)) return stored;
+  Say(ResultMessage(plan_, *measured, left_out, weights, stored));
+  return Flush();
+}
+
+void CalibrationRun::Abandon() {
+  outgoing_.clear();
+  for (const auto& [number, picture] : in_work_) {
+    if (picture.cancel != nullptr) picture.cancel->Cancel();
+  }
+  for (const int64_t number : again_) in_work_.erase(number);
+  absl::Time deadline = tools_.clock.Now() + kFarewell;
+  while (!in_work_.empty() || is_writing_) {
+    const auto event = mailbox_->TakeAfterEnd(tools_.clock, deadline);
+    if (!event.has_value()) {
+      call_.Abort();
+      deadline = absl::InfiniteFuture();
+    } else if (std::holds_alternative<MessageLeft>(*event)) {
+      is_writing_ = false;
+    } else if (const auto* answer = std::get_if<PictureAnswer>(&*event)) {
+      in_work_.erase(answer->number);
+    }
+  }
+}
+
+absl::Status CalibrationRun::Turn() {
+  ASSIGN_OR_RETURN(std::optional<CalibrationEvent> event,
+                   mailbox_->Take(tools_.clock, WakeTime()));
+  if (event.has_value()) return Handle(*std::move(event));
+  if (tools_.clock.Now() >= again_at_) {
+    SubmitAgain();
+    return absl::OkStatus();
+  }
+  return absl::DeadlineExceededError(absl::StrCat(
+      is_writing_ ? "no message was taken for " : "no picture came for ",
+      absl::FormatDuration(tools_.patience)));
+}
+
+absl::Status CalibrationRun::CatchUp() {
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<CalibrationEvent> event,
+                     mailbox_->Take(tools_.clock, absl::InfinitePast()));
+    if (!event.has_value()) return absl::OkStatus();
+    RETURN_IF_ERROR(Handle(*std::move(event)));
+  }
+}
+
+absl::Status CalibrationRun::Flush() {
+  while (is_writing_) RETURN_IF_ERROR(Turn());
+  return absl::OkStatus();
+}
+
+absl::Status CalibrationRun::Handle(CalibrationEvent event) {
+  return std::visit([this](auto&& one) { return On(std::move(one)); },
+                    std::move(event));
+}
+
+absl::Status CalibrationRun::On(v1::CalibrateLayerWeightsRequest message) {
+  is_reading_ = false;
+  switch (message.part_case()) {
+    case v1::CalibrateLayerWeightsRequest::kPicture:
+      Accept(message.picture());
+      return absl::OkStatus();
+    case v1::CalibrateLayerWeightsRequest::kSettings:
+      return absl::InvalidArgumentError(
+          "settings: sent again; they are the first message alone");
+    case v1::CalibrateLayerWeightsRequest::PART_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("part: neither settings nor picture");
+}
+
+absl::Status CalibrationRun::On(CallerIsDone) {
+  is_reading_ = false;
+  is_caller_done_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status CalibrationRun::On(MessageLeft left) {
+  is_writing_ = false;
+  if (!left.ok) {
+    mailbox_->End(absl::CancelledError("the caller has gone"));
+    return mailbox_->end();
+  }
+  if (outgoing_.empty()) return absl::OkStatus();
+  v1::CalibrateLayerWeightsResponse next = std::move(outgoing_.front());
+  outgoing_.pop_front();
+  Say(std::move(next));
+  return absl::OkStatus();
+}
+
+absl::Status CalibrationRun::On(PictureAnswer answer) {
+  const auto found = in_work_.find(answer.number);
+  if (IsQueueFull(answer.answer.status())) {
+    again_.push_back(answer.number);
+    again_at_ = std::min(again_at_, tools_.clock.Now() + kRetryPushback);
+    return absl::OkStatus();
+  }
+  InWork picture = std::move(found->second);
+  in_work_.erase(found);
+  bytes_in_work_ -= picture.bytes;
+  if (!answer.answer.ok()) {
+    if (EndsCalibration(answer.answer.status())) {
+      return answer.answer.status();
+    }
+    Reject(picture.id, answer.answer.status());
+    return absl::OkStatus();
+  }
+  ++pictures_run_;
+  RETURN_IF_ERROR(
+      sample_.Add(answer.number, std::move(picture.classes),
+                  std::move(answer.answer->pictures.front().pooled)));
+  CountPicture();
+  return absl::OkStatus();
+}
+
+void CalibrationRun::Accept(const v1::LabelledPicture& picture) {
+  const int64_t number = pictures_seen_++;
+  absl::StatusOr<CalibrationPicture> converted =
+      PictureFromProto(picture, plan_, tools_.limits);
+  if (!converted.ok()) {
+    Reject(PictureName(picture), converted.status());
+    return;
+  }
+  if (!sample_.Wants(number, converted->classes.present)) {
+    CountPicture();
+    return;
+  }
+  InWork& in_work = in_work_[number];
+  in_work.id = PictureName(picture);
+  in_work.classes = std::move(converted->classes);
+  in_work.input = std::move(converted->input);
+  in_work.bytes = BytesOf(in_work.input);
+  bytes_in_work_ += in_work.bytes;
+  Submit(number);
+}
+
+void CalibrationRun::Submit(int64_t number) {
+  InWork& picture = in_work_.at(number);
+  picture.cancel = std::make_shared<CancelToken>();
+  Job job;
+  job.request_id = call_.request_id();
+  job.model = plan_.model.model;
+  job.version = plan_.model.version;
+  job.input = picture.input;
+  job.pooled_layers = plan_.layers;
+  job.output.encoding = MapEncoding::kNone;
+  job.top_k = 1;
+  job.deadline = call_.deadline();
+  job.cancel = picture.cancel;
+  // The answer may come at once, on this thread.
+  tools_.submit(std::move(job), [mailbox = mailbox_,
+                                 number](absl::StatusOr<Explanation> answer) {
+    mailbox->Put(PictureAnswer{.number = number, .answer = std::move(answer)});
+  });
+}
+
+void CalibrationRun::SubmitAgain() {
+  again_at_ = absl::InfiniteFuture();
+  for (const int64_t number : std::exchange(again_, {})) Submit(number);
+}
+
+void CalibrationRun::Reject(const std::string& id, const absl::Status& why) {
+  Say(RejectionMessage(id, PublicStatus(why, call_.request_id())));
+  CountPicture();
+}
+
+void CalibrationRun::CountPicture() {
+  ++pictures_done_;
+  SayProgress(Stage::STAGE_FEATURES, pictures_done_, 0);
+}
+
+void CalibrationRun::Say(v1::CalibrateLayerWeightsResponse message) {
+  if (is_writing_) {
+    outgoing_.push_back(std::move(message));
+    return;
+  }
+  is_writing_ = true;
+  call_.Write(std::move(message));
+}
+
+void CalibrationRun::SayProgress(v1::CalibrationProgress::Stage stage,
+                                 int64_t done, int64_t total) {
+  const absl::Time now = tools_.clock.Now();
+  if (is_writing_ || now - last_progress_ < kProgressEvery) return;
+  last_progress_ = now;
+  Say(ProgressMessage(stage, done, total));
+}
+
+// One that does not listen gets no further chance to be told of its pictures.
+bool CalibrationRun::WantsMessage() const {
+  const auto in_work = static_cast<int>(in_work_.size());
+  return !is_reading_ && !is_caller_done_ && in_work < max_in_work_ &&
+         (in_work == 0 || bytes_in_work_ < kMaxBytesInWork) &&
+         static_cast<int>(outgoing_.size()) < max_in_work_;
+}
+
+absl::Time CalibrationRun::WakeTime() const {
+  // While the engine has something, the caller may wait for it.
+  const bool waits_for_engine = in_work_.size() > again_.size();
+  const bool waits_for_caller =
+      is_writing_ || (is_reading_ && !waits_for_engine);
+  return std::min(again_at_, waits_for_caller
+                                 ? tools_.clock.Now() + tools_.patience
+                                 : absl::InfiniteFuture());
+}
+
+}  // namespace saliency

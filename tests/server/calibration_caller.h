@@ -1,0 +1,66 @@
+// A caller of CalibrateLayerWeights, and what it hears.
+// Thread-compatible.
+
+#ifndef SALIENCY_TESTS_SERVER_CALIBRATION_CALLER_H_
+#define SALIENCY_TESTS_SERVER_CALIBRATION_CALLER_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "grpcpp/grpcpp.h"
+#include "saliency/v1/model_service.grpc.pb.h"
+
+namespace saliency {
+
+// Measures FakeModel at "conv" and "last".
+v1::CalibrationSettings FakeSettings();
+
+// A picture [3,8,8] of FakeModel: plane 0 is filled with `number`, plane 1 with
+// `says`, plane 2 with noise of the number's own.
+v1::LabelledPicture FakePicture(int number, float says,
+                                const std::vector<int>& classes);
+
+struct CalibrationOutcome {
+  grpc::Status status;
+  std::map<std::string, v1::ResultStatus> rejected;  // by id
+  std::vector<v1::CalibrationProgress> progress;
+  v1::CalibrationResult result;  // when OK
+
+  // "layer spread accuracy" of each, for comparing.
+  std::vector<std::string> layers() const;
+};
+
+class CalibrationCaller {
+ public:
+  explicit CalibrationCaller(v1::ModelService::Stub& stub)
+      : stream_(stub.CalibrateLayerWeights(&context_)) {}
+  ~CalibrationCaller() {
+    if (!is_finished_) context_.TryCancel();
+  }
+
+  // False: the server has ended the call.
+  bool Send(const v1::CalibrationSettings& settings);
+  bool Send(const v1::LabelledPicture& picture);
+  bool SendNothing() { return stream_->Write({}); }
+  // `of_each` pictures of classes 0 and 1, which their features tell apart.
+  void SendTwoClasses(int of_each);
+
+  void Cancel() { context_.TryCancel(); }
+  // No more pictures; reads to the end.
+  CalibrationOutcome Finish();
+  // The same without saying so.
+  CalibrationOutcome ReadToTheEnd();
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::CalibrateLayerWeightsRequest,
+                                           v1::CalibrateLayerWeightsResponse>>
+      stream_;
+  bool is_finished_ = false;
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_TESTS_SERVER_CALIBRATION_CALLER_H_

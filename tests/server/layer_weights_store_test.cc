@@ -1,0 +1,108 @@
+#include "server/layer_weights_store.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/layer_weights_text.h"
+#include "tests/server/temporary_folder.h"
+#include "tests/server/test_server.h"
+
+namespace saliency {
+namespace {
+
+class LayerWeightsStoreTest : public testing::Test {
+ protected:
+  LayerWeightsStoreTest() {
+    version_ = {.model = "fake",
+                .version = 1,
+                .state = ModelState::kReady,
+                .facts = std::make_shared<const ModelFacts>(FakeModel()),
+                .sha256 = "aa",
+                .folder = folder_.path()};
+    catalogue_.Set(version_);
+    catalogue_.MarkListed();
+  }
+
+  LayerWeightsStore Store() {
+    return {catalogue_, log_,
+            [this](absl::string_view, int64_t, const LayerWeights& weights) {
+              used_.push_back(weights.data);
+              return engine_status_;
+            }};
+  }
+  static LayerWeights Weights(const std::string& data) {
+    return {.layers = {{.layer = "conv", .feature_spread = 0.5}}, .data = data};
+  }
+  std::string Stored() const {
+    std::ifstream file(folder_ / "layer_weights.pbtxt");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const auto weights = ParseLayerWeightsText(text);
+    return weights.ok() ? weights->data : text;
+  }
+  std::string Shown() const {
+    return catalogue_.FindReady("fake", 1)->facts->layer_weights.data;
+  }
+  int FilesInFolder() const {
+    return static_cast<int>(
+        std::distance(std::filesystem::directory_iterator(folder_.path()), {}));
+  }
+
+  const TemporaryFolder folder_;
+  LogLines lines_;
+  Log log_{LogFormat::kText, LogLevel::kInfo, lines_.Sink()};
+  ModelCatalogue catalogue_;
+  CatalogueVersion version_;
+  absl::Status engine_status_;
+  std::vector<std::string> used_;
+};
+
+TEST_F(LayerWeightsStoreTest, WritesUsesAndShows) {
+  folder_.Write("layer_weights.pbtxt", "old");
+  ASSERT_TRUE(Store().Store(version_, Weights("new")).ok());
+  EXPECT_EQ(Stored(), "new");
+  EXPECT_EQ(Shown(), "new");
+  EXPECT_THAT(used_, testing::ElementsAre("new"));
+  EXPECT_EQ(FilesInFolder(), 1) << "no temporary file remains";
+}
+
+// A server that was killed while it wrote.
+TEST_F(LayerWeightsStoreTest, LeftoversOfAKilledServerAreNoObstacle) {
+  const std::string leftover =
+      "layer_weights.pbtxt." + std::to_string(getpid()) + ".0.part";
+  folder_.Write(leftover, "half a fi");
+  ASSERT_TRUE(Store().Store(version_, Weights("new")).ok());
+  EXPECT_EQ(Stored(), "new");
+  EXPECT_EQ(FilesInFolder(), 2);
+}
+
+TEST_F(LayerWeightsStoreTest, WhatCannotBeWrittenIsNotUsed) {
+  // A folder of that name cannot be replaced by a file, not even by root.
+  folder_.Write("layer_weights.pbtxt/in-the-way", "");
+  const absl::Status status = Store().Store(version_, Weights("new"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              testing::Not(testing::HasSubstr(folder_.path())));
+  EXPECT_EQ(Shown(), "");
+  EXPECT_THAT(used_, testing::IsEmpty());
+  EXPECT_EQ(FilesInFolder(), 1) << "no temporary file remains";
+  EXPECT_THAT(lines_.all().back(), testing::HasSubstr("not stored"));
+}
+
+TEST_F(LayerWeightsStoreTest, AnotherFileThanWasMeasuredGetsNothing) {
+  CatalogueVersion other = version_;
+  other.sha256 = "bb";
+  catalogue_.Set(other);
+  EXPECT_EQ(Store().Store(version_, Weights("new")).code(),
+            absl::StatusCode::kAborted);
+  EXPECT_EQ(FilesInFolder(), 0);
+  EXPECT_EQ(Shown(), "");
+}
+
+}  // namespace
+}  // namespace saliency
