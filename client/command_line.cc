@@ -33,9 +33,11 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments,
       "Exit codes: 0 fine, 1 the server refused or failed, 2 wrong usage, 3 "
       "some items failed.");
   const std::vector<Command> commands = {
-      AddModelsCommand(root), AddExplainCommand(root), AddCombineCommand(root),
-      AddMetaCommand(root),   AddGridCommand(root),    AddEvaluateCommand(root),
-      AddHealthCommand(root), AddBenchCommand(root)};
+      AddModelsCommand(root),   AddExplainCommand(root),
+      AddCombineCommand(root),  AddMetaCommand(root),
+      AddGridCommand(root),     AddCalibrateCommand(root),
+      AddEvaluateCommand(root), AddHealthCommand(root),
+      AddBenchCommand(root)};
   // CLI11 reports by exceptions, help included.
   try {
     // It takes the arguments last first.

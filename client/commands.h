@@ -24,6 +24,7 @@ Command AddExplainCommand(CLI::App& root);
 Command AddCombineCommand(CLI::App& root);
 Command AddMetaCommand(CLI::App& root);
 Command AddGridCommand(CLI::App& root);
+Command AddCalibrateCommand(CLI::App& root);
 Command AddEvaluateCommand(CLI::App& root);
 Command AddHealthCommand(CLI::App& root);
 Command AddBenchCommand(CLI::App& root);

@@ -23,7 +23,11 @@ absl::string_view Advice(const absl::Status& status) {
     case absl::StatusCode::kUnauthenticated:
       return "give a valid token with --token-file";
     case absl::StatusCode::kPermissionDenied:
-      return "use a token that is allowed to do this";
+      return absl::StrContains(message, "start the server with")
+                 ? ""
+                 : "use a token that is allowed to do this";
+    case absl::StatusCode::kAborted:
+      return "try again later";
     case absl::StatusCode::kNotFound:
       return absl::StrContains(message, "layer")
                  ? "see the layers with: saliency models MODEL"

@@ -91,11 +91,8 @@ std::string NumberText(bool measured, double number) {
   return measured ? absl::StrFormat("%.4g", number) : "-";
 }
 
-void PrintLayerWeights(const v1::GetModelResponse& model, std::ostream& out) {
-  if (!model.has_layer_weights()) return;
-  const v1::LayerWeights& weights = model.layer_weights();
-  out << '\n'
-      << OneLine(absl::StrCat("calibrated ", weights.calibrated_at(), " on ",
+void PrintLayerWeights(const v1::LayerWeights& weights, std::ostream& out) {
+  out << OneLine(absl::StrCat("calibrated ", weights.calibrated_at(), " on ",
                               weights.pictures(), " pictures of ",
                               weights.classes(), " classes: ", weights.data()))
       << '\n';
@@ -176,7 +173,10 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   out << '\n';
   PrintTable(rows, out);
 
-  PrintLayerWeights(model, out);
+  if (model.has_layer_weights()) {
+    out << '\n';
+    PrintLayerWeights(model.layer_weights(), out);
+  }
 
   rows = {{"METHOD", "SIGNED", "LAYERS", "SUMMARY"}};
   for (const v1::Method& method : model.methods()) {
@@ -225,6 +225,35 @@ std::string ModelJson(const v1::GetModelResponse& model) {
                        {"source", method.source()},
                        {"is_signed", method.is_signed()},
                        {"layers", method.layers()}});
+  }
+  return Dump(json);
+}
+
+void PrintCalibration(const v1::CalibrationResult& result, std::ostream& out) {
+  out << OneLine(absl::StrCat(
+             result.model(), "/", result.version(), ": classifiers learned ",
+             "from ", result.training_pictures(), " pictures and were judged ",
+             "by ", result.held_out_pictures()))
+      << '\n';
+  PrintLayerWeights(result.layer_weights(), out);
+}
+
+std::string CalibrationJson(const v1::CalibrationResult& result) {
+  Json json = {{"model", result.model()},
+               {"version", result.version()},
+               {"layer_weights", LayerWeightsJson(result.layer_weights())},
+               {"stored", result.stored().code() == 0},
+               {"training_pictures", result.training_pictures()},
+               {"held_out_pictures", result.held_out_pictures()},
+               {"file_text", result.file_text()}};
+  if (result.stored().code() != 0) {
+    json["not_stored"] = result.stored().message();
+  }
+  Json& left_out = json["left_out"] = Json::array();
+  for (const v1::LeftOutClass& one : result.left_out()) {
+    left_out.push_back({{"class_index", one.class_index()},
+                        {"label", one.label()},
+                        {"reason", one.reason()}});
   }
   return Dump(json);
 }

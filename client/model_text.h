@@ -1,4 +1,5 @@
-// What `saliency models` prints: tables for people, or JSON.
+// What `saliency models` and `saliency calibrate` print: tables for people, or
+// JSON.
 // Pure functions of their arguments; safe from any thread.
 
 #ifndef SALIENCY_CLIENT_MODEL_TEXT_H_
@@ -17,9 +18,13 @@ void PrintModelList(const v1::ListModelsResponse& response, std::ostream& out);
 // Input, versions, layers and methods of one model.
 void PrintModel(const v1::GetModelResponse& model, std::ostream& out);
 
+// What was measured: the model, how many pictures, and a line for each layer.
+void PrintCalibration(const v1::CalibrationResult& result, std::ostream& out);
+
 // The same as one JSON object each, without line breaks.
 std::string ModelSummaryJson(const v1::ModelSummary& model);
 std::string ModelJson(const v1::GetModelResponse& model);
+std::string CalibrationJson(const v1::CalibrationResult& result);
 
 }  // namespace saliency
 

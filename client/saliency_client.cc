@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/picture_writer.h"
 #include "client/server_address.h"
 #include "core/base/status.h"
 #include "grpcpp/client_context.h"
@@ -134,17 +136,25 @@ absl::StatusOr<Response> SaliencyClient::Call(
                      options_.channel.max_send_bytes));
   }
   const absl::Duration timeout = options.timeout.value_or(options_.timeout);
-  const auto context = std::make_shared<grpc::ClientContext>();
-  context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  if (!wires_.authorization.empty()) {
-    context->AddMetadata("authorization", wires_.authorization);
-  }
+  const std::shared_ptr<grpc::ClientContext> context = NewContext(timeout);
   Response response;
   const CancelListener listener(options.cancel,
                                 [context] { context->TryCancel(); });
   const grpc::Status status = (stub.*method)(context.get(), request, &response);
   if (!status.ok()) return ToAbsl(status, timeout);
   return response;
+}
+
+std::shared_ptr<grpc::ClientContext> SaliencyClient::NewContext(
+    absl::Duration timeout) const {
+  auto context = std::make_shared<grpc::ClientContext>();
+  if (timeout != absl::InfiniteDuration()) {
+    context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  }
+  if (!wires_.authorization.empty()) {
+    context->AddMetadata("authorization", wires_.authorization);
+  }
+  return context;
 }
 
 absl::Status SaliencyClient::ToAbsl(const grpc::Status& status,
@@ -233,6 +243,39 @@ absl::StatusOr<v1::ListModelsResponse> SaliencyClient::ListModels(
 absl::StatusOr<v1::GetModelResponse> SaliencyClient::GetModel(
     const v1::GetModelRequest& request, const CallOptions& options) const {
   return Call(*models_, &v1::ModelService::Stub::GetModel, request, options);
+}
+
+absl::StatusOr<v1::CalibrationResult> SaliencyClient::CalibrateLayerWeights(
+    const v1::CalibrationSettings& settings, const NextLabelledPicture& next,
+    const CalibrationNews& on_news, const CallOptions& options) const {
+  const absl::Duration timeout =
+      options.timeout.value_or(absl::InfiniteDuration());
+  const std::shared_ptr<grpc::ClientContext> context = NewContext(timeout);
+  const CancelListener listener(options.cancel,
+                                [context] { context->TryCancel(); });
+  const auto stream = models_->CalibrateLayerWeights(context.get());
+  std::optional<v1::CalibrationResult> result;
+  {
+    PictureWriter writer(
+        {.settings = settings,
+         .next = next,
+         .on_news = on_news,
+         .max_bytes = static_cast<size_t>(options_.channel.max_send_bytes)},
+        *stream);
+    v1::CalibrateLayerWeightsResponse response;
+    while (stream->Read(&response)) {
+      if (response.has_result()) {
+        result = std::move(*response.mutable_result());
+      } else {
+        writer.Tell(response);
+      }
+    }
+  }
+  const grpc::Status status = stream->Finish();
+  if (!status.ok()) return ToAbsl(status, timeout);
+  if (result.has_value()) return *std::move(result);
+  return absl::InternalError(
+      "the server ended the calibration without a result");
 }
 
 absl::StatusOr<grpc::health::v1::HealthCheckResponse>

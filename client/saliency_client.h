@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "client/bulk_run.h"
 #include "client/channel.h"
+#include "client/picture_writer.h"
 #include "core/base/cancel_token.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/channel.h"
@@ -111,6 +112,15 @@ class SaliencyClient {
   absl::StatusOr<v1::GetModelResponse> GetModel(
       const v1::GetModelRequest& request,
       const CallOptions& options = {}) const;
+  // Streams labelled pictures to the server until `next` has no more, and waits
+  // for the weights.  `next` runs on a thread of its own; `on_news`, which gets
+  // progress and rejected pictures, never twice at once.  Without a timeout in
+  // `options` it takes as long as it takes.
+  // Errors also: PERMISSION_DENIED the server allows no calibration; ABORTED
+  //   another one of this version is under way.
+  absl::StatusOr<v1::CalibrationResult> CalibrateLayerWeights(
+      const v1::CalibrationSettings& settings, const NextLabelledPicture& next,
+      const CalibrationNews& on_news, const CallOptions& options = {}) const;
   // Errors also: NOT_FOUND the server does not know that name.
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(
       const grpc::health::v1::HealthCheckRequest& request,
@@ -132,6 +142,8 @@ class SaliencyClient {
       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                    Response*),
       const Request& request, const CallOptions& options) const;
+  // With the caller's authorization, and a deadline if there is a timeout.
+  std::shared_ptr<grpc::ClientContext> NewContext(absl::Duration timeout) const;
   absl::Status ToAbsl(const grpc::Status& status, absl::Duration timeout) const;
 
   // Constant after construction; stubs and channel synchronize themselves.

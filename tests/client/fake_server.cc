@@ -350,6 +350,57 @@ grpc::Status FakeServer::Models::GetModel(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status FakeServer::Models::CalibrateLayerWeights(
+    grpc::ServerContext* context, CalibrationStream* stream) {
+  if (calibrate) return calibrate(*context, *stream);
+  v1::CalibrateLayerWeightsRequest request;
+  v1::CalibrateLayerWeightsResponse response;
+  int pictures = 0;
+  while (stream->Read(&request)) {
+    {
+      MutexLock lock(&mu_);
+      calibration_requests_.push_back(request);
+    }
+    if (!request.has_picture()) continue;
+    ++pictures;
+    if (absl::StrContains(request.picture().id(), "bad")) {
+      v1::RejectedPicture& rejected = *response.mutable_rejected();
+      rejected.set_id(request.picture().id());
+      rejected.mutable_status()->set_code(grpc::StatusCode::INVALID_ARGUMENT);
+      rejected.mutable_status()->set_message("input.picture: no picture");
+      stream->Write(response);
+    }
+    response.mutable_progress()->set_stage(
+        v1::CalibrationProgress::STAGE_FEATURES);
+    response.mutable_progress()->set_done(pictures);
+    stream->Write(response);
+  }
+  v1::CalibrationResult& result = *response.mutable_result();
+  result.set_model("tiny");
+  result.set_version(3);
+  *result.mutable_layer_weights() = TinyModel().layer_weights();
+  result.set_training_pictures(70);
+  result.set_held_out_pictures(30);
+  result.set_file_text("layers { layer: \"layer1\" }\n");
+  stream->Write(response);
+  return grpc::Status::OK;
+}
+
+std::vector<v1::CalibrateLayerWeightsRequest>
+FakeServer::Models::calibration_requests() const {
+  MutexLock lock(&mu_);
+  return calibration_requests_;
+}
+
+std::vector<v1::CalibrateLayerWeightsRequest> FakeServer::calibration_requests()
+    const {
+  return models_.calibration_requests();
+}
+
+void FakeServer::SetCalibrate(Calibrate calibrate) {
+  models_.calibrate = std::move(calibrate);
+}
+
 void FakeServer::Health::Set(const std::string& service, bool serving) {
   MutexLock lock(&mu_);
   serving_[service] = serving;

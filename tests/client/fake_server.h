@@ -58,6 +58,12 @@ class FakeServer {
                                              const v1::CombineLayersRequest&,
                                              v1::CombineLayersResponse&)>;
 
+  using CalibrationStream =
+      grpc::ServerReaderWriter<v1::CalibrateLayerWeightsResponse,
+                               v1::CalibrateLayerWeightsRequest>;
+  using Calibrate =
+      std::function<grpc::Status(grpc::ServerContext&, CalibrationStream&)>;
+
   using Answers = grpc::ServerReaderWriter<v1::StreamSaliencyResponse,
                                            v1::StreamSaliencyRequest>;
   using Stream = std::function<grpc::Status(grpc::ServerContext&, Answers&)>;
@@ -83,6 +89,12 @@ class FakeServer {
   std::vector<v1::CombineLayersRequest> combine_requests() const;
   std::vector<v1::MetaSaliencyRequest> meta_requests() const;
   std::vector<v1::MeasureClassSensitivityRequest> sensitivity_requests() const;
+  // Settings and pictures, in order, of the calls that `calibrate` did not
+  // take.
+  std::vector<v1::CalibrateLayerWeightsRequest> calibration_requests() const;
+  // Answers calibrations instead of two layers that are measured and stored,
+  // after pictures named "bad" are rejected.  Before the first call.
+  void SetCalibrate(Calibrate calibrate);
   void Stop();
   // What grpc.health.v1 says of a name; NOT_FOUND until it is set.
   void SetHealth(const std::string& service, bool serving);
@@ -141,6 +153,16 @@ class FakeServer {
     grpc::Status GetModel(grpc::ServerContext* context,
                           const v1::GetModelRequest* request,
                           v1::GetModelResponse* response) override;
+    grpc::Status CalibrateLayerWeights(grpc::ServerContext* context,
+                                       CalibrationStream* stream) override;
+
+    Calibrate calibrate;  // constant once calls come
+    std::vector<v1::CalibrateLayerWeightsRequest> calibration_requests() const;
+
+   private:
+    mutable Mutex mu_;
+    std::vector<v1::CalibrateLayerWeightsRequest> calibration_requests_
+        ABSL_GUARDED_BY(mu_);
   };
   class Health : public grpc::health::v1::Health::Service {
    public:

@@ -1,0 +1,83 @@
+#include "client/calibration_teller.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace saliency {
+
+void CalibrationTeller::Stage::AdvanceTo(int64_t reached) {
+  if (!bar_) bar_.emplace(options_, console_.err, console_.clock);
+  for (; done_ < std::min<int64_t>(reached, options_.total); ++done_) {
+    bar_->Advance();
+  }
+}
+
+void CalibrationTeller::Stage::Hide() {
+  if (bar_) bar_->Hide();
+}
+
+CalibrationTeller::CalibrationTeller(int pictures, int layers, Console& console)
+    : console_(console),
+      pictures_({.total = pictures, .terminal = console.err_is_terminal},
+                console),
+      layers_({.total = layers,
+               .noun = "layers",
+               .terminal = console.err_is_terminal},
+              console) {
+  MutexLock lock(&mu_);
+  pictures_.AdvanceTo(0);  // its time begins now
+}
+
+void CalibrationTeller::Fail(const std::string& name, const absl::Status& why) {
+  ++failed_;
+  pictures_.Hide();
+  PrintError(console_, absl::StrCat(name, ": ", ErrorText(why)));
+}
+
+void CalibrationTeller::Miss(const std::string& name, const absl::Status& why) {
+  MutexLock lock(&mu_);
+  ++unsent_;
+  Fail(name, why);
+}
+
+void CalibrationTeller::Skip() {
+  MutexLock lock(&mu_);
+  ++unsent_;
+  ++skipped_;
+}
+
+void CalibrationTeller::Hear(const v1::CalibrateLayerWeightsResponse& news) {
+  MutexLock lock(&mu_);
+  if (news.has_rejected()) {
+    const v1::ResultStatus& status = news.rejected().status();
+    return Fail(
+        news.rejected().id(),
+        {static_cast<absl::StatusCode>(status.code()), status.message()});
+  }
+  const v1::CalibrationProgress& progress = news.progress();
+  if (progress.stage() == v1::CalibrationProgress::STAGE_FEATURES) {
+    pictures_.AdvanceTo(progress.done() + unsent_);
+  } else {
+    pictures_.Hide();
+    layers_.AdvanceTo(progress.done());
+  }
+}
+
+void CalibrationTeller::Hide() {
+  MutexLock lock(&mu_);
+  pictures_.Hide();
+  layers_.Hide();
+}
+
+int CalibrationTeller::failed() const {
+  MutexLock lock(&mu_);
+  return failed_;
+}
+
+int CalibrationTeller::skipped() const {
+  MutexLock lock(&mu_);
+  return skipped_;
+}
+
+}  // namespace saliency

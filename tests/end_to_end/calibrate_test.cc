@@ -1,0 +1,127 @@
+// `saliency calibrate` as a process, against the real server with the bundled
+// model, on its sample pictures.
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/end_to_end/model_folder.h"
+#include "tests/end_to_end/server_process.h"
+#include "tests/end_to_end/wire.h"
+
+namespace saliency {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+
+class CalibrateTest : public ::testing::Test {
+ protected:
+  CalibrateTest() {
+    fs::copy(BundledModels() + "/voc-emoji", models_.folder() / "voc-emoji",
+             fs::copy_options::recursive);
+    fs::remove(WeightsFile());
+    for (const auto& entry : fs::directory_iterator(SampleFolder())) {
+      const std::string name = entry.path().filename();
+      const bool is_picture = entry.path().extension() == ".jpg";
+      data_.Write((is_picture ? "JPEGImages/" : "Annotations/") + name,
+                  ReadBytes(entry.path()));
+      if (is_picture) names_ += entry.path().stem().string() + "\n";
+    }
+    data_.Write("ImageSets/Main/samples.txt", names_);
+  }
+
+  std::string WeightsFile() const {
+    return models_.folder() / "voc-emoji/1/layer_weights.pbtxt";
+  }
+
+  std::unique_ptr<ServerProcess> Serve() const {
+    auto server = ServerProcess::Start(
+        {.models = models_.path(), .flags = {"--allow-calibration"}});
+    EXPECT_TRUE(server.ok()) << server.status();
+    EXPECT_TRUE((*server)->AwaitServing().ok());
+    return *std::move(server);
+  }
+
+  static ProgramResult Run(const ServerProcess& server,
+                           std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), SALIENCY_CLIENT_BINARY);
+    return RunProgram({.command = std::move(arguments),
+                       .environment = {"SALIENCY_SERVER=" + server.address()}});
+  }
+  ProgramResult Calibrate(const ServerProcess& server) const {
+    return Run(server, {"calibrate", data_.path(), "--set", "samples",
+                        "--held-out", "0.5", "--json"});
+  }
+  static ProgramResult Combine(const ServerProcess& server) {
+    return Run(server, {"combine", SampleFolder() + "/dog-tvmonitor.jpg",
+                        "--target", "dog", "--weighting",
+                        "classification_accuracy", "--rule", "product"});
+  }
+
+  const ModelFolder models_;
+  const TemporaryFolder data_;
+  std::string names_;
+};
+
+TEST_F(CalibrateTest, WeightsAreMeasuredUsedAtOnceAndAfterARestart) {
+  auto server = Serve();
+  const ProgramResult before = Combine(*server);
+  EXPECT_EQ(before.exit_code, 1);
+  EXPECT_THAT(before.err, HasSubstr("saliency calibrate"));
+
+  const ProgramResult calibrated = Calibrate(*server);
+  ASSERT_EQ(calibrated.exit_code, 0) << calibrated.err;
+  const auto json = nlohmann::json::parse(calibrated.out);
+  EXPECT_EQ(json["model"], "voc-emoji");
+  EXPECT_EQ(json["stored"], true);
+  const auto& layers = json["layer_weights"]["layers"];
+  ASSERT_EQ(layers.size(), 5) << "the model's combine_layers";
+  for (const auto& layer : layers) {
+    EXPECT_GT(layer["feature_spread"], 0) << layer["layer"];
+    EXPECT_GE(layer["classification_accuracy"], 0) << layer["layer"];
+    EXPECT_LE(layer["classification_accuracy"], 1) << layer["layer"];
+  }
+  EXPECT_THAT(calibrated.err, HasSubstr("left out: class boat has 1 picture"));
+  EXPECT_EQ(ReadBytes(WeightsFile()), std::string(json["file_text"]));
+
+  const ProgramResult again = Calibrate(*server);
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(nlohmann::json::parse(again.out)["layer_weights"]["layers"], layers)
+      << "the same pictures and seed";
+
+  const ProgramResult after = Combine(*server);
+  EXPECT_EQ(after.exit_code, 0) << after.err;
+  EXPECT_THAT(after.out, HasSubstr("product classification_accuracy"));
+  EXPECT_EQ(server->Stop(), 0);
+  server = Serve();
+  EXPECT_EQ(Combine(*server).exit_code, 0) << "read when it starts";
+  EXPECT_THAT(
+      Run(*server, {"models", "voc-emoji"}).out,
+      ContainsRegex("calibrated .* pictures of .* classes: .* samples"));
+}
+
+TEST_F(CalibrateTest, WhereNothingCanBeWrittenTheClientGetsTheFile) {
+  const auto server = Serve();
+  // No file can take the place of a folder, not even for root.
+  fs::create_directories(WeightsFile() + "/in-the-way");
+  const std::string out = data_ / "weights.pbtxt";
+  const ProgramResult result =
+      Run(*server, {"calibrate", data_.path(), "--set", "samples", "--layer",
+                    "layer3", "--held-out", "0.5", "--out", out});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, HasSubstr("not stored: layer_weights.pbtxt cannot be "
+                                    "written"));
+  EXPECT_THAT(result.out, ContainsRegex("layer3 +[0-9.]+ +[0-9.]+"));
+  EXPECT_THAT(ReadBytes(out), HasSubstr("layer: \"layer3\""));
+  EXPECT_EQ(Combine(*server).exit_code, 1) << "not used";
+}
+
+}  // namespace
+}  // namespace saliency
