@@ -58,6 +58,7 @@ void CalibrationTeller::Hear(const v1::CalibrateLayerWeightsResponse& news) {
   const v1::CalibrationProgress& progress = news.progress();
   if (progress.stage() == v1::CalibrationProgress::STAGE_FEATURES) {
     pictures_.AdvanceTo(progress.done() + unsent_);
+    if (pictures_.is_over()) layers_.AdvanceTo(0);  // whose time begins now
   } else {
     pictures_.Hide();
     layers_.AdvanceTo(progress.done());

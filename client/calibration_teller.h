@@ -46,6 +46,7 @@ class CalibrationTeller {
         : options_(std::move(options)), console_(console) {}
 
     void AdvanceTo(int64_t reached);
+    bool is_over() const { return done_ >= options_.total; }
     void Hide();
 
    private:

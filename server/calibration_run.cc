@@ -21,7 +21,6 @@ constexpr int kMinInWork = 4;
 constexpr int64_t kMaxBytesInWork = int64_t{64} << 20;  // or one picture
 // For our last message to leave.
 constexpr absl::Duration kFarewell = absl::Seconds(5);
-constexpr absl::Duration kProgressEvery = absl::Milliseconds(200);
 
 // Two batches: one that runs and one that waits.
 int WindowOf(const CalibrationPlan& plan) {
@@ -64,6 +63,7 @@ CalibrationRun::CalibrationRun(const CalibrationTools& tools,
       mailbox_(call.mailbox()),
       plan_(std::move(plan)),
       max_in_work_(WindowOf(plan_)),
+      speaker_(call, tools.clock),
       sample_({.per_class = plan_.per_class,
                .seed = plan_.seed,
                .max_bytes = tools.max_feature_bytes}) {}
@@ -86,7 +86,7 @@ absl::Status CalibrationRun::Collect() {
     }
     RETURN_IF_ERROR(Turn());
   }
-  Say(ProgressMessage(Stage::STAGE_FEATURES, pictures_done_, 0));
+  speaker_.Say(ProgressMessage(Stage::STAGE_FEATURES, pictures_done_, 0));
   return absl::OkStatus();
 }
 
@@ -102,14 +102,14 @@ absl::Status CalibrationRun::Measure() {
       .on_layer = [&](int64_t done) {
         // What it brings shows in the mailbox again.
         CatchUp().IgnoreError();
-        SayProgress(Stage::STAGE_CLASSIFIERS, done, layers);
+        speaker_.SayProgress(Stage::STAGE_CLASSIFIERS, done, layers);
       }};
   absl::StatusOr<LayerMeasurement> measured =
       MeasureLayers(sample_, plan_.channels, options, left_out);
   // The reason for it rather than "cancelled".
   RETURN_IF_ERROR(mailbox_->end());
   RETURN_IF_ERROR(measured.status());
-  Say(ProgressMessage(Stage::STAGE_CLASSIFIERS, layers, layers));
+  speaker_.Say(ProgressMessage(Stage::STAGE_CLASSIFIERS, layers, layers));
   // A caller that broke off looks like one that is done, until a message cannot
   // reach it: nothing is stored for such a one.
   RETURN_IF_ERROR(Flush());
@@ -117,24 +117,24 @@ absl::Status CalibrationRun::Measure() {
       WeightsFrom(*measured, plan_, tools_.clock.Now());
   const absl::Status stored = tools_.store.Store(plan_.model, weights);
   if (absl::IsAborted(stored)) return stored;
-  Say(ResultMessage(plan_, *measured, left_out, weights, stored));
+  speaker_.Say(ResultMessage(plan_, *measured, left_out, weights, stored));
   return Flush();
 }
 
 void CalibrationRun::Abandon() {
-  outgoing_.clear();
+  speaker_.Hush();
   for (const auto& [number, picture] : in_work_) {
     if (picture.cancel != nullptr) picture.cancel->Cancel();
   }
   for (const int64_t number : again_) in_work_.erase(number);
   absl::Time deadline = tools_.clock.Now() + kFarewell;
-  while (!in_work_.empty() || is_writing_) {
+  while (!in_work_.empty() || speaker_.is_speaking()) {
     const auto event = mailbox_->TakeAfterEnd(tools_.clock, deadline);
     if (!event.has_value()) {
       call_.Abort();
       deadline = absl::InfiniteFuture();
     } else if (std::holds_alternative<MessageLeft>(*event)) {
-      is_writing_ = false;
+      speaker_.Left();
     } else if (const auto* answer = std::get_if<PictureAnswer>(&*event)) {
       in_work_.erase(answer->number);
     }
@@ -149,9 +149,10 @@ absl::Status CalibrationRun::Turn() {
     SubmitAgain();
     return absl::OkStatus();
   }
-  return absl::DeadlineExceededError(absl::StrCat(
-      is_writing_ ? "no message was taken for " : "no picture came for ",
-      absl::FormatDuration(tools_.patience)));
+  return absl::DeadlineExceededError(
+      absl::StrCat(speaker_.is_speaking() ? "no message was taken for "
+                                          : "no picture came for ",
+                   absl::FormatDuration(tools_.patience)));
 }
 
 absl::Status CalibrationRun::CatchUp() {
@@ -164,7 +165,7 @@ absl::Status CalibrationRun::CatchUp() {
 }
 
 absl::Status CalibrationRun::Flush() {
-  while (is_writing_) RETURN_IF_ERROR(Turn());
+  while (speaker_.is_speaking()) RETURN_IF_ERROR(Turn());
   return absl::OkStatus();
 }
 
@@ -195,16 +196,12 @@ absl::Status CalibrationRun::On(CallerIsDone) {
 }
 
 absl::Status CalibrationRun::On(MessageLeft left) {
-  is_writing_ = false;
   if (!left.ok) {
+    speaker_.Hush();
     mailbox_->End(absl::CancelledError("the caller has gone"));
-    return mailbox_->end();
   }
-  if (outgoing_.empty()) return absl::OkStatus();
-  v1::CalibrateLayerWeightsResponse next = std::move(outgoing_.front());
-  outgoing_.pop_front();
-  Say(std::move(next));
-  return absl::OkStatus();
+  speaker_.Left();
+  return mailbox_->end();
 }
 
 absl::Status CalibrationRun::On(PictureAnswer answer) {
@@ -279,30 +276,13 @@ void CalibrationRun::SubmitAgain() {
 }
 
 void CalibrationRun::Reject(const std::string& id, const absl::Status& why) {
-  Say(RejectionMessage(id, PublicStatus(why, call_.request_id())));
+  speaker_.Say(RejectionMessage(id, PublicStatus(why, call_.request_id())));
   CountPicture();
 }
 
 void CalibrationRun::CountPicture() {
   ++pictures_done_;
-  SayProgress(Stage::STAGE_FEATURES, pictures_done_, 0);
-}
-
-void CalibrationRun::Say(v1::CalibrateLayerWeightsResponse message) {
-  if (is_writing_) {
-    outgoing_.push_back(std::move(message));
-    return;
-  }
-  is_writing_ = true;
-  call_.Write(std::move(message));
-}
-
-void CalibrationRun::SayProgress(v1::CalibrationProgress::Stage stage,
-                                 int64_t done, int64_t total) {
-  const absl::Time now = tools_.clock.Now();
-  if (is_writing_ || now - last_progress_ < kProgressEvery) return;
-  last_progress_ = now;
-  Say(ProgressMessage(stage, done, total));
+  speaker_.SayProgress(Stage::STAGE_FEATURES, pictures_done_, 0);
 }
 
 // One that does not listen gets no further chance to be told of its pictures.
@@ -310,14 +290,14 @@ bool CalibrationRun::WantsMessage() const {
   const auto in_work = static_cast<int>(in_work_.size());
   return !is_reading_ && !is_caller_done_ && in_work < max_in_work_ &&
          (in_work == 0 || bytes_in_work_ < kMaxBytesInWork) &&
-         static_cast<int>(outgoing_.size()) < max_in_work_;
+         speaker_.waiting() < max_in_work_;
 }
 
 absl::Time CalibrationRun::WakeTime() const {
   // While the engine has something, the caller may wait for it.
   const bool waits_for_engine = in_work_.size() > again_.size();
   const bool waits_for_caller =
-      is_writing_ || (is_reading_ && !waits_for_engine);
+      speaker_.is_speaking() || (is_reading_ && !waits_for_engine);
   return std::min(again_at_, waits_for_caller
                                  ? tools_.clock.Now() + tools_.patience
                                  : absl::InfiniteFuture());

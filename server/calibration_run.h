@@ -7,7 +7,6 @@
 #define SALIENCY_SERVER_CALIBRATION_RUN_H_
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,6 +22,7 @@
 #include "server/calibration_call.h"
 #include "server/calibration_mailbox.h"
 #include "server/calibration_plan.h"
+#include "server/calibration_speaker.h"
 #include "server/layer_weights_store.h"
 #include "server/submit_job.h"
 
@@ -84,9 +84,6 @@ class CalibrationRun {
   void SubmitAgain();
   void Reject(const std::string& id, const absl::Status& why);
   void CountPicture();
-  void Say(v1::CalibrateLayerWeightsResponse message);
-  void SayProgress(v1::CalibrationProgress::Stage stage, int64_t done,
-                   int64_t total);
 
   bool WantsMessage() const;
   // When Turn has waited long enough.
@@ -97,6 +94,7 @@ class CalibrationRun {
   const std::shared_ptr<CalibrationMailbox> mailbox_;
   const CalibrationPlan plan_;
   const int max_in_work_;
+  CalibrationSpeaker speaker_;
 
   ClassSample sample_;
   std::map<int64_t, InWork> in_work_;  // by number
@@ -109,9 +107,6 @@ class CalibrationRun {
 
   bool is_reading_ = false;
   bool is_caller_done_ = false;
-  std::deque<v1::CalibrateLayerWeightsResponse> outgoing_;
-  bool is_writing_ = false;
-  absl::Time last_progress_ = absl::InfinitePast();
 };
 
 }  // namespace saliency

@@ -51,7 +51,7 @@ class ModelCatalogue {
   // Replaces the weights of a version that is ready and whose file has the
   // digest `sha256`; returns whether there is one.
   bool SetLayerWeights(absl::string_view model, int64_t version,
-                               absl::string_view sha256, LayerWeights weights)
+                       absl::string_view sha256, LayerWeights weights)
       ABSL_LOCKS_EXCLUDED(mu_);
   // The repository has been listed: from here on an empty catalogue means that
   // there are no models, and not that nobody has looked.

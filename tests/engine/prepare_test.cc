@@ -56,7 +56,10 @@ INSTANTIATE_TEST_SUITE_P(
     Table, BadJobTest,
     testing::Values(
         Bad{.name = "UnknownPooledLayer",
-            .spoil = [](Job& job) { job.pooled_layers = {"conv", "konv"}; },
+            .spoil =
+                [](Job& job) {
+                  job.pooled_layers = {"conv", "konv"};
+                },
             .code = absl::StatusCode::kNotFound,
             .message = "pooled_layers[1]: layer \"konv\" not found; nearest: "
                        "\"conv\", \"norm\", \"pool\""},

@@ -1,18 +1,17 @@
 // CalibrateLayerWeights over a fake model: what is measured, stored and used,
 // and what becomes of it when something goes wrong.
 
-#include <atomic>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "core/base/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/layer_weights_text.h"
-#include "server/public_status.h"
 #include "tests/server/calibration_caller.h"
+#include "tests/server/held_jobs.h"
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 
@@ -165,99 +164,58 @@ TEST(CalibrationTest, FeaturesBeyondTheBoundEndIt) {
               HasSubstr("528 bytes, of at most 480"));
 }
 
-// Takes jobs and holds them until it is told to answer.
-class HeldEngine {
- public:
-  SubmitJob Submit() {
-    return [this](Job job, JobDone done) {
-      MutexLock lock(&mu_);
-      held_.push_back(std::move(done));
-      most_ = std::max(most_, held_.size());
-      ++total_;
-    };
-  }
-  void AwaitHeld(size_t count) {
-    while (held() < count) std::this_thread::yield();
-  }
-  size_t held() {
-    MutexLock lock(&mu_);
-    return held_.size();
-  }
-  size_t most() {
-    MutexLock lock(&mu_);
-    return most_;
-  }
-  int total() {
-    MutexLock lock(&mu_);
-    return total_;
-  }
-  void AnswerAll(const absl::Status& status) {
-    std::vector<JobDone> held;
-    {
-      MutexLock lock(&mu_);
-      held.swap(held_);
-    }
-    for (const JobDone& done : held) {
-      if (!status.ok()) {
-        done(status);
-        continue;
-      }
-      Explanation answer;
-      answer.pictures.resize(1);
-      answer.pictures[0].pooled.assign(12, static_cast<float>(++answered_));
-      done(std::move(answer));
-    }
-  }
+// Features of a picture at "conv" and "last", by a held engine.
+Explanation Features(int number) {
+  Explanation answer;
+  answer.pictures.resize(1);
+  answer.pictures[0].pooled.assign(12, static_cast<float>(number));
+  return answer;
+}
 
- private:
-  Mutex mu_;
-  std::vector<JobDone> held_ ABSL_GUARDED_BY(mu_);
-  size_t most_ ABSL_GUARDED_BY(mu_) = 0;
-  int total_ ABSL_GUARDED_BY(mu_) = 0;
-  int answered_ = 0;
-};
+TestServer::Options HeldBy(HeldJobs& engine, const TemporaryFolder& folder) {
+  return {.submit = engine.Submit(),
+          .allow_calibration = true,
+          .folder = folder.path()};
+}
 
 TEST(CalibrationTest, NoMorePicturesThanAWindowAreInWork) {
+  constexpr int kPictures = 200;
+  constexpr int kWindow = 2 * 16;  // FakeModel's max_rows
   const TemporaryFolder folder;
-  HeldEngine engine;
-  TestServer server({.submit = engine.Submit(),
-                     .allow_calibration = true,
-                     .folder = folder.path()});
+  HeldJobs engine;
+  TestServer server(HeldBy(engine, folder));
   server.AddFakeModel();
   CalibrationCaller caller(server.models());
   std::thread sender([&] {
     caller.Send(FakeSettings());
-    caller.SendTwoClasses(100);
+    caller.SendTwoClasses(kPictures / 2);
   });
-  constexpr size_t kWindow = 2 * 16;  // FakeModel's max_rows
-  engine.AwaitHeld(kWindow);
-  std::atomic<bool> over = false;
-  std::thread answerer([&] {
-    while (!over) engine.AnswerAll(absl::OkStatus());
-  });
+  ASSERT_TRUE(engine.Await(kWindow));
+  for (int i = 0; i < kPictures; ++i) {
+    ASSERT_TRUE(engine.Await(i + 1));
+    ASSERT_LE(engine.total(), i + kWindow);
+    engine.Answer(i, Features(i));
+  }
   sender.join();
   const CalibrationOutcome outcome = caller.Finish();
-  over = true;
-  answerer.join();
   EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
-  EXPECT_EQ(engine.most(), kWindow);
-  EXPECT_EQ(engine.total(), 200);
+  EXPECT_EQ(engine.total(), kPictures);
 }
 
 TEST(CalibrationTest, AFullQueueIsTriedAgain) {
   const TemporaryFolder folder;
-  HeldEngine engine;
-  TestServer server({.submit = engine.Submit(),
-                     .allow_calibration = true,
-                     .folder = folder.path()});
+  HeldJobs engine;
+  TestServer server(HeldBy(engine, folder));
   server.AddFakeModel();
   CalibrationCaller caller(server.models());
   caller.Send(FakeSettings());
   caller.SendTwoClasses(4);
-  engine.AwaitHeld(8);
-  engine.AnswerAll(absl::ResourceExhaustedError("the queue is full"));
-  engine.AwaitHeld(8);
-  engine.AnswerAll(absl::OkStatus());
+  ASSERT_TRUE(engine.Await(8));
+  for (int i = 0; i < 8; ++i) {
+    engine.Answer(i, absl::ResourceExhaustedError("the queue is full"));
+  }
+  ASSERT_TRUE(engine.Await(16));
+  for (int i = 8; i < 16; ++i) engine.Answer(i, Features(i));
   const CalibrationOutcome outcome = caller.Finish();
   EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
   EXPECT_THAT(outcome.rejected, IsEmpty());
@@ -265,26 +223,20 @@ TEST(CalibrationTest, AFullQueueIsTriedAgain) {
   EXPECT_EQ(outcome.result.layer_weights().pictures(), 8);
 }
 
-TEST(CalibrationTest, AnEngineThatEndsEndsIt) {
+TEST(CalibrationTest, AnEngineThatEndsEndsItAndTheRestIsCancelled) {
   const TemporaryFolder folder;
-  HeldEngine engine;
-  TestServer server({.submit = engine.Submit(),
-                     .allow_calibration = true,
-                     .folder = folder.path()});
+  HeldJobs engine;
+  TestServer server(HeldBy(engine, folder));
   server.AddFakeModel();
   CalibrationCaller caller(server.models());
   caller.Send(FakeSettings());
   caller.SendTwoClasses(4);
-  engine.AwaitHeld(8);
-  std::atomic<bool> over = false;
-  std::thread answerer([&] {
-    while (!over) engine.AnswerAll(absl::UnavailableError("device lost"));
-  });
+  ASSERT_TRUE(engine.Await(8));
+  engine.Answer(3, absl::UnavailableError("device lost"));
   const CalibrationOutcome outcome = caller.ReadToTheEnd();
-  over = true;
-  answerer.join();
   EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(outcome.status.error_message(), "device lost");
+  EXPECT_EQ(engine.cancelled(), 7);
 }
 
 TEST(CalibrationTest, AVersionThatWasReplacedMeanwhileKeepsItsOwnWeights) {
