@@ -42,13 +42,7 @@ bool ClassSample::Wants(int64_t number,
 absl::Status ClassSample::Add(int64_t number, PictureClasses classes,
                               std::vector<float> features) {
   if (!Wants(number, classes.present)) return absl::OkStatus();
-  const int64_t bytes = bytes_ + BytesOf(features);
-  if (bytes > options_.max_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the features of ", kept() + 1, " pictures have ", bytes, " bytes, of ",
-        "at most ", options_.max_bytes, ": keep fewer pictures of each class"));
-  }
-  bytes_ = bytes;
+  bytes_ += BytesOf(features);
   Picture& picture = pictures_[number];
   picture.features = std::move(features);
   picture.classes = std::move(classes);
@@ -63,7 +57,10 @@ absl::Status ClassSample::Add(int64_t number, PictureClasses classes,
     Release(largest->second);
     kept.erase(largest);
   }
-  return absl::OkStatus();
+  if (bytes_ <= options_.max_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the features of ", kept(), " pictures have ", bytes_, " bytes, of at ",
+      "most ", options_.max_bytes, ": keep fewer pictures of each class"));
 }
 
 void ClassSample::Release(int64_t number) {

@@ -59,8 +59,8 @@ class ClassSample {
 
   // Looks at picture `number`, each once.
   // REQUIRES: all pictures have the same number of features.
-  // Errors: RESOURCE_EXHAUSTED what is kept would need more than max_bytes,
-  //   naming both; nothing is then taken in.
+  // Errors: RESOURCE_EXHAUSTED what is kept has more than max_bytes, naming
+  //   both; the sample is of no use then.
   absl::Status Add(int64_t number, PictureClasses classes,
                    std::vector<float> features);
 

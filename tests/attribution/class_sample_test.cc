@@ -146,6 +146,11 @@ TEST(ClassSampleTest, MoreThanTheBytesAllowIsRefused) {
             absl::ResourceExhaustedError(
                 "the features of 4 pictures have 32 bytes, of at most 24: keep "
                 "fewer pictures of each class"));
+}
+
+TEST(ClassSampleTest, WhatTakesAnothersPlaceNeedsNoMoreBytes) {
+  ClassSample sample({.per_class = 3, .max_bytes = 24});
+  for (int64_t i = 0; i < 500; ++i) ASSERT_TRUE(Add(sample, i, {0}).ok());
   EXPECT_EQ(sample.kept(), 3);
 }
 

@@ -67,20 +67,23 @@ CalibrationOutcome CalibrationCaller::Finish() {
 }
 
 CalibrationOutcome CalibrationCaller::ReadToTheEnd() {
-  CalibrationOutcome outcome;
+  listener_.join();
+  outcome_.status = stream_->Finish();
+  return outcome_;
+}
+
+void CalibrationCaller::Listen() {
   v1::CalibrateLayerWeightsResponse response;
   while (stream_->Read(&response)) {
     if (response.has_rejected()) {
-      outcome.rejected[response.rejected().id()] = response.rejected().status();
+      outcome_.rejected[response.rejected().id()] =
+          response.rejected().status();
     } else if (response.has_progress()) {
-      outcome.progress.push_back(response.progress());
+      outcome_.progress.push_back(response.progress());
     } else {
-      outcome.result = response.result();
+      outcome_.result = response.result();
     }
   }
-  outcome.status = stream_->Finish();
-  is_finished_ = true;
-  return outcome;
 }
 
 }  // namespace saliency

@@ -1,4 +1,5 @@
-// A caller of CalibrateLayerWeights, and what it hears.
+// A caller of CalibrateLayerWeights, which listens all the while, and what it
+// hears.
 // Thread-compatible.
 
 #ifndef SALIENCY_TESTS_SERVER_CALIBRATION_CALLER_H_
@@ -7,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "grpcpp/grpcpp.h"
@@ -35,9 +37,11 @@ struct CalibrationOutcome {
 class CalibrationCaller {
  public:
   explicit CalibrationCaller(v1::ModelService::Stub& stub)
-      : stream_(stub.CalibrateLayerWeights(&context_)) {}
+      : stream_(stub.CalibrateLayerWeights(&context_)),
+        listener_([this] { Listen(); }) {}
   ~CalibrationCaller() {
-    if (!is_finished_) context_.TryCancel();
+    context_.TryCancel();
+    if (listener_.joinable()) listener_.join();
   }
 
   // False: the server has ended the call.
@@ -48,17 +52,20 @@ class CalibrationCaller {
   void SendTwoClasses(int of_each);
 
   void Cancel() { context_.TryCancel(); }
-  // No more pictures; reads to the end.
+  // No more pictures; waits for the end.
   CalibrationOutcome Finish();
   // The same without saying so.
   CalibrationOutcome ReadToTheEnd();
 
  private:
+  void Listen();
+
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::CalibrateLayerWeightsRequest,
                                            v1::CalibrateLayerWeightsResponse>>
       stream_;
-  bool is_finished_ = false;
+  CalibrationOutcome outcome_;  // the listener's until it has been joined
+  std::thread listener_;        // last: uses all of the above
 };
 
 }  // namespace saliency

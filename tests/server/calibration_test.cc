@@ -105,6 +105,156 @@ TEST(CalibrationTest, WeightsAreMeasuredStoredShownAndUsedAtOnce) {
   ASSERT_TRUE(after.ok()) << after.error_message();
   EXPECT_EQ(combined.combined(0).shares(0).weight(), 0.5);
 
+  EXPECT_EQ(server.Metric("saliency_requests_total",
+                          {{"rpc", "CalibrateLayerWeights"},
+                           {"model", "fake"},
+                           {"code", "OK"}}),
+            1);
+}
+
+TEST(CalibrationTest, ProgressEndsWithAllPicturesAndAllLayers) {
+  const TemporaryFolder folder;
+  TestServer server({.allow_calibration = true, .folder = folder.path()});
+  server.AddFakeModel();
+  const CalibrationOutcome outcome = Calibrate(server, 20);
+  ASSERT_GE(outcome.progress.size(), 2);
+  const auto last = outcome.progress.end() - 1;
+  EXPECT_EQ(last->stage(), v1::CalibrationProgress::STAGE_CLASSIFIERS);
+  EXPECT_EQ(last->done(), 2);
+  EXPECT_EQ(last->total(), 2);
+  int64_t pictures = 0;
+  for (const v1::CalibrationProgress& progress : outcome.progress) {
+    if (progress.stage() != v1::CalibrationProgress::STAGE_FEATURES) continue;
+    EXPECT_GE(progress.done(), pictures);
+    pictures = progress.done();
+  }
+  EXPECT_EQ(pictures, 40);
+}
+
+TEST(CalibrationTest, TheSameSeedAndPicturesGiveTheSameWeights) {
+  const TemporaryFolder folder;
+  TestServer server({.allow_calibration = true, .folder = folder.path()});
+  server.AddFakeModel();
+  v1::CalibrationSettings settings = FakeSettings();
+  settings.set_pictures_per_class(5);
+  const auto first = Calibrate(server, 40, settings);
+  ASSERT_TRUE(first.status.ok()) << first.status.error_message();
+  EXPECT_EQ(first.result.layer_weights().pictures(), 10) << "of 80";
+  EXPECT_EQ(first.layers(), Calibrate(server, 40, settings).layers());
+  settings.set_seed(1);
+  EXPECT_NE(first.layers(), Calibrate(server, 40, settings).layers());
+}
+
+TEST(CalibrationTest, SeveralLabelsAreJudgedClassByClass) {
+  const TemporaryFolder folder;
+  TestServer server({.allow_calibration = true, .folder = folder.path()});
+  server.AddFakeModel();
+  v1::CalibrationSettings settings = FakeSettings();
+  settings.set_multi_label(true);
+  CalibrationCaller caller(server.models());
+  caller.Send(settings);
+  for (int i = 0; i < 60; ++i) {
+    // Class 4 comes and goes with the features; class 5 is there too, but for
+    // where it is uncertain; class 6 once.
+    std::vector<int> classes;
+    if (i % 2 == 0) classes.push_back(4);
+    if (i % 3 != 0) classes.push_back(5);
+    if (i == 7) classes.push_back(6);
+    if (classes.empty()) classes.push_back(2);
+    v1::LabelledPicture picture =
+        FakePicture(i, i % 2 == 0 ? 1.0F : -1.0F, classes);
+    if (i % 3 == 0) picture.add_uncertain()->set_label("class5");
+    caller.Send(picture);
+  }
+  const CalibrationOutcome outcome = caller.Finish();
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+  EXPECT_THAT(outcome.rejected, IsEmpty());
+  EXPECT_EQ(outcome.result.layer_weights().classes(), 2) << "2 and 4";
+  ASSERT_EQ(outcome.result.left_out_size(), 2);
+  EXPECT_EQ(outcome.result.left_out(0).class_index(), 6);
+  EXPECT_EQ(outcome.result.left_out(0).label(), "class6");
+  EXPECT_EQ(outcome.result.left_out(0).reason(),
+            "has 1 picture, of at least 2");
+  EXPECT_EQ(outcome.result.left_out(1).class_index(), 5);
+  EXPECT_THAT(outcome.result.left_out(1).reason(),
+              HasSubstr("no picture without it"));
+}
+
+TEST(CalibrationTest, IsRefusedUnlessItIsAllowed) {
+  TestServer server;
+  server.AddFakeModel();
+  CalibrationCaller caller(server.models());
+  caller.Send(FakeSettings());
+  const CalibrationOutcome outcome = caller.ReadToTheEnd();
+  EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(outcome.status.error_message(),
+            "calibration is off: start the server with --allow-calibration");
+  EXPECT_EQ(
+      server.Metric("saliency_requests_total", {{"code", "PERMISSION_DENIED"}}),
+      1);
+}
+
+TEST(CalibrationTest, WhereNothingCanBeWrittenTheAnswerHoldsTheFile) {
+  const TemporaryFolder folder;
+  TestServer server(
+      {.allow_calibration = true, .folder = folder / "not-there"});
+  server.AddFakeModel();
+  const CalibrationOutcome outcome = Calibrate(server, 10);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+  EXPECT_EQ(outcome.result.stored().code(),
+            static_cast<int>(grpc::StatusCode::FAILED_PRECONDITION));
+  EXPECT_EQ(outcome.result.stored().message(),
+            "layer_weights.pbtxt cannot be written: is the model repository "
+            "read-only?");
+  EXPECT_TRUE(ParseLayerWeightsText(outcome.result.file_text()).ok());
+  EXPECT_EQ(outcome.result.layer_weights().layers_size(), 2);
+  EXPECT_FALSE(GetModel(server).has_layer_weights()) << "not used";
+}
+
+TEST(CalibrationTest, OfAVersionThereIsOneAtATime) {
+  const TemporaryFolder folder;
+  Gate gate;
+  TestServer server(Held(gate, folder));
+  server.AddFakeModel();
+  CalibrationCaller first(server.models());
+  first.Send(FakeSettings());
+  first.Send(FakePicture(0, 1, {0}));
+  gate.AwaitArrivals(1);
+  CalibrationCaller second(server.models());
+  second.Send(FakeSettings());
+  const CalibrationOutcome refused = second.ReadToTheEnd();
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::ABORTED);
+  EXPECT_EQ(refused.status.error_message(),
+            "model \"fake\" version 1 is being calibrated already");
+  gate.Open();
+  first.SendTwoClasses(10);
+  EXPECT_TRUE(first.Finish().status.ok());
+  EXPECT_TRUE(Calibrate(server, 10).status.ok()) << "the place is free again";
+}
+
+TEST(CalibrationTest, ACallerThatLeavesChangesNothingAndMakesRoom) {
+  const TemporaryFolder folder;
+  folder.Write(kFile, "old");
+  Gate gate;
+  TestServer server(Held(gate, folder));
+  server.AddFakeModel();
+  {
+    CalibrationCaller leaves(server.models());
+    leaves.Send(FakeSettings());
+    leaves.SendTwoClasses(10);  // fewer than the window
+    gate.AwaitArrivals(1);
+    leaves.Cancel();
+    EXPECT_EQ(leaves.ReadToTheEnd().status.error_code(),
+              grpc::StatusCode::CANCELLED);
+  }
+  gate.Open();
+  // Only when the server has noticed.
+  CalibrationOutcome outcome = Calibrate(server, 10);
+  while (outcome.status.error_code() == grpc::StatusCode::ABORTED) {
+    EXPECT_EQ(ReadAll(folder / kFile), "old");
+    outcome = Calibrate(server, 10);
+  }
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
   while (server.Metric(
              "saliency_requests_total",
              {{"rpc", "CalibrateLayerWeights"}, {"code", "CANCELLED"}}) == 0) {
