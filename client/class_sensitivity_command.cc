@@ -34,21 +34,15 @@ class ClassSensitivityEvaluation final : public Evaluation {
         flags_(flags) {}
 
   absl::StatusOr<std::vector<std::string>> Items() const override {
-    if (flags_.step.any() && !flags_.meta) {
-      return absl::InvalidArgumentError(
-          "--epsilon, --direction and --loss need --meta");
-    }
-    RETURN_IF_ERROR(MakeStep(flags_.step).status());
+    RETURN_IF_ERROR(MakeStepIf(flags_.meta, flags_.step).status());
     return PictureNames(folder(), flags_.evaluation.set);
   }
 
   absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override {
     ASSIGN_OR_RETURN(const EvaluationPlan plan,
                      PlanFor(flags_.evaluation, model));
-    std::optional<v1::MetaStep> step;
-    if (flags_.meta) {
-      ASSIGN_OR_RETURN(step, MakeStep(flags_.step));
-    }
+    ASSIGN_OR_RETURN(const std::optional<v1::MetaStep> step,
+                     MakeStepIf(flags_.meta, flags_.step));
     requests_ = ClassSensitivityRequests(plan, step);
     for (v1::MeasureClassSensitivityRequest& request : requests_) {
       request.set_model(model.name());

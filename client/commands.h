@@ -33,6 +33,7 @@ Command AddBenchCommand(CLI::App& root);
 Command AddPointingGameCommand(CLI::App& evaluate);
 Command AddClassSensitivityCommand(CLI::App& evaluate);
 Command AddIdentityCheckCommand(CLI::App& evaluate);
+Command AddWeightSensitivityCommand(CLI::App& evaluate);
 
 }  // namespace saliency
 

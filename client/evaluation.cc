@@ -36,7 +36,7 @@ absl::Status MakeOutDir(const std::string& out_dir) {
 
 absl::StatusOr<std::vector<std::string>> ItemsOf(const EvaluationFlags& flags,
                                                  const Evaluation& evaluation) {
-  if (flags.folder.empty()) {
+  if (flags.has_folder && flags.folder.empty()) {
     return absl::InvalidArgumentError("FOLDER is missing");
   }
   ASSIGN_OR_RETURN(const Shard shard, ParseShard(flags.shard));

@@ -21,6 +21,7 @@ void AddPlanFlags(CLI::App& command, EvaluationFlags& flags,
                 "method or pair; repeatable; default: gradient, gradient_sum, "
                 "linear_approximation, grad_cam, norm_grad and "
                 "selective_norm_grad");
+  if (help.default_joins.empty()) return;
   AddRepeatable(command, "--combination", flags.joins,
                 absl::StrCat("WEIGHTING+RULE, such as linear+product; "
                              "repeatable; default: ",
@@ -31,11 +32,14 @@ void AddPlanFlags(CLI::App& command, EvaluationFlags& flags,
 
 void AddEvaluationFlags(CLI::App& command, EvaluationFlags& flags,
                         const EvaluationHelp& help) {
-  command.add_option("FOLDER", flags.folder, help.folder);
-  command
-      .add_option("--set", flags.set,
-                  "image set: a file of ImageSets/Main without its .txt")
-      ->capture_default_str();
+  flags.has_folder = !help.folder.empty();
+  if (flags.has_folder) {
+    command.add_option("FOLDER", flags.folder, help.folder);
+    command
+        .add_option("--set", flags.set,
+                    "image set: a file of ImageSets/Main without its .txt")
+        ->capture_default_str();
+  }
   AddPlanFlags(command, flags, help);
   command
       .add_option("-o,--out-dir", flags.out_dir,

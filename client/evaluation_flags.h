@@ -29,14 +29,15 @@ struct EvaluationFlags {
   std::vector<std::string> merge;
   int limit = 0;
   int concurrency = 8;
+  bool has_folder = true;  // false: items come from elsewhere
 };
 
 // What the help says where measures differ.
 struct EvaluationHelp {
-  std::string folder;
+  std::string folder;  // empty: there is no FOLDER, and no --set
   std::string default_layers = "the model's combine layers";
-  std::string default_joins;
-  bool asks_methods = true;  // false: no methods, and no combinations of them
+  std::string default_joins;  // empty: no combinations
+  bool asks_methods = true;   // false: no methods, and no combinations of them
 };
 
 // `flags` outlives `command`.

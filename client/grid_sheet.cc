@@ -16,24 +16,6 @@ namespace {
 
 constexpr int64_t kMaxCellHeight = 4096;
 
-absl::StatusOr<SheetCell> MakeCell(const Grid& grid, int map_index,
-                                   const MapStyle& style) {
-  SheetCell cell;
-  const absl::Status status = grid.answer.MapStatus(map_index);
-  const v1::SaliencyMap& map = grid.answer.response.maps(map_index);
-  if (!status.ok()) {
-    cell.note = OneLine(status.message());
-  } else if (map.height() != grid.cell.height ||
-             map.width() != grid.cell.width) {
-    return absl::InternalError(absl::StrCat(
-        "the server's answer is malformed: a map of ", map.height(), "x",
-        map.width(), " instead of ", grid.cell.height, "x", grid.cell.width));
-  } else {
-    ASSIGN_OR_RETURN(cell.picture, OverlayOn(grid.cell, map, style));
-  }
-  return cell;
-}
-
 // "cat.jpg   tabby 93.2 %   squeezenet/1".
 std::string Heading(const Grid& grid) {
   const v1::ComputeSaliencyResponse& response = grid.answer.response;
@@ -64,6 +46,24 @@ absl::StatusOr<Picture> CellPicture(const std::string& bytes, int cell_width) {
   return ResizePicture(picture, height, cell_width);
 }
 
+absl::StatusOr<SheetCell> MapCell(const Picture& cell,
+                                  const v1::SaliencyMap& map,
+                                  const absl::Status& status,
+                                  const MapStyle& style) {
+  SheetCell made;
+  if (!status.ok()) {
+    made.note = OneLine(status.message());
+    return made;
+  }
+  if (map.height() != cell.height || map.width() != cell.width) {
+    return absl::InternalError(absl::StrCat(
+        "the server's answer is malformed: a map of ", map.height(), "x",
+        map.width(), " instead of ", cell.height, "x", cell.width));
+  }
+  ASSIGN_OR_RETURN(made.picture, OverlayOn(cell, map, style));
+  return made;
+}
+
 absl::StatusOr<std::string> SheetPng(const Grid& grid,
                                      const std::string& colour_map) {
   const int num_layers = static_cast<int>(grid.layers.size());
@@ -80,8 +80,10 @@ absl::StatusOr<std::string> SheetPng(const Grid& grid,
   std::vector<SheetCell> cells;
   for (int layer = 0; layer < num_layers; ++layer) {
     for (int method = 0; method < num_methods; ++method) {
+      const int i = method * num_layers + layer;
       ASSIGN_OR_RETURN(SheetCell cell,
-                       MakeCell(grid, method * num_layers + layer, style));
+                       MapCell(grid.cell, grid.answer.response.maps(i),
+                               grid.answer.MapStatus(i), style));
       cells.push_back(std::move(cell));
     }
   }

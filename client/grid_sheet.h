@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/map_pixels.h"
 #include "client/picture_answer.h"
 #include "core/image/picture.h"
+#include "core/image/render.h"
 
 namespace saliency {
 
@@ -27,6 +29,13 @@ struct Grid {
 // Errors: as DecodePicture; INVALID_ARGUMENT when cells would be more than 4096
 //   pixels high.
 absl::StatusOr<Picture> CellPicture(const std::string& bytes, int cell_width);
+
+// The map over `cell`; where it failed, why.
+// Errors: INTERNAL a map of another size; as OverlayOn.
+absl::StatusOr<SheetCell> MapCell(const Picture& cell,
+                                  const v1::SaliencyMap& map,
+                                  const absl::Status& status,
+                                  const MapStyle& style);
 
 // A PNG; cells of maps that failed say why.
 // Errors: INTERNAL when the answer does not have the maps that were asked for.

@@ -123,18 +123,24 @@ SaliencyClient::SaliencyClient(Wires wires, ClientOptions options)
       models_(v1::ModelService::NewStub(wires_.questions)),
       health_(grpc::health::v1::Health::NewStub(wires_.questions)) {}
 
-template <typename Stub, typename Request, typename Response>
-absl::StatusOr<Response> SaliencyClient::Call(
-    Stub& stub,
-    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
-                                 Response*),
-    const Request& request, const CallOptions& options) const {
+absl::Status SaliencyClient::CheckSize(
+    const google::protobuf::MessageLite& request) const {
   const size_t size_bytes = request.ByteSizeLong();
   if (size_bytes > static_cast<size_t>(options_.channel.max_send_bytes)) {
     return absl::InvalidArgumentError(
         absl::StrCat("request of ", size_bytes, " bytes is above the limit of ",
                      options_.channel.max_send_bytes));
   }
+  return absl::OkStatus();
+}
+
+template <typename Stub, typename Request, typename Response>
+absl::StatusOr<Response> SaliencyClient::Call(
+    Stub& stub,
+    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                 Response*),
+    const Request& request, const CallOptions& options) const {
+  RETURN_IF_ERROR(CheckSize(request));
   const absl::Duration timeout = options.timeout.value_or(options_.timeout);
   const std::shared_ptr<grpc::ClientContext> context = NewContext(timeout);
   Response response;
@@ -155,6 +161,28 @@ std::shared_ptr<grpc::ClientContext> SaliencyClient::NewContext(
     context->AddMetadata("authorization", wires_.authorization);
   }
   return context;
+}
+
+absl::Status SaliencyClient::MeasureWeightSensitivity(
+    const v1::MeasureWeightSensitivityRequest& request,
+    const TakeWeightStage& take, const CallOptions& options) const {
+  RETURN_IF_ERROR(CheckSize(request));
+  const absl::Duration timeout = options.timeout.value_or(options_.timeout);
+  const std::shared_ptr<grpc::ClientContext> context = NewContext(timeout);
+  const CancelListener listener(options.cancel,
+                                [context] { context->TryCancel(); });
+  const auto reader =
+      saliency_->MeasureWeightSensitivity(context.get(), request);
+  v1::MeasureWeightSensitivityResponse stage;
+  while (reader->Read(&stage)) {
+    if (!take(std::move(stage))) {
+      context->TryCancel();
+      break;
+    }
+    stage.Clear();
+  }
+  const grpc::Status status = reader->Finish();
+  return status.ok() ? absl::OkStatus() : ToAbsl(status, timeout);
 }
 
 absl::Status SaliencyClient::ToAbsl(const grpc::Status& status,

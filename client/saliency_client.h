@@ -16,6 +16,7 @@
 #ifndef SALIENCY_CLIENT_SALIENCY_CLIENT_H_
 #define SALIENCY_CLIENT_SALIENCY_CLIENT_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,6 +96,14 @@ class SaliencyClient {
   absl::StatusOr<v1::MeasureClassSensitivityResponse> MeasureClassSensitivity(
       const v1::MeasureClassSensitivityRequest& request,
       const CallOptions& options = {}) const;
+  // Stage by stage, on this thread; `take` returns whether it wants more.  The
+  // timeout is that of all stages.  Once a stage has come there is no retry.
+  // Errors also: CANCELLED `take` wanted no more.
+  using TakeWeightStage =
+      std::function<bool(v1::MeasureWeightSensitivityResponse stage)>;
+  absl::Status MeasureWeightSensitivity(
+      const v1::MeasureWeightSensitivityRequest& request,
+      const TakeWeightStage& take, const CallOptions& options = {}) const;
   // Many questions over StreamSaliency: takes them from `next` as its window
   // has room, and hands each one's answer to `take` exactly once; both run on
   // this thread.  A question that the server pushes back or cannot serve now,
@@ -142,6 +151,8 @@ class SaliencyClient {
       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                    Response*),
       const Request& request, const CallOptions& options) const;
+  // Errors: INVALID_ARGUMENT above max_send_bytes.
+  absl::Status CheckSize(const google::protobuf::MessageLite& request) const;
   // With the caller's authorization, and a deadline if there is a timeout.
   std::shared_ptr<grpc::ClientContext> NewContext(absl::Duration timeout) const;
   absl::Status ToAbsl(const grpc::Status& status, absl::Duration timeout) const;

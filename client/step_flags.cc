@@ -1,6 +1,7 @@
 #include "client/step_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/enum_text.h"
@@ -40,6 +41,17 @@ absl::StatusOr<v1::MetaStep> MakeStep(const StepFlags& flags) {
                    ParseEnum(*v1::MetaLoss_descriptor(), "--loss", flags.loss));
   step.set_loss(static_cast<v1::MetaLoss>(loss));
   return step;
+}
+
+absl::StatusOr<std::optional<v1::MetaStep>> MakeStepIf(bool meta,
+                                                       const StepFlags& flags) {
+  if (!meta && flags.any()) {
+    return absl::InvalidArgumentError(
+        "--epsilon, --direction and --loss need --meta");
+  }
+  ASSIGN_OR_RETURN(v1::MetaStep step, MakeStep(flags));
+  if (!meta) return std::optional<v1::MetaStep>();
+  return std::optional<v1::MetaStep>(std::move(step));
 }
 
 std::string StepText(const v1::MetaStep& step) {

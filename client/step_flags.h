@@ -35,6 +35,11 @@ void AddStepFlags(CLI::App& command, StepFlags& flags);
 // Errors: INVALID_ARGUMENT naming the flag.
 absl::StatusOr<v1::MetaStep> MakeStep(const StepFlags& flags);
 
+// None unless `meta` asks for it.
+// Errors: INVALID_ARGUMENT also where a step is described and not asked for.
+absl::StatusOr<std::optional<v1::MetaStep>> MakeStepIf(bool meta,
+                                                       const StepFlags& flags);
+
 // "epsilon 0.001 descent cross_entropy", without what is not set.
 std::string StepText(const v1::MetaStep& step);
 

@@ -74,8 +74,10 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   const SubmitJob submit = [&](Job job, JobDone done) {
     engine.Submit(std::move(job), std::move(done));
   };
-  SaliencyService saliency_service(options.limits, catalogue, desk, submit,
-                                   options.stream);
+  SaliencyService saliency_service(
+      options.limits, catalogue, desk, submit,
+      {.stream = options.stream,
+       .max_weight_studies = options.max_weight_studies});
   const LayerWeightsStore weights_store(
       catalogue, log,
       [&](absl::string_view model, int64_t version, LayerWeights weights) {

@@ -20,11 +20,7 @@ namespace {
 
 absl::Status LoadReplicas(const std::string& path, LoadedModel& loaded) {
   const ModelConfig& config = loaded.config;
-  LoadOptions options = {.precision = config.precision,
-                         .output_index = config.output_index,
-                         .output_key = config.output_key,
-                         .input_height = config.input.height,
-                         .input_width = config.input.width};
+  LoadOptions options = LoadOptionsOf(config);
   for (const InstanceConfig& instance : config.instances) {
     options.device = instance.device;
     for (int i = 0; i < instance.count; ++i) {

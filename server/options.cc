@@ -131,6 +131,9 @@ class CommandLine {
                     int64_t{1} << 30, "Pixels of one map");
     adder_.AddCount("max-map-pixels", limits.max_map_pixels, int64_t{1} << 40,
                     "Maps x pixels of one answer");
+    adder_.AddCount("max-weight-studies", options_.max_weight_studies, 64,
+                    "Calls of MeasureWeightSensitivity at a time; each holds a "
+                    "copy of its model");
     adder_.AddCount("queue-items", limits.queue_items, 1 << 20,
                     "Requests that may wait");
     adder_.AddBytes("queue-bytes", limits.queue_bytes, kMaxBytes,

@@ -38,6 +38,7 @@ struct ServerOptions {
   EngineLimits limits;
   ConnectionLimits connections;
   StreamLimits stream;
+  int max_weight_studies = 1;  // MeasureWeightSensitivity at a time
   absl::Duration send_timeout = absl::Minutes(5);  // zero: for ever
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(30);

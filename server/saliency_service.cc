@@ -4,12 +4,16 @@
 #include <cstddef>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/engine/model_copies.h"
 #include "server/convert_answer.h"
 #include "server/convert_class_sensitivity.h"
 #include "server/convert_combination.h"
 #include "server/convert_meta.h"
 #include "server/convert_request.h"
+#include "server/convert_weight_sensitivity.h"
+#include "server/file_digest.h"
 #include "server/pending_call.h"
 #include "server/public_status.h"
 #include "server/stream_call.h"
@@ -67,6 +71,12 @@ void LogInternalResults(const Explanation& answer, PendingCall& call) {
   }
 }
 
+// The work that an answer holds.
+int64_t RowsOf(const Explanation& answer, std::size_t targets) {
+  return static_cast<int64_t>(answer.pictures.size() *
+                              std::max<std::size_t>(targets, 1));
+}
+
 template <typename Response>
 void FinishCall(PendingCall& call, absl::StatusOr<Explanation> answer,
                 std::size_t targets, Response* response) {
@@ -74,8 +84,7 @@ void FinishCall(PendingCall& call, absl::StatusOr<Explanation> answer,
   if (const absl::Status overall = OverallStatus(*answer); !overall.ok()) {
     return call.FinishWith(overall);
   }
-  const auto rows = static_cast<int64_t>(answer->pictures.size() *
-                                         std::max<std::size_t>(targets, 1));
+  const int64_t rows = RowsOf(*answer, targets);
   LogInternalResults(*answer, call);
   ToProto(*std::move(answer), call.request_id(), response);
   call.FinishWith(absl::OkStatus(), rows);
@@ -133,7 +142,7 @@ grpc::ServerUnaryReactor* SaliencyService::MeasureClassSensitivity(
 
 grpc::ServerBidiReactor<v1::StreamSaliencyRequest, v1::StreamSaliencyResponse>*
 SaliencyService::StreamSaliency(grpc::CallbackServerContext* context) {
-  return StreamCall::Start(context, desk_, stream_.window,
+  return StreamCall::Start(context, desk_, options_.stream.window,
                            [this](StreamQuestion& question,
                                   const v1::StreamSaliencyRequest& request) {
                              AnswerStreamed(question, request);
@@ -157,6 +166,51 @@ void SaliencyService::AnswerStreamed(StreamQuestion& question,
     case Request::QUESTION_NOT_SET:
       return question.FinishWith(CheckQuestion(request));
   }
+}
+
+grpc::ServerWriteReactor<v1::MeasureWeightSensitivityResponse>*
+SaliencyService::MeasureWeightSensitivity(
+    grpc::CallbackServerContext* context,
+    const v1::MeasureWeightSensitivityRequest* request) {
+  return WeightSensitivityCall::Start(
+      context, desk_, studies_, [this, request](WeightSensitivityCall& call) {
+        return StudyWeights(call, *request);
+      });
+}
+
+absl::Status SaliencyService::StudyWeights(
+    WeightSensitivityCall& call,
+    const v1::MeasureWeightSensitivityRequest& request) {
+  ASSIGN_OR_RETURN(const Job job, MakeJob(request, limits_, catalogue_, call));
+  ASSIGN_OR_RETURN(const CatalogueVersion version,
+                   catalogue_.FindReady(job.model, job.version));
+  ASSIGN_OR_RETURN(const CopyModel copies, CopiesFor(version, request.seed()));
+  const CascadeQuestion question = {
+      .job = job,
+      .stages = {request.stages().begin(), request.stages().end()},
+      .model = *version.facts,
+      .limits = limits_};
+  return RunCascade(question, copies, [&](CascadeStage stage) {
+    LogInternalResults(stage.explanation, call);
+    const int64_t rows = RowsOf(stage.explanation, job.targets.size());
+    auto message = std::make_unique<WeightSensitivityCall::Message>();
+    ToProto(std::move(stage), call.request_id(), message.get());
+    return call.Write(std::move(message), rows);
+  });
+}
+
+absl::StatusOr<CopyModel> SaliencyService::CopiesFor(
+    const CatalogueVersion& version, uint64_t seed) const {
+  if (options_.copies != nullptr) return options_.copies(version, seed);
+  // Stage 0 shall be the model that serves.
+  const std::string file = version.folder + "/model.pt";
+  const absl::StatusOr<std::string> digest = Sha256OfFile(file);
+  if (!digest.ok() || *digest != version.sha256) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the file of model \"", version.model, "\" version ", version.version,
+        " has been changed or removed since it was loaded"));
+  }
+  return CopiesOf(file, *version.facts, seed);
 }
 
 }  // namespace saliency

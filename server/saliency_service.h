@@ -4,30 +4,46 @@
 #ifndef SALIENCY_SERVER_SALIENCY_SERVICE_H_
 #define SALIENCY_SERVER_SALIENCY_SERVICE_H_
 
+#include <cstdint>
+#include <functional>
 #include <utility>
 
 #include "core/engine/engine_limits.h"
+#include "core/engine/weight_cascade.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
 #include "server/call_desk.h"
 #include "server/model_catalogue.h"
 #include "server/pending_call.h"
 #include "server/stream_question.h"
+#include "server/study_threads.h"
 #include "server/submit_job.h"
 #include "server/transport_options.h"
+#include "server/weight_sensitivity_call.h"
 
 namespace saliency {
+
+// Makes private copies of a version; `seed` is that of their random weights.
+using CopiesOfModel =
+    std::function<CopyModel(const CatalogueVersion& version, uint64_t seed)>;
+
+struct ServiceOptions {
+  StreamLimits stream;
+  // Calls of MeasureWeightSensitivity at a time, each with a copy of its model.
+  int max_weight_studies = 1;  // >= 1
+  CopiesOfModel copies;        // null: from the version's file
+};
 
 class SaliencyService : public v1::SaliencyService::CallbackService {
  public:
   // `catalogue`, `desk` and what `submit` refers to outlive this.
   SaliencyService(const EngineLimits& limits, const ModelCatalogue& catalogue,
-                  CallDesk& desk, SubmitJob submit,
-                  const StreamLimits& stream = {})
+                  CallDesk& desk, SubmitJob submit, ServiceOptions options = {})
       : limits_(limits),
         catalogue_(catalogue),
         desk_(desk),
         submit_(std::move(submit)),
-        stream_(stream) {}
+        options_(std::move(options)),
+        studies_(options_.max_weight_studies) {}
 
   grpc::ServerUnaryReactor* ComputeSaliency(
       grpc::CallbackServerContext* context,
@@ -48,6 +64,10 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
   grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
                           v1::StreamSaliencyResponse>*
   StreamSaliency(grpc::CallbackServerContext* context) override;
+  grpc::ServerWriteReactor<v1::MeasureWeightSensitivityResponse>*
+  MeasureWeightSensitivity(
+      grpc::CallbackServerContext* context,
+      const v1::MeasureWeightSensitivityRequest* request) override;
 
  private:
   // Answers `request`, whoever brought it; `response` lives as long as `call`.
@@ -55,12 +75,18 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
   void Answer(PendingCall& call, const Request& request, Response* response);
   void AnswerStreamed(StreamQuestion& question,
                       const v1::StreamSaliencyRequest& request);
+  // All stages, on the call's own thread.
+  absl::Status StudyWeights(WeightSensitivityCall& call,
+                            const v1::MeasureWeightSensitivityRequest& request);
+  absl::StatusOr<CopyModel> CopiesFor(const CatalogueVersion& version,
+                                      uint64_t seed) const;
 
   const EngineLimits limits_;
   const ModelCatalogue& catalogue_;
   CallDesk& desk_;
   const SubmitJob submit_;
-  const StreamLimits stream_;
+  const ServiceOptions options_;
+  StudyThreads studies_;  // last: its threads use all of the above
 };
 
 }  // namespace saliency

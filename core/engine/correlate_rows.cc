@@ -1,5 +1,7 @@
 #include "core/engine/correlate_rows.h"
 
+#include <ATen/ATen.h>
+
 #include <cstddef>
 
 #include "core/attribution/measures.h"
@@ -29,6 +31,20 @@ RowCorrelations CorrelateRows(const FinishRow& a, const FinishRow& b,
       JoinCombinations(b, prepared.combinations, prepared.layer_results);
   for (std::size_t i = 0; i < combined_a.size(); ++i) {
     correlations.combined.push_back(Alikeness(combined_a[i], combined_b[i]));
+  }
+  return correlations;
+}
+
+std::vector<std::optional<double>> CorrelateAbsolutes(
+    const FinishRow& a, const FinishRow& b, const PreparedJob& prepared) {
+  const auto absolute = [](absl::StatusOr<at::Tensor> map) {
+    if (map.ok()) map = map->abs();
+    return map;
+  };
+  std::vector<std::optional<double>> correlations;
+  for (const PlannedResult& plan : prepared.results) {
+    correlations.push_back(
+        Alikeness(absolute(SizedMap(a, plan)), absolute(SizedMap(b, plan))));
   }
   return correlations;
 }

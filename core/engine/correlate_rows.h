@@ -1,8 +1,8 @@
 // How alike the maps of two rows are: of a picture with and without a meta
-// step, or of two of its classes.
+// step, of two of its classes, or of a model with other weights.
 // Pure functions; safe from any thread.
 //
-// Source: the paper, sec. 4.3 and 4.4.
+// Source: the paper, sec. 4.3 to 4.5.
 
 #ifndef SALIENCY_CORE_ENGINE_CORRELATE_ROWS_H_
 #define SALIENCY_CORE_ENGINE_CORRELATE_ROWS_H_
@@ -26,6 +26,10 @@ struct RowCorrelations {
 // REQUIRES: the rows are of one picture and have the same output.
 RowCorrelations CorrelateRows(const FinishRow& a, const FinishRow& b,
                               const PreparedJob& prepared);
+
+// The same of the absolute values of the maps, of PreparedJob::results alone.
+std::vector<std::optional<double>> CorrelateAbsolutes(
+    const FinishRow& a, const FinishRow& b, const PreparedJob& prepared);
 
 }  // namespace saliency
 

@@ -124,9 +124,14 @@ void AppendPlain(const Ground& ground, const FinishRow& stepped,
     MoveTo(std::move(maps.results), explanation.plain_results);
     MoveTo(std::move(maps.combined), explanation.plain_combined);
   }
-  if (ground.options.correlate == Correlate::kPlain) {
+  const Correlate correlate = ground.options.correlate;
+  if (correlate == Correlate::kPlain || correlate == Correlate::kStages) {
     AppendCorrelations(CorrelateRows(stepped, plain, ground.prepared),
                        explanation);
+  }
+  if (correlate == Correlate::kStages) {
+    MoveTo(CorrelateAbsolutes(stepped, plain, ground.prepared),
+           explanation.absolute_correlations);
   }
 }
 

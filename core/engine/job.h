@@ -103,6 +103,7 @@ enum class Correlate {
   kNone,
   kPlain,    // the same map of the model as it is; needs a meta step
   kTargets,  // those of the first target with those of the second
+  kStages,   // those of a cascade's stage 0, with absolute values as well
 };
 
 struct Job {
@@ -215,10 +216,12 @@ struct Explanation {
   std::vector<MapResult> plain_results;
   std::vector<CombinedResult> plain_combined;
   // As Job::correlate asks; none: undefined (one map is constant, not finite or
-  // failed).  kPlain: one for each of `results` and `combined`.  kTargets: one
-  // for each picture and attribution x layer, or combination.
+  // failed).  kPlain, kStages: one for each of `results` and `combined`.
+  // kTargets: one for each picture and attribution x layer, or combination.
   std::vector<std::optional<double>> correlations;
   std::vector<std::optional<double>> combined_correlations;
+  // kStages: as correlations, of the maps' absolute values.
+  std::vector<std::optional<double>> absolute_correlations;
   int batch_requests = 1;  // how many requests shared the passes
   int batch_rows = 1;
   StageTimes times;

@@ -17,6 +17,15 @@
 
 namespace saliency {
 
+// How a replica is loaded, but for its device.
+inline LoadOptions LoadOptionsOf(const ModelConfig& config) {
+  return {.precision = config.precision,
+          .output_index = config.output_index,
+          .output_key = config.output_key,
+          .input_height = config.input.height,
+          .input_width = config.input.width};
+}
+
 struct LoadedModel {
   std::string name;
   int64_t version = 0;

@@ -47,12 +47,14 @@ at::Tensor RandomPictures(int64_t count, int64_t height, int64_t width) {
 
 absl::StatusOr<MarkedGraph> ReadArchive(const std::string& path,
                                         c10::Device device,
-                                        at::ScalarType dtype) {
+                                        at::ScalarType dtype,
+                                        const RandomWeights& random) {
   torch::jit::Module module = torch::jit::load(path, device);
   module.eval();
   for (const at::Tensor& parameter : module.parameters()) {
     parameter.set_requires_grad(false);
   }
+  RandomiseModules(random, module);
   ASSIGN_OR_RETURN(MarkedGraph marked, MarkGraph(module));
   ConvertFloats(marked, dtype);
   return marked;
@@ -82,6 +84,10 @@ struct ProbedModel::Impl {
         id_of[marks[id].probe] = static_cast<int>(id);
       }
     }
+    for (size_t i = 0; i < network.marked().parameter.size(); ++i) {
+      if (network.marked().parameter[i] < 0) continue;
+      parameter_names.push_back(network.marked().attribute_names[i]);
+    }
   }
 
   absl::Status Measure();
@@ -106,6 +112,7 @@ struct ProbedModel::Impl {
   const std::optional<c10::Stream> stream;
   ProbedNetwork network;
   std::map<Probe, int> id_of;  // of every mark that is still in the graph
+  std::vector<std::string> parameter_names;
 
   std::vector<LayerInfo> layers;
   std::map<std::string, size_t, std::less<>> layer_index;
@@ -159,10 +166,7 @@ absl::Status ProbedModel::Impl::Measure() {
 }
 
 void ProbedModel::Impl::ChooseMetaPath() {
-  const std::vector<int>& parameter = network.marked().parameter;
-  const bool has_parameters = std::any_of(parameter.begin(), parameter.end(),
-                                          [](int first) { return first >= 0; });
-  if (!has_parameters) return;
+  if (parameter_names.empty()) return;
   meta_path = MetaPath::kReference;
   if (options.reference_meta_path) return;
   meta_fast = MetaFastPath::Create(
@@ -313,7 +317,8 @@ absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
   RETURN_IF_ERROR(CatchTorch(
       absl::StatusCode::kInvalidArgument,
       "the file is no TorchScript archive that this build can read", [&] {
-        ASSIGN_OR_RETURN(MarkedGraph marked, ReadArchive(path, device, dtype));
+        ASSIGN_OR_RETURN(MarkedGraph marked,
+                         ReadArchive(path, device, dtype, options.random));
         model.reset(new ProbedModel(
             std::make_unique<Impl>(std::move(marked), options, device, dtype)));
         return absl::OkStatus();
@@ -351,6 +356,9 @@ const std::optional<LinearHead>& ProbedModel::linear_head() const {
 }
 const SelfCheck& ProbedModel::self_check() const { return impl_->self_check; }
 MetaPath ProbedModel::meta_path() const { return impl_->meta_path; }
+const std::vector<std::string>& ProbedModel::parameter_names() const {
+  return impl_->parameter_names;
+}
 const std::string& ProbedModel::device() const { return impl_->options.device; }
 
 absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {

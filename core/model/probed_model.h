@@ -21,6 +21,7 @@
 #include "core/attribution/layer_record.h"
 #include "core/model/model_config.h"
 #include "core/model/probe.h"
+#include "core/model/random_weights.h"
 
 namespace saliency {
 
@@ -63,6 +64,8 @@ struct LoadOptions {
   // Meta steps by their definition even where the fast path could take them:
   // to hold one against the other.
   bool reference_meta_path = false;
+  // Modules whose weights are made random before the graph is read.
+  RandomWeights random;
 };
 
 // What the model turned out to allow, found by running two random rows.
@@ -101,6 +104,9 @@ class ProbedModel {
   const std::optional<LinearHead>& linear_head() const;
   const SelfCheck& self_check() const;
   MetaPath meta_path() const;
+  // Dotted names, "layer1.0.conv1.weight", in the order in which the graph
+  // reads them; empty for a frozen model.
+  const std::vector<std::string>& parameter_names() const;
   const std::string& device() const;
 
   // One forward; one backward (or one per target on the retained graph, where

@@ -280,6 +280,50 @@ std::vector<v1::MetaSaliencyRequest> FakeServer::Saliency::meta_requests()
   return meta_requests_;
 }
 
+grpc::Status FakeServer::Saliency::MeasureWeightSensitivity(
+    grpc::ServerContext*, const v1::MeasureWeightSensitivityRequest* request,
+    grpc::ServerWriter<v1::MeasureWeightSensitivityResponse>* writer) {
+  {
+    MutexLock lock(&mu_);
+    weight_requests_.push_back(*request);
+  }
+  v1::ComputeSaliencyRequest compute;
+  *compute.mutable_input() = request->input();
+  *compute.mutable_targets() = request->targets();
+  *compute.mutable_attributions() = request->attributions();
+  compute.mutable_output()->set_encoding(request->output().encoding());
+  const auto input = TinyModel().config().input();
+  compute.mutable_output()->mutable_explicit_size()->set_height(input.height());
+  compute.mutable_output()->mutable_explicit_size()->set_width(input.width());
+  v1::ComputeSaliencyResponse maps;
+  const grpc::Status status = AnswerWithRamps(compute, maps);
+  if (!status.ok()) return status;
+  const std::vector<std::string> modules = {"", "fc", "layer1"};
+  for (int stage = 0; stage < 3; ++stage) {
+    v1::MeasureWeightSensitivityResponse response;
+    response.set_model(maps.model());
+    response.set_version(maps.version());
+    response.set_stage(stage);
+    response.set_stages(3);
+    response.set_module(modules[stage]);
+    for (const v1::SaliencyMap& map : maps.maps()) {
+      v1::WeightSensitivity& measured = *response.add_maps();
+      *measured.mutable_map() = map;
+      if (stage == 2) continue;
+      measured.set_correlation(stage == 0 ? 1 : 0.5);
+      measured.set_absolute_correlation(stage == 0 ? 1 : 0.75);
+    }
+    writer->Write(response);
+  }
+  return grpc::Status::OK;
+}
+
+std::vector<v1::MeasureWeightSensitivityRequest>
+FakeServer::Saliency::weight_requests() const {
+  MutexLock lock(&mu_);
+  return weight_requests_;
+}
+
 grpc::Status FakeServer::Saliency::StreamSaliency(grpc::ServerContext* context,
                                                   Answers* answers) {
   {
@@ -454,6 +498,11 @@ std::string FakeServer::address() const {
 
 int FakeServer::calls() const {
   return static_cast<int>(saliency_.requests().size());
+}
+
+std::vector<v1::MeasureWeightSensitivityRequest> FakeServer::weight_requests()
+    const {
+  return saliency_.weight_requests();
 }
 
 int FakeServer::streams() const { return saliency_.streams(); }

@@ -85,6 +85,7 @@ class FakeServer {
   int calls() const;
   // Calls of StreamSaliency so far.
   int streams() const;
+  std::vector<v1::MeasureWeightSensitivityRequest> weight_requests() const;
   std::vector<v1::ComputeSaliencyRequest> requests() const;
   std::vector<v1::CombineLayersRequest> combine_requests() const;
   std::vector<v1::MetaSaliencyRequest> meta_requests() const;
@@ -117,6 +118,13 @@ class FakeServer {
     grpc::Status MetaSaliency(grpc::ServerContext* context,
                               const v1::MetaSaliencyRequest* request,
                               v1::MetaSaliencyResponse* response) override;
+    // Stages "", "fc" and "layer1" with correlations 1, 0.5 and none (of
+    // absolute values 1, 0.75 and none), and ramps.
+    grpc::Status MeasureWeightSensitivity(
+        grpc::ServerContext* context,
+        const v1::MeasureWeightSensitivityRequest* request,
+        grpc::ServerWriter<v1::MeasureWeightSensitivityResponse>* writer)
+        override;
     grpc::Status StreamSaliency(grpc::ServerContext* context,
                                 Answers* answers) override;
     // UNIMPLEMENTED unless the test says what to answer.
@@ -127,6 +135,7 @@ class FakeServer {
     std::vector<v1::ComputeSaliencyRequest> requests() const;
     std::vector<v1::CombineLayersRequest> combine_requests() const;
     int streams() const;
+    std::vector<v1::MeasureWeightSensitivityRequest> weight_requests() const;
     std::vector<v1::MetaSaliencyRequest> meta_requests() const;
     std::vector<v1::MeasureClassSensitivityRequest> sensitivity_requests()
         const;
@@ -141,6 +150,8 @@ class FakeServer {
     std::vector<v1::CombineLayersRequest> combine_requests_
         ABSL_GUARDED_BY(mu_);
     int streams_ ABSL_GUARDED_BY(mu_) = 0;
+    std::vector<v1::MeasureWeightSensitivityRequest> weight_requests_
+        ABSL_GUARDED_BY(mu_);
     std::vector<v1::MetaSaliencyRequest> meta_requests_ ABSL_GUARDED_BY(mu_);
     std::vector<v1::MeasureClassSensitivityRequest> sensitivity_requests_
         ABSL_GUARDED_BY(mu_);

@@ -73,6 +73,7 @@ TEST_F(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(options.limits.queue_items, 256);
   EXPECT_EQ(options.limits.queue_bytes, 512 << 20);
   EXPECT_EQ(options.stream.window, 32);
+  EXPECT_EQ(options.max_weight_studies, 1);
   EXPECT_EQ(options.drain_delay, absl::Seconds(5));
   EXPECT_EQ(options.drain_timeout, absl::Seconds(30));
   EXPECT_EQ(options.log_format, LogFormat::kText);

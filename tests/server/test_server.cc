@@ -41,7 +41,8 @@ TestServer::TestServer(Options options)
                       engine_.Submit(std::move(job), std::move(done));
                     }),
       saliency_service_(options_.limits, catalogue_, desk_, submit_,
-                        options_.stream),
+                        {.stream = options_.stream,
+                         .copies = options_.copies}),
       calibrations_(
           options_.allow_calibration
               ? std::make_unique<Calibrations>(

@@ -70,6 +70,7 @@ class TestServer {
     std::string folder = {};  // of FakeModel's version
     absl::Duration calibration_patience = absl::Minutes(5);
     int64_t max_feature_bytes = int64_t{1} << 30;
+    CopiesOfModel copies = {};  // null: from files, of which there are none
   };
 
   TestServer() : TestServer(Options()) {}

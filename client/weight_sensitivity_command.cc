@@ -1,0 +1,214 @@
+// `saliency evaluate weight-sensitivity PICTURE...`: what maps owe to the
+// weights, by making these random from the output backwards.
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/commands.h"
+#include "client/evaluation.h"
+#include "client/evaluation_plan.h"
+#include "client/picture_answer.h"
+#include "client/picture_files.h"
+#include "client/question_flags.h"
+#include "client/request_text.h"
+#include "client/step_flags.h"
+#include "client/weight_sensitivity_report.h"
+#include "client/weight_sensitivity_sheet.h"
+#include "core/base/atomic_file.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+struct WeightFlags {
+  EvaluationFlags evaluation;
+  StepFlags step;
+  std::vector<std::string> pictures;
+  std::vector<std::string> targets;
+  std::vector<std::string> stages;
+  uint64_t seed = 0;
+  bool meta = false;
+  bool sheet = false;
+};
+
+class WeightSensitivityEvaluation final : public Evaluation {
+ public:
+  // `flags` outlives this.
+  explicit WeightSensitivityEvaluation(const WeightFlags& flags)
+      : Evaluation({.name = "weight-sensitivity",
+                    .columns = WeightSensitivityColumns()}),
+        flags_(flags) {}
+
+  absl::StatusOr<std::vector<std::string>> Items() const override;
+  absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override;
+  absl::StatusOr<JournalRows> Measure(
+      const SaliencyClient& client, const std::string& item,
+      const std::shared_ptr<CancelToken>& cancel) const override;
+
+  absl::StatusOr<std::string> Report(const JournalRows& rows,
+                                     const std::string& title) const override {
+    WeightSensitivityTally tally;
+    for (const std::vector<std::string>& row : rows) {
+      ASSIGN_OR_RETURN(const StageCorrelation measured,
+                       ParseWeightSensitivityRow(row));
+      tally.Add(measured);
+    }
+    RETURN_IF_ERROR(
+        WriteWeightSensitivityReport(tally, title, flags_.evaluation.out_dir));
+    return flags_.evaluation.connection.json
+               ? WeightSensitivityJson(tally, title)
+               : WeightSensitivityTables(tally, title);
+  }
+
+ private:
+  absl::Status WriteSheets(CascadeSheet sheet) const;
+
+  const WeightFlags& flags_;
+  v1::MeasureWeightSensitivityRequest request_;  // without the picture
+};
+
+absl::StatusOr<std::vector<std::string>> WeightSensitivityEvaluation::Items()
+    const {
+  if (flags_.pictures.empty()) {
+    return absl::InvalidArgumentError("PICTURE is missing");
+  }
+  RETURN_IF_ERROR(MakeStepIf(flags_.meta, flags_.step).status());
+  ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
+                   ListPictures(flags_.pictures));
+  std::vector<std::string> paths;
+  for (const PictureFile& file : files) {
+    if (file.path.find_first_of("\r\n") != std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the name \"", Printable(file.path),
+                       "\" holds a line break: rename the file"));
+    }
+    paths.push_back(file.path);
+  }
+  return paths;
+}
+
+absl::StatusOr<std::string> WeightSensitivityEvaluation::Plan(
+    const v1::GetModelResponse& model) {
+  ASSIGN_OR_RETURN(const EvaluationPlan plan,
+                   PlanFor(flags_.evaluation, model));
+  request_.set_model(model.name());
+  request_.set_version(model.version());
+  request_.set_seed(flags_.seed);
+  for (const std::string& text : flags_.targets) {
+    ASSIGN_OR_RETURN(*request_.add_targets(), ParseTarget(text));
+  }
+  for (const std::string& method : plan.methods) {
+    *request_.add_attributions() = AttributionFor(plan, method);
+  }
+  request_.mutable_stages()->Add(flags_.stages.begin(), flags_.stages.end());
+  v1::OutputOptions& output = *request_.mutable_output();
+  output.set_named_size(v1::NAMED_SIZE_MODEL_INPUT);
+  output.set_encoding(flags_.sheet ? v1::MAP_ENCODING_FLOAT32
+                                   : v1::MAP_ENCODING_NONE);
+  ASSIGN_OR_RETURN(const std::optional<v1::MetaStep> step,
+                   MakeStepIf(flags_.meta, flags_.step));
+  if (step.has_value()) *request_.mutable_step() = *step;
+  return absl::StrCat(
+      "seed=", flags_.seed, " targets=", absl::StrJoin(flags_.targets, ","),
+      " stages=", absl::StrJoin(flags_.stages, ","), " ", plan.Text(),
+      " meta=", step.has_value() ? StepText(*step) : "none");
+}
+
+absl::StatusOr<JournalRows> WeightSensitivityEvaluation::Measure(
+    const SaliencyClient& client, const std::string& item,
+    const std::shared_ptr<CancelToken>& cancel) const {
+  CascadeSheet sheet = {.name = item.substr(item.rfind('/') + 1)};
+  ASSIGN_OR_RETURN(sheet.picture, ReadFile(item));
+  v1::MeasureWeightSensitivityRequest request = request_;
+  request.mutable_input()->set_picture(sheet.picture);
+  JournalRows rows;
+  RETURN_IF_ERROR(client.MeasureWeightSensitivity(
+      request,
+      [&](v1::MeasureWeightSensitivityResponse stage) {
+        for (const v1::WeightSensitivity& measured : stage.maps()) {
+          StageCorrelation one = {.picture = item,
+                                  .target = measured.map().target(),
+                                  .method = measured.map().method(),
+                                  .layer = measured.map().layer(),
+                                  .stage = stage.stage(),
+                                  .module = stage.module()};
+          if (measured.has_correlation()) {
+            one.correlation = measured.correlation();
+          }
+          if (measured.has_absolute_correlation()) {
+            one.absolute_correlation = measured.absolute_correlation();
+          }
+          rows.push_back(WeightSensitivityRow(one));
+        }
+        if (flags_.sheet) sheet.stages.push_back(std::move(stage));
+        return true;
+      },
+      {.cancel = cancel}));
+  if (flags_.sheet) RETURN_IF_ERROR(WriteSheets(std::move(sheet)));
+  return rows;
+}
+
+// One for each target.
+absl::Status WeightSensitivityEvaluation::WriteSheets(
+    CascadeSheet sheet) const {
+  const std::string stem = sheet.name.substr(0, sheet.name.rfind('.'));
+  const int targets = std::max(request_.targets_size(), 1);
+  for (sheet.target = 0; sheet.target < targets; ++sheet.target) {
+    ASSIGN_OR_RETURN(const std::string png, CascadeSheetPng(sheet));
+    RETURN_IF_ERROR(WriteFileAtomically(
+        absl::StrCat(flags_.evaluation.out_dir, "/", stem, "_sheet",
+                     targets > 1 ? absl::StrCat("_", sheet.target) : "",
+                     ".png"),
+        png));
+  }
+  return absl::OkStatus();
+}
+
+void AddFlags(CLI::App& command, WeightFlags& flags) {
+  command.add_option("PICTURE", flags.pictures,
+                     "JPEG, PNG, WebP, BMP or TIFF files, or folders of them");
+  // Each stage is a pass of its own, and the server takes few calls at a time.
+  flags.evaluation.connection.timeout = "10m";
+  flags.evaluation.concurrency = 1;
+  AddEvaluationFlags(command, flags.evaluation, {.default_joins = ""});
+  AddRepeatable(command, "-t,--target", flags.targets,
+                "class: index, label, label:TEXT, top (predicted, the "
+                "default), top:N, bottom, bottom:N; repeatable");
+  AddRepeatable(command, "--stage", flags.stages,
+                "module that is made random next; repeatable; default: the "
+                "model's modules from the output backwards");
+  command.add_option("--seed", flags.seed, "of the random weights")
+      ->capture_default_str();
+  command.add_flag("--sheet", flags.sheet,
+                   "a contact sheet of each picture too: maps by stage");
+  command.add_flag("--meta", flags.meta, "every map after a meta step")
+      ->group("Meta step");
+  AddStepFlags(command, flags.step);
+}
+
+}  // namespace
+
+Command AddWeightSensitivityCommand(CLI::App& evaluate) {
+  CLI::App* app = evaluate.add_subcommand(
+      "weight-sensitivity",
+      "How much maps change when weights are made random");
+  const auto flags = std::make_shared<WeightFlags>();
+  AddFlags(*app, *flags);
+  app->footer(
+      "The rank correlation, at the size of the model's input, between each "
+      "map "
+      "and that of the model as it is, while a copy of it loses its weights "
+      "module by module; with and without absolute values. The model that "
+      "serves is not changed.");
+  return {app, [flags](Console& console) {
+            WeightSensitivityEvaluation evaluation(*flags);
+            return Evaluate(flags->evaluation, evaluation, console);
+          }};
+}
+
+}  // namespace saliency

@@ -1,0 +1,175 @@
+#include "client/weight_sensitivity_report.h"
+
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/correlation_text.h"
+#include "client/csv.h"
+#include "client/plot_file.h"
+#include "core/base/atomic_file.h"
+#include "core/base/status.h"
+#include "nlohmann/json.hpp"
+
+namespace saliency {
+namespace {
+
+struct Measure {
+  MapValues values;
+  const char* heading;
+  const char* key;  // of JSON objects and in file names
+};
+constexpr Measure kMeasures[] = {
+    {MapValues::kSigned, "Correlation of the maps", "correlation"},
+    {MapValues::kAbsolute, "Correlation of their absolute values",
+     "absolute_correlation"}};
+
+int64_t StagesOf(const WeightSensitivityTally& tally) {
+  return static_cast<int64_t>(tally.stages().size());
+}
+
+std::string Table(const WeightSensitivityTally& tally, MapValues values) {
+  std::string table = "| made random |";
+  std::string rule = "|---|";
+  for (const std::string& curve : tally.curves()) {
+    absl::StrAppend(&table, " ", curve, " |");
+    absl::StrAppend(&rule, "---:|");
+  }
+  absl::StrAppend(&table, "\n", rule, "\n");
+  for (int64_t stage = 0; stage < StagesOf(tally); ++stage) {
+    absl::StrAppend(&table, "| ", stage > 1 ? "+ " : "", tally.stages()[stage],
+                    " |");
+    for (const std::string& curve : tally.curves()) {
+      absl::StrAppend(&table, " ",
+                      CorrelationCell(tally.Of(curve, stage, values)), " |");
+    }
+    table += '\n';
+  }
+  return table;
+}
+
+PlotSeries SeriesOf(const WeightSensitivityTally& tally,
+                    const std::string& curve, MapValues values) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  PlotSeries line = {.name = curve};
+  for (int64_t stage = 0; stage < StagesOf(tally); ++stage) {
+    const auto summary = tally.Of(curve, stage, values);
+    const bool defined = summary.has_value() && summary->count > 0;
+    line.values.push_back(defined ? summary->mean : kNone);
+    line.errors.push_back(defined ? summary->standard_deviation : 0);
+  }
+  return line;
+}
+
+absl::Status Plot(const WeightSensitivityTally& tally, const Measure& measure,
+                  const std::string& folder) {
+  std::vector<PlotSeries> series;
+  for (const std::string& curve : tally.curves()) {
+    series.push_back(SeriesOf(tally, curve, measure.values));
+  }
+  if (series.empty()) return absl::OkStatus();
+  return WriteLinePlot(
+      series,
+      {.title = "Weights made random from the output backwards",
+       .y_title = "rank correlation with the model as it is",
+       .x_labels = tally.stages(),
+       .y_min = -1,
+       .y_max = 1},
+      absl::StrCat(folder, "/", measure.key, ".png"));
+}
+
+std::string NumberText(const std::optional<CorrelationSummary>& summary,
+                       double CorrelationSummary::*field) {
+  if (!summary.has_value() || summary->count == 0) return "";
+  return absl::StrFormat("%.6f", *summary.*field);
+}
+
+}  // namespace
+
+std::string WeightSensitivityTables(const WeightSensitivityTally& tally,
+                                    const std::string& title) {
+  std::string text = absl::StrCat(
+      "# Weight sensitivity\n\n", title, "\n\n", tally.pictures(),
+      " pictures. Spearman's rank correlation with the map of the model as it "
+      "is, while the weights of its modules are made random one after another: "
+      "mean +- standard deviation where it is defined. Maps that explain the "
+      "model lose it.\n");
+  for (const Measure& measure : kMeasures) {
+    absl::StrAppend(&text, "\n## ", measure.heading, "\n\n",
+                    Table(tally, measure.values));
+  }
+  return text;
+}
+
+std::string WeightSensitivityCsv(const WeightSensitivityTally& tally) {
+  std::string text =
+      CsvRow({"curve", "stage", "module", "mean", "std", "absolute_mean",
+              "absolute_std", "count", "undefined"}) +
+      "\n";
+  for (const std::string& curve : tally.curves()) {
+    for (int64_t stage = 0; stage < StagesOf(tally); ++stage) {
+      const auto plain = tally.Of(curve, stage, MapValues::kSigned);
+      if (!plain.has_value()) continue;
+      const auto absolute = tally.Of(curve, stage, MapValues::kAbsolute);
+      const std::vector<std::string> row = {
+          curve,
+          absl::StrCat(stage),
+          tally.stages()[stage],
+          NumberText(plain, &CorrelationSummary::mean),
+          NumberText(plain, &CorrelationSummary::standard_deviation),
+          NumberText(absolute, &CorrelationSummary::mean),
+          NumberText(absolute, &CorrelationSummary::standard_deviation),
+          absl::StrCat(plain->count),
+          absl::StrCat(plain->undefined)};
+      absl::StrAppend(&text, CsvRow(row), "\n");
+    }
+  }
+  return text;
+}
+
+std::string WeightSensitivityJson(const WeightSensitivityTally& tally,
+                                  const std::string& title) {
+  nlohmann::json json = {{"title", title},
+                         {"pictures", tally.pictures()},
+                         {"stages", tally.stages()},
+                         {"results", nlohmann::json::array()}};
+  for (const std::string& curve : tally.curves()) {
+    for (int64_t stage = 0; stage < StagesOf(tally); ++stage) {
+      nlohmann::json entry = {{"curve", curve},
+                              {"stage", stage},
+                              {"module", tally.stages()[stage]}};
+      for (const Measure& measure : kMeasures) {
+        const auto summary = tally.Of(curve, stage, measure.values);
+        if (!summary.has_value()) continue;
+        nlohmann::json& numbers = entry[measure.key];
+        numbers = {{"count", summary->count},
+                   {"undefined", summary->undefined}};
+        if (summary->count == 0) continue;
+        numbers["mean"] = summary->mean;
+        numbers["standard_deviation"] = summary->standard_deviation;
+      }
+      json["results"].push_back(std::move(entry));
+    }
+  }
+  return json.dump(1) + "\n";
+}
+
+absl::Status WriteWeightSensitivityReport(const WeightSensitivityTally& tally,
+                                          const std::string& title,
+                                          const std::string& folder) {
+  RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.md",
+                                      WeightSensitivityTables(tally, title)));
+  RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.csv",
+                                      WeightSensitivityCsv(tally)));
+  RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.json",
+                                      WeightSensitivityJson(tally, title)));
+  for (const Measure& measure : kMeasures) {
+    RETURN_IF_ERROR(Plot(tally, measure, folder));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace saliency

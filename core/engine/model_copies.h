@@ -1,0 +1,23 @@
+// Private copies of a served model, read from its file: nothing is shared with
+// the model that serves.
+// Pure function; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_MODEL_COPIES_H_
+#define SALIENCY_CORE_ENGINE_MODEL_COPIES_H_
+
+#include <cstdint>
+#include <string>
+
+#include "core/engine/model_facts.h"
+#include "core/engine/weight_cascade.h"
+
+namespace saliency {
+
+// Copies of the model in the file at `path`, on its first device; random
+// weights by `seed`.  `model` outlives what is returned.
+// Errors of a copy: as ProbedModel::Load.
+CopyModel CopiesOf(std::string path, const ModelFacts& model, uint64_t seed);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_MODEL_COPIES_H_

@@ -1,0 +1,68 @@
+#include "server/convert_weight_sensitivity.h"
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/base/status.h"
+#include "server/convert_answer.h"
+#include "server/convert_meta.h"
+#include "server/convert_parts.h"
+
+namespace saliency {
+
+absl::StatusOr<Job> JobFromProto(
+    const v1::MeasureWeightSensitivityRequest& request,
+    const EngineLimits& limits) {
+  RETURN_IF_ERROR(
+      CheckCount("targets", request.targets_size(), limits.max_targets));
+  RETURN_IF_ERROR(CheckAttributionCounts(request.attributions(), limits));
+  RETURN_IF_ERROR(
+      CheckCount("stages", request.stages_size(), limits.max_layers));
+  RETURN_IF_ERROR(CheckPictureBytes(request.input(), limits));
+  Job job;
+  RETURN_IF_ERROR(FillModel(request, job));
+  ASSIGN_OR_RETURN(job.targets, TargetsFromProto(request.targets()));
+  ASSIGN_OR_RETURN(job.attributions,
+                   AttributionsFromProto(request.attributions()));
+  ASSIGN_OR_RETURN(job.output, OutputFromProto(request.output()));
+  // Pixels of every stage are much: only for those who ask.
+  if (request.output().encoding() == v1::MAP_ENCODING_UNSPECIFIED) {
+    job.output.encoding = MapEncoding::kNone;
+  }
+  if (request.has_step()) {
+    const absl::StatusOr<JobMetaStep> step = StepFromProto(request.step());
+    if (!step.ok()) return Annotate(step.status(), "step");
+    job.meta = *step;
+  }
+  ASSIGN_OR_RETURN(job.input, InputFromProto(request.input()));
+  return job;
+}
+
+void ToProto(CascadeStage&& stage, absl::string_view request_id,
+             v1::MeasureWeightSensitivityResponse* response) {
+  Explanation& explanation = stage.explanation;
+  response->set_model(explanation.model);
+  response->set_version(explanation.version);
+  response->set_stage(stage.stage);
+  response->set_stages(stage.stages);
+  response->set_module(stage.module);
+  for (const PictureInfo& picture : explanation.pictures) {
+    ToProto(picture, response->add_pictures());
+  }
+  for (std::size_t i = 0; i < explanation.results.size(); ++i) {
+    v1::WeightSensitivity* out = response->add_maps();
+    ToProto(std::move(explanation.results[i]), request_id, out->mutable_map());
+    if (const auto& signed_one = explanation.correlations[i];
+        signed_one.has_value()) {
+      out->set_correlation(*signed_one);
+    }
+    if (const auto& absolute = explanation.absolute_correlations[i];
+        absolute.has_value()) {
+      out->set_absolute_correlation(*absolute);
+    }
+  }
+}
+
+}  // namespace saliency
