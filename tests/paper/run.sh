@@ -35,7 +35,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 # make_scenes NAME SPLIT SEED COUNT
 make_scenes() {
-  [[ -f $work/scenes/$1/ImageSets/Main/test.txt ]] && return
+  [[ ! -d $work/scenes/$1 ]] || return 0
   say "Scenes: $1"
   rm -rf "$work/scenes/$1" "$work/scenes/$1.part"
   mkdir -p "$work/scenes"

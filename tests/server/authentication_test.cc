@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "google/protobuf/descriptor.h"
+#include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
@@ -112,6 +114,67 @@ TEST_F(AuthenticationTest, EveryRpcWantsAToken) {
               StatusCode::UNAUTHENTICATED);
     EXPECT_EQ(Call(*server, rpc, "abracadabra").error_code(), StatusCode::OK);
     EXPECT_EQ(Call(*server, rpc, "sesame").error_code(), StatusCode::OK);
+  }
+}
+
+// Of the services whose protos these are, "/package.Service/Method".
+std::vector<std::string> AllMethods() {
+  std::vector<std::string> paths;
+  for (const char* name :
+       {"saliency.v1.SaliencyService", "saliency.v1.ModelService",
+        "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}) {
+    const google::protobuf::ServiceDescriptor* service =
+        google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+            name);
+    for (int i = 0; i < service->method_count(); ++i) {
+      paths.push_back("/" + service->full_name() + "/" +
+                      service->method(i)->name());
+    }
+  }
+  return paths;
+}
+
+// Calls a method by its path with an empty message, and cancels what does not
+// end by itself.
+grpc::Status CallByPath(TestServer& server, const std::string& path,
+                        const std::string& token) {
+  grpc::GenericStub stub(server.channel());
+  grpc::ClientContext context;
+  if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+  grpc::CompletionQueue queue;
+  const auto call = stub.PrepareCall(&context, path, &queue);
+  const auto done = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+    return ok;
+  };
+  call->StartCall(nullptr);
+  done();
+  const grpc::Slice empty_message("");
+  call->WriteLast(grpc::ByteBuffer(&empty_message, 1), {}, nullptr);
+  if (done()) {
+    grpc::ByteBuffer answer;
+    call->Read(&answer, nullptr);
+    if (done()) context.TryCancel();
+  }
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  done();
+  queue.Shutdown();
+  while (done()) {
+  }
+  return status;
+}
+
+TEST_F(AuthenticationTest, NoMethodOfAnyServiceIsLeftOut) {
+  const auto server = Start();
+  for (const std::string& path : AllMethods()) {
+    SCOPED_TRACE(path);
+    EXPECT_EQ(CallByPath(*server, path, "").error_code(),
+              StatusCode::UNAUTHENTICATED);
+    EXPECT_NE(CallByPath(*server, path, "sesame").error_code(),
+              StatusCode::UNAUTHENTICATED);
   }
 }
 
