@@ -38,14 +38,6 @@ const std::map<std::string, Rpc>& Rpcs() {
          stream->WritesDone();
          return stream->Finish();
        }},
-      {"MeasureWeightSensitivity",
-       [](TestServer& server, grpc::ClientContext& context) {
-         const auto reader = server.saliency().MeasureWeightSensitivity(
-             &context, v1::MeasureWeightSensitivityRequest());
-         v1::MeasureWeightSensitivityResponse stage;
-         while (reader->Read(&stage)) continue;
-         return reader->Finish();
-       }},
       {"ListModels",
        [](TestServer& server, grpc::ClientContext& context) {
          v1::ListModelsResponse response;
