@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "client/evaluation_plan.h"
 #include "client/pointing_questions.h"
 #include "client/saliency_client.h"
 #include "tests/bench/bench_arguments.h"
@@ -74,7 +75,7 @@ void AddSingles(const v1::CombineLayersRequest& together,
   }
 }
 
-Questions QuestionsAbout(const fs::path& picture, const PointingPlan& plan) {
+Questions QuestionsAbout(const fs::path& picture, const EvaluationPlan& plan) {
   fs::path annotation = picture;
   annotation.replace_extension(".xml");
   Questions questions;
@@ -101,8 +102,9 @@ class Sweep {
     ClientOptions options;
     options.channel.servers = {server_->address()};
     client_ = OrDie(SaliencyClient::Connect(options));
-    const PointingPlan plan =
-        OrDie(CompletePlan({}, OrDie(client_->GetModel({}))));
+    const v1::GetModelResponse model = OrDie(client_->GetModel({}));
+    EvaluationPlan plan = OrDie(CompletePlan({}, model));
+    plan.joins = AllJoins(plan, model);
     for (const auto& entry :
          fs::directory_iterator(SALIENCY_MODELS_DIR "/voc-emoji/samples")) {
       if (entry.path().extension() != ".jpg") continue;
