@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/engine/model_copies.h"
+#include "core/model/torch_status.h"
 #include "server/convert_answer.h"
 #include "server/convert_class_sensitivity.h"
 #include "server/convert_combination.h"
@@ -190,13 +191,17 @@ absl::Status SaliencyService::StudyWeights(
       .stages = {request.stages().begin(), request.stages().end()},
       .model = *version.facts,
       .limits = limits_};
-  return RunCascade(question, copies, [&](CascadeStage stage) {
-    LogInternalResults(stage.explanation, call);
-    const int64_t rows = RowsOf(stage.explanation, job.targets.size());
-    auto message = std::make_unique<WeightSensitivityCall::Message>();
-    ToProto(std::move(stage), call.request_id(), message.get());
-    return call.Write(std::move(message), rows);
-  });
+  // The thread that studies has nothing above it to catch an exception.
+  return CatchTorch(
+      absl::StatusCode::kInternal, "measuring the weights' sensitivity", [&] {
+        return RunCascade(question, copies, [&](CascadeStage stage) {
+          LogInternalResults(stage.explanation, call);
+          const int64_t rows = RowsOf(stage.explanation, job.targets.size());
+          auto message = std::make_unique<WeightSensitivityCall::Message>();
+          ToProto(std::move(stage), call.request_id(), message.get());
+          return call.Write(std::move(message), rows);
+        });
+      });
 }
 
 absl::StatusOr<CopyModel> SaliencyService::CopiesFor(

@@ -1,6 +1,8 @@
 // MeasureWeightSensitivity through the server, on copies that are fakes.
 
+#include <atomic>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Stage = v1::MeasureWeightSensitivityResponse;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
@@ -168,6 +171,31 @@ TEST(WeightSensitivityTest, OnlySoManyCopiesAreMadeAtATime) {
   EXPECT_EQ(ReadAll(*running).size(), 5U);
   EXPECT_TRUE(running->Finish().ok());
   // The place is free again.
+  grpc::ClientContext context;
+  const auto next =
+      server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
+  EXPECT_EQ(ReadAll(*next).size(), 5U);
+  EXPECT_TRUE(next->Finish().ok());
+}
+
+TEST(WeightSensitivityTest, AnExceptionIsOursAndEndsNothingElse) {
+  std::atomic<bool> broken = true;
+  Copies copies([&](const std::vector<int>&) -> absl::Status {
+    if (broken) throw std::runtime_error("at address 0x1234");
+    return absl::OkStatus();
+  });
+  TestServer server(Held(copies));
+  server.AddFakeModel();
+  {
+    grpc::ClientContext context;
+    const auto reader =
+        server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
+    EXPECT_TRUE(ReadAll(*reader).empty());
+    const grpc::Status status = reader->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+    EXPECT_THAT(status.error_message(), Not(HasSubstr("0x1234")));
+  }
+  broken = false;
   grpc::ClientContext context;
   const auto next =
       server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
