@@ -21,7 +21,11 @@ class Recorder {
   // Returns whether it makes sense to go on.
   bool Record(const std::string& item,
               const absl::StatusOr<JournalRows>& rows) {
-    if (absl::IsCancelled(rows.status()) && console_.interrupt.raised()) {
+    // What comes after an item that an interrupt left out is left out as well:
+    // written down now, it would stand before it for good.
+    interrupted_ |=
+        absl::IsCancelled(rows.status()) && console_.interrupt.raised();
+    if (interrupted_) {
       outcome_.ended_early = true;
       return false;
     }
@@ -57,6 +61,7 @@ class Recorder {
   Console& console_;
   Progress progress_;
   EvaluationOutcome outcome_;
+  bool interrupted_ = false;
 };
 
 }  // namespace

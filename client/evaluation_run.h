@@ -32,8 +32,8 @@ struct EvaluationOutcome {
   }
 };
 
-// An interrupt ends it after what is under way; the journal then holds all that
-// is done.
+// An interrupt ends it after what is under way; the journal then holds, in
+// order, what was done before the first item that it left out.
 // REQUIRES: concurrency >= 1.
 EvaluationOutcome RunEvaluation(const std::vector<std::string>& items,
                                 int concurrency, EvaluationJournal& journal,
