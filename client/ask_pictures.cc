@@ -1,6 +1,7 @@
 #include "client/ask_pictures.h"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,10 @@
 #include "client/explain_report.h"
 #include "client/npy.h"
 #include "client/ordered_fan_out.h"
+#include "client/picture_answer.h"
+#include "client/picture_files.h"
+#include "client/saliency_client.h"
+#include "core/base/cancel_token.h"
 
 namespace saliency {
 namespace {
@@ -116,10 +121,30 @@ class PictureStream {
   std::map<size_t, absl::Status> unreadable_;
 };
 
-}  // namespace
+v1::StreamSaliencyRequest AsQuestion(
+    const v1::ComputeSaliencyRequest& request) {
+  v1::StreamSaliencyRequest question;
+  *question.mutable_compute() = request;
+  return question;
+}
 
-ExitCode AskAboutPictures(const ExplainPlan& plan, const ExplainFlags& flags,
-                          const AskAboutPicture& ask, Console& console) {
+v1::StreamSaliencyRequest AsQuestion(const v1::CombineLayersRequest& request) {
+  v1::StreamSaliencyRequest question;
+  *question.mutable_combine() = request;
+  return question;
+}
+
+v1::StreamSaliencyRequest AsQuestion(const v1::MetaSaliencyRequest& request) {
+  v1::StreamSaliencyRequest question;
+  *question.mutable_meta() = request;
+  return question;
+}
+
+// Each picture in a call of its own.
+template <typename Request>
+ExitCode CallPictures(const ExplainPlan& plan, const ExplainFlags& flags,
+                      const SaliencyClient& client, const Request& request,
+                      Console& console) {
   return Report(plan, flags, console, [&](ExplainReport& report) {
     OrderedFanOut(
         static_cast<int>(plan.pictures.size()), flags.window(),
@@ -127,12 +152,14 @@ ExitCode AskAboutPictures(const ExplainPlan& plan, const ExplainFlags& flags,
         [&](int index,
             const std::shared_ptr<CancelToken>& cancel) -> FinishItem {
           auto answer = std::make_shared<const PictureAnswer>(
-              ask(plan.pictures[index], cancel));
+              AnswerPicture(client, request, plan.pictures[index], plan.save,
+                            cancel, console.clock));
           return [&report, answer] { return report.Add(*answer); };
         });
   });
 }
 
+// The same on one stream: of each picture the `question`.
 ExitCode StreamPictures(const ExplainPlan& plan, const ExplainFlags& flags,
                         const SaliencyClient& client,
                         const v1::StreamSaliencyRequest& question,
@@ -153,6 +180,37 @@ ExitCode StreamPictures(const ExplainPlan& plan, const ExplainFlags& flags,
       PrintError(console, ErrorText(ended));  // no picture told of it
     }
   });
+}
+
+template <typename Request>
+ExitCode ConnectAndAsk(const ExplainPlan& plan, const ExplainFlags& flags,
+                       const Request& request, Console& console) {
+  const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
+      Connect(flags.connection);
+  if (!client.ok()) return PrintConnectError(console, client.status());
+  return flags.stream ? StreamPictures(plan, flags, **client,
+                                       AsQuestion(request), console)
+                      : CallPictures(plan, flags, **client, request, console);
+}
+
+}  // namespace
+
+ExitCode AskAboutPictures(const ExplainPlan& plan, const ExplainFlags& flags,
+                          const v1::ComputeSaliencyRequest& request,
+                          Console& console) {
+  return ConnectAndAsk(plan, flags, request, console);
+}
+
+ExitCode AskAboutPictures(const ExplainPlan& plan, const ExplainFlags& flags,
+                          const v1::CombineLayersRequest& request,
+                          Console& console) {
+  return ConnectAndAsk(plan, flags, request, console);
+}
+
+ExitCode AskAboutPictures(const ExplainPlan& plan, const ExplainFlags& flags,
+                          const v1::MetaSaliencyRequest& request,
+                          Console& console) {
+  return ConnectAndAsk(plan, flags, request, console);
 }
 
 }  // namespace saliency

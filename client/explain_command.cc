@@ -8,7 +8,6 @@
 #include "client/ask_pictures.h"
 #include "client/commands.h"
 #include "client/explain_flags.h"
-#include "client/picture_answer.h"
 
 namespace saliency {
 namespace {
@@ -21,21 +20,7 @@ ExitCode Explain(const ExplainFlags& flags, Console& console) {
                                      ": see saliency explain --help"));
     return kExitUsage;
   }
-  const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
-      Connect(flags.connection);
-  if (!client.ok()) return PrintConnectError(console, client.status());
-  if (flags.stream) {
-    v1::StreamSaliencyRequest question;
-    *question.mutable_compute() = plan->request;
-    return StreamPictures(*plan, flags, **client, question, console);
-  }
-  return AskAboutPictures(
-      *plan, flags,
-      [&](const PictureFile& file, const std::shared_ptr<CancelToken>& cancel) {
-        return AnswerPicture(**client, plan->request, file, plan->save, cancel,
-                             console.clock);
-      },
-      console);
+  return AskAboutPictures(*plan, flags, plan->request, console);
 }
 
 }  // namespace

@@ -44,22 +44,7 @@ ExitCode Meta(const MetaFlags& flags, Console& console) {
                                      ": see saliency meta --help"));
     return kExitUsage;
   }
-  const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
-      Connect(flags.explain.connection);
-  if (!client.ok()) return PrintConnectError(console, client.status());
-  if (flags.explain.stream) {
-    v1::StreamSaliencyRequest question;
-    *question.mutable_meta() = plan->request;
-    return StreamPictures(plan->explain, flags.explain, **client, question,
-                          console);
-  }
-  return AskAboutPictures(
-      plan->explain, flags.explain,
-      [&](const PictureFile& file, const std::shared_ptr<CancelToken>& cancel) {
-        return AnswerPicture(**client, plan->request, file, plan->explain.save,
-                             cancel, console.clock);
-      },
-      console);
+  return AskAboutPictures(plan->explain, flags.explain, plan->request, console);
 }
 
 void AddFlags(CLI::App& command, MetaFlags& flags) {
