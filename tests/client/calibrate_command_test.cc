@@ -10,6 +10,7 @@
 
 #include "client/interrupt.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

@@ -14,6 +14,7 @@
 #include "client/interrupt.h"
 #include "core/image/picture.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

@@ -10,6 +10,8 @@
 #include "client/npy.h"
 #include "core/image/picture.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/made_answers.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "client/shard.h"
-#include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

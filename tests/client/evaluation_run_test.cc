@@ -6,7 +6,9 @@
 #include <sstream>
 
 #include "absl/synchronization/notification.h"
-#include "tests/client/fake_server.h"
+#include "client/interrupt.h"
+#include "core/base/clock.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

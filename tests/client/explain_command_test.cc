@@ -12,9 +12,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/notification.h"
+#include "client/interrupt.h"
 #include "client/npy.h"
 #include "core/image/picture.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/made_answers.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

@@ -1,229 +1,15 @@
 #include "tests/client/fake_server.h"
 
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iterator>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "core/image/picture.h"
-#include "core/image/render.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
+#include "tests/client/made_answers.h"
 
 namespace saliency {
-namespace {
-
-constexpr int kTensorSize = 7;
-
-// Rows and columns of the maps.
-template <typename Request>
-bool OutputSize(const Request& request, int& height, int& width) {
-  const v1::OutputOptions& output = request.output();
-  const absl::StatusOr<Picture> picture =
-      DecodePicture(request.input().picture(), DecodeLimits());
-  if (!picture.ok()) return false;
-  if (output.has_explicit_size()) {
-    height = output.explicit_size().height();
-    width = output.explicit_size().width();
-  } else if (output.named_size() == v1::NAMED_SIZE_LAYER) {
-    height = width = kTensorSize;
-  } else {
-    height = static_cast<int>(picture->height);
-    width = static_cast<int>(picture->width);
-  }
-  return true;
-}
-
-std::string MethodName(const v1::Attribution& attribution) {
-  return attribution.has_pair() ? "conv1x1+norm" : attribution.method();
-}
-
-void AddMap(const v1::OutputOptions& output, int height, int width,
-            v1::SaliencyMap& map) {
-  v1::ClassScore& score = *map.mutable_explained_class();
-  score.set_class_index(281);
-  score.set_label("tabby");
-  score.set_logit(14.25F);
-  score.set_probability(0.932F);
-  map.set_score(14.25F);
-  map.set_height(height);
-  map.set_width(width);
-  map.set_raw_min(-0.5F);
-  map.set_raw_max(2);
-  map.mutable_point()->set_y(height - 1);
-  map.mutable_point()->set_x(width - 1);
-  map.set_encoding(output.encoding());
-  if (output.encoding() == v1::MAP_ENCODING_FLOAT32) {
-    map.set_data(RampMap(height, width));
-  }
-}
-
-}  // namespace
-
-std::string RampMap(int height, int width) {
-  std::string bytes;
-  for (int i = 0; i < height * width; ++i) {
-    const float value =
-        static_cast<float>(i) / static_cast<float>(height * width - 1);
-    bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
-  }
-  return bytes;
-}
-
-grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
-                             v1::ComputeSaliencyResponse& response) {
-  int height = 0;
-  int width = 0;
-  if (!OutputSize(request, height, width)) {
-    return {grpc::StatusCode::INVALID_ARGUMENT, "input.picture: no picture"};
-  }
-  response.set_model("tiny");
-  response.set_version(1);
-  response.set_batch_requests(1);
-  v1::ClassScore& top = *response.add_pictures()->add_top();
-  top.set_class_index(281);
-  top.set_label("tabby");
-  top.set_probability(0.932F);
-  for (int target = 0; target < std::max(request.targets_size(), 1); ++target) {
-    for (int i = 0; i < request.attributions_size(); ++i) {
-      const v1::Attribution& attribution = request.attributions(i);
-      for (int j = 0; j < std::max(attribution.layers_size(), 1); ++j) {
-        v1::SaliencyMap& map = *response.add_maps();
-        map.set_target(target);
-        map.set_attribution(i);
-        map.set_method(MethodName(attribution));
-        map.set_layer(attribution.layers().empty() ? "layer4"
-                                                   : attribution.layers(j));
-        AddMap(request.output(), height, width, map);
-      }
-    }
-  }
-  return grpc::Status::OK;
-}
-
-grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
-                          v1::CombineLayersResponse& response) {
-  int height = 0;
-  int width = 0;
-  if (!OutputSize(request, height, width)) {
-    return {grpc::StatusCode::INVALID_ARGUMENT, "input.picture: no picture"};
-  }
-  response.set_model("tiny");
-  response.set_version(1);
-  response.set_batch_requests(1);
-  const auto layers_of = [](const v1::Combination& combination) {
-    const auto& named = combination.attribution().layers();
-    std::vector<std::string> layers(named.begin(), named.end());
-    if (layers.empty()) layers = {"layer1", "layer2"};
-    return layers;
-  };
-  for (int target = 0; target < std::max(request.targets_size(), 1); ++target) {
-    for (int i = 0; i < request.combinations_size(); ++i) {
-      const v1::Combination& combination = request.combinations(i);
-      v1::CombinedMap& combined = *response.add_combined();
-      combined.mutable_map()->set_target(target);
-      combined.mutable_map()->set_attribution(i);
-      combined.mutable_map()->set_method(MethodName(combination.attribution()));
-      AddMap(request.output(), height, width, *combined.mutable_map());
-      combined.mutable_map()->set_raw_min(0.25F);
-      combined.mutable_map()->set_raw_max(0.75F);
-      combined.set_weighting(combination.weighting());
-      combined.set_rule(combination.rule());
-      for (const std::string& layer : layers_of(combination)) {
-        v1::LayerShare& share = *combined.add_shares();
-        share.set_layer(layer);
-        share.set_constant(combined.shares_size() == 1);
-        share.set_weight(share.constant() ? 0 : 0.5F);
-      }
-    }
-    if (!request.layer_maps()) continue;
-    for (const std::string& layer : layers_of(request.combinations(0))) {
-      v1::SaliencyMap& map = *response.add_layer_maps();
-      map.set_target(target);
-      map.set_method(MethodName(request.combinations(0).attribution()));
-      map.set_layer(layer);
-      AddMap(request.output(), height, width, map);
-    }
-  }
-  return grpc::Status::OK;
-}
-
-grpc::Status StepRamps(const v1::MetaSaliencyRequest& request,
-                       v1::MetaSaliencyResponse& response) {
-  v1::ComputeSaliencyRequest plain;
-  *plain.mutable_input() = request.input();
-  *plain.mutable_targets() = request.targets();
-  *plain.mutable_attributions() = request.attributions();
-  *plain.mutable_output() = request.output();
-  v1::ComputeSaliencyResponse ramps;
-  const grpc::Status status = AnswerWithRamps(plain, ramps);
-  if (!status.ok()) return status;
-  response.set_model(ramps.model());
-  response.set_version(ramps.version());
-  *response.mutable_pictures() = ramps.pictures();
-  for (const v1::SaliencyMap& ramp : ramps.maps()) {
-    v1::MetaMap& pair = *response.add_maps();
-    *pair.mutable_map() = ramp;
-    if (request.plain_maps()) *pair.mutable_plain() = ramp;
-    if (request.plain_correlation() && response.maps_size() % 2 == 1) {
-      pair.set_plain_correlation(-0.25);
-    }
-  }
-  return grpc::Status::OK;
-}
-
-v1::GetModelResponse TinyModel() {
-  v1::GetModelResponse model;
-  model.set_name("tiny");
-  model.set_version(3);
-  model.set_num_classes(3);
-  for (const char* label : {"cat", "dog", "bird"}) model.add_labels(label);
-  v1::ModelVersion& version = *model.add_versions();
-  version.set_version(3);
-  version.set_state(v1::MODEL_STATE_READY);
-  model.mutable_config()->add_default_layers("layer3");
-  model.mutable_config()->mutable_input()->set_height(32);
-  model.mutable_config()->mutable_input()->set_width(48);
-  model.mutable_config()->mutable_input()->set_geometry(v1::GEOMETRY_SQUASH);
-  const auto add_layer = [&](const char* name, std::vector<int64_t> shape) {
-    v1::Layer& layer = *model.add_layers();
-    layer.set_name(name);
-    layer.set_kind("Conv2d");
-    layer.mutable_shape()->Assign(shape.begin(), shape.end());
-    layer.set_is_cut(true);
-  };
-  add_layer("input", {3, 32, 48});
-  add_layer("layer1", {8, 32, 48});
-  add_layer("layer2", {8, 16, 24});
-  add_layer("layer3", {8, 16, 24});
-  add_layer("fc", {3});
-  for (const char* name : {"norm_grad", "grad_cam", "cam"}) {
-    model.add_methods()->set_name(name);
-  }
-  v1::Method& real_conv = *model.add_methods();
-  real_conv.set_name("norm_grad_real_conv");
-  for (const char* layer : {"layer1", "layer2", "layer3"}) {
-    real_conv.add_layers(layer);
-  }
-  v1::LayerWeights& weights = *model.mutable_layer_weights();
-  weights.set_calibrated_at("2024-05-31T12:00:00Z");
-  weights.set_data("scenes");
-  weights.set_pictures(100);
-  weights.set_classes(3);
-  v1::LayerCalibration* calibrated = weights.add_layers();
-  calibrated->set_layer("layer1");
-  calibrated->set_feature_spread(0.25);
-  calibrated = weights.add_layers();
-  calibrated->set_layer("layer3");
-  calibrated->set_feature_spread(0.5);
-  calibrated->set_classification_accuracy(0.875);
-  return model;
-}
-
 grpc::Status FakeServer::Saliency::ComputeSaliency(
     grpc::ServerContext* context, const v1::ComputeSaliencyRequest* request,
     v1::ComputeSaliencyResponse* response) {
@@ -287,35 +73,10 @@ grpc::Status FakeServer::Saliency::MeasureWeightSensitivity(
     MutexLock lock(&mu_);
     weight_requests_.push_back(*request);
   }
-  v1::ComputeSaliencyRequest compute;
-  *compute.mutable_input() = request->input();
-  *compute.mutable_targets() = request->targets();
-  *compute.mutable_attributions() = request->attributions();
-  compute.mutable_output()->set_encoding(request->output().encoding());
-  const auto input = TinyModel().config().input();
-  compute.mutable_output()->mutable_explicit_size()->set_height(input.height());
-  compute.mutable_output()->mutable_explicit_size()->set_width(input.width());
-  v1::ComputeSaliencyResponse maps;
-  const grpc::Status status = AnswerWithRamps(compute, maps);
-  if (!status.ok()) return status;
-  const std::vector<std::string> modules = {"", "fc", "layer1"};
-  for (int stage = 0; stage < 3; ++stage) {
-    v1::MeasureWeightSensitivityResponse response;
-    response.set_model(maps.model());
-    response.set_version(maps.version());
-    response.set_stage(stage);
-    response.set_stages(3);
-    response.set_module(modules[stage]);
-    for (const v1::SaliencyMap& map : maps.maps()) {
-      v1::WeightSensitivity& measured = *response.add_maps();
-      *measured.mutable_map() = map;
-      if (stage == 2) continue;
-      measured.set_correlation(stage == 0 ? 1 : 0.5);
-      measured.set_absolute_correlation(stage == 0 ? 1 : 0.75);
-    }
-    writer->Write(response);
-  }
-  return grpc::Status::OK;
+  std::vector<v1::MeasureWeightSensitivityResponse> stages;
+  const grpc::Status status = RampsOfStages(*request, stages);
+  for (const auto& stage : stages) writer->Write(stage);
+  return status;
 }
 
 std::vector<v1::MeasureWeightSensitivityRequest>
@@ -372,15 +133,7 @@ std::vector<v1::ComputeSaliencyRequest> FakeServer::Saliency::requests() const {
 grpc::Status FakeServer::Models::ListModels(grpc::ServerContext*,
                                             const v1::ListModelsRequest*,
                                             v1::ListModelsResponse* response) {
-  v1::ModelSummary& tiny = *response->add_models();
-  tiny.set_name("tiny");
-  *tiny.mutable_versions() = TinyModel().versions();
-  v1::ModelSummary& broken = *response->add_models();
-  broken.set_name("broken");
-  v1::ModelVersion& version = *broken.add_versions();
-  version.set_version(1);
-  version.set_state(v1::MODEL_STATE_FAILED);
-  version.set_message("not a TorchScript file");
+  *response = TinyAndBroken();
   return grpc::Status::OK;
 }
 
@@ -419,13 +172,7 @@ grpc::Status FakeServer::Models::CalibrateLayerWeights(
     response.mutable_progress()->set_done(pictures);
     stream->Write(response);
   }
-  v1::CalibrationResult& result = *response.mutable_result();
-  result.set_model("tiny");
-  result.set_version(3);
-  *result.mutable_layer_weights() = TinyModel().layer_weights();
-  result.set_training_pictures(70);
-  result.set_held_out_pictures(30);
-  result.set_file_text("layers { layer: \"layer1\" }\n");
+  *response.mutable_result() = TinyCalibration();
   stream->Write(response);
   return grpc::Status::OK;
 }
@@ -522,65 +269,6 @@ std::vector<v1::MetaSaliencyRequest> FakeServer::meta_requests() const {
 std::vector<v1::MeasureClassSensitivityRequest>
 FakeServer::sensitivity_requests() const {
   return saliency_.sensitivity_requests();
-}
-
-std::vector<std::string> RunResult::out_lines() const {
-  return absl::StrSplit(out, '\n', absl::SkipEmpty());
-}
-
-RunResult RunCommand(const std::vector<std::string>& arguments) {
-  Interrupt interrupt;
-  return RunCommand(arguments, interrupt);
-}
-
-RunResult RunCommand(const std::vector<std::string>& arguments,
-                     Interrupt& interrupt) {
-  std::ostringstream out;
-  std::ostringstream err;
-  Console console{.out = out,
-                  .err = err,
-                  .err_is_terminal = false,
-                  .clock = Clock::Real(),
-                  .interrupt = interrupt};
-  const int exit_code = RunCommandLine(arguments, console);
-  return {exit_code, out.str(), err.str()};
-}
-
-TestFolder::TestFolder() {
-  std::string name =
-      (std::filesystem::temp_directory_path() / "saliency_client_XXXXXX")
-          .string();
-  folder_ = mkdtemp(name.data());
-}
-
-TestFolder::~TestFolder() { std::filesystem::remove_all(folder_); }
-
-std::string TestFolder::path(const std::string& name) const {
-  return (folder_ / name).string();
-}
-
-std::string TestFolder::AddPicture(const std::string& name, int height,
-                                   int width) const {
-  Picture picture;
-  picture.height = height;
-  picture.width = width;
-  for (int i = 0; i < height * width * 3; ++i) {
-    picture.rgb.push_back(static_cast<uint8_t>(i * 37));
-  }
-  return AddFile(name, EncodePng(picture).value());
-}
-
-std::string TestFolder::AddFile(const std::string& name,
-                                const std::string& bytes) const {
-  const std::filesystem::path file = folder_ / name;
-  std::filesystem::create_directories(file.parent_path());
-  std::ofstream(file, std::ios::binary) << bytes;
-  return file.string();
-}
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace saliency

@@ -1,20 +1,15 @@
 // A server for the client's tests: real gRPC on a loopback port that the system
-// chooses, with answers made up here.
+// chooses, with answers made up.
 
 #ifndef SALIENCY_TESTS_CLIENT_FAKE_SERVER_H_
 #define SALIENCY_TESTS_CLIENT_FAKE_SERVER_H_
 
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "client/command_line.h"
-#include "client/interrupt.h"
-#include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/server.h"
@@ -22,30 +17,6 @@
 #include "saliency/v1/saliency_service.grpc.pb.h"
 
 namespace saliency {
-
-// The ramp that the fake answers with: 0 at the first pixel, 1 at the last.
-std::string RampMap(int height, int width);
-
-// One ramp for each target, attribution and layer ("layer4" when none is
-// named), at the size asked for; INVALID_ARGUMENT for bytes that are no
-// picture.  Class 281, "tabby".
-grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
-                             v1::ComputeSaliencyResponse& response);
-
-// One ramp for each target and combination, of the layers named ("layer1" and
-// "layer2" when none is), the first of which is constant; then, when asked for,
-// one for each target and layer of the first combination.
-grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
-                          v1::CombineLayersResponse& response);
-
-// A pair of ramps for each target, attribution and layer, the plain one only
-// when asked for.  Correlations, when asked for, are -0.25, but for every
-// second map, whose is undefined.
-grpc::Status StepRamps(const v1::MetaSaliencyRequest& request,
-                       v1::MetaSaliencyResponse& response);
-
-// A model of three classes and four layers, "tiny", calibrated at two.
-v1::GetModelResponse TinyModel();
 
 // Thread-safe.
 class FakeServer {
@@ -118,8 +89,6 @@ class FakeServer {
     grpc::Status MetaSaliency(grpc::ServerContext* context,
                               const v1::MetaSaliencyRequest* request,
                               v1::MetaSaliencyResponse* response) override;
-    // Stages "", "fc" and "layer1" with correlations 1, 0.5 and none (of
-    // absolute values 1, 0.75 and none), and ramps.
     grpc::Status MeasureWeightSensitivity(
         grpc::ServerContext* context,
         const v1::MeasureWeightSensitivityRequest* request,
@@ -194,33 +163,6 @@ class FakeServer {
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
-
-// A command line run to its end.
-struct RunResult {
-  int exit_code = 0;
-  std::string out;
-  std::string err;
-  std::vector<std::string> out_lines() const;
-};
-RunResult RunCommand(const std::vector<std::string>& arguments);
-RunResult RunCommand(const std::vector<std::string>& arguments,
-                     Interrupt& interrupt);
-
-// A folder that goes with the test.
-class TestFolder {
- public:
-  TestFolder();
-  ~TestFolder();
-  std::string path(const std::string& name) const;
-  // Writes a PNG of that size and returns its path.
-  std::string AddPicture(const std::string& name, int height, int width) const;
-  std::string AddFile(const std::string& name, const std::string& bytes) const;
-
- private:
-  std::filesystem::path folder_;
-};
-
-std::string ReadAll(const std::string& path);
 
 }  // namespace saliency
 

@@ -7,6 +7,8 @@
 #include "client/grid_plan.h"
 #include "core/image/picture.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/made_answers.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

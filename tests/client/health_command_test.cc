@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

@@ -14,6 +14,8 @@
 #include "client/interrupt.h"
 #include "core/image/picture.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/made_answers.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

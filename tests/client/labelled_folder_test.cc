@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

@@ -9,6 +9,8 @@
 
 #include "client/npy.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/made_answers.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

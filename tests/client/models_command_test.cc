@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

@@ -11,7 +11,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "tests/client/fake_server.h"
+#include "tests/client/made_answers.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

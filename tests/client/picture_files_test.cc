@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

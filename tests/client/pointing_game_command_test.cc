@@ -12,6 +12,7 @@
 #include "client/evaluation_journal.h"
 #include "client/interrupt.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

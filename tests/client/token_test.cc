@@ -10,6 +10,7 @@
 #include "client/saliency_client.h"
 #include "grpcpp/security/server_credentials.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 #include "tests/support/test_authority.h"
 
 namespace saliency {

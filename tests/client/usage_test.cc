@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {

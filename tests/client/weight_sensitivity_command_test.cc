@@ -11,6 +11,7 @@
 #include "client/weight_sensitivity_tally.h"
 #include "core/image/picture.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/run_command.h"
 
 namespace saliency {
 namespace {
