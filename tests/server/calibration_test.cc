@@ -68,6 +68,21 @@ TestServer::Options Held(Gate& gate, const TemporaryFolder& folder) {
           .folder = folder.path()};
 }
 
+// A calibration whose first picture's batch waits at a gate.
+struct HeldCalibration {
+  explicit HeldCalibration(int first_picture = 0) {
+    server.AddFakeModel();
+    caller.Send(FakeSettings());
+    caller.Send(FakePicture(first_picture, 1, {0}));
+    gate.AwaitArrivals(1);
+  }
+
+  const TemporaryFolder folder;
+  Gate gate;
+  TestServer server{Held(gate, folder)};
+  CalibrationCaller caller{server.models()};
+};
+
 TEST(CalibrationTest, WeightsAreMeasuredStoredShownAndUsedAtOnce) {
   const TemporaryFolder folder;
   TestServer server({.allow_calibration = true, .folder = folder.path()});
@@ -212,24 +227,18 @@ TEST(CalibrationTest, WhereNothingCanBeWrittenTheAnswerHoldsTheFile) {
 }
 
 TEST(CalibrationTest, OfAVersionThereIsOneAtATime) {
-  const TemporaryFolder folder;
-  Gate gate;
-  TestServer server(Held(gate, folder));
-  server.AddFakeModel();
-  CalibrationCaller first(server.models());
-  first.Send(FakeSettings());
-  first.Send(FakePicture(0, 1, {0}));
-  gate.AwaitArrivals(1);
-  CalibrationCaller second(server.models());
+  HeldCalibration first;
+  CalibrationCaller second(first.server.models());
   second.Send(FakeSettings());
   const CalibrationOutcome refused = second.ReadToTheEnd();
   EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::ABORTED);
   EXPECT_EQ(refused.status.error_message(),
             "model \"fake\" version 1 is being calibrated already");
-  gate.Open();
-  first.SendTwoClasses(10);
-  EXPECT_TRUE(first.Finish().status.ok());
-  EXPECT_TRUE(Calibrate(server, 10).status.ok()) << "the place is free again";
+  first.gate.Open();
+  first.caller.SendTwoClasses(10);
+  EXPECT_TRUE(first.caller.Finish().status.ok());
+  EXPECT_TRUE(Calibrate(first.server, 10).status.ok())
+      << "the place is free again";
 }
 
 TEST(CalibrationTest, ACallerThatLeavesChangesNothingAndMakesRoom) {
@@ -263,23 +272,16 @@ TEST(CalibrationTest, ACallerThatLeavesChangesNothingAndMakesRoom) {
 }
 
 TEST(CalibrationTest, DrainingEndsItAndStoresNothing) {
-  const TemporaryFolder folder;
-  Gate gate;
-  TestServer server(Held(gate, folder));
-  server.AddFakeModel();
-  CalibrationCaller caller(server.models());
-  caller.Send(FakeSettings());
-  caller.Send(FakePicture(0, 1, {0}));
-  gate.AwaitArrivals(1);
-  server.calibrations().Close();
-  EXPECT_EQ(caller.ReadToTheEnd().status.error_code(),
+  HeldCalibration held;
+  held.server.calibrations().Close();
+  EXPECT_EQ(held.caller.ReadToTheEnd().status.error_code(),
             grpc::StatusCode::UNAVAILABLE);
-  gate.Open();
-  CalibrationCaller late(server.models());
+  held.gate.Open();
+  CalibrationCaller late(held.server.models());
   late.Send(FakeSettings());
   EXPECT_EQ(late.ReadToTheEnd().status.error_code(),
             grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(ReadAll(folder / kFile), "");
+  EXPECT_EQ(ReadAll(held.folder / kFile), "");
 }
 
 TEST(CalibrationTest, ACallerThatFallsSilentIsNotWaitedForForEver) {
@@ -390,50 +392,38 @@ TEST(CalibrationTest, AnEngineThatEndsEndsItAndTheRestIsCancelled) {
 }
 
 TEST(CalibrationTest, AVersionThatWasReplacedMeanwhileKeepsItsOwnWeights) {
-  const TemporaryFolder folder;
-  Gate gate;
-  TestServer server(Held(gate, folder));
-  server.AddFakeModel();
-  CalibrationCaller caller(server.models());
-  caller.Send(FakeSettings());
-  caller.Send(FakePicture(0, 1, {0}));
-  gate.AwaitArrivals(1);
-  CatalogueVersion other = *server.catalogue().FindReady("fake", 1);
+  HeldCalibration held;
+  CatalogueVersion other = *held.server.catalogue().FindReady("fake", 1);
   other.sha256 = std::string(64, 'b');
-  server.catalogue().Set(other);
-  gate.Open();
-  caller.SendTwoClasses(10);
-  const CalibrationOutcome outcome = caller.Finish();
+  held.server.catalogue().Set(other);
+  held.gate.Open();
+  held.caller.SendTwoClasses(10);
+  const CalibrationOutcome outcome = held.caller.Finish();
   EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::ABORTED);
   EXPECT_THAT(outcome.status.error_message(), HasSubstr("was replaced"));
-  EXPECT_FALSE(GetModel(server).has_layer_weights());
-  EXPECT_EQ(ReadAll(folder / kFile), "");
+  EXPECT_FALSE(GetModel(held.server).has_layer_weights());
+  EXPECT_EQ(ReadAll(held.folder / kFile), "");
 }
 
 // Its pictures ride in one batch with a stranger's request.
 TEST(CalibrationTest, PicturesShareBatchesWithStrangers) {
-  const TemporaryFolder folder;
-  Gate gate;
-  TestServer server(Held(gate, folder));
-  server.AddFakeModel();
-  CalibrationCaller caller(server.models());
-  caller.Send(FakeSettings());
-  caller.Send(FakePicture(1, 1, {0}));
-  gate.AwaitArrivals(1);  // the first batch is held
-  for (int i = 2; i < 6; ++i) caller.Send(FakePicture(i, 1, {0}));
+  HeldCalibration held(/*first_picture=*/1);
+  for (int i = 2; i < 6; ++i) held.caller.Send(FakePicture(i, 1, {0}));
   std::thread stranger([&] {
     grpc::ClientContext context;
     v1::ComputeSaliencyResponse response;
-    EXPECT_TRUE(server.saliency()
+    EXPECT_TRUE(held.server.saliency()
                     .ComputeSaliency(&context, FakeRequest(), &response)
                     .ok());
   });
-  while (server.engine().load().queued_items < 5) std::this_thread::yield();
-  gate.Open();
+  while (held.server.engine().load().queued_items < 5) {
+    std::this_thread::yield();
+  }
+  held.gate.Open();
   stranger.join();
-  caller.Cancel();
-  caller.ReadToTheEnd();
-  const auto batches = server.explainer_log().Batches();
+  held.caller.Cancel();
+  held.caller.ReadToTheEnd();
+  const auto batches = held.server.explainer_log().Batches();
   ASSERT_GE(batches.size(), 2);
   EXPECT_THAT(batches[1], SizeIs(5)) << "four pictures and the stranger";
   EXPECT_THAT(batches[1], testing::UnorderedElementsAre(0, 2, 3, 4, 5));
