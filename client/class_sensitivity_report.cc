@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "client/correlation_text.h"
 #include "client/csv.h"
+#include "client/markdown_table.h"
 #include "client/plot_file.h"
 #include "core/base/atomic_file.h"
 #include "core/base/status.h"
@@ -26,22 +27,11 @@ std::string Heading(bool meta) {
 // Methods down, `places` across.
 std::string Table(const ClassSensitivityTally& tally,
                   const std::vector<std::string>& places, bool meta) {
-  std::string table = "| method |";
-  std::string rule = "|---|";
-  for (const std::string& place : places) {
-    absl::StrAppend(&table, " ", place, " |");
-    absl::StrAppend(&rule, "---:|");
-  }
-  absl::StrAppend(&table, "\n", rule, "\n");
-  for (const std::string& method : tally.methods()) {
-    absl::StrAppend(&table, "| ", method, " |");
-    for (const std::string& place : places) {
-      absl::StrAppend(&table, " ",
-                      CorrelationCell(tally.Of(method, place, meta)), " |");
-    }
-    table += '\n';
-  }
-  return table;
+  return MarkdownTable(
+      "method", tally.methods(), places, [&](size_t row, size_t column) {
+        return CorrelationCell(
+            tally.Of(tally.methods()[row], places[column], meta));
+      });
 }
 
 // Calls `use` with all that was measured.

@@ -1,5 +1,6 @@
 #include "client/identity_check_report.h"
 
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "client/correlation_text.h"
 #include "client/csv.h"
+#include "client/markdown_table.h"
 #include "client/plot_file.h"
 #include "client/pointing_report.h"
 #include "core/base/atomic_file.h"
@@ -28,29 +30,27 @@ std::string AccuracyCell(const std::optional<PointingAccuracy>& accuracy) {
 }
 
 std::string CorrelationTable(const IdentityTally& tally) {
-  std::string table = "\n| layer | correlation |\n|---|---:|\n";
-  for (const std::string& layer : tally.layers()) {
-    absl::StrAppend(&table, "| ", layer, " | ",
-                    CorrelationCell(tally.Correlation(layer)), " |\n");
-  }
-  return table;
+  return MarkdownTable(
+      "layer", tally.layers(), {"correlation"}, [&](size_t row, size_t) {
+        return CorrelationCell(tally.Correlation(tally.layers()[row]));
+      });
 }
 
 std::string DifferenceTable(const IdentityTally& tally, PointingSubset subset) {
   const auto differences = tally.Differences(subset);
   if (!differences.has_value()) return "";
-  std::string table =
-      absl::StrCat("\n## Pointing game, ", SubsetName(subset), "\n\n| layer | ",
-                   kIdentityMethod, " | ", kRealConvMethod,
-                   " | difference |\n|---|---:|---:|---:|\n");
-  for (const std::string& layer : tally.layers()) {
+  const auto cell = [&](size_t row, size_t column) -> std::string {
+    const std::string& layer = tally.layers()[row];
+    if (column < std::size(kMethods)) {
+      return AccuracyCell(tally.Accuracy(layer, kMethods[column], subset));
+    }
     const auto difference = tally.Difference(layer, subset);
-    absl::StrAppend(
-        &table, "| ", layer, " | ",
-        AccuracyCell(tally.Accuracy(layer, kIdentityMethod, subset)), " | ",
-        AccuracyCell(tally.Accuracy(layer, kRealConvMethod, subset)), " | ",
-        difference.has_value() ? PercentText(*difference) : "-", " |\n");
-  }
+    return difference.has_value() ? PercentText(*difference) : "-";
+  };
+  std::string table = absl::StrCat(
+      "\n## Pointing game, ", SubsetName(subset), "\n\n",
+      MarkdownTable("layer", tally.layers(),
+                    {kIdentityMethod, kRealConvMethod, "difference"}, cell));
   absl::StrAppendFormat(
       &table,
       "\nDifference over the layers: %.2f +- %.2f points (mean +- standard "
@@ -130,7 +130,7 @@ std::string IdentityTables(const IdentityTally& tally,
       " of that convolution, at its resolution: mean +- standard deviation "
       "where it is defined. Accuracies in percent with their standard error; "
       "a difference's error is that of paired differences.\n");
-  text += CorrelationTable(tally);
+  absl::StrAppend(&text, "\n", CorrelationTable(tally));
   for (const PointingSubset subset : kSubsets) {
     text += DifferenceTable(tally, subset);
   }

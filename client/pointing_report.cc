@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/csv.h"
+#include "client/markdown_table.h"
 #include "client/plot_file.h"
 #include "core/base/atomic_file.h"
 #include "core/base/status.h"
@@ -26,22 +27,11 @@ std::string Cell(const std::optional<PointingAccuracy>& accuracy) {
 std::string AccuracyTable(const PointingTally& tally,
                           const std::vector<std::string>& places,
                           PointingSubset subset) {
-  std::string table = "| method |";
-  std::string rule = "|---|";
-  for (const std::string& place : places) {
-    absl::StrAppend(&table, " ", place, " |");
-    absl::StrAppend(&rule, "---:|");
-  }
-  absl::StrAppend(&table, "\n", rule, "\n");
-  for (const std::string& method : tally.methods()) {
-    absl::StrAppend(&table, "| ", method, " |");
-    for (const std::string& place : places) {
-      absl::StrAppend(&table, " ", Cell(tally.Accuracy(method, place, subset)),
-                      " |");
-    }
-    table += '\n';
-  }
-  return table;
+  return MarkdownTable(
+      "method", tally.methods(), places, [&](size_t row, size_t column) {
+        return Cell(
+            tally.Accuracy(tally.methods()[row], places[column], subset));
+      });
 }
 
 std::string GainTable(const PointingTally& tally, PointingSubset subset) {

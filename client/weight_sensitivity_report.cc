@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "client/correlation_text.h"
 #include "client/csv.h"
+#include "client/markdown_table.h"
 #include "client/plot_file.h"
 #include "core/base/atomic_file.h"
 #include "core/base/status.h"
@@ -31,24 +32,17 @@ int64_t StagesOf(const WeightSensitivityTally& tally) {
   return static_cast<int64_t>(tally.stages().size());
 }
 
+// Stages down, curves across.
 std::string Table(const WeightSensitivityTally& tally, MapValues values) {
-  std::string table = "| made random |";
-  std::string rule = "|---|";
-  for (const std::string& curve : tally.curves()) {
-    absl::StrAppend(&table, " ", curve, " |");
-    absl::StrAppend(&rule, "---:|");
+  std::vector<std::string> rows = tally.stages();
+  for (size_t stage = 2; stage < rows.size(); ++stage) {
+    rows[stage].insert(0, "+ ");
   }
-  absl::StrAppend(&table, "\n", rule, "\n");
-  for (int64_t stage = 0; stage < StagesOf(tally); ++stage) {
-    absl::StrAppend(&table, "| ", stage > 1 ? "+ " : "", tally.stages()[stage],
-                    " |");
-    for (const std::string& curve : tally.curves()) {
-      absl::StrAppend(&table, " ",
-                      CorrelationCell(tally.Of(curve, stage, values)), " |");
-    }
-    table += '\n';
-  }
-  return table;
+  return MarkdownTable(
+      "made random", rows, tally.curves(), [&](size_t stage, size_t column) {
+        return CorrelationCell(tally.Of(tally.curves()[column],
+                                        static_cast<int64_t>(stage), values));
+      });
 }
 
 PlotSeries SeriesOf(const WeightSensitivityTally& tally,
