@@ -136,9 +136,7 @@ ExitCode Report(const BenchFlags& flags, const LoadOptions& load,
 ExitCode Bench(const BenchFlags& flags, Console& console) {
   const absl::StatusOr<BenchPlan> plan = MakePlan(flags);
   if (!plan.ok()) {
-    PrintError(console, absl::StrCat(plan.status().message(),
-                                     ": see saliency bench --help"));
-    return kExitUsage;
+    return PrintUsageError(console, "bench", plan.status().message());
   }
   // A call that is tried again would hide the refusal that it met.
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =

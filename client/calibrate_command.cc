@@ -223,8 +223,7 @@ ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
 }
 
 ExitCode Refuse(Console& console, absl::string_view why) {
-  PrintError(console, absl::StrCat(why, ": see saliency calibrate --help"));
-  return kExitUsage;
+  return PrintUsageError(console, "calibrate", why);
 }
 
 ExitCode Calibrate(const CalibrateFlags& flags, Console& console) {

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "client/ask_pictures.h"
 #include "client/combine_flags.h"
 #include "client/commands.h"
@@ -14,9 +13,7 @@ namespace {
 ExitCode Combine(const CombineFlags& flags, Console& console) {
   const absl::StatusOr<CombinePlan> plan = MakeCombinePlan(flags);
   if (!plan.ok()) {
-    PrintError(console, absl::StrCat(plan.status().message(),
-                                     ": see saliency combine --help"));
-    return kExitUsage;
+    return PrintUsageError(console, "combine", plan.status().message());
   }
   return AskAboutPictures(plan->explain, flags.explain, plan->request, console);
 }

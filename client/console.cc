@@ -63,6 +63,12 @@ void PrintError(const Console& console, absl::string_view text) {
   console.err << "saliency: " << OneLine(text) << std::endl;
 }
 
+ExitCode PrintUsageError(const Console& console, absl::string_view command,
+                         absl::string_view why) {
+  PrintError(console, absl::StrCat(why, ": see saliency ", command, " --help"));
+  return kExitUsage;
+}
+
 ExitCode PrintConnectError(const Console& console, const absl::Status& status) {
   PrintError(console, ErrorText(status));
   return absl::IsInvalidArgument(status) ? kExitUsage : kExitFailed;

@@ -39,7 +39,11 @@ std::string ErrorText(const absl::Status& status);
 // "saliency: TEXT" on the console's `err`.
 void PrintError(const Console& console, absl::string_view text);
 
-// The same for what Connect() returns; a wrong flag is wrong usage.
+// Why the command line of `saliency COMMAND` is wrong, and where to read on.
+ExitCode PrintUsageError(const Console& console, absl::string_view command,
+                         absl::string_view why);
+
+// As PrintError, for what Connect() returns; a wrong flag is wrong usage.
 ExitCode PrintConnectError(const Console& console, const absl::Status& status);
 
 // Errors that every further item would meet too: the server is away, the model

@@ -21,9 +21,9 @@ std::string JournalPath(const std::string& folder,
 
 ExitCode Refuse(const Evaluation& evaluation, const absl::Status& status,
                 Console& console) {
-  PrintError(console, absl::StrCat(status.message(), ": see saliency evaluate ",
-                                   evaluation.kind().name, " --help"));
-  return kExitUsage;
+  return PrintUsageError(console,
+                         absl::StrCat("evaluate ", evaluation.kind().name),
+                         status.message());
 }
 
 absl::Status MakeOutDir(const std::string& out_dir) {

@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "client/ask_pictures.h"
 #include "client/commands.h"
 #include "client/explain_flags.h"
@@ -16,9 +15,7 @@ ExitCode Explain(const ExplainFlags& flags, Console& console) {
   const absl::StatusOr<ExplainPlan> plan =
       MakeExplainPlan(flags, LayersOfEach(flags));
   if (!plan.ok()) {
-    PrintError(console, absl::StrCat(plan.status().message(),
-                                     ": see saliency explain --help"));
-    return kExitUsage;
+    return PrintUsageError(console, "explain", plan.status().message());
   }
   return AskAboutPictures(*plan, flags, plan->request, console);
 }

@@ -94,12 +94,6 @@ ExitCode Failed(Console& console, const absl::Status& status) {
   return kExitFailed;
 }
 
-ExitCode WrongUsage(Console& console, const absl::Status& status) {
-  PrintError(console,
-             absl::StrCat(status.message(), ": see saliency grid --help"));
-  return kExitUsage;
-}
-
 // What can be seen to be wrong without a server.
 absl::StatusOr<PictureFile> CheckFlags(const GridFlags& flags) {
   RETURN_IF_ERROR(MakeQuestion(flags.question, flags.connection).status());
@@ -118,7 +112,9 @@ absl::StatusOr<PictureFile> CheckFlags(const GridFlags& flags) {
 
 ExitCode MakeGrid(GridFlags flags, Console& console) {
   const absl::StatusOr<PictureFile> file = CheckFlags(flags);
-  if (!file.ok()) return WrongUsage(console, file.status());
+  if (!file.ok()) {
+    return PrintUsageError(console, "grid", file.status().message());
+  }
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.connection);
   if (!client.ok()) return PrintConnectError(console, client.status());

@@ -24,10 +24,8 @@ struct HealthFlags {
 
 ExitCode CheckHealth(const HealthFlags& flags, Console& console) {
   if (!flags.service.empty() && !flags.connection.model.empty()) {
-    PrintError(console,
-               "--service and --model exclude each other: see saliency health "
-               "--help");
-    return kExitUsage;
+    return PrintUsageError(console, "health",
+                           "--service and --model exclude each other");
   }
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.connection);

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "client/ask_pictures.h"
 #include "client/commands.h"
 #include "client/explain_flags.h"
@@ -40,9 +39,7 @@ absl::StatusOr<MetaPlan> MakeMetaPlan(const MetaFlags& flags) {
 ExitCode Meta(const MetaFlags& flags, Console& console) {
   const absl::StatusOr<MetaPlan> plan = MakeMetaPlan(flags);
   if (!plan.ok()) {
-    PrintError(console, absl::StrCat(plan.status().message(),
-                                     ": see saliency meta --help"));
-    return kExitUsage;
+    return PrintUsageError(console, "meta", plan.status().message());
   }
   return AskAboutPictures(plan->explain, flags.explain, plan->request, console);
 }
