@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +15,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
+#include "tests/client/tabby_folder.h"
 
 namespace saliency {
 namespace {
@@ -58,26 +58,6 @@ class IdentityCheckCommandTest : public testing::Test {
     for (int i = 0; i < 6; ++i) {
       folder_.AddPicture(absl::StrCat("pictures/", i, ".png"), 60, 80);
     }
-  }
-
-  // Odd pictures show the thing where the maps do not point.
-  std::string VocFolder() const {
-    for (const char* part : {"Annotations", "ImageSets/Main"}) {
-      std::filesystem::create_directories(
-          folder_.path("voc/" + std::string(part)));
-    }
-    std::ofstream set(folder_.path("voc/ImageSets/Main/test.txt"));
-    for (int i = 0; i < 6; ++i) {
-      set << i << "\n";
-      folder_.AddPicture(absl::StrCat("voc/JPEGImages/", i, ".png"), 60, 80);
-      const int left = i % 2 == 0 ? 5 : 60;
-      std::ofstream(folder_.path(absl::StrCat("voc/Annotations/", i, ".xml")))
-          << "<annotation><size><width>80</width><height>60</height></size>"
-             "<object><name>tabby</name><difficult>0</difficult><bndbox><xmin>"
-          << left << "</xmin><ymin>5</ymin><xmax>" << left + 15
-          << "</xmax><ymax>20</ymax></bndbox></object></annotation>";
-    }
-    return folder_.path("voc");
   }
 
   std::vector<std::string> Command(const FakeServer& server,
@@ -127,8 +107,9 @@ TEST_F(IdentityCheckCommandTest, AFolderOfPicturesGivesCorrelations) {
 
 TEST_F(IdentityCheckCommandTest, AVocFolderGivesAccuraciesToo) {
   const auto server = Server();
-  const RunResult result =
-      RunCommand(Command(*server, VocFolder(), "out", {"--json"}));
+  // Odd pictures show the thing where the maps do not point.
+  const std::string voc = AddTabbyFolder(folder_);
+  const RunResult result = RunCommand(Command(*server, voc, "out", {"--json"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const auto json = nlohmann::json::parse(result.out);
   EXPECT_THAT(std::string(json["title"]),

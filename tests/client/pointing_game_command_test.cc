@@ -5,14 +5,13 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 
-#include "absl/strings/str_cat.h"
 #include "client/evaluation_journal.h"
 #include "client/interrupt.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
+#include "tests/client/tabby_folder.h"
 
 namespace saliency {
 namespace {
@@ -48,31 +47,11 @@ grpc::Status PointAtTen(const v1::CombineLayersRequest& request,
 
 class PointingGameCommandTest : public testing::Test {
  protected:
-  PointingGameCommandTest() {
-    for (const char* part : {"JPEGImages", "Annotations", "ImageSets/Main"}) {
-      std::filesystem::create_directories(
-          folder_.path("voc/" + std::string(part)));
-    }
-    std::ofstream set(folder_.path("voc/ImageSets/Main/test.txt"));
-    for (int i = 0; i < 6; ++i) {
-      const std::string name = absl::StrCat("00", i);
-      set << name << "\n";
-      folder_.AddPicture("voc/JPEGImages/" + name + ".png", 60, 80);
-      // Odd pictures show the thing where the maps do not point.
-      const int left = i % 2 == 0 ? 5 : 60;
-      std::ofstream(folder_.path("voc/Annotations/" + name + ".xml"))
-          << "<annotation><size><width>80</width><height>60</height></size>"
-             "<object><name>tabby</name><difficult>0</difficult><bndbox><xmin>"
-          << left << "</xmin><ymin>5</ymin><xmax>" << left + 15
-          << "</xmax><ymax>20</ymax></bndbox></object></annotation>";
-    }
-  }
-
   std::vector<std::string> Command(const FakeServer& server,
                                    const std::string& out) const {
     return {"evaluate",
             "pointing-game",
-            folder_.path("voc"),
+            voc_,
             "--server",
             server.address(),
             "--out-dir",
@@ -103,6 +82,8 @@ class PointingGameCommandTest : public testing::Test {
   }
 
   TestFolder folder_;
+  // Odd pictures show the thing where the maps do not point.
+  const std::string voc_ = AddTabbyFolder(folder_);
 };
 
 TEST_F(PointingGameCommandTest, CountsHitsAndWritesTablesAndPlots) {
@@ -159,7 +140,7 @@ TEST_F(PointingGameCommandTest, ShardsMergeIntoTheWhole) {
 
 TEST_F(PointingGameCommandTest, ABadPictureDoesNotEndTheRun) {
   const auto server = Server();
-  std::ofstream(folder_.path("voc/Annotations/002.xml")) << "nothing";
+  folder_.AddFile("voc/Annotations/002.xml", "nothing");
   const RunResult result = RunCommand(Command(*server, "out"));
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err, HasSubstr("002"));
