@@ -4,23 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "core/base/status.h"
+#include "tests/client/evaluated_model.h"
 
 namespace saliency {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-v1::GetModelResponse Model() {
-  v1::GetModelResponse model;
-  for (const char* layer : {"layer1", "layer2"}) {
-    model.mutable_config()->add_combine_layers(layer);
-  }
-  for (const char* method : {"cam", "gradient", "norm_grad"}) {
-    model.add_methods()->set_name(method);
-  }
-  return model;
-}
 
 std::map<std::string, CategoryBoxes> CatAndDog() {
   return {{"cat",
@@ -40,13 +30,7 @@ EvaluationPlan Plan(const v1::GetModelResponse& model) {
 }
 
 TEST(WeightCurvesTest, EachWeightingHasOneThatSumsToOne) {
-  v1::GetModelResponse model = Model();
-  for (const char* layer : {"layer2", "layer1"}) {
-    v1::LayerCalibration* found = model.mutable_layer_weights()->add_layers();
-    found->set_layer(layer);
-    found->set_feature_spread(std::string(layer) == "layer1" ? 1 : 3);
-    found->set_classification_accuracy(0.5);
-  }
+  const v1::GetModelResponse model = CalibratedModel();
   const std::vector<WeightCurve> curves = WeightCurves(Plan(model), model);
   ASSERT_EQ(curves.size(), 4U);
   EXPECT_EQ(curves[1].weighting, "linear");
@@ -56,7 +40,7 @@ TEST(WeightCurvesTest, EachWeightingHasOneThatSumsToOne) {
 }
 
 TEST(PointingRequestsTest, OneRequestServesAllMethods) {
-  const EvaluationPlan plan = Plan(Model());
+  const EvaluationPlan plan = Plan(EvaluatedModel());
   const auto requests = PointingRequests(plan, CatAndDog());
   ASSERT_EQ(requests.size(), 1U);
   EXPECT_EQ(requests[0].combinations_size(), 8);
@@ -67,7 +51,7 @@ TEST(PointingRequestsTest, OneRequestServesAllMethods) {
 }
 
 TEST(PointingRequestsTest, LimitsOfTheServerAreKept) {
-  EvaluationPlan plan = Plan(Model());
+  EvaluationPlan plan = Plan(EvaluatedModel());
   for (int i = 0; i < 100; ++i) plan.layers.push_back("l" + std::to_string(i));
   plan.methods.resize(40, "norm_grad");
   int combinations = 0;
