@@ -133,25 +133,31 @@ TEST(WeightSensitivityTest, WhatIsWrongIsSaidAsByOtherCalls) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-// A copy's pass that waits.
-TestServer::Options Held(Copies& copies) { return {.copies = copies.Maker()}; }
+// A call whose copy waits at a gate in its first pass.
+struct HeldStudy {
+  HeldStudy() {
+    server.AddFakeModel();
+    reader =
+        server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
+    gate.AwaitArrivals(1);
+  }
 
-TEST(WeightSensitivityTest, OnlySoManyCopiesAreMadeAtATime) {
   Gate gate;
-  Copies copies([&](const std::vector<int>&) {
+  Copies copies{[this](const std::vector<int>&) {
     gate.Pass();
     return absl::OkStatus();
-  });
-  TestServer server(Held(copies));
-  server.AddFakeModel();
-  grpc::ClientContext first;
-  const auto running =
-      server.saliency().MeasureWeightSensitivity(&first, FakeQuestion());
-  gate.AwaitArrivals(1);
+  }};
+  TestServer server{{.copies = copies.Maker()}};
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientReader<Stage>> reader;
+};
+
+TEST(WeightSensitivityTest, OnlySoManyCopiesAreMadeAtATime) {
+  HeldStudy running;
   {
     grpc::ClientContext context;
-    const auto refused =
-        server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
+    const auto refused = running.server.saliency().MeasureWeightSensitivity(
+        &context, FakeQuestion());
     const grpc::Status status = refused->Finish();
     EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
     EXPECT_EQ(status.error_message(),
@@ -163,17 +169,17 @@ TEST(WeightSensitivityTest, OnlySoManyCopiesAreMadeAtATime) {
     // Other calls do not wait for it.
     grpc::ClientContext context;
     v1::ComputeSaliencyResponse response;
-    EXPECT_TRUE(server.saliency()
+    EXPECT_TRUE(running.server.saliency()
                     .ComputeSaliency(&context, FakeRequest(), &response)
                     .ok());
   }
-  gate.Open();
-  EXPECT_EQ(ReadAll(*running).size(), 5U);
-  EXPECT_TRUE(running->Finish().ok());
+  running.gate.Open();
+  EXPECT_EQ(ReadAll(*running.reader).size(), 5U);
+  EXPECT_TRUE(running.reader->Finish().ok());
   // The place is free again.
   grpc::ClientContext context;
-  const auto next =
-      server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
+  const auto next = running.server.saliency().MeasureWeightSensitivity(
+      &context, FakeQuestion());
   EXPECT_EQ(ReadAll(*next).size(), 5U);
   EXPECT_TRUE(next->Finish().ok());
 }
@@ -184,7 +190,7 @@ TEST(WeightSensitivityTest, AnExceptionIsOursAndEndsNothingElse) {
     if (broken) throw std::runtime_error("at address 0x1234");
     return absl::OkStatus();
   });
-  TestServer server(Held(copies));
+  TestServer server({.copies = copies.Maker()});
   server.AddFakeModel();
   {
     grpc::ClientContext context;
@@ -204,52 +210,34 @@ TEST(WeightSensitivityTest, AnExceptionIsOursAndEndsNothingElse) {
 }
 
 TEST(WeightSensitivityTest, ACallerThatLeavesEndsIt) {
-  Gate gate;
-  Copies copies([&](const std::vector<int>&) {
-    gate.Pass();
-    return absl::OkStatus();
-  });
-  TestServer server(Held(copies));
-  server.AddFakeModel();
-  grpc::ClientContext context;
-  const auto reader =
-      server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
-  gate.AwaitArrivals(1);
-  context.TryCancel();
-  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  HeldStudy held;
+  held.context.TryCancel();
+  EXPECT_EQ(held.reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
   // The server hears of it some time after the client has.
-  while (server.Metric("saliency_requests_total") == 0) {
-    gate.Open();
+  while (held.server.Metric("saliency_requests_total") == 0) {
+    held.gate.Open();
     std::this_thread::yield();
   }
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(held.server.desk().AwaitEmpty(absl::Now() + kPatience));
 }
 
 TEST(WeightSensitivityTest, DrainingEndsItAfterTheStageThatIsUnderWay) {
-  Gate gate;
-  Copies copies([&](const std::vector<int>&) {
-    gate.Pass();
-    return absl::OkStatus();
-  });
-  TestServer server(Held(copies));
-  server.AddFakeModel();
-  grpc::ClientContext context;
-  const auto reader =
-      server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
-  gate.AwaitArrivals(1);
+  HeldStudy held;
   std::thread drainer([&] {
-    Drain({.delay = absl::ZeroDuration(), .timeout = kPatience}, server.clock(),
-          server.board(), server.desk(),
-          [&](absl::Time deadline) { return server.engine().Drain(deadline); });
+    Drain({.delay = absl::ZeroDuration(), .timeout = kPatience},
+          held.server.clock(), held.server.board(), held.server.desk(),
+          [&](absl::Time deadline) {
+            return held.server.engine().Drain(deadline);
+          });
   });
-  while (server.desk().CheckOpen().ok()) std::this_thread::yield();
-  gate.Open();
-  EXPECT_LT(ReadAll(*reader).size(), 5U);
-  const grpc::Status status = reader->Finish();
+  while (held.server.desk().CheckOpen().ok()) std::this_thread::yield();
+  held.gate.Open();
+  EXPECT_LT(ReadAll(*held.reader).size(), 5U);
+  const grpc::Status status = held.reader->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(status.error_message(), "the server is shutting down");
   drainer.join();
-  EXPECT_LT(copies.passes(), 5U);
+  EXPECT_LT(held.copies.passes(), 5U);
 }
 
 TEST(WeightSensitivityTest, AStrangerMakesNoCopies) {
