@@ -35,14 +35,18 @@ StreamCall::StreamCall(grpc::CallbackServerContext* context, CallDesk& desk,
 
 void StreamCall::OnReadDone(bool ok) {
   std::unique_ptr<Request> request = std::move(incoming_);
+  int64_t number = 0;
   {
     MutexLock lock(&mu_);
-    reading_ = false;
+    reading_ = false;  // from here on the next may come, on another thread
     if (!ok) caller_done_ = true;
     if (finished_ || !ok) request = nullptr;
-    if (request != nullptr) ++held_;
+    if (request != nullptr) {
+      ++held_;
+      number = ++questions_;
+    }
   }
-  if (request != nullptr) Take(*request);
+  if (request != nullptr) Take(number, *request);
   request = nullptr;  // its picture is the engine's now
   Advance();
 }
@@ -95,10 +99,10 @@ void StreamCall::Send(const absl::Status& status,
   Finish(ToGrpcStatus(status));
 }
 
-void StreamCall::Take(const Request& request) {
+void StreamCall::Take(int64_t number, const Request& request) {
   Arrival arrival = {
       .rpc = QuestionRpc(request),
-      .request_id = absl::StrCat(request_id(), "/", ++questions_),
+      .request_id = absl::StrCat(request_id(), "/", number),
       .deadline = QuestionDeadline(request, desk().clock().Now(), deadline())};
   arrival.admission = Admit(request, arrival.cancel);
   const bool admitted = arrival.admission.ok();

@@ -66,8 +66,9 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   void Send(const absl::Status& status,
             std::optional<int64_t> retry_after_ms) override;
 
-  // Has a question that was read answered.
-  void Take(const Request& request) ABSL_LOCKS_EXCLUDED(mu_);
+  // Has a question that was read answered; `number` counts from 1.  From any
+  // thread, several at a time.
+  void Take(int64_t number, const Request& request) ABSL_LOCKS_EXCLUDED(mu_);
   // Whether it may be answered; enters its id if so.
   // Errors: as CheckQuestion; INVALID_ARGUMENT the id is in work already;
   //   UNAVAILABLE while draining.
@@ -92,7 +93,6 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   const int window_;
   const AnswerQuestion answer_;
   std::shared_ptr<StreamCall> self_;  // set once, moved out by OnDone
-  int64_t questions_ = 0;             // read so far; the reading thread's
   int64_t send_ticket_ = 0;           // of the write under way, then of the end
   // What gRPC reads into and writes from while such a step is under way.
   std::unique_ptr<Request> incoming_;
@@ -106,6 +106,7 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   bool caller_done_ ABSL_GUARDED_BY(mu_) = false;  // has written its last
   bool closing_ ABSL_GUARDED_BY(mu_) = false;      // the server is draining
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;    // the caller has gone
+  int64_t questions_ ABSL_GUARDED_BY(mu_) = 0;     // read so far
   int held_ ABSL_GUARDED_BY(mu_) = 0;  // questions whose answer has not left
   std::map<std::string, std::shared_ptr<CancelToken>> in_work_
       ABSL_GUARDED_BY(mu_);  // by id
