@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -164,8 +165,11 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
               return engine.Drain(deadline);
             });
   log.Info("stopped", {{"all_answered", drained ? "yes" : "no"}});
-  if (lost) return kDeviceLost;
-  return drained ? 0 : kDrainTimedOut;
+  const int code = lost ? kDeviceLost : drained ? 0 : kDrainTimedOut;
+  // A pass that is under way may take minutes, and the destructors would wait
+  // for it.
+  if (!drained) std::_Exit(code);
+  return code;
 }
 
 int Main(int argc, char** argv) {
