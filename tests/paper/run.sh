@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Remakes the tables and plots of this folder: the paper's experiments with the
 # bundled model, on scenes on photographs that it was not trained on.
-#   usage: run.sh [--scenes N] [--work DIR] [STEP...]
+#   usage: run.sh [--scenes N] [--work DIR] [--out DIR] [STEP...]
 #     --scenes N   test scenes, and as many others to calibrate on (1000)
 #     --work DIR   scenes, models and journals, kept for the next time: a step
-#                  that was interrupted goes on (build/paper)
+#                  that was interrupted goes on (build/paper, and with another
+#                  N build/paper-N)
+#     --out DIR    where tables and plots go (this folder; with another N
+#                  WORK/results)
 #   STEPs, all of them by default:
 #     pointing     calibrates, then plays the pointing game (Tables 3, 5, 6;
 #                  Figs. 3, 9)
@@ -14,15 +17,15 @@
 #     meta         steps in both directions on the samples (Fig. 12)
 #     training     meta against plain maps over training (Fig. 10); trains a
 #                  model of its own
-# With 1000 scenes all but the last take about two hours on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 bin=build/release/bin
 # shellcheck source=deploy/local_server.sh
 source deploy/local_server.sh
-results=tests/paper
 model=voc-emoji
+samples=(deploy/models/"$model"/samples/*.jpg)
+shown=bus-cow-horse-train  # the sample whose pictures are kept
 python=/usr/bin/python3  # the one that Debian's python3-torch belongs to
 methods=(gradient gradient_sum linear_approximation grad_cam norm_grad
   selective_norm_grad)
@@ -45,9 +48,11 @@ make_scenes() {
 }
 
 # A repository of our own, whose layer weights we may write.
-copy_model() {
+serve_model() {
+  stop_server
   mkdir -p "$work/models/$model"
   cp -r deploy/models/$model/{config.pbtxt,labels.txt,1} "$work/models/$model/"
+  start_server "$work/server" $model --models "$work/models" --allow-calibration
 }
 
 # options METHODS|LAYERS: the repeated flags.
@@ -66,7 +71,7 @@ pointing() {
   [[ -f $work/calibrated ]] || {
     "$bin/saliency" calibrate "$work/scenes/calibration" --set train --seed 1 \
       --data "$scenes scenes of voc-emoji's generator, seed 8" \
-      --out $results/layer_weights.pbtxt | tee $results/calibration.txt
+      --out "$results/layer_weights.pbtxt" | tee "$results/calibration.txt"
     touch "$work/calibrated"
   }
   say "Pointing game"
@@ -92,23 +97,34 @@ identity() {
 }
 
 weights() {
-  say "Sensitivity to the weights"
-  # shellcheck disable=SC2046
-  "$bin/saliency" evaluate weight-sensitivity deploy/models/$model/samples/*.jpg \
-    $(method_flags) --layer layer3 --out-dir "$work/weights"
-  keep "$work/weights" weights
+  local kind options
+  for kind in weights weights-meta; do
+    say "Sensitivity to the weights: $kind"
+    options=(--sheet)
+    [[ $kind == weights ]] || options+=(--meta)
+    # shellcheck disable=SC2046
+    "$bin/saliency" evaluate weight-sensitivity "${samples[@]}" \
+      $(method_flags) --layer layer3 "${options[@]}" --out-dir "$work/$kind"
+    keep "$work/$kind" $kind
+    find "$results/$kind" -name '*_sheet*.png' ! -name "$shown*" -delete
+  done
 }
 
+# A class of which the model is sure hardly moves a map: those asked for are not
+# its first guess.
 meta() {
   say "Meta-saliency on the samples"
-  mkdir -p $results/meta
-  rm -f $results/meta/*
+  rm -rf "$work/meta" "$results/meta"
+  mkdir -p "$results/meta"
   local direction
   for direction in descent ascent; do
-    "$bin/saliency" meta deploy/models/$model/samples/bus-cow-horse-train.jpg \
-      --target bus --target train --method norm_grad --layer layer3 \
-      --direction $direction --correlation --out-dir "$work/meta-$direction" |
-      tee "$work/meta-$direction.txt"
+    "$bin/saliency" meta "${samples[@]}" --target top:4 --target bottom \
+      --method norm_grad --method linear_approximation --layer layer3 \
+      --direction $direction --plain --correlation --size input \
+      --out-dir "$work/meta/$direction" | sed 's|deploy.*samples/||; s| -> .*||' |
+      tee "$results/meta/$direction.txt"
+    mkdir -p "$results/meta/$direction"
+    cp "$work/meta/$direction/$shown"* "$results/meta/$direction/"
   done
 }
 
@@ -125,30 +141,46 @@ train() {
   touch "$work/trained"
 }
 
-# One line for each checkpoint: version, and the mean correlation and count on
-# scenes of its own training and on held-out ones.
-training() {
-  train
-  make_scenes trained-on train 1 $checkpoint_scenes
-  local version set kept=$work/checkpoint-models/$model
+# The checkpoints as the versions of one model.
+serve_checkpoints() {
+  local kept=$work/checkpoint-models/$model version
   mkdir -p "$kept"
-  cp deploy/models/$model/{config.pbtxt,labels.txt} "$kept/"
+  grep -v '^sha256' deploy/models/$model/config.pbtxt >"$kept/config.pbtxt"
+  cp deploy/models/$model/labels.txt "$kept/"
   for version in "${checkpoints[@]}"; do
     cp -r "$work/checkpoints/$version" "$kept/"
   done
   stop_server
   start_server "$work/server" $model --models "$work/checkpoint-models"
+  wait_until "load all checkpoints" all_are_loaded
+}
+
+all_are_loaded() {
+  [[ $("$bin/saliency" models --json | grep -o '"state":"ready"' | wc -l) == \
+    "${#checkpoints[@]}" ]]
+}
+
+# One line for each checkpoint and set: version, set, how many correlations are
+# defined and how many are not, and their mean, on scenes of the checkpoint's own
+# training and on held-out ones.
+training() {
+  train
+  make_scenes trained-on train 1 $checkpoint_scenes
+  serve_checkpoints
   say "Meta against plain maps over training"
-  mkdir -p $results/training
+  mkdir -p "$results/training"
+  cp "$work/train.txt" "$results/training/"
+  local version set
   for version in "${checkpoints[@]}"; do
     for set in trained-on test; do
       find "$work/scenes/$set/JPEGImages" -name '*.jpg' | sort |
-        sed ${checkpoint_scenes}q |
+        sed -n "1,${checkpoint_scenes}p" |
         xargs "$bin/saliency" meta --model-version "$version" --json \
-          --method norm_grad --layer layer4 --correlation |
+          --method norm_grad --layer layer3 --correlation |
         $python -c "$mean_correlation" "$version" $set
     done
-  done | tee $results/training/correlation.csv
+  done | tee "$results/training/correlation.csv"
+  serve_model
 }
 
 # Reads one JSON object a line.
@@ -159,7 +191,7 @@ print(*sys.argv[1:], len(known), len(values) - len(known),
       f"{statistics.fmean(known):.4f}" if known else "", sep=",")'
 
 main() {
-  local scenes=1000 work=build/paper steps=()
+  local scenes=1000 work='' results='' steps=()
   while (($#)); do
     case $1 in
       --scenes)
@@ -168,6 +200,10 @@ main() {
         ;;
       --work)
         work=${2:?run.sh: --work needs a folder}
+        shift
+        ;;
+      --out)
+        results=${2:?run.sh: --out needs a folder}
         shift
         ;;
       -h | --help)
@@ -183,18 +219,26 @@ main() {
     shift
   done
   ((${#steps[@]})) || steps=(pointing classes weights identity meta training)
+  if [[ $scenes == 1000 ]]; then
+    : "${work:=build/paper}" "${results:=tests/paper}"
+  else
+    : "${work:=build/paper-$scenes}" "${results:=$work/results}"
+  fi
+  mkdir -p "$work" "$results"
 
   deploy/install_packages.sh build run train
   deploy/build.sh release saliency-server saliency
   make_scenes test test 7 "$scenes"
   make_scenes calibration train 8 "$scenes"
-  copy_model
   trap stop_server EXIT
-  start_server "$work/server" $model --models "$work/models" --allow-calibration
-  local step
-  for step in "${steps[@]}"; do "$step"; done
+  serve_model
+  local step started
+  for step in "${steps[@]}"; do
+    started=$SECONDS
+    "$step"
+    say "$step: $((SECONDS - started)) s"
+  done
   stop_server
-  say "Done in $SECONDS s"
 }
 
 main "$@"
