@@ -222,9 +222,12 @@ absl::Status CalibrationRun::On(PictureAnswer answer) {
     return absl::OkStatus();
   }
   ++pictures_run_;
-  RETURN_IF_ERROR(
+  const absl::Status added =
       sample_.Add(answer.number, std::move(picture.classes),
-                  std::move(answer.answer->pictures.front().pooled)));
+                  std::move(answer.answer->pictures.front().pooled));
+  // The same pictures would not fit the next time either.
+  if (absl::IsResourceExhausted(added)) return TooLargeError(added.message());
+  RETURN_IF_ERROR(added);
   CountPicture();
   return absl::OkStatus();
 }

@@ -9,8 +9,8 @@ namespace {
 
 // What RefusalReason answers.
 constexpr const char* kReasons[] = {
-    "draining",  "failed",      "loading",        "queue_full",
-    "too_large", "unavailable", "unauthenticated"};
+    "draining",     "failed",    "loading",     "queue_full",
+    "studies_full", "too_large", "unavailable", "unauthenticated"};
 
 }  // namespace
 

@@ -7,6 +7,7 @@ namespace saliency {
 namespace {
 
 constexpr absl::string_view kReasonUrl = "saliency/refusal-reason";
+constexpr absl::string_view kStudiesFull = "studies_full";
 constexpr absl::string_view kReasons[] = {"draining", "loading", "failed"};
 
 }  // namespace
@@ -18,9 +19,17 @@ absl::Status UnavailableBecause(absl::string_view reason,
   return status;
 }
 
+absl::Status StudiesFullError(absl::string_view message) {
+  absl::Status status = absl::ResourceExhaustedError(message);
+  status.SetPayload(kReasonUrl, absl::Cord(kStudiesFull));
+  return status;
+}
+
 absl::string_view RefusalReason(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kResourceExhausted) {
-    return NeverRetry(status) ? "too_large" : "queue_full";
+    if (NeverRetry(status)) return "too_large";
+    return status.GetPayload(kReasonUrl) == kStudiesFull ? kStudiesFull
+                                                         : "queue_full";
   }
   if (status.code() == absl::StatusCode::kUnauthenticated) {
     return "unauthenticated";

@@ -14,8 +14,13 @@ namespace saliency {
 absl::Status UnavailableBecause(absl::string_view reason,
                                 absl::string_view message);
 
+// RESOURCE_EXHAUSTED, later, with the reason "studies_full": all places for
+// calls that copy a model are taken.
+absl::Status StudiesFullError(absl::string_view message);
+
 // The reason behind a refusal: that of UnavailableBecause, "unavailable" for
-// another UNAVAILABLE, "queue_full" and "too_large" for RESOURCE_EXHAUSTED,
+// another UNAVAILABLE; "too_large", "studies_full" or else "queue_full" for
+// RESOURCE_EXHAUSTED,
 // "unauthenticated" for UNAUTHENTICATED; "" for a status that is no refusal.
 // Never what a caller invented.
 absl::string_view RefusalReason(const absl::Status& status);

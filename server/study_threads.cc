@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/engine/tensor_threads.h"
+#include "server/refusal_reason.h"
 
 namespace saliency {
 namespace {
@@ -28,7 +29,7 @@ absl::Status StudyThreads::Start(std::function<void()> work,
   {
     MutexLock lock(&mu_);
     if (running_ >= limit_) {
-      return absl::ResourceExhaustedError(
+      return StudiesFullError(
           absl::StrCat(running_, " calls that copy a model are running (limit ",
                        limit_, ")"));
     }

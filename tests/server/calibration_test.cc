@@ -314,6 +314,8 @@ TEST(CalibrationTest, FeaturesBeyondTheBoundEndIt) {
   EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(outcome.status.error_message(),
               HasSubstr("528 bytes, of at most 480"));
+  EXPECT_EQ(server.Metric("saliency_refused_total", {{"reason", "too_large"}}),
+            1);
 }
 
 // Features of a picture at "conv" and "last", by a held engine.

@@ -41,6 +41,7 @@ TEST(PublicStatusTest, PushbackGoesWithResourceExhaustedAlone) {
 TEST(RefusalReasonTest, NamesEachKindOfRefusal) {
   EXPECT_EQ(RefusalReason(absl::ResourceExhaustedError("x")), "queue_full");
   EXPECT_EQ(RefusalReason(TooLargeError("x")), "too_large");
+  EXPECT_EQ(RefusalReason(StudiesFullError("x")), "studies_full");
   EXPECT_EQ(RefusalReason(UnavailableBecause("draining", "x")), "draining");
   EXPECT_EQ(RefusalReason(UnavailableBecause("loading", "x")), "loading");
   EXPECT_EQ(RefusalReason(UnavailableBecause("invented", "x")), "unavailable");
