@@ -2,6 +2,8 @@
 // weights, by making these random from the output backwards.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -119,6 +121,35 @@ absl::StatusOr<std::string> WeightSensitivityEvaluation::Plan(
       " meta=", step.has_value() ? StepText(*step) : "none");
 }
 
+// Errors: of the first map of the model as it is that failed, with its method
+//   and layer.  Of a later stage such a map is undefined instead: random
+//   weights may well give what is not finite.
+absl::StatusOr<JournalRows> RowsOf(
+    const std::string& picture,
+    const v1::MeasureWeightSensitivityResponse& stage) {
+  JournalRows rows;
+  for (const v1::WeightSensitivity& measured : stage.maps()) {
+    const v1::SaliencyMap& map = measured.map();
+    if (stage.stage() == 0 && map.status().code() != 0) {
+      return absl::Status(static_cast<absl::StatusCode>(map.status().code()),
+                          absl::StrCat(CurveName(map.method(), map.layer()),
+                                       ": ", map.status().message()));
+    }
+    StageCorrelation one = {.picture = picture,
+                            .target = map.target(),
+                            .method = map.method(),
+                            .layer = map.layer(),
+                            .stage = stage.stage(),
+                            .module = stage.module()};
+    if (measured.has_correlation()) one.correlation = measured.correlation();
+    if (measured.has_absolute_correlation()) {
+      one.absolute_correlation = measured.absolute_correlation();
+    }
+    rows.push_back(WeightSensitivityRow(one));
+  }
+  return rows;
+}
+
 absl::StatusOr<JournalRows> WeightSensitivityEvaluation::Measure(
     const SaliencyClient& client, const std::string& item,
     const std::shared_ptr<CancelToken>& cancel) const {
@@ -127,28 +158,20 @@ absl::StatusOr<JournalRows> WeightSensitivityEvaluation::Measure(
   v1::MeasureWeightSensitivityRequest request = request_;
   request.mutable_input()->set_picture(sheet.picture);
   JournalRows rows;
-  RETURN_IF_ERROR(client.MeasureWeightSensitivity(
+  absl::Status failed;  // of a map that nothing can be compared with
+  const absl::Status measured = client.MeasureWeightSensitivity(
       request,
       [&](v1::MeasureWeightSensitivityResponse stage) {
-        for (const v1::WeightSensitivity& measured : stage.maps()) {
-          StageCorrelation one = {.picture = item,
-                                  .target = measured.map().target(),
-                                  .method = measured.map().method(),
-                                  .layer = measured.map().layer(),
-                                  .stage = stage.stage(),
-                                  .module = stage.module()};
-          if (measured.has_correlation()) {
-            one.correlation = measured.correlation();
-          }
-          if (measured.has_absolute_correlation()) {
-            one.absolute_correlation = measured.absolute_correlation();
-          }
-          rows.push_back(WeightSensitivityRow(one));
-        }
+        absl::StatusOr<JournalRows> more = RowsOf(item, stage);
+        failed = more.status();
+        if (!failed.ok()) return false;
+        std::move(more->begin(), more->end(), std::back_inserter(rows));
         if (flags_.sheet) sheet.stages.push_back(std::move(stage));
         return true;
       },
-      {.cancel = cancel}));
+      {.cancel = cancel});
+  RETURN_IF_ERROR(failed);
+  RETURN_IF_ERROR(measured);
   if (flags_.sheet) RETURN_IF_ERROR(WriteSheets(std::move(sheet)));
   return rows;
 }

@@ -67,14 +67,17 @@ std::vector<v1::MetaSaliencyRequest> FakeServer::Saliency::meta_requests()
 }
 
 grpc::Status FakeServer::Saliency::MeasureWeightSensitivity(
-    grpc::ServerContext*, const v1::MeasureWeightSensitivityRequest* request,
+    grpc::ServerContext* context,
+    const v1::MeasureWeightSensitivityRequest* request,
     grpc::ServerWriter<v1::MeasureWeightSensitivityResponse>* writer) {
   {
     MutexLock lock(&mu_);
     weight_requests_.push_back(*request);
   }
   std::vector<v1::MeasureWeightSensitivityResponse> stages;
-  const grpc::Status status = RampsOfStages(*request, stages);
+  const grpc::Status status = weight_stages
+                                  ? weight_stages(*context, *request, stages)
+                                  : RampsOfStages(*request, stages);
   for (const auto& stage : stages) writer->Write(stage);
   return status;
 }
@@ -190,6 +193,10 @@ std::vector<v1::CalibrateLayerWeightsRequest> FakeServer::calibration_requests()
 
 void FakeServer::SetCalibrate(Calibrate calibrate) {
   models_.calibrate = std::move(calibrate);
+}
+
+void FakeServer::SetWeightStages(WeightStages weight_stages) {
+  saliency_.weight_stages = std::move(weight_stages);
 }
 
 void FakeServer::Health::Set(const std::string& service, bool serving) {

@@ -43,6 +43,11 @@ class FakeServer {
       grpc::ServerContext&, const v1::MeasureClassSensitivityRequest&,
       v1::MeasureClassSensitivityResponse&)>;
 
+  // Fills in the stages that are sent before the status.
+  using WeightStages = std::function<grpc::Status(
+      grpc::ServerContext&, const v1::MeasureWeightSensitivityRequest&,
+      std::vector<v1::MeasureWeightSensitivityResponse>&)>;
+
   // A null `stream` answers each question in turn by `compute` and `combine`.
   explicit FakeServer(
       Compute compute = nullptr,
@@ -67,6 +72,9 @@ class FakeServer {
   // Answers calibrations instead of two layers that are measured and stored,
   // after pictures named "bad" are rejected.  Before the first call.
   void SetCalibrate(Calibrate calibrate);
+  // Answers weight sensitivities instead of RampsOfStages.  Before the first
+  // call.
+  void SetWeightStages(WeightStages weight_stages);
   void Stop();
   // What grpc.health.v1 says of a name; NOT_FOUND until it is set.
   void SetHealth(const std::string& service, bool serving);
@@ -108,6 +116,7 @@ class FakeServer {
     std::vector<v1::MetaSaliencyRequest> meta_requests() const;
     std::vector<v1::MeasureClassSensitivityRequest> sensitivity_requests()
         const;
+    WeightStages weight_stages;  // as SetWeightStages
 
    private:
     const Compute compute_;

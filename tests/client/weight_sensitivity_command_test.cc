@@ -11,6 +11,7 @@
 #include "client/weight_sensitivity_tally.h"
 #include "core/image/picture.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
 namespace saliency {
@@ -105,6 +106,40 @@ TEST_F(WeightSensitivityCommandTest, SheetsShowMapsByStage) {
   }
   EXPECT_EQ(server.weight_requests()[0].output().encoding(),
             v1::MAP_ENCODING_FLOAT32);
+}
+
+// The usual stages, but that norm_grad fails at one of them.
+FakeServer::WeightStages FailingAt(int stage) {
+  return [stage](auto&, const v1::MeasureWeightSensitivityRequest& request,
+                 std::vector<v1::MeasureWeightSensitivityResponse>& stages) {
+    const grpc::Status status = RampsOfStages(request, stages);
+    v1::WeightSensitivity& first = *stages.at(stage).mutable_maps(0);
+    first.clear_correlation();
+    first.clear_absolute_correlation();
+    v1::ResultStatus& failed = *first.mutable_map()->mutable_status();
+    failed.set_code(grpc::StatusCode::INVALID_ARGUMENT);
+    failed.set_message("does not apply");
+    return status;
+  };
+}
+
+TEST_F(WeightSensitivityCommandTest, AMethodThatDoesNotApplyIsAnError) {
+  FakeServer server;
+  server.SetWeightStages(FailingAt(0));
+  const RunResult result = RunCommand(Command(server, {"--sheet"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("0.png: norm_grad @ layer1: does not apply\n"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path("out/summary.md")));
+}
+
+TEST_F(WeightSensitivityCommandTest, AMapThatFailsLaterIsUndefined) {
+  FakeServer server;
+  server.SetWeightStages(FailingAt(1));
+  const RunResult result = RunCommand(Command(server));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out,
+              HasSubstr("| fc | - (3 undefined) | 0.500 +- 0.000 |"));
 }
 
 TEST_F(WeightSensitivityCommandTest, ASecondRunMeasuresNothingTwice) {
