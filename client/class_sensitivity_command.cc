@@ -33,7 +33,7 @@ class ClassSensitivityEvaluation final : public Evaluation {
                     .columns = ClassSensitivityColumns()}),
         flags_(flags) {}
 
-  absl::StatusOr<std::vector<std::string>> Items() const override {
+  absl::StatusOr<std::vector<std::string>> Items() override {
     RETURN_IF_ERROR(MakeStepIf(flags_.meta, flags_.step).status());
     return PictureNames(folder(), flags_.evaluation.set);
   }

@@ -35,7 +35,7 @@ absl::Status MakeOutDir(const std::string& out_dir) {
 }
 
 absl::StatusOr<std::vector<std::string>> ItemsOf(const EvaluationFlags& flags,
-                                                 const Evaluation& evaluation) {
+                                                 Evaluation& evaluation) {
   if (flags.has_folder && flags.folder.empty()) {
     return absl::InvalidArgumentError("FOLDER is missing");
   }

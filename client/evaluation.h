@@ -34,9 +34,9 @@ class Evaluation {
 
   const Kind& kind() const { return kind_; }
 
-  // Names of all items of the folder, in order.
+  // Names of all items of the folder, in order.  Before Plan.
   // Errors: the caller's usage.
-  virtual absl::StatusOr<std::vector<std::string>> Items() const = 0;
+  virtual absl::StatusOr<std::vector<std::string>> Items() = 0;
 
   // Settles what is measured of `model`, whose version answers from here on;
   // returns one line that tells it from other measurements.

@@ -26,7 +26,7 @@ class IdentityEvaluation final : public Evaluation {
       : Evaluation({.name = "identity-check", .columns = IdentityColumns()}),
         flags_(flags) {}
 
-  absl::StatusOr<std::vector<std::string>> Items() const override {
+  absl::StatusOr<std::vector<std::string>> Items() override {
     return PictureNames(flags_.folder, flags_.set);
   }
 

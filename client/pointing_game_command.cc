@@ -24,7 +24,7 @@ class PointingGameEvaluation final : public Evaluation {
       : Evaluation({.name = "pointing-game", .columns = PointingColumns()}),
         flags_(flags) {}
 
-  absl::StatusOr<std::vector<std::string>> Items() const override {
+  absl::StatusOr<std::vector<std::string>> Items() override {
     return ReadImageSet(flags_.folder, flags_.set);
   }
 

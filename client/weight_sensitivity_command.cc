@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -46,7 +47,7 @@ class WeightSensitivityEvaluation final : public Evaluation {
                     .columns = WeightSensitivityColumns()}),
         flags_(flags) {}
 
-  absl::StatusOr<std::vector<std::string>> Items() const override;
+  absl::StatusOr<std::vector<std::string>> Items() override;
   absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override;
   absl::StatusOr<JournalRows> Measure(
       const SaliencyClient& client, const std::string& item,
@@ -68,14 +69,15 @@ class WeightSensitivityEvaluation final : public Evaluation {
   }
 
  private:
-  absl::Status WriteSheets(CascadeSheet sheet) const;
+  // One for each target; their names begin with `stem`.
+  absl::Status WriteSheets(const std::string& stem, CascadeSheet sheet) const;
 
   const WeightFlags& flags_;
+  std::map<std::string, std::string> stems_;     // by path, each another
   v1::MeasureWeightSensitivityRequest request_;  // without the picture
 };
 
-absl::StatusOr<std::vector<std::string>> WeightSensitivityEvaluation::Items()
-    const {
+absl::StatusOr<std::vector<std::string>> WeightSensitivityEvaluation::Items() {
   if (flags_.pictures.empty()) {
     return absl::InvalidArgumentError("PICTURE is missing");
   }
@@ -90,6 +92,7 @@ absl::StatusOr<std::vector<std::string>> WeightSensitivityEvaluation::Items()
                        "\" holds a line break: rename the file"));
     }
     paths.push_back(file.path);
+    stems_.emplace(file.path, file.stem);
   }
   return paths;
 }
@@ -172,14 +175,14 @@ absl::StatusOr<JournalRows> WeightSensitivityEvaluation::Measure(
       {.cancel = cancel});
   RETURN_IF_ERROR(failed);
   RETURN_IF_ERROR(measured);
-  if (flags_.sheet) RETURN_IF_ERROR(WriteSheets(std::move(sheet)));
+  if (flags_.sheet) {
+    RETURN_IF_ERROR(WriteSheets(stems_.at(item), std::move(sheet)));
+  }
   return rows;
 }
 
-// One for each target.
 absl::Status WeightSensitivityEvaluation::WriteSheets(
-    CascadeSheet sheet) const {
-  const std::string stem = sheet.name.substr(0, sheet.name.rfind('.'));
+    const std::string& stem, CascadeSheet sheet) const {
   const int targets = std::max(request_.targets_size(), 1);
   for (sheet.target = 0; sheet.target < targets; ++sheet.target) {
     ASSIGN_OR_RETURN(const std::string png, CascadeSheetPng(sheet));
@@ -208,7 +211,9 @@ void AddFlags(CLI::App& command, WeightFlags& flags) {
   command.add_option("--seed", flags.seed, "of the random weights")
       ->capture_default_str();
   command.add_flag("--sheet", flags.sheet,
-                   "a contact sheet of each picture too: maps by stage");
+                   "a contact sheet of each picture too: maps by stage; made "
+                   "when the picture is measured, so pictures that the journal "
+                   "holds already get none");
   command.add_flag("--meta", flags.meta, "every map after a meta step")
       ->group("Meta step");
   AddStepFlags(command, flags.step);

@@ -108,6 +108,19 @@ TEST_F(WeightSensitivityCommandTest, SheetsShowMapsByStage) {
             v1::MAP_ENCODING_FLOAT32);
 }
 
+TEST_F(WeightSensitivityCommandTest, PicturesOfOneNameHaveASheetEach) {
+  pictures_ = {folder_.AddPicture("a/1.png", 32, 48),
+               folder_.AddPicture("b/1.png", 48, 32)};
+  const FakeServer server;
+  const RunResult result = RunCommand(Command(server, {"--sheet"}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::string first = ReadAll(folder_.path("out/1_sheet.png"));
+  const std::string second = ReadAll(folder_.path("out/1-2_sheet.png"));
+  EXPECT_TRUE(ReadPictureHeader(first).ok());
+  EXPECT_TRUE(ReadPictureHeader(second).ok());
+  EXPECT_NE(first, second);
+}
+
 // The usual stages, but that norm_grad fails at one of them.
 FakeServer::WeightStages FailingAt(int stage) {
   return [stage](auto&, const v1::MeasureWeightSensitivityRequest& request,
