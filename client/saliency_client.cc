@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/call_attempts.h"
 #include "client/picture_writer.h"
 #include "client/server_address.h"
 #include "core/base/status.h"
@@ -83,6 +84,23 @@ class CancelListener {
  private:
   const std::shared_ptr<CancelToken> token_;
 };
+
+// Returns whether a stage came.
+bool HandOutStages(
+    grpc::ClientReaderInterface<v1::MeasureWeightSensitivityResponse>& reader,
+    const SaliencyClient::TakeWeightStage& take, grpc::ClientContext& context) {
+  v1::MeasureWeightSensitivityResponse stage;
+  bool any = false;
+  while (reader.Read(&stage)) {
+    any = true;
+    if (!take(std::move(stage))) {
+      context.TryCancel();
+      break;
+    }
+    stage.Clear();
+  }
+  return any;
+}
 
 }  // namespace
 
@@ -168,21 +186,33 @@ absl::Status SaliencyClient::MeasureWeightSensitivity(
     const TakeWeightStage& take, const CallOptions& options) const {
   RETURN_IF_ERROR(CheckSize(request));
   const absl::Duration timeout = options.timeout.value_or(options_.timeout);
-  const std::shared_ptr<grpc::ClientContext> context = NewContext(timeout);
+  const absl::Time deadline = absl::Now() + timeout;
+  const RetryOptions& retry = options_.channel.retry;
+  const auto attempts = std::make_shared<CallAttempts>();
   const CancelListener listener(options.cancel,
-                                [context] { context->TryCancel(); });
-  const auto reader =
-      saliency_->MeasureWeightSensitivity(context.get(), request);
-  v1::MeasureWeightSensitivityResponse stage;
-  while (reader->Read(&stage)) {
-    if (!take(std::move(stage))) {
-      context->TryCancel();
-      break;
+                                [attempts] { attempts->Cancel(); });
+  // gRPC's own attempts are over in seconds, the study of another caller that
+  // the server is busy with may take minutes.
+  while (true) {
+    const std::shared_ptr<grpc::ClientContext> context =
+        NewContext(deadline - absl::Now());
+    attempts->Begin(context);
+    const auto reader =
+        saliency_->MeasureWeightSensitivity(context.get(), request);
+    const bool any = HandOutStages(*reader, take, *context);
+    const grpc::Status status = reader->Finish();
+    if (status.ok()) return absl::OkStatus();
+    const std::optional<absl::Duration> delay = PushBackOf(*context, status);
+    if (any || retry.max_attempts == 1 || !delay.has_value()) {
+      return ToAbsl(status, timeout);
     }
-    stage.Clear();
+    const absl::Time next =
+        absl::Now() + std::max(*delay, retry.initial_backoff);
+    if (next >= deadline) return ToAbsl(status, timeout);
+    if (attempts->CancelledBefore(next)) {
+      return absl::CancelledError("cancelled");
+    }
   }
-  const grpc::Status status = reader->Finish();
-  return status.ok() ? absl::OkStatus() : ToAbsl(status, timeout);
 }
 
 absl::Status SaliencyClient::ToAbsl(const grpc::Status& status,

@@ -97,7 +97,9 @@ class SaliencyClient {
       const v1::MeasureClassSensitivityRequest& request,
       const CallOptions& options = {}) const;
   // Stage by stage, on this thread; `take` returns whether it wants more.  The
-  // timeout is that of all stages.  Once a stage has come there is no retry.
+  // timeout is that of all stages.  A server that is busy with other studies
+  // and pushes back is asked again until the timeout has passed (but with
+  // RetryOptions::max_attempts 1).  Once a stage has come there is no retry.
   // Errors also: CANCELLED `take` wanted no more.
   using TakeWeightStage =
       std::function<bool(v1::MeasureWeightSensitivityResponse stage)>;

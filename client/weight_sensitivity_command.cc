@@ -232,7 +232,8 @@ Command AddWeightSensitivityCommand(CLI::App& evaluate) {
       "map "
       "and that of the model as it is, while a copy of it loses its weights "
       "module by module; with and without absolute values. The model that "
-      "serves is not changed.");
+      "serves is not changed. A server that is busy with another study is "
+      "asked again until --timeout has passed.");
   return {app, [flags](Console& console) {
             WeightSensitivityEvaluation evaluation(*flags);
             return Evaluate(flags->evaluation, evaluation, console);

@@ -112,6 +112,48 @@ TEST(SaliencyClientTest, OtherCodesAreNotRetried) {
   EXPECT_EQ(server.calls(), 1);
 }
 
+// Pushes weight studies back with this delay, whoever asks.
+FakeServer::WeightStages PushBack(std::string pushback_ms) {
+  return [=](grpc::ServerContext& context, const auto&, auto&) {
+    context.AddTrailingMetadata("grpc-retry-pushback-ms", pushback_ms);
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "busy");
+  };
+}
+
+TEST(SaliencyClientTest, AWeightStudyThatIsPushedBackForGoodIsNotAskedAgain) {
+  FakeServer server;
+  server.SetWeightStages(PushBack("-1"));
+  const absl::Status status = ClientOf(server)->MeasureWeightSensitivity(
+      {}, [](const auto&) { return true; });
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(std::string(status.message()), "busy");
+  EXPECT_EQ(server.weight_requests().size(), 1U);
+}
+
+TEST(SaliencyClientTest, AWeightStudyIsAskedOnceWhereRetriesAreOff) {
+  FakeServer server;
+  server.SetWeightStages(PushBack("1"));
+  ClientOptions options = OptionsFor(server.address());
+  options.channel.retry.max_attempts = 1;
+  const absl::Status status =
+      SaliencyClient::Connect(options).value()->MeasureWeightSensitivity(
+          {}, [](const auto&) { return true; });
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(server.weight_requests().size(), 1U);
+}
+
+TEST(SaliencyClientTest, AWeightStudyIsAskedAgainUntilItsTimeout) {
+  FakeServer server;
+  server.SetWeightStages(PushBack("1"));
+  const absl::Status status = ClientOf(server)->MeasureWeightSensitivity(
+      {}, [](const auto&) { return true; }, {.timeout = absl::Seconds(1)});
+  // The clock may run out in an attempt or in a wait.
+  EXPECT_TRUE(absl::IsResourceExhausted(status) ||
+              absl::IsDeadlineExceeded(status))
+      << status;
+  EXPECT_GT(server.weight_requests().size(), 5U) << "gRPC's own attempts";
+}
+
 // gRPC's own buffer of 256 KiB would let this one pass without a retry.
 TEST(SaliencyClientTest, LargeRequestsAreRetriedToo) {
   const FakeServer server(FailFirst(2, grpc::StatusCode::UNAVAILABLE, ""));

@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "client/interrupt.h"
 #include "client/weight_sensitivity_tally.h"
 #include "core/image/picture.h"
 #include "tests/client/fake_server.h"
@@ -136,6 +139,18 @@ FakeServer::WeightStages FailingAt(int stage) {
   };
 }
 
+// Pushes back `calls` times, then gives the usual stages.
+FakeServer::WeightStages BusyFirst(int calls) {
+  const auto left = std::make_shared<std::atomic<int>>(calls);
+  return [left](grpc::ServerContext& context,
+                const v1::MeasureWeightSensitivityRequest& request,
+                std::vector<v1::MeasureWeightSensitivityResponse>& stages) {
+    if ((*left)-- <= 0) return RampsOfStages(request, stages);
+    context.AddTrailingMetadata("grpc-retry-pushback-ms", "1");
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "busy");
+  };
+}
+
 TEST_F(WeightSensitivityCommandTest, AMethodThatDoesNotApplyIsAnError) {
   FakeServer server;
   server.SetWeightStages(FailingAt(0));
@@ -153,6 +168,32 @@ TEST_F(WeightSensitivityCommandTest, AMapThatFailsLaterIsUndefined) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out,
               HasSubstr("| fc | - (3 undefined) | 0.500 +- 0.000 |"));
+}
+
+TEST_F(WeightSensitivityCommandTest, WaitsWhileTheServerIsBusy) {
+  FakeServer server;
+  server.SetWeightStages(BusyFirst(7));
+  const RunResult result = RunCommand(Command(server));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("3 pictures"));
+  EXPECT_EQ(server.weight_requests().size(), 10U);
+}
+
+TEST_F(WeightSensitivityCommandTest, AnInterruptEndsTheWait) {
+  Interrupt interrupt;
+  FakeServer server;
+  // The last of gRPC's own attempts; the next one would be in an hour.
+  server.SetWeightStages(
+      [&, calls = 0](grpc::ServerContext& context, const auto&, auto&) mutable {
+        const bool last = ++calls == 5;
+        if (last) interrupt.Raise();
+        context.AddTrailingMetadata("grpc-retry-pushback-ms",
+                                    last ? "3600000" : "0");
+        return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "busy");
+      });
+  const RunResult result =
+      RunCommand(Command(server, {"--timeout", "2h"}), interrupt);
+  EXPECT_EQ(result.exit_code, 1) << result.err;
 }
 
 TEST_F(WeightSensitivityCommandTest, ASecondRunMeasuresNothingTwice) {
