@@ -84,11 +84,16 @@ nlohmann::json PlaceJson(const PointingTally& tally, const std::string& method,
   for (const PointingSubset subset : kSubsets) {
     const auto accuracy = tally.Accuracy(method, place, subset);
     if (!accuracy.has_value()) continue;
-    json[SubsetName(subset)] = {
-        {"accuracy", accuracy->accuracy.mean},
-        {"standard_error", accuracy->accuracy.standard_error},
-        {"games", accuracy->games},
-        {"by_category", accuracy->by_category}};
+    nlohmann::json& numbers = json[SubsetName(subset)];
+    numbers = {{"accuracy", accuracy->accuracy.mean},
+               {"standard_error", accuracy->accuracy.standard_error},
+               {"hits", accuracy->hits},
+               {"games", accuracy->games},
+               {"by_category", accuracy->by_category}};
+    for (const auto& [category, count] : accuracy->counts) {
+      numbers["counts"][category] = {{"hits", count.hits},
+                                     {"games", count.games}};
+    }
   }
   return json;
 }

@@ -33,7 +33,7 @@ std::string PointingTables(const PointingTally& tally,
 // One line for each method, place and subset, categories across.
 std::string PointingCsv(const PointingTally& tally);
 
-// The same as one JSON object.
+// The same as one JSON object, with hits and games of each category.
 std::string PointingJson(const PointingTally& tally,
                          const PointingReportOptions& options);
 

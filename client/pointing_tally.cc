@@ -111,9 +111,15 @@ std::optional<PointingAccuracy> PointingTally::Accuracy(
   std::map<std::string, Sample> samples;
   for (const auto& [category, games] : *outcomes) {
     Sample& sample = samples[category];
-    for (const auto& [picture, hit] : games) sample.Add(hit ? 1 : 0);
+    PointingCount& count = accuracy.counts[category];
+    for (const auto& [picture, hit] : games) {
+      sample.Add(hit ? 1 : 0);
+      ++count.games;
+      if (hit) ++count.hits;
+    }
     accuracy.by_category[category] = sample.mean();
-    accuracy.games += sample.count;
+    accuracy.hits += count.hits;
+    accuracy.games += count.games;
   }
   accuracy.accuracy = MeanOver(samples);
   return accuracy;

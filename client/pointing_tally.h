@@ -49,9 +49,16 @@ struct Measured {
   double standard_error = 0;  // of the mean over the categories
 };
 
+struct PointingCount {
+  int64_t hits = 0;
+  int64_t games = 0;  // hits and misses
+};
+
 struct PointingAccuracy {
   Measured accuracy;
   std::map<std::string, double> by_category;
+  std::map<std::string, PointingCount> counts;  // by category
+  int64_t hits = 0;                             // of all categories
   int64_t games = 0;
 };
 

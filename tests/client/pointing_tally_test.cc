@@ -50,6 +50,9 @@ TEST(PointingTallyTest, AccuracyIsTheMeanOverCategories) {
   ASSERT_TRUE(accuracy.has_value());
   EXPECT_DOUBLE_EQ(accuracy->accuracy.mean, (0.5 + 1.0) / 2);
   EXPECT_EQ(accuracy->games, 5);
+  EXPECT_EQ(accuracy->hits, 3);
+  EXPECT_EQ(accuracy->counts.at("cat").hits, 2);
+  EXPECT_EQ(accuracy->counts.at("cat").games, 4);
   EXPECT_DOUBLE_EQ(accuracy->by_category.at("cat"), 0.5);
   // Four draws of variance 1/3 (n - 1), over two categories.
   EXPECT_NEAR(accuracy->accuracy.standard_error, std::sqrt(1.0 / 3 / 4) / 2,
@@ -115,6 +118,11 @@ TEST(PointingReportTest, TablesAndNumbersAgree) {
   EXPECT_EQ(json["pictures"], 4);
   EXPECT_EQ(json["results"].size(), 3U);
   EXPECT_DOUBLE_EQ(json["gains"][0]["gain"].get<double>(), 0.125);
+  const nlohmann::json at_a = json["results"][1]["all"];
+  EXPECT_EQ(at_a["hits"], 3);
+  EXPECT_EQ(at_a["games"], 5);
+  EXPECT_EQ(at_a["counts"]["cat"], nlohmann::json({{"hits", 2}, {"games", 4}}));
+  EXPECT_EQ(at_a["counts"]["dog"], nlohmann::json({{"hits", 1}, {"games", 1}}));
   const std::string csv = PointingCsv(tally);
   EXPECT_THAT(csv, HasSubstr("norm_grad,a,0,all,0.750000,"));
   EXPECT_THAT(csv, HasSubstr("centre,,0,difficult,0.000000,"));
