@@ -16,6 +16,7 @@
 #include "client/labelled_folder.h"
 #include "client/model_text.h"
 #include "client/question_flags.h"
+#include "client/request_text.h"
 #include "core/base/atomic_file.h"
 
 namespace saliency {
@@ -33,6 +34,7 @@ struct CalibrateFlags {
   bool single_label = false;
   std::string data;
   std::string out;
+  bool has_timeout = false;  // whether connection.timeout was given
 };
 
 void AddFlags(CLI::App& command, CalibrateFlags& flags) {
@@ -72,6 +74,11 @@ void AddFlags(CLI::App& command, CalibrateFlags& flags) {
   command.add_option("-o,--out", flags.out,
                      "write layer_weights.pbtxt here as well");
   AddConnectionFlags(command, flags.connection);
+  command.get_option("--timeout")
+      ->description(
+          "time for the whole calibration: seconds, or 500ms, 2m; default: "
+          "none")
+      ->default_str("");
 }
 
 std::string DataText(const CalibrateFlags& flags, bool is_voc) {
@@ -193,7 +200,7 @@ ExitCode Failed(Console& console, const absl::Status& status) {
 
 ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
                  const SaliencyClient& client, Console& console) {
-  const CallOptions options = {.cancel = console.interrupt.NewToken()};
+  CallOptions options = {.cancel = console.interrupt.NewToken()};
   v1::GetModelRequest question;
   question.set_model(flags.connection.model);
   if (flags.connection.model_version.has_value()) {
@@ -210,6 +217,10 @@ ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
   CalibrationTeller teller(static_cast<int>(folder.items.size()), layers,
                            console);
   PictureSource source(folder, model->labels().empty(), teller);
+  if (flags.has_timeout) {
+    // Connect has parsed it too.
+    options.timeout = *ParseTimeout(flags.connection.timeout);
+  }
   const absl::StatusOr<v1::CalibrationResult> result =
       client.CalibrateLayerWeights(
           settings, [&] { return source.Next(); },
@@ -254,8 +265,10 @@ Command AddCalibrateCommand(CLI::App& root) {
       "Measures how much each layer counts when layers are combined");
   const auto flags = std::make_shared<CalibrateFlags>();
   AddFlags(*app, *flags);
-  return {app,
-          [flags](Console& console) { return Calibrate(*flags, console); }};
+  return {app, [app, flags](Console& console) {
+            flags->has_timeout = app->count("--timeout") > 0;
+            return Calibrate(*flags, console);
+          }};
 }
 
 }  // namespace saliency

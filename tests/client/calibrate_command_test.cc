@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -197,6 +198,31 @@ TEST_F(CalibrateCommandTest, WrongUsageIsExitCodeTwo) {
       RunCommand({"calibrate", folder_.path("pets"), "--server", "a:1,b:2"});
   EXPECT_EQ(several.exit_code, 2);
   EXPECT_THAT(several.err, HasSubstr("one server"));
+}
+
+TEST_F(CalibrateCommandTest, TakesAsLongAsItTakesUnlessThereIsATimeout) {
+  FakeServer server;
+  bool has_deadline = false;
+  server.SetCalibrate(
+      [&](grpc::ServerContext& context, FakeServer::CalibrationStream& stream) {
+        has_deadline =
+            context.deadline() != std::chrono::system_clock::time_point::max();
+        v1::CalibrateLayerWeightsRequest request;
+        while (stream.Read(&request)) {
+        }
+        // The caller goes when its time is up.
+        while (has_deadline && !context.IsCancelled()) {
+          std::this_thread::yield();
+        }
+        return grpc::Status(grpc::StatusCode::INTERNAL, "the end");
+      });
+  RunResult result = Calibrate(server, {});
+  EXPECT_FALSE(has_deadline);
+  EXPECT_THAT(result.err, HasSubstr("the end"));
+  result = Calibrate(server, {"--timeout", "1s"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("within 1s"));
+  EXPECT_EQ(Calibrate(server, {"--timeout", "soon"}).exit_code, 2);
 }
 
 TEST_F(CalibrateCommandTest, AnInterruptEndsTheCall) {
