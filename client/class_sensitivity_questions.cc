@@ -1,6 +1,7 @@
 #include "client/class_sensitivity_questions.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,7 +36,12 @@ absl::StatusOr<std::string> PlaceOf(
 
 std::vector<v1::MeasureClassSensitivityRequest> ClassSensitivityRequests(
     const EvaluationPlan& plan, const std::optional<v1::MetaStep>& step) {
-  const std::size_t at_once = MethodsAtOnce(plan, 1 + plan.joins.size());
+  const auto joins = static_cast<int64_t>(plan.joins.size());
+  const auto layers = static_cast<int64_t>(plan.layers.size());
+  // Two classes; combinations have maps of their layers made once more.
+  const std::size_t at_once = MethodsAtOnce(
+      plan, {.times = 1 + joins,
+             .maps = 2 * (layers + (joins > 0 ? layers + joins : 0))});
   std::vector<v1::MeasureClassSensitivityRequest> requests;
   for (std::size_t m = 0; m < plan.methods.size(); ++m) {
     if (m % at_once == 0) requests.emplace_back();

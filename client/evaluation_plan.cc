@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "client/default_limits.h"
 #include "client/enum_text.h"
 #include "client/grid_plan.h"
 #include "client/request_text.h"
@@ -13,10 +14,6 @@
 
 namespace saliency {
 namespace {
-
-// The server's defaults; a server that allows less says so.
-constexpr size_t kMaxCombinations = 64;
-constexpr size_t kMaxLayers = 512;
 
 constexpr const char* kPaperMethods[] = {
     "gradient", "gradient_sum", "linear_approximation",
@@ -96,6 +93,8 @@ absl::StatusOr<EvaluationPlan> CompletePlan(EvaluationPlan plan,
     return absl::InvalidArgumentError("--layer: the model names no layers");
   }
   RETURN_IF_ERROR(CheckMethods(plan, model));
+  const v1::InputSpec& input = model.config().input();
+  plan.input_pixels = int64_t{input.height()} * input.width();
   return plan;
 }
 
@@ -161,10 +160,16 @@ v1::Combination CombinationFor(const EvaluationPlan& plan,
   return combination;
 }
 
-std::size_t MethodsAtOnce(const EvaluationPlan& plan, std::size_t times) {
-  return std::max<std::size_t>(
-      1, std::min(kMaxCombinations / std::max<std::size_t>(times, 1),
-                  kMaxLayers / (times * plan.layers.size())));
+std::size_t MethodsAtOnce(const EvaluationPlan& plan, const MethodCost& cost) {
+  const auto layers = static_cast<int64_t>(plan.layers.size());
+  // A map counts at its own or its layer's size, whichever is larger; no layer
+  // is taken to be larger than the input.
+  const int64_t map_pixels =
+      std::max({cost.picture_pixels, plan.input_pixels, int64_t{1}});
+  return std::max<int64_t>(1,
+                           std::min({kMaxCombinations / cost.times,
+                                     kMaxLayers / (cost.times * layers),
+                                     kMaxMapPixels / cost.maps / map_pixels}));
 }
 
 }  // namespace saliency

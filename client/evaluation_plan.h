@@ -5,6 +5,7 @@
 #define SALIENCY_CLIENT_EVALUATION_PLAN_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,13 +31,14 @@ struct EvaluationPlan {
   std::vector<std::string> methods;  // names, or pairs as "conv1x1+norm"
   std::vector<std::string> layers;   // shallow to deep
   std::vector<JoinKind> joins;       // empty: no combinations
+  int64_t input_pixels = 0;          // of the model's input
 
   // One line that tells this plan from others.
   std::string Text() const;
 };
 
 // Fills in what is empty but the joins: the paper's six methods of those that
-// apply to the model, and the model's combine layers.
+// apply to the model, and the model's combine layers; and the input's size.
 // Errors: INVALID_ARGUMENT a method that does not apply, listing those that do;
 //   a pair that is none.
 absl::StatusOr<EvaluationPlan> CompletePlan(EvaluationPlan plan,
@@ -58,9 +60,16 @@ v1::Attribution AttributionFor(const EvaluationPlan& plan,
 v1::Combination CombinationFor(const EvaluationPlan& plan,
                                const std::string& method, const JoinKind& join);
 
-// How many methods one request may ask for, by the server's default limits,
-// when each names the plan's layers `times` over.  At least 1.
-std::size_t MethodsAtOnce(const EvaluationPlan& plan, std::size_t times);
+// What one method of a request costs.
+struct MethodCost {
+  int64_t times = 1;           // how often it names the plan's layers
+  int64_t maps = 1;            // made, of all targets
+  int64_t picture_pixels = 0;  // of maps at the picture's size
+};
+
+// How many methods one request may ask for, by the server's default limits.
+// At least 1.
+std::size_t MethodsAtOnce(const EvaluationPlan& plan, const MethodCost& cost);
 
 }  // namespace saliency
 

@@ -2,6 +2,7 @@
 // a convolution tells the same as the convolution itself, over a data set.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -34,6 +35,8 @@ class IdentityEvaluation final : public Evaluation {
     ASSIGN_OR_RETURN(layers_, IdentityLayers(flags_.layers, model));
     model_ = model.name();
     version_ = model.version();
+    const v1::InputSpec& input = model.config().input();
+    input_pixels_ = int64_t{input.height()} * input.width();
     return absl::StrCat(
         has_boxes() ? absl::StrCat("set=", flags_.set, " ") : "",
         "layers=", absl::StrJoin(layers_, ","));
@@ -69,6 +72,7 @@ class IdentityEvaluation final : public Evaluation {
   std::vector<std::string> layers_;
   std::string model_;
   int64_t version_ = 0;
+  int64_t input_pixels_ = 0;  // of the model
 };
 
 absl::StatusOr<std::vector<v1::ComputeSaliencyResponse>>
@@ -101,15 +105,17 @@ absl::StatusOr<JournalRows> IdentityEvaluation::Measure(
   }
   ASSIGN_OR_RETURN(const std::string path, PathOfPicture(flags_.folder, item));
   ASSIGN_OR_RETURN(const std::string picture, ReadFile(path));
-  const auto requests =
-      IdentityRequests(layers_, categories, IdentityQuestion::kMaps);
+  const int64_t map_pixels = std::max(PixelsOf(picture), input_pixels_);
+  const auto requests = IdentityRequests(layers_, categories, map_pixels,
+                                         IdentityQuestion::kMaps);
   ASSIGN_OR_RETURN(const auto maps, Ask(client, requests, picture, cancel));
   std::vector<v1::ComputeSaliencyResponse> points;
   if (has_boxes()) {
-    ASSIGN_OR_RETURN(points, Ask(client,
-                                 IdentityRequests(layers_, categories,
-                                                  IdentityQuestion::kPoints),
-                                 picture, cancel));
+    ASSIGN_OR_RETURN(points,
+                     Ask(client,
+                         IdentityRequests(layers_, categories, map_pixels,
+                                          IdentityQuestion::kPoints),
+                         picture, cancel));
   }
   for (size_t i = 0; i < requests.size(); ++i) {
     ASSIGN_OR_RETURN(

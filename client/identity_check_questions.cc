@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "client/default_limits.h"
 #include "client/picture_answer.h"
 #include "core/base/near_names.h"
 #include "core/base/pointing_game.h"
@@ -14,8 +15,13 @@
 namespace saliency {
 namespace {
 
-// Two methods at each: within the server's default limit of 512.
-constexpr size_t kLayersAtOnce = 256;
+// Two methods at each, for each target.
+size_t LayersAtOnce(size_t categories, int64_t map_pixels) {
+  const auto targets = std::max<int64_t>(static_cast<int64_t>(categories), 1);
+  return std::max<int64_t>(
+      1, std::min(kMaxLayers / 2, kMaxMapPixels / (2 * targets) /
+                                      std::max<int64_t>(map_pixels, 1)));
+}
 
 v1::ComputeSaliencyRequest EmptyRequest(
     const std::map<std::string, CategoryBoxes>& categories,
@@ -120,11 +126,12 @@ absl::StatusOr<std::vector<std::string>> IdentityLayers(
 
 std::vector<v1::ComputeSaliencyRequest> IdentityRequests(
     const std::vector<std::string>& layers,
-    const std::map<std::string, CategoryBoxes>& categories,
+    const std::map<std::string, CategoryBoxes>& categories, int64_t map_pixels,
     IdentityQuestion question) {
+  const size_t layers_at_once = LayersAtOnce(categories.size(), map_pixels);
   std::vector<v1::ComputeSaliencyRequest> requests;
   for (size_t i = 0; i < layers.size(); ++i) {
-    if (i % kLayersAtOnce == 0) {
+    if (i % layers_at_once == 0) {
       requests.push_back(EmptyRequest(categories, question));
     }
     for (v1::Attribution& attribution :

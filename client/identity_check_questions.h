@@ -7,6 +7,7 @@
 #ifndef SALIENCY_CLIENT_IDENTITY_CHECK_QUESTIONS_H_
 #define SALIENCY_CLIENT_IDENTITY_CHECK_QUESTIONS_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,12 +30,13 @@ absl::StatusOr<std::vector<std::string>> IdentityLayers(
 // What is asked of the maps of a request.
 enum class IdentityQuestion { kMaps, kPoints };
 
-// As few requests as the server's limits allow, each for some of the layers.
-// Without model, version and picture.  `categories` become the targets, in
-// order; none: the predicted class.
+// As few requests as the server's limits allow, each for some of the layers;
+// the same layers for either question.  Without model, version and picture.
+// `categories` become the targets, in order; none: the predicted class.
+// `map_pixels` is the larger of the picture's and the model's input.
 std::vector<v1::ComputeSaliencyRequest> IdentityRequests(
     const std::vector<std::string>& layers,
-    const std::map<std::string, CategoryBoxes>& categories,
+    const std::map<std::string, CategoryBoxes>& categories, int64_t map_pixels,
     IdentityQuestion question);
 
 // What an answer to such a request for maps says, layer by layer for each

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/output_name.h"
 #include "core/base/status.h"
+#include "core/image/picture.h"
 
 namespace saliency {
 namespace {
@@ -90,6 +91,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat("cannot read ", path));
   }
   return bytes;
+}
+
+int64_t PixelsOf(const std::string& picture) {
+  const absl::StatusOr<PictureHeader> header = ReadPictureHeader(picture);
+  return header.ok() ? header->height * header->width : 0;
 }
 
 }  // namespace saliency

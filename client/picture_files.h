@@ -3,6 +3,7 @@
 #ifndef SALIENCY_CLIENT_PICTURE_FILES_H_
 #define SALIENCY_CLIENT_PICTURE_FILES_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ absl::StatusOr<std::vector<PictureFile>> ListPictures(
 
 // Errors: INVALID_ARGUMENT naming the file and the system's reason.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// Of the encoded picture, as its header says; 0 where that cannot be read.
+int64_t PixelsOf(const std::string& picture);
 
 }  // namespace saliency
 

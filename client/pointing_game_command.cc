@@ -76,7 +76,7 @@ absl::StatusOr<JournalRows> PointingGameEvaluation::Measure(
     rows.push_back(PointingRow(game));
   }
   for (v1::CombineLayersRequest& request :
-       PointingRequests(plan_, categories)) {
+       PointingRequests(plan_, categories, PixelsOf(picture))) {
     request.set_model(model_);
     request.set_version(version_);
     request.mutable_input()->set_picture(picture);

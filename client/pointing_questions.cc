@@ -78,9 +78,15 @@ std::map<std::string, CategoryBoxes> PlayedCategories(
 
 std::vector<v1::CombineLayersRequest> PointingRequests(
     const EvaluationPlan& plan,
-    const std::map<std::string, CategoryBoxes>& categories) {
-  const size_t joins = std::max<size_t>(plan.joins.size(), 1);
-  const size_t methods_at_once = MethodsAtOnce(plan, joins);
+    const std::map<std::string, CategoryBoxes>& categories,
+    int64_t picture_pixels) {
+  const size_t targets = std::max<size_t>(categories.size(), 1);
+  const size_t maps = plan.layers.size() + plan.joins.size();
+  const size_t methods_at_once = MethodsAtOnce(
+      plan,
+      {.times = static_cast<int64_t>(std::max<size_t>(plan.joins.size(), 1)),
+       .maps = static_cast<int64_t>(targets * maps),
+       .picture_pixels = picture_pixels});
   std::vector<v1::CombineLayersRequest> requests;
   for (size_t m = 0; m < plan.methods.size(); ++m) {
     if (m % methods_at_once == 0) requests.push_back(EmptyRequest(categories));

@@ -6,6 +6,7 @@
 #ifndef SALIENCY_CLIENT_POINTING_QUESTIONS_H_
 #define SALIENCY_CLIENT_POINTING_QUESTIONS_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -31,11 +32,12 @@ std::map<std::string, CategoryBoxes> PlayedCategories(
     const VocAnnotation& annotation);
 
 // As few requests as the server's limits allow, each for some methods at all
-// layers and joins.  Without model, version and picture.  `categories` become
-// the targets, in order.
+// layers and joins.  Without model, version and picture, which has
+// `picture_pixels`.  `categories` become the targets, in order.
 std::vector<v1::CombineLayersRequest> PointingRequests(
     const EvaluationPlan& plan,
-    const std::map<std::string, CategoryBoxes>& categories);
+    const std::map<std::string, CategoryBoxes>& categories,
+    int64_t picture_pixels);
 
 // The games that an answer to such a request decides.
 // Errors: that of the first result that failed, with its method and place;

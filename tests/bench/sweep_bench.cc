@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "client/evaluation_plan.h"
+#include "client/picture_files.h"
 #include "client/pointing_questions.h"
 #include "client/saliency_client.h"
 #include "tests/bench/bench_arguments.h"
@@ -80,7 +81,8 @@ Questions QuestionsAbout(const fs::path& picture, const EvaluationPlan& plan) {
   annotation.replace_extension(".xml");
   Questions questions;
   questions.together = PointingRequests(
-      plan, PlayedCategories(OrDie(ParseVocAnnotation(Contents(annotation)))));
+      plan, PlayedCategories(OrDie(ParseVocAnnotation(Contents(annotation)))),
+      PixelsOf(Contents(picture)));
   for (v1::CombineLayersRequest& request : questions.together) {
     request.mutable_input()->set_picture(Contents(picture));
     AddSingles(request, questions);

@@ -58,6 +58,16 @@ TEST(ClassSensitivityRequestsTest, LimitsOfTheServerAreKept) {
   EXPECT_EQ(attributions, 40);
 }
 
+TEST(ClassSensitivityRequestsTest, PixelsOfAllMapsAreCounted) {
+  EvaluationPlan plan = Plan();
+  plan.methods.assign(4, "norm_grad");
+  plan.input_pixels = 4'000'000;
+  // Two classes of two layers, twice, and a combination: 40 M for each method.
+  const auto requests = ClassSensitivityRequests(plan, std::nullopt);
+  ASSERT_EQ(requests.size(), 2U);
+  EXPECT_EQ(requests[0].attributions_size(), 3);
+}
+
 // To the plan's request: two methods at two layers, two combinations.
 v1::MeasureClassSensitivityResponse Answer() {
   v1::MeasureClassSensitivityResponse answer;

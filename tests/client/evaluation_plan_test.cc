@@ -65,12 +65,29 @@ TEST(CompletePlanTest, PairsAreReadAsPairs) {
 
 TEST(MethodsAtOnceTest, KeepsTheServersLimits) {
   EvaluationPlan plan = CompletePlan({}, EvaluatedModel()).value();
-  EXPECT_EQ(MethodsAtOnce(plan, 1), 64U);
-  EXPECT_EQ(MethodsAtOnce(plan, 5), 12U) << "64 combinations of 5 for each";
+  EXPECT_EQ(MethodsAtOnce(plan, {}), 64U);
+  EXPECT_EQ(MethodsAtOnce(plan, {.times = 5}), 12U)
+      << "64 combinations of 5 for each";
   plan.layers.resize(100, "layer");
-  EXPECT_EQ(MethodsAtOnce(plan, 1), 5U) << "512 layers of 100 for each";
+  EXPECT_EQ(MethodsAtOnce(plan, {}), 5U) << "512 layers of 100 for each";
   plan.layers.resize(1000, "layer");
-  EXPECT_EQ(MethodsAtOnce(plan, 1), 1U) << "the server refuses it";
+  EXPECT_EQ(MethodsAtOnce(plan, {}), 1U) << "the server refuses it";
+}
+
+TEST(MethodsAtOnceTest, CountsThePixelsOfAllMaps) {
+  EvaluationPlan plan = CompletePlan({}, EvaluatedModel()).value();
+  EXPECT_EQ(
+      MethodsAtOnce(plan, {.maps = 4, .picture_pixels = int64_t{4} << 20}), 8U)
+      << "128 Mi of 16 Mi for each";
+  EXPECT_EQ(
+      MethodsAtOnce(plan, {.maps = 4, .picture_pixels = int64_t{64} << 20}), 1U)
+      << "the server refuses it";
+  v1::GetModelResponse model = EvaluatedModel();
+  model.mutable_config()->mutable_input()->set_height(1024);
+  model.mutable_config()->mutable_input()->set_width(2048);
+  plan = CompletePlan({}, model).value();
+  EXPECT_EQ(MethodsAtOnce(plan, {.maps = 4, .picture_pixels = 1}), 16U)
+      << "a layer may be as large as the input";
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ TEST(IdentityQuestionsTest, EveryConvolutionIsComparedUnlessLayersAreNamed) {
 
 TEST(IdentityQuestionsTest, MapsAreAskedForAtTheirOwnResolution) {
   const auto maps =
-      IdentityRequests({"a", "b"}, {}, IdentityQuestion::kMaps).front();
+      IdentityRequests({"a", "b"}, {}, 1, IdentityQuestion::kMaps).front();
   EXPECT_EQ(maps.output().named_size(), v1::NAMED_SIZE_LAYER);
   EXPECT_EQ(maps.output().encoding(), v1::MAP_ENCODING_FLOAT32);
   EXPECT_TRUE(maps.output().has_normalise());
@@ -50,7 +50,7 @@ TEST(IdentityQuestionsTest, MapsAreAskedForAtTheirOwnResolution) {
   EXPECT_EQ(maps.attributions(0).method(), "norm_grad");
   EXPECT_EQ(maps.attributions(1).method(), "norm_grad_real_conv");
   EXPECT_THAT(maps.attributions(1).layers(), ElementsAre("a", "b"));
-  const auto points = IdentityRequests({"a"}, {{"cat", {}}, {"dog", {}}},
+  const auto points = IdentityRequests({"a"}, {{"cat", {}}, {"dog", {}}}, 1,
                                        IdentityQuestion::kPoints)
                           .front();
   EXPECT_EQ(points.output().named_size(), v1::NAMED_SIZE_PICTURE);
@@ -60,13 +60,37 @@ TEST(IdentityQuestionsTest, MapsAreAskedForAtTheirOwnResolution) {
 
 TEST(IdentityQuestionsTest, ManyLayersTakeSeveralRequests) {
   const std::vector<std::string> layers(600, "conv");
-  const auto requests = IdentityRequests(layers, {}, IdentityQuestion::kMaps);
+  const auto requests =
+      IdentityRequests(layers, {}, 1, IdentityQuestion::kMaps);
   int asked = 0;
   for (const auto& request : requests) {
     EXPECT_LE(2 * request.attributions(0).layers_size(), 512);
     asked += request.attributions(1).layers_size();
   }
   EXPECT_EQ(asked, 600);
+}
+
+TEST(IdentityQuestionsTest, ManyMapsTakeSeveralRequests) {
+  // DenseNet-121's convolutions, and three categories of a picture of VOC's.
+  const std::vector<std::string> layers(120, "conv");
+  constexpr int64_t kPixels = 500 * 375;
+  int asked = 0;
+  const std::map<std::string, CategoryBoxes> categories = {
+      {"cat", {}}, {"dog", {}}, {"sofa", {}}};
+  const auto requests =
+      IdentityRequests(layers, categories, kPixels, IdentityQuestion::kPoints);
+  for (const auto& request : requests) {
+    const int here = request.attributions(0).layers_size();
+    EXPECT_LE(int64_t{2} * 3 * here * kPixels, int64_t{128} << 20);
+    asked += here;
+  }
+  EXPECT_EQ(requests.size(), 2U);
+  EXPECT_EQ(asked, 120);
+  EXPECT_EQ(IdentityRequests({"a", "b"}, {}, int64_t{1} << 40,
+                             IdentityQuestion::kMaps)
+                .size(),
+            2U)
+      << "the server refuses them";
 }
 
 void AddMap(const std::string& layer, const std::vector<float>& values, int x,
@@ -90,7 +114,8 @@ TEST(IdentityQuestionsTest, CorrelationsAndHitsAreThoseOfTheLayersPairs) {
         .all_difficult = false,
         .is_hard = true}}};
   const auto request =
-      IdentityRequests({"a", "b"}, categories, IdentityQuestion::kMaps).front();
+      IdentityRequests({"a", "b"}, categories, 1, IdentityQuestion::kMaps)
+          .front();
   v1::ComputeSaliencyResponse answer;
   AddMap("a", {1, 2, 3}, 0, answer);
   AddMap("b", {1, 2, 3}, 100, answer);
@@ -112,7 +137,7 @@ TEST(IdentityQuestionsTest, CorrelationsAndHitsAreThoseOfTheLayersPairs) {
 
 TEST(IdentityQuestionsTest, WithoutBoxesThePredictedClassIsNamed) {
   const auto request =
-      IdentityRequests({"a"}, {}, IdentityQuestion::kMaps).front();
+      IdentityRequests({"a"}, {}, 1, IdentityQuestion::kMaps).front();
   v1::ComputeSaliencyResponse answer;
   AddMap("a", {1, 2, 3}, 0, answer);
   AddMap("a", {4, 4, 4}, 0, answer);
@@ -126,7 +151,7 @@ TEST(IdentityQuestionsTest, WithoutBoxesThePredictedClassIsNamed) {
 
 TEST(IdentityQuestionsTest, AnswersInAnotherShapeAreRefused) {
   const auto request =
-      IdentityRequests({"a"}, {}, IdentityQuestion::kMaps).front();
+      IdentityRequests({"a"}, {}, 1, IdentityQuestion::kMaps).front();
   const auto code = [&](const v1::ComputeSaliencyResponse& answer) {
     return IdentityMeasurements("p", {}, request, answer, nullptr)
         .status()

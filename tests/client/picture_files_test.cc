@@ -59,5 +59,11 @@ TEST(ReadFileTest, TellsWhyItCannot) {
               HasSubstr("directory"));
 }
 
+TEST(PixelsOfTest, AreReadFromTheHeader) {
+  const TestFolder folder;
+  EXPECT_EQ(PixelsOf(ReadAll(folder.AddPicture("a.png", 3, 5))), 15);
+  EXPECT_EQ(PixelsOf("no picture"), 0);
+}
+
 }  // namespace
 }  // namespace saliency

@@ -41,7 +41,7 @@ TEST(WeightCurvesTest, EachWeightingHasOneThatSumsToOne) {
 
 TEST(PointingRequestsTest, OneRequestServesAllMethods) {
   const EvaluationPlan plan = Plan(EvaluatedModel());
-  const auto requests = PointingRequests(plan, CatAndDog());
+  const auto requests = PointingRequests(plan, CatAndDog(), 1);
   ASSERT_EQ(requests.size(), 1U);
   EXPECT_EQ(requests[0].combinations_size(), 8);
   EXPECT_TRUE(requests[0].layer_maps());
@@ -55,7 +55,7 @@ TEST(PointingRequestsTest, LimitsOfTheServerAreKept) {
   for (int i = 0; i < 100; ++i) plan.layers.push_back("l" + std::to_string(i));
   plan.methods.resize(40, "norm_grad");
   int combinations = 0;
-  for (const auto& request : PointingRequests(plan, CatAndDog())) {
+  for (const auto& request : PointingRequests(plan, CatAndDog(), 1)) {
     EXPECT_LE(request.combinations_size(), 64);
     int layers = 0;
     for (const v1::Combination& combination : request.combinations()) {
@@ -65,6 +65,17 @@ TEST(PointingRequestsTest, LimitsOfTheServerAreKept) {
     combinations += request.combinations_size();
   }
   EXPECT_EQ(combinations, 40 * 4);
+}
+
+TEST(PointingRequestsTest, PixelsOfAllMapsAreCounted) {
+  EvaluationPlan plan = Plan(EvaluatedModel());
+  plan.methods.resize(6, "norm_grad");
+  constexpr int64_t kPixels = 2'000'000;
+  // Two targets of two layers and four combinations: 24 M for each method.
+  const auto requests = PointingRequests(plan, CatAndDog(), kPixels);
+  ASSERT_EQ(requests.size(), 2U);
+  EXPECT_EQ(requests[0].combinations_size(), 5 * 4);
+  EXPECT_EQ(requests[1].combinations_size(), 1 * 4);
 }
 
 v1::CombineLayersResponse Answer() {
