@@ -17,6 +17,16 @@
 namespace saliency {
 namespace {
 
+// None where they differ: the model was calibrated anew in between.
+std::vector<WeightCurve> WeightsOfShards(
+    const std::vector<std::string>& folders) {
+  const std::vector<WeightCurve> first = ReadWeightCurves(folders.front());
+  for (const std::string& folder : folders) {
+    if (ReadWeightCurves(folder) != first) return {};
+  }
+  return first;
+}
+
 class PointingGameEvaluation final : public Evaluation {
  public:
   // `flags` outlives this.
@@ -48,7 +58,10 @@ class PointingGameEvaluation final : public Evaluation {
       ASSIGN_OR_RETURN(const PointingGame game, ParsePointingRow(row));
       tally.Add(game);
     }
-    const PointingReportOptions options = {.title = title, .weights = weights_};
+    const PointingReportOptions options = {
+        .title = title,
+        .weights =
+            flags_.merge.empty() ? weights_ : WeightsOfShards(flags_.merge)};
     RETURN_IF_ERROR(WritePointingReport(tally, options, flags_.out_dir));
     return flags_.connection.json ? PointingJson(tally, options)
                                   : PointingTables(tally, options);

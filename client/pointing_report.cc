@@ -7,11 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/csv.h"
+#include "client/enum_text.h"
 #include "client/markdown_table.h"
+#include "client/picture_files.h"
 #include "client/plot_file.h"
 #include "core/base/atomic_file.h"
 #include "core/base/status.h"
 #include "nlohmann/json.hpp"
+#include "saliency/v1/explanation.pb.h"
 
 namespace saliency {
 namespace {
@@ -145,6 +148,17 @@ absl::Status PlotWeights(const PointingTally& tally,
                        path);
 }
 
+// None where they are not what PointingJson writes.
+std::vector<double> NumbersOf(const nlohmann::json& list) {
+  std::vector<double> numbers;
+  if (!list.is_array()) return numbers;
+  for (const nlohmann::json& number : list) {
+    if (!number.is_number()) return {};
+    numbers.push_back(number.get<double>());
+  }
+  return numbers;
+}
+
 }  // namespace
 
 std::string PercentText(const Measured& measured) {
@@ -248,6 +262,25 @@ absl::Status WritePointingReport(const PointingTally& tally,
         absl::StrCat(folder, "/accuracy_", SubsetName(subset), ".png")));
   }
   return PlotWeights(tally, options.weights, folder + "/weights.png");
+}
+
+std::vector<WeightCurve> ReadWeightCurves(const std::string& folder) {
+  const absl::StatusOr<std::string> text = ReadFile(folder + "/summary.json");
+  if (!text.ok()) return {};
+  const auto json = nlohmann::json::parse(*text, nullptr,
+                                          /*allow_exceptions=*/false);
+  const nlohmann::json weights =
+      json.is_object() ? json.value("weights", nlohmann::json()) : json;
+  std::vector<WeightCurve> curves;
+  if (!weights.is_object()) return curves;
+  const google::protobuf::EnumDescriptor& type = *v1::Weighting_descriptor();
+  for (int i = 0; i < type.value_count(); ++i) {
+    const std::string name = EnumText(type, type.value(i)->number());
+    const auto found = weights.find(name);
+    if (found == weights.end()) continue;
+    curves.push_back({.weighting = name, .weights = NumbersOf(*found)});
+  }
+  return curves;
 }
 
 }  // namespace saliency

@@ -16,6 +16,8 @@ namespace saliency {
 struct WeightCurve {
   std::string weighting;
   std::vector<double> weights;  // one for each layer
+
+  bool operator==(const WeightCurve&) const = default;
 };
 
 struct PointingReportOptions {
@@ -43,6 +45,10 @@ std::string PointingJson(const PointingTally& tally,
 absl::Status WritePointingReport(const PointingTally& tally,
                                  const PointingReportOptions& options,
                                  const std::string& folder);
+
+// The weights that a report in `folder` was written with; none where there is
+// no report, or none with weights.
+std::vector<WeightCurve> ReadWeightCurves(const std::string& folder);
 
 }  // namespace saliency
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "absl/strings/str_cat.h"
 #include "client/evaluation_journal.h"
 #include "client/interrupt.h"
 #include "tests/client/fake_server.h"
@@ -134,8 +135,28 @@ TEST_F(PointingGameCommandTest, ShardsMergeIntoTheWhole) {
       {"evaluate", "pointing-game", "--out-dir", folder_.path("merged"),
        "--merge", folder_.path("part0"), "--merge", folder_.path("part1")});
   EXPECT_EQ(merged.exit_code, 0) << merged.err;
-  EXPECT_EQ(ReadAll(folder_.path("merged/summary.csv")),
-            ReadAll(folder_.path("whole/summary.csv")));
+  for (const char* file : {"summary.csv", "summary.json", "weights.png"}) {
+    const std::string whole =
+        ReadAll(folder_.path(absl::StrCat("whole/", file)));
+    EXPECT_FALSE(whole.empty()) << file;
+    EXPECT_EQ(ReadAll(folder_.path(absl::StrCat("merged/", file))), whole)
+        << file;
+  }
+  EXPECT_THAT(ReadAll(folder_.path("merged/summary.json")),
+              HasSubstr("\"weights\""));
+}
+
+TEST_F(PointingGameCommandTest, ShardsWithoutTheirReportsMergeWithoutWeights) {
+  const auto server = Server();
+  ASSERT_EQ(RunCommand(Command(*server, "part")).exit_code, 0);
+  for (const char* text : {"{\"weights\": 3}", "[]", "no JSON"}) {
+    folder_.AddFile("part/summary.json", text);
+    const RunResult merged =
+        RunCommand({"evaluate", "pointing-game", "--out-dir",
+                    folder_.path("merged"), "--merge", folder_.path("part")});
+    EXPECT_EQ(merged.exit_code, 0) << merged.err;
+    EXPECT_FALSE(std::filesystem::exists(folder_.path("merged/weights.png")));
+  }
 }
 
 TEST_F(PointingGameCommandTest, ABadPictureDoesNotEndTheRun) {
