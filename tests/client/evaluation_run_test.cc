@@ -14,6 +14,7 @@ namespace saliency {
 namespace {
 
 using testing::ElementsAre;
+using testing::StartsWith;
 
 class EvaluationRunTest : public testing::Test {
  protected:
@@ -76,7 +77,7 @@ TEST_F(EvaluationRunTest, AFailedItemIsLeftOutAndTriedAgain) {
   EXPECT_FALSE(outcome.ended_early);
   EXPECT_EQ(outcome.exit_code(), kExitSomeFailed);
   EXPECT_THAT(Done(), ElementsAre("a", "c", "d"));
-  EXPECT_EQ(err_.str(), "saliency: b: no picture\n");
+  EXPECT_THAT(err_.str(), StartsWith("saliency: b: no picture\n"));
 
   outcome = Run(interrupt, [](const std::string& item, const auto&) {
     return RowOf(item);

@@ -164,9 +164,9 @@ TEST(WeightSensitivityTest, OnlySoManyCopiesAreMadeAtATime) {
               "1 calls that copy a model are running (limit 1)");
     EXPECT_TRUE(
         context.GetServerTrailingMetadata().contains("grpc-retry-pushback-ms"));
-    EXPECT_EQ(
-        server.Metric("saliency_refused_total", {{"reason", "studies_full"}}),
-        1);
+    EXPECT_EQ(running.server.Metric("saliency_refused_total",
+                                    {{"reason", "studies_full"}}),
+              1);
   }
   {
     // Other calls do not wait for it.
