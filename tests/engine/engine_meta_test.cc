@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/tiny_resnet.h"
+#include "tests/support/cpu_memory.h"
 #include "tests/support/fakes.h"
 #include "tests/support/tensor_close.h"
 
@@ -295,7 +297,11 @@ int MixedCalls() {
 }
 
 TEST(EngineMetaMixtureTest, LeavesTheModelAsItWasWhateverHappens) {
+  const CpuMemory& memory = CpuMemory::Watch();
+  const int64_t first_tensor = memory.made();
   const std::shared_ptr<LoadedModel> model = LoadTinyResnet();
+  const int64_t last_tensor = memory.made();
+  const uint64_t digest = memory.Digest(first_tensor, last_tensor);
   // Every layer, so that no parameter could change unseen.
   std::vector<PassAttribution> everywhere;
   for (const LayerInfo& layer : model->replicas[0]->layers()) {
@@ -350,6 +356,8 @@ TEST(EngineMetaMixtureTest, LeavesTheModelAsItWasWhateverHappens) {
   }
   EXPECT_GT(succeeded, calls / 4);
   EXPECT_LT(succeeded, calls) << "or nothing was mixed";
+  EXPECT_EQ(memory.Digest(first_tensor, last_tensor), digest)
+      << "parameters or buffers";
   EXPECT_TRUE(Identical(fingerprint(), before));
 }
 
