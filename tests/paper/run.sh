@@ -32,6 +32,7 @@ methods=(gradient gradient_sum linear_approximation grad_cam norm_grad
 layers=(relu layer1 layer2 layer3 layer4)
 checkpoints=(1 6 11 16 19 23 27 31 34 37 40 43)  # of 43; the first is untrained
 checkpoint_scenes=100
+identity_scenes=200  # two maps for each of 20 convolutions and target
 checkpoint_training=1600
 
 say() { printf '\n== %s\n' "$*"; }
@@ -92,7 +93,7 @@ classes() {
 identity() {
   say "Virtual identity against real convolutions"
   "$bin/saliency" evaluate identity-check "$work/scenes/test" \
-    --out-dir "$work/identity"
+    --limit $identity_scenes --out-dir "$work/identity"
   keep "$work/identity" identity
 }
 
@@ -101,7 +102,7 @@ weights() {
   for kind in weights weights-meta; do
     say "Sensitivity to the weights: $kind"
     options=(--sheet)
-    [[ $kind == weights ]] || options+=(--meta)
+    [[ $kind == weights ]] || options=(--meta)
     # shellcheck disable=SC2046
     "$bin/saliency" evaluate weight-sensitivity "${samples[@]}" \
       $(method_flags) --layer layer3 "${options[@]}" --out-dir "$work/$kind"
@@ -118,7 +119,7 @@ meta() {
   mkdir -p "$results/meta"
   local direction
   for direction in descent ascent; do
-    "$bin/saliency" meta "${samples[@]}" --target top:4 --target bottom \
+    "$bin/saliency" meta "${samples[@]}" --target top:3 --target bottom \
       --method norm_grad --method linear_approximation --layer layer3 \
       --direction $direction --plain --correlation --size input \
       --out-dir "$work/meta/$direction" | sed 's|deploy.*samples/||; s| -> .*||' |
