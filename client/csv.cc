@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
@@ -12,7 +13,7 @@ std::string Field(const std::string& text) {
   const std::string line =
       absl::StrReplaceAll(text, {{"\r\n", " "}, {"\n", " "}, {"\r", " "}});
   if (line.find_first_of(",\"") == std::string::npos) return line;
-  return "\"" + absl::StrReplaceAll(line, {{"\"", "\"\""}}) + "\"";
+  return absl::StrCat("\"", absl::StrReplaceAll(line, {{"\"", "\"\""}}), "\"");
 }
 
 // Takes a quoted field off the front of `rest`, its first quote included.
