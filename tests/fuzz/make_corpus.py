@@ -4,8 +4,9 @@
   OUT/<target>/         one file for each seed
   OUT/<target>.dict     words that random bytes would take long to find
 
-Pictures are the fixtures of tests/golden/pil; requests are encoded from the
-text in seeds/request, one of them for each of a few pictures.
+Pictures are the fixtures of tests/golden/pil, annotations those of the bundled
+samples; requests are encoded from the text in seeds/request, a folder for each
+message, and one for each of a few pictures.
 """
 
 import argparse
@@ -23,6 +24,10 @@ MAGIC = [b'\xff\xd8\xff', b'\xff\xc0', b'\xff\xc2', b'\xff\xda', b'\xff\xd9',
          b'tRNS', b'IDAT', b'IEND', b'eXIf', b'RIFF', b'WEBP', b'VP8 ', b'VP8L',
          b'VP8X', b'ALPH', b'ANIM', b'EXIF', b'BM', b'II*\0', b'MM\0*',
          b'\x9d\x01\x2a']
+VOC_TAGS = [b'<annotation>', b'</annotation>', b'<size>', b'</size>',
+            b'<width>', b'<height>', b'<object>', b'</object>', b'<name>',
+            b'<difficult>1</difficult>', b'<bndbox>', b'</bndbox>', b'<xmin>',
+            b'<ymin>', b'<xmax>', b'<ymax>', b'<part>', b'<!DOCTYPE', b'&amp;']
 LABELS = {'plain': b'cat\ndog\n', 'windows': b'cat\r\ndog\r\n', 'empty': b'',
           'gap': b'cat\n\ndog', 'utf8': 'café\n猫\n'.encode(),
           'not_utf8': b'caf\xe9\n', 'no_break': b'cat'}
@@ -49,20 +54,23 @@ def write_pictures(folder):
                 shutil.copy(path, folder / path.name)
 
 
-def encode(protoc, text):
+def encode(protoc, message, text):
     return subprocess.run(
-        [protoc, f'-I{PROTO}', '--encode=saliency.v1.ComputeSaliencyRequest',
+        [protoc, f'-I{PROTO}', f'--encode=saliency.v1.{message}',
          'saliency/v1/saliency_service.proto'],
         input=text.encode(), check=True, stdout=subprocess.PIPE).stdout
 
 
 def write_requests(folder, protoc):
-    for path in (HERE / 'seeds' / 'request').iterdir():
-        (folder / path.stem).write_bytes(encode(protoc, path.read_text()))
+    for path in (HERE / 'seeds' / 'request').glob('*/*.txt'):
+        message = path.parent.name
+        (folder / f'{message}.{path.stem}').write_bytes(
+            encode(protoc, message, path.read_text()))
     for name in ['rgb.png', 'lossy.jpg', 'lossy.webp']:
         picture = quoted((PICTURES / 'decode' / name).read_bytes())
         text = f'input {{ picture: {picture} }}'
-        (folder / name).write_bytes(encode(protoc, text))
+        (folder / name).write_bytes(
+            encode(protoc, 'ComputeSaliencyRequest', text))
 
 
 def main():
@@ -72,7 +80,8 @@ def main():
     options = parser.parse_args()
     shutil.rmtree(options.out, ignore_errors=True)
     folders = {name: options.out / (name + '_fuzz')
-               for name in ['picture', 'labels', 'model_config', 'request']}
+               for name in ['picture', 'labels', 'model_config', 'request',
+                            'layer_weights', 'voc_annotation']}
     for folder in folders.values():
         folder.mkdir(parents=True)
     write_pictures(folders['picture'])
@@ -80,10 +89,16 @@ def main():
         (folders['labels'] / name).write_bytes(text)
     for path in (HERE / 'seeds' / 'model_config').iterdir():
         shutil.copy(path, folders['model_config'] / path.name)
+    for path in (HERE / 'seeds' / 'layer_weights').iterdir():
+        shutil.copy(path, folders['layer_weights'] / path.name)
+    for path in (ROOT / 'deploy/models/voc-emoji/samples').glob('*.xml'):
+        shutil.copy(path, folders['voc_annotation'] / path.name)
     write_requests(folders['request'], options.protoc)
     write_dictionary(options.out / 'picture_fuzz.dict', MAGIC)
-    write_dictionary(options.out / 'model_config_fuzz.dict',
-                     words_of('saliency/v1/model_config.proto'))
+    for name in ['model_config', 'layer_weights']:
+        write_dictionary(options.out / f'{name}_fuzz.dict',
+                         words_of('saliency/v1/model_config.proto'))
+    write_dictionary(options.out / 'voc_annotation_fuzz.dict', VOC_TAGS)
     (options.out / 'stamp').touch()
 
 

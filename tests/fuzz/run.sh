@@ -16,7 +16,8 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
-  targets=(picture_fuzz model_config_fuzz labels_fuzz request_fuzz)
+  targets=(picture_fuzz model_config_fuzz labels_fuzz layer_weights_fuzz
+    voc_annotation_fuzz request_fuzz)
 fi
 cxx=${CXX:-clang++-14}
 if ! command -v "$cxx" >/dev/null; then
