@@ -71,8 +71,9 @@ bool WantsPlanes(const at::Tensor& x, const ConvGeometry& geometry) {
          x.numel() > kRowBeyondCache * x.size(0);
 }
 
-// convolution_backward for the weight (`of_weight`) or for the input.  Of the
-// two tensors that are not needed the size alone is read, and the memory order.
+// For output gradient g [R,K,H,W] the gradient of the weight [K,C/groups,kh,kw]
+// (`of_weight`), or that of the input x [R,C,Hin,Win].  Of whichever it is the
+// gradient, the size and the memory order alone are read.
 at::Tensor Gradient(const at::Tensor& g, const at::Tensor& x,
                     const at::Tensor& weight, const ConvGeometry& geometry,
                     bool of_weight) {
@@ -84,16 +85,18 @@ at::Tensor Gradient(const at::Tensor& g, const at::Tensor& x,
   return of_weight ? std::get<1>(gradients) : std::get<0>(gradients);
 }
 
-at::Tensor SizeOf(const at::Tensor& x) {
+// Of this size, in the order of planes, its values never read.
+at::Tensor UnreadLike(const at::Tensor& x) {
   return at::empty(x.sizes(), x.options());
 }
 
-// sum_u g_u patch(x)_u^T of one row, [K,C/groups,kh,kw].
+// sum_u g_u patch(x)_u^T of one row, x [1,C,Hin,Win] and g [1,K,H,W]:
+// [K,C/groups,kh,kw].
 at::Tensor WeightGradient(const at::Tensor& x, const at::Tensor& g,
                           const at::Tensor& weight,
                           const ConvGeometry& geometry) {
   return HasSlowChannelsLast(x, geometry)
-             ? Gradient(g.contiguous(), x.contiguous(), SizeOf(weight),
+             ? Gradient(g.contiguous(), x.contiguous(), UnreadLike(weight),
                         geometry, /*of_weight=*/true)
              : Gradient(g, x, weight, geometry, /*of_weight=*/true);
 }
@@ -173,7 +176,7 @@ at::Tensor PlainConvBackward(const at::Tensor& h, const at::Tensor& x,
   if (!WantsPlanes(x, geometry)) {
     return Gradient(h, x, weight, geometry, /*of_weight=*/false);
   }
-  return Gradient(h.contiguous(), SizeOf(x), weight.contiguous(), geometry,
+  return Gradient(h.contiguous(), UnreadLike(x), weight.contiguous(), geometry,
                   /*of_weight=*/false)
       .contiguous(at::MemoryFormat::ChannelsLast);
 }
