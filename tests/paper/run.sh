@@ -108,8 +108,15 @@ weights() {
       $(method_flags) --layer layer3 "${options[@]}" --out-dir "$work/$kind"
     keep "$work/$kind" $kind
     find "$results/$kind" -name '*_sheet*.png' ! -name "$shown*" -delete
+    find "$results/$kind" -name '*_sheet*.png' -exec $python -c "$shrink" {} \;
   done
 }
+
+# 256 colours: a sheet takes 3 MB with all of them.
+shrink='import sys
+from PIL import Image
+sheet = Image.open(sys.argv[1]).convert("RGB").quantize(256)
+sheet.save(sys.argv[1], optimize=True)'
 
 # A class of which the model is sure hardly moves a map: those asked for are not
 # its first guess.
