@@ -54,6 +54,18 @@ void AddMap(const v1::OutputOptions& output, int height, int width,
   }
 }
 
+grpc::Status NoPicture() {
+  return {grpc::StatusCode::INVALID_ARGUMENT, "input.picture: no picture"};
+}
+
+// As the model of all answers, run alone.
+template <typename Response>
+void Introduce(Response& response) {
+  response.set_model("tiny");
+  response.set_version(1);
+  response.set_batch_requests(1);
+}
+
 }  // namespace
 
 std::string RampMap(int height, int width) {
@@ -70,12 +82,8 @@ grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
                              v1::ComputeSaliencyResponse& response) {
   int height = 0;
   int width = 0;
-  if (!OutputSize(request, height, width)) {
-    return {grpc::StatusCode::INVALID_ARGUMENT, "input.picture: no picture"};
-  }
-  response.set_model("tiny");
-  response.set_version(1);
-  response.set_batch_requests(1);
+  if (!OutputSize(request, height, width)) return NoPicture();
+  Introduce(response);
   v1::ClassScore& top = *response.add_pictures()->add_top();
   top.set_class_index(281);
   top.set_label("tabby");
@@ -101,12 +109,8 @@ grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
                           v1::CombineLayersResponse& response) {
   int height = 0;
   int width = 0;
-  if (!OutputSize(request, height, width)) {
-    return {grpc::StatusCode::INVALID_ARGUMENT, "input.picture: no picture"};
-  }
-  response.set_model("tiny");
-  response.set_version(1);
-  response.set_batch_requests(1);
+  if (!OutputSize(request, height, width)) return NoPicture();
+  Introduce(response);
   const auto layers_of = [](const v1::Combination& combination) {
     const auto& named = combination.attribution().layers();
     std::vector<std::string> layers(named.begin(), named.end());
