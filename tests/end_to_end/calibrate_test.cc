@@ -65,6 +65,17 @@ class CalibrateTest : public ::testing::Test {
                         "classification_accuracy", "--rule", "product"});
   }
 
+  // Measured twice from the same pictures and seed: alike but for the
+  // rounding of the batches that the pictures happened to meet in, which may
+  // turn one held-out picture that lies on the border of its class.
+  static void ExpectAlike(const nlohmann::json& again,
+                          const nlohmann::json& first, double held_out) {
+    const double spread = first["feature_spread"];
+    EXPECT_NEAR(again["feature_spread"], spread, 1e-5 * spread);
+    EXPECT_NEAR(again["classification_accuracy"],
+                first["classification_accuracy"], 1.001 / held_out);
+  }
+
   const ModelFolder models_;
   const TemporaryFolder data_;
   std::string names_;
@@ -93,8 +104,15 @@ TEST_F(CalibrateTest, WeightsAreMeasuredUsedAtOnceAndAfterARestart) {
 
   const ProgramResult again = Calibrate(*server);
   ASSERT_EQ(again.exit_code, 0) << again.err;
-  EXPECT_EQ(nlohmann::json::parse(again.out)["layer_weights"]["layers"], layers)
-      << "the same pictures and seed";
+  const auto repeated = nlohmann::json::parse(again.out);
+  const auto& layers_again = repeated["layer_weights"]["layers"];
+  ASSERT_EQ(layers_again.size(), layers.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    SCOPED_TRACE(layers[i]["layer"]);
+    EXPECT_EQ(layers_again[i]["layer"], layers[i]["layer"]);
+    ExpectAlike(layers_again[i], layers[i],
+                json["layer_weights"]["held_out_pictures"]);
+  }
 
   const ProgramResult after = Combine(*server);
   EXPECT_EQ(after.exit_code, 0) << after.err;
