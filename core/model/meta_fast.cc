@@ -71,7 +71,7 @@ MetaFastPath::MetaFastPath(ProbedNetwork& network, MetaSites sites)
 
 MetaFastPath::~MetaFastPath() = default;
 
-std::unique_ptr<MetaFastPath> MetaFastPath::Create(
+absl::StatusOr<std::unique_ptr<MetaFastPath>> MetaFastPath::Create(
     ProbedNetwork& network, const at::Tensor& two_pictures) {
   std::optional<MetaSites> sites = FindMetaSites(network.marked());
   if (!sites || sites->sites.empty()) return nullptr;
@@ -85,6 +85,7 @@ std::unique_ptr<MetaFastPath> MetaFastPath::Create(
         if (!fits) path.reset();
         return absl::OkStatus();
       });
+  if (absl::IsUnavailable(status)) return status;
   if (!status.ok() || path == nullptr) return nullptr;
   // Many models never get a meta request: hold no memory for it yet.
   path->weights_.clear();

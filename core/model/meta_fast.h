@@ -34,9 +34,11 @@ class MetaFastPath {
  public:
   // Null when the network has a parameter that is not in MetaSites, or when a
   // pass over one and two of these pictures shows rows that are not along the
-  // first axis.  `network` must outlive the path.
-  static std::unique_ptr<MetaFastPath> Create(ProbedNetwork& network,
-                                              const at::Tensor& two_pictures);
+  // first axis, or does not fit the device's memory.  `network` must outlive
+  // the path.
+  // Errors: UNAVAILABLE the device was lost.
+  static absl::StatusOr<std::unique_ptr<MetaFastPath>> Create(
+      ProbedNetwork& network, const at::Tensor& two_pictures);
   ~MetaFastPath();
 
   // Takes the step of each row and explains it at theta'; nullopt when this

@@ -92,7 +92,7 @@ struct ProbedModel::Impl {
 
   absl::Status Measure();
   absl::Status DescribeLayers();
-  void ChooseMetaPath();
+  absl::Status ChooseMetaPath();
   absl::Status CheckItself();
   bool FanOutWorks(int cut);
   // The nearest place above all `slots` where rows may part.
@@ -161,17 +161,20 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
 
 absl::Status ProbedModel::Impl::Measure() {
   RETURN_IF_ERROR(DescribeLayers());
-  ChooseMetaPath();
+  RETURN_IF_ERROR(ChooseMetaPath());
   return CheckItself();
 }
 
-void ProbedModel::Impl::ChooseMetaPath() {
-  if (parameter_names.empty()) return;
+absl::Status ProbedModel::Impl::ChooseMetaPath() {
+  if (parameter_names.empty()) return absl::OkStatus();
   meta_path = MetaPath::kReference;
-  if (options.reference_meta_path) return;
-  meta_fast = MetaFastPath::Create(
-      network, RandomPictures(2, options.input_height, options.input_width));
+  if (options.reference_meta_path) return absl::OkStatus();
+  ASSIGN_OR_RETURN(
+      meta_fast,
+      MetaFastPath::Create(network, RandomPictures(2, options.input_height,
+                                                   options.input_width)));
   if (meta_fast != nullptr) meta_path = MetaPath::kFast;
+  return absl::OkStatus();
 }
 
 absl::Status ProbedModel::Impl::CheckItself() {
