@@ -82,8 +82,13 @@ bool Fits(const MetaRun& run, const MetaStage& stage, const at::Tensor& x) {
   return false;
 }
 
-at::Tensor InMemoryOrder(const at::Tensor& x) {
-  return x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
+at::Tensor InMemoryOrder(const MetaSite& site, const at::Tensor& x) {
+  if (site.kind == MetaSite::Kind::kConv) {
+    return InOrderOfConv(x, site.geometry);
+  }
+  return x.dim() == 4 && !x.is_contiguous()
+             ? x.contiguous(at::MemoryFormat::ChannelsLast)
+             : x;
 }
 
 ScaleShift FoldNorm(const at::Tensor& conv_bias, const SiteWeights* norm,

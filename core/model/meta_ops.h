@@ -35,8 +35,9 @@ at::Tensor PlainStage(const MetaRun& run, const MetaStage& stage,
 // Whether x has the axes that the site expects, and the rows along the first.
 bool Fits(const MetaRun& run, const MetaStage& stage, const at::Tensor& x);
 
-// x in the order that convolutions like; differentiable.
-at::Tensor InMemoryOrder(const at::Tensor& x);
+// x in the order that the stage's convolution wants, or batch norms can go
+// through in one pass; differentiable.
+at::Tensor InMemoryOrder(const MetaSite& site, const at::Tensor& x);
 
 // What an autograd function takes in the place of a tensor that is not there.
 inline c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor) {

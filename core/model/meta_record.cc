@@ -195,8 +195,9 @@ at::Tensor RecordStage(const MetaRunPtr& run, const MetaStage& stage,
   switch (run->At(stage.site).site.kind) {
     case MetaSite::Kind::kConv:
     case MetaSite::Kind::kBatchNorm:
-      return RecordMap::apply(run, id, InMemoryOrder(x), IfDefined(residual),
-                              IfDefined(run->anchor));
+      return RecordMap::apply(run, id,
+                              InMemoryOrder(run->At(stage.site).site, x),
+                              IfDefined(residual), IfDefined(run->anchor));
     case MetaSite::Kind::kLinear:
     case MetaSite::Kind::kBias:
       return RecordLinear::apply(run, id, x, IfDefined(run->anchor));

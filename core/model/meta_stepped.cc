@@ -218,7 +218,8 @@ at::Tensor StepStage(const MetaRunPtr& run, const MetaStage& stage,
   switch (run->At(stage.site).site.kind) {
     case MetaSite::Kind::kConv:
     case MetaSite::Kind::kBatchNorm:
-      return StepMapStage(run, stage, InMemoryOrder(x), residual);
+      return StepMapStage(run, stage,
+                          InMemoryOrder(run->At(stage.site).site, x), residual);
     case MetaSite::Kind::kLinear:
     case MetaSite::Kind::kBias:
       return StepLinearStage(run, stage, x);

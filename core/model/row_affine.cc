@@ -255,8 +255,11 @@ at::Tensor SumPositions(const at::Tensor& x) {
 RowAffineGradient BackwardAny(const RowAffineBackward& b) {
   RowAffineGradient result;
   const at::Tensor after =
-      b.output.defined() ? b.gradient * (b.output > 0).to(b.gradient.dtype())
-                         : b.gradient;
+      b.output.defined()
+          ? at::threshold_backward(
+                b.gradient.contiguous(b.output.suggest_memory_format()),
+                b.output, 0)
+          : b.gradient;
   if (b.wants_after_scale) result.after_scale = after;
   result.before_scale =
       b.scale.defined() ? after * Beside(b.scale, after) : after;
@@ -284,8 +287,9 @@ void ApplyRowAffine(const at::Tensor& x, const RowAffine& affine,
 }
 
 RowAffineGradient BackwardRowAffine(const RowAffineBackward& backward) {
-  return IsPlain(backward.gradient) ? BackwardPlain(backward)
-                                    : BackwardAny(backward);
+  const at::Tensor& like =
+      backward.output.defined() ? backward.output : backward.gradient;
+  return IsChannelsLast(like) ? BackwardPlain(backward) : BackwardAny(backward);
 }
 
 }  // namespace saliency

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "core/model/position_products.h"
 
@@ -18,6 +19,10 @@ constexpr double kExplicitCost = 1.2;
 
 at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
   return {pair.data(), pair.size()};
+}
+
+at::Tensor ChannelsLast(const at::Tensor& x) {
+  return x.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 bool IsPointwise(const ConvGeometry& geometry) {
@@ -61,9 +66,13 @@ bool HasAvx512() {
 // costs more than it saves.
 constexpr int64_t kRowBeyondCache = 1 << 18;  // elements
 
+std::atomic<bool>& SlowHere() {
+  static std::atomic<bool> is_slow = !HasAvx512();
+  return is_slow;
+}
+
 bool HasSlowChannelsLast(const at::Tensor& x, const ConvGeometry& geometry) {
-  static const bool is_slow = !HasAvx512();
-  return is_slow && x.device().is_cpu() && !IsPointwise(geometry);
+  return ChannelsLastIsSlow() && x.device().is_cpu() && !IsPointwise(geometry);
 }
 
 bool WantsPlanes(const at::Tensor& x, const ConvGeometry& geometry) {
@@ -98,7 +107,8 @@ at::Tensor WeightGradient(const at::Tensor& x, const at::Tensor& g,
   return HasSlowChannelsLast(x, geometry)
              ? Gradient(g.contiguous(), x.contiguous(), UnreadLike(weight),
                         geometry, /*of_weight=*/true)
-             : Gradient(g, x, weight, geometry, /*of_weight=*/true);
+             : Gradient(ChannelsLast(g), ChannelsLast(x), weight, geometry,
+                        /*of_weight=*/true);
 }
 
 // W - size sum_u g_u patch(x)_u^T of one row, in W's memory order.
@@ -117,6 +127,9 @@ at::Tensor SteppedWeight(const at::Tensor& x, const at::Tensor& g,
 }
 
 }  // namespace
+
+bool ChannelsLastIsSlow() { return SlowHere(); }
+void SetChannelsLastIsSlow(bool is_slow) { SlowHere() = is_slow; }
 
 bool PrefersGram(const at::Tensor& x, const at::Tensor& g,
                  const at::Tensor& weight, const ConvGeometry& geometry) {
@@ -152,6 +165,10 @@ ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
   return step;
 }
 
+at::Tensor InOrderOfConv(const at::Tensor& x, const ConvGeometry& geometry) {
+  return WantsPlanes(x, geometry) ? x.contiguous() : ChannelsLast(x);
+}
+
 at::Tensor PlainConv(const at::Tensor& x, const at::Tensor& weight,
                      const ConvGeometry& geometry) {
   const auto convolve = [&](const at::Tensor& image, const at::Tensor& kernel) {
@@ -159,26 +176,23 @@ at::Tensor PlainConv(const at::Tensor& x, const at::Tensor& weight,
                       Ref(geometry.padding_before), Ref(geometry.dilation),
                       geometry.groups);
   };
-  at::Tensor y;
   if (WantsPlanes(x, geometry)) {
-    y = convolve(x.contiguous(), weight.contiguous());
-  } else if (IsMostlyWeights(x, weight, geometry)) {
-    y = convolve(x.contiguous(), weight);
-  } else {
-    y = convolve(x, weight);
+    return convolve(x.contiguous(), weight.contiguous());
   }
-  return y.contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor image =
+      IsMostlyWeights(x, weight, geometry) ? x.contiguous() : ChannelsLast(x);
+  return ChannelsLast(convolve(image, weight));
 }
 
 at::Tensor PlainConvBackward(const at::Tensor& h, const at::Tensor& x,
                              const at::Tensor& weight,
                              const ConvGeometry& geometry) {
-  if (!WantsPlanes(x, geometry)) {
-    return Gradient(h, x, weight, geometry, /*of_weight=*/false);
+  if (WantsPlanes(x, geometry)) {
+    return Gradient(h.contiguous(), UnreadLike(x), weight.contiguous(),
+                    geometry, /*of_weight=*/false);
   }
-  return Gradient(h.contiguous(), UnreadLike(x), weight.contiguous(), geometry,
-                  /*of_weight=*/false)
-      .contiguous(at::MemoryFormat::ChannelsLast);
+  return Gradient(ChannelsLast(h), ChannelsLast(x), weight, geometry,
+                  /*of_weight=*/false);
 }
 
 void AddGramStep(const ConvStep& step, const at::Tensor& y,

@@ -9,7 +9,7 @@
 //             share one convolution and no weight is formed.  For deep layers,
 //             whose H W is small against the weight's sides.
 //
-// Internal to the model room.  Pure functions; safe from any thread.
+// Internal to the model room.  Safe from any thread.
 //
 // Legend: R rows, C and K channels in and out, N output positions; x, g the
 // input and the loss's output gradient in pass 1; y, h the same in pass 2.
@@ -35,6 +35,11 @@ struct ConvStep {
   bool is_gram() const { return x.defined(); }
 };
 
+// Whether this machine's kernels for channels-last tensors are the slower ones:
+// found once, and only what is fast hangs on it.  Tests try both.
+bool ChannelsLastIsSlow();
+void SetChannelsLastIsSlow(bool is_slow);
+
 // Whether the Gram form takes fewer multiplications, for any batch.
 // REQUIRES: 4-d tensors; `weight` is [K,C/groups,kh,kw].
 bool PrefersGram(const at::Tensor& x, const at::Tensor& g,
@@ -44,6 +49,10 @@ bool PrefersGram(const at::Tensor& x, const at::Tensor& g,
 ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
                       const at::Tensor& weight, const ConvGeometry& geometry,
                       absl::Span<const double> sizes);
+
+// x in the memory order that the other functions want, and answer in:
+// channels-last, or planes where those take less time.
+at::Tensor InOrderOfConv(const at::Tensor& x, const ConvGeometry& geometry);
 
 // W * x without bias.
 at::Tensor PlainConv(const at::Tensor& x, const at::Tensor& weight,
