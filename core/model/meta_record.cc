@@ -66,7 +66,8 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
     const bool is_conv = site.site.kind == MetaSite::Kind::kConv;
     at::Tensor y = is_conv ? PlainConv(x, site.weight, site.site.geometry) : x;
     // The convolution's output is overwritten where it can be had back.
-    const bool keeps_y = !is_conv || (norm != nullptr && !norm->is_invertible);
+    const bool keeps_y = !is_conv || (norm != nullptr &&
+                                      !norm->IsInvertible(residual.defined()));
     const at::Tensor z = keeps_y ? at::empty_like(y) : y;
     const ScaleShift affine = AffineAtTheta(*run, stage);
     if (residual.defined() && residual.sizes() != y.sizes()) {

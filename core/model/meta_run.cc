@@ -7,19 +7,27 @@ namespace {
 
 // xhat = (z - bias) / weight loses as many digits as this ratio has.
 constexpr double kMaxInversionLoss = 100;
+// Residuals are seldom more than ten times what is added to them.
+constexpr double kMaxInversionLossBelowResidual = 10;
 
 at::Tensor Operand(const std::vector<c10::IValue>& attributes, int index) {
   return index < 0 ? at::Tensor() : attributes[index].toTensor().detach();
 }
 
-bool IsInvertible(const SiteWeights& w) {
-  if (!w.weight.defined()) return true;
+double InversionLoss(const SiteWeights& w) {
+  if (!w.weight.defined()) return 1;
   at::Tensor loss = 1 / w.weight.abs();
   if (w.bias.defined()) loss = loss * (1 + w.bias.abs());
-  return (loss <= kMaxInversionLoss).all().item<bool>();
+  return loss.max().item<double>();
 }
 
 }  // namespace
+
+// Not for NaN.
+bool SiteWeights::IsInvertible(bool has_residual) const {
+  return inversion_loss <=
+         (has_residual ? kMaxInversionLossBelowResidual : kMaxInversionLoss);
+}
 
 std::vector<SiteWeights> ReadSiteWeights(
     const MarkedGraph& marked, const MetaSites& sites,
@@ -40,7 +48,7 @@ std::vector<SiteWeights> ReadSiteWeights(
     } else if (site.kind == MetaSite::Kind::kBatchNorm) {
       w.mean = Operand(attributes, site.mean);
       w.inverse_sigma = (Operand(attributes, site.variance) + site.eps).rsqrt();
-      w.is_invertible = IsInvertible(w);
+      w.inversion_loss = InversionLoss(w);
     }
     all.push_back(std::move(w));
   }

@@ -33,9 +33,13 @@ struct SiteWeights {
   at::Tensor mean;           // kBatchNorm [K]
   at::Tensor inverse_sigma;  // kBatchNorm [K]: 1 / sqrt(variance + eps)
   bool weight_moves = false, bias_moves = false;
-  // kBatchNorm: (x - mean) inverse_sigma can be had back from the output, since
-  // no channel's weight is near zero.
-  bool is_invertible = false;
+  // kBatchNorm: by how much rounding errors grow when (x - mean) inverse_sigma
+  // is had back from the output, at most over the channels.
+  double inversion_loss = 0;
+
+  // Whether little enough for that.  What was added to the output and may be
+  // larger, a residual, brings its own rounding.
+  bool IsInvertible(bool has_residual) const;
 };
 
 std::vector<SiteWeights> ReadSiteWeights(

@@ -347,6 +347,8 @@ TEST_P(MetaTest, NoCallWritesToTheModelHoweverItEnds) {
     const int64_t first = memory.made();
     const auto model = Load(ResidualNet(), OnPath(path));
     const int64_t last = memory.made();
+    ASSERT_GE(last - first,
+              static_cast<int64_t>(model->parameter_names().size()));
     const uint64_t digest = memory.Digest(first, last);
     MetaCalls calls(*model, Pictures(3));
     const ProbeResult before = calls.Yardstick();
