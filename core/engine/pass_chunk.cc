@@ -17,10 +17,14 @@ class ChunkBuilder {
 
   void Add(const BatchRow& row) {
     const PassItem& item = *items_[row.item];
-    chunk_.request.rows.push_back({.picture = PictureOf(row),
-                                   .target = item.targets[row.target],
-                                   .score = item.score});
-    if (!row.plain) chunk_.request.rows.back().meta = item.meta;
+    ProbeRow pass = {.picture = PictureOf(row), .score = item.score};
+    if (row.plain) {
+      pass.target = ClassIndex{row.class_index};
+    } else {
+      pass.target = item.targets[row.target];
+      pass.meta = item.meta;
+    }
+    chunk_.request.rows.push_back(pass);
     const auto pass_row = static_cast<int64_t>(chunk_.request.rows.size()) - 1;
     for (std::size_t a = 0; a < item.attributions.size(); ++a) {
       MapGroup& group = GroupOf(item.attributions[a]);
@@ -131,11 +135,16 @@ std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items) {
   return rows;
 }
 
-std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items) {
+std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items,
+                                  const PassAnswers& answers) {
   std::vector<BatchRow> rows;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!items[i]->plain_too) continue;
+    const std::size_t first = rows.size();
     AppendRows(*items[i], {.item = static_cast<int>(i), .plain = true}, rows);
+    for (std::size_t r = first; r < rows.size(); ++r) {
+      rows[r].class_index = answers.items[i].class_index[r - first];
+    }
   }
   return rows;
 }

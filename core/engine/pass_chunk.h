@@ -22,14 +22,17 @@ namespace saliency {
 // Where a row of the batch comes from.
 struct BatchRow {
   int item = 0;
-  int64_t picture = 0;  // of the item
-  int64_t target = 0;   // of the item
-  bool plain = false;   // without the item's meta step
+  int64_t picture = 0;       // of the item
+  int64_t target = 0;        // of the item
+  bool plain = false;        // without the item's meta step
+  int64_t class_index = -1;  // of a plain row: what its stepped twin explains
 };
 
 std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items);
-// The rows that items want without their meta step as well.
-std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items);
+// The rows that items want without their meta step as well, for the classes of
+// the stepped rows in `answers`: another precision or path may rank otherwise.
+std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items,
+                                  const PassAnswers& answers);
 
 // The rows of one pass that want the same attribution at the same layer, and
 // are aggregated in one go.

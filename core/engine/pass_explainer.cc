@@ -114,14 +114,26 @@ absl::StatusOr<PassAnswers> PassExplainer::Explain(
   const at::NoGradGuard no_grad;
   PassAnswers answers = EmptyAnswers(items);
   RETURN_IF_ERROR(RunRows(items, RowsOf(items), answers));
-  RETURN_IF_ERROR(RunRows(items, PlainRowsOf(items), answers));
+  RETURN_IF_ERROR(RunRows(items, PlainRowsOf(items, answers), answers));
   return answers;
+}
+
+int64_t PassExplainer::RowsAtOnce(const PassItem& item, bool stepped) const {
+  if (stepped && model_.meta_path() == MetaPath::kReference) return 1;
+  const std::vector<int64_t>& measured = model_.layers().front().shape;
+  const int64_t pixels = item.input.size(2) * item.input.size(3);
+  return std::clamp<int64_t>(
+      options_.max_rows * measured[1] * measured[2] / pixels, 1,
+      options_.max_rows);
 }
 
 absl::Status PassExplainer::RunRows(absl::Span<const PassItem* const> items,
                                     absl::Span<const BatchRow> rows,
                                     PassAnswers& answers) {
-  auto at_once = static_cast<std::size_t>(options_.max_rows);
+  if (rows.empty()) return absl::OkStatus();
+  const PassItem& any = *items[rows.front().item];
+  const bool stepped = any.meta.has_value() && !rows.front().plain;
+  auto at_once = static_cast<std::size_t>(RowsAtOnce(any, stepped));
   for (std::size_t first = 0; first < rows.size();) {
     if (AllCancelled(items)) return absl::CancelledError("cancelled");
     const auto chunk = rows.subspan(first, at_once);

@@ -18,7 +18,9 @@ namespace saliency {
 class PassExplainer final : public Explainer {
  public:
   struct Options {
-    int64_t max_rows = 16;  // of one pass: what bounds the device's memory
+    // Of one pass, at the input size that the model was measured at: what
+    // bounds the device's memory.  Larger inputs get fewer.
+    int64_t max_rows = 16;
   };
 
   // `model` outlives this.
@@ -27,11 +29,13 @@ class PassExplainer final : public Explainer {
 
   // Rows that items want without their meta steps as well get passes of their
   // own.  When device memory runs out, passes get half the rows, down to one.
-  // Cancellation is looked at between passes.
+  // Cancellation is looked at between passes, which are of one row where meta
+  // steps are taken row by row anyway.
   absl::StatusOr<PassAnswers> Explain(
       absl::Span<const PassItem* const> items) override;
 
  private:
+  int64_t RowsAtOnce(const PassItem& item, bool stepped) const;
   absl::Status RunRows(absl::Span<const PassItem* const> items,
                        absl::Span<const BatchRow> rows, PassAnswers& answers);
   absl::Status RunChunk(absl::Span<const PassItem* const> items,

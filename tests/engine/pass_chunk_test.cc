@@ -69,14 +69,21 @@ TEST(PassChunkTest, RowsTakeTheirItemsStepAndPlainRowsNone) {
     epsilons.push_back(row.meta->epsilon);
   }
   EXPECT_THAT(epsilons, ElementsAre(0.25, 0.25, 0.5, 0.5, 0.5, 0.5));
-  const std::vector<BatchRow> plain = PlainRowsOf(items);
+  PassAnswers answers;
+  answers.items.resize(2);
+  answers.items[1].class_index = {5, 6, 7, 8};
+  const std::vector<BatchRow> plain = PlainRowsOf(items, answers);
   ASSERT_EQ(plain.size(), 4);
   EXPECT_EQ(plain[3].item, 1);
   EXPECT_EQ(plain[3].picture, 1);
   EXPECT_EQ(plain[3].target, 1);
+  std::vector<int64_t> classes;
   for (const ProbeRow& row : MakeChunk(items, plain).request.rows) {
     EXPECT_FALSE(row.meta.has_value());
+    classes.push_back(std::get<ClassIndex>(row.target).index);
   }
+  // Whatever rank was asked for: the class that the step was taken for.
+  EXPECT_THAT(classes, ElementsAre(5, 6, 7, 8));
 }
 
 TEST(PassChunkTest, EqualMapsOfAllItemsShareOneGroup) {
