@@ -19,6 +19,8 @@ struct FinishOptions {
   int top_k = 5;
   bool plain_maps = false;  // as those of the job
   Correlate correlate = Correlate::kNone;
+  // Whether an explanation without a single map is an answer too.
+  bool all_may_fail = false;
 };
 
 // Adds what the row comes to: results, combined and layer_maps.
@@ -27,7 +29,8 @@ void AppendRow(const FinishRow& row, const PreparedJob& prepared,
 
 // Fills model, version, pictures and all results.
 // REQUIRES: two targets or more for Correlate::kTargets.
-// Errors: as OverallStatus; FAILED_PRECONDITION pooled features that are not
+// Errors: as OverallStatus unless all_may_fail; FAILED_PRECONDITION pooled
+// features that are not
 //   finite; INTERNAL when the answer does not have the prepared
 //   job's shape.
 absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,

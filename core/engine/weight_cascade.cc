@@ -12,6 +12,7 @@
 #include "core/engine/cascade_stages.h"
 #include "core/engine/finish.h"
 #include "core/engine/prepare.h"
+#include "core/engine/refusal.h"
 
 namespace saliency {
 namespace {
@@ -115,18 +116,25 @@ class Cascade {
                                      const std::vector<PassItem>& items) const {
     std::vector<const PassItem*> pointers;
     for (const PassItem& item : items) pointers.push_back(&item);
-    ASSIGN_OR_RETURN(PassAnswers answers, explainer.Explain(pointers));
-    return Joined(std::move(answers.items));
+    absl::StatusOr<PassAnswers> answers = explainer.Explain(pointers);
+    if (absl::IsResourceExhausted(answers.status())) {
+      return TooLargeError(
+          "a row of the study does not fit the device's memory even alone");
+    }
+    RETURN_IF_ERROR(answers.status());
+    return Joined(std::move(answers->items));
   }
 
   absl::StatusOr<CascadeStage> Finish(int stage, PassAnswer answer) const {
     answer.plain_score = first_.score;
     answer.plain_maps = first_.maps;
+    // Random weights may well give what is not finite.
     ASSIGN_OR_RETURN(Explanation explanation,
                      FinishJob(prepared_, answer, question_.model,
                                {.output = question_.job.output,
                                 .top_k = question_.job.top_k,
-                                .correlate = Correlate::kStages}));
+                                .correlate = Correlate::kStages,
+                                .all_may_fail = stage > 0}));
     return CascadeStage{.stage = stage,
                         .stages = stages(),
                         .module = stage == 0 ? "" : modules_[stage - 1],

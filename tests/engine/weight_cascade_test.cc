@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
+#include "core/engine/refusal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
@@ -19,6 +22,8 @@ struct CascadeLog {
   std::vector<std::vector<int64_t>> classes;  // explained, of each pass's rows
   int alive = 0;
   int most_alive = 0;
+  int no_memory_at = -1;   // random modules of the copy whose passes fail
+  int not_finite_at = -1;  // ... whose maps are
 };
 
 // The map of a copy with n random modules: 0 1 2 3 at n = 0, and that times
@@ -32,6 +37,7 @@ class StageExplainer final : public Explainer {
 
   absl::StatusOr<PassAnswers> Explain(
       absl::Span<const PassItem* const> items) override {
+    if (n_ == log_.no_memory_at) return absl::ResourceExhaustedError("memory");
     PassAnswers answers;
     std::vector<int64_t> explained;
     for (const PassItem* item : items) {
@@ -61,6 +67,7 @@ class StageExplainer final : public Explainer {
 
  private:
   at::Tensor Map() const {
+    if (n_ == log_.not_finite_at) return at::full({2, 2}, NAN);
     const at::Tensor ramp = at::arange(4, at::kFloat).view({2, 2});
     return n_ >= 3 ? at::ones({2, 2}) : ramp * (n_ % 2 == 0 ? 1 : -1);
   }
@@ -138,6 +145,28 @@ TEST_F(WeightCascadeTest, MapsAreComparedWithThoseOfStageZero) {
   EXPECT_EQ(taken_[1].explanation.absolute_correlations[0], 1.0);
   EXPECT_EQ(taken_[3].explanation.absolute_correlations[0], std::nullopt);
   EXPECT_TRUE(taken_[3].explanation.results[0].constant);
+}
+
+TEST_F(WeightCascadeTest, ALaterStageMayBringNoMapAtAll) {
+  log_.not_finite_at = 1;
+  ASSERT_TRUE(Run().ok());
+  EXPECT_THAT(Correlations(),
+              ElementsAre(1.0, std::nullopt, 1.0, std::nullopt, std::nullopt));
+  EXPECT_EQ(taken_[1].explanation.results[0].status.code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(WeightCascadeTest, TheModelAsItIsMustBringAMap) {
+  log_.not_finite_at = 0;
+  EXPECT_EQ(Run().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(taken_, IsEmpty());
+}
+
+TEST_F(WeightCascadeTest, WhatDoesNotFitTheMemoryIsTooLarge) {
+  log_.no_memory_at = 2;
+  const absl::Status status = Run();
+  EXPECT_TRUE(NeverRetry(status)) << status;
+  EXPECT_EQ(taken_.size(), 2U);
 }
 
 TEST_F(WeightCascadeTest, StagesMayBeNamed) {
