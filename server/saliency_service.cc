@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/engine/model_copies.h"
 #include "core/model/torch_status.h"
@@ -14,9 +13,9 @@
 #include "server/convert_meta.h"
 #include "server/convert_request.h"
 #include "server/convert_weight_sensitivity.h"
-#include "server/file_digest.h"
 #include "server/pending_call.h"
 #include "server/public_status.h"
+#include "server/served_copies.h"
 #include "server/stream_call.h"
 #include "server/unary_call.h"
 
@@ -185,7 +184,7 @@ absl::Status SaliencyService::StudyWeights(
   ASSIGN_OR_RETURN(const Job job, MakeJob(request, limits_, catalogue_, call));
   ASSIGN_OR_RETURN(const CatalogueVersion version,
                    catalogue_.FindReady(job.model, job.version));
-  ASSIGN_OR_RETURN(const CopyModel copies, CopiesFor(version, request.seed()));
+  const CopyModel copies = CopiesFor(version, request.seed());
   const CascadeQuestion question = {
       .job = job,
       .stages = {request.stages().begin(), request.stages().end()},
@@ -204,18 +203,11 @@ absl::Status SaliencyService::StudyWeights(
       });
 }
 
-absl::StatusOr<CopyModel> SaliencyService::CopiesFor(
-    const CatalogueVersion& version, uint64_t seed) const {
+CopyModel SaliencyService::CopiesFor(const CatalogueVersion& version,
+                                     uint64_t seed) const {
   if (options_.copies != nullptr) return options_.copies(version, seed);
-  // Stage 0 shall be the model that serves.
   const std::string file = version.folder + "/model.pt";
-  const absl::StatusOr<std::string> digest = Sha256OfFile(file);
-  if (!digest.ok() || *digest != version.sha256) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the file of model \"", version.model, "\" version ", version.version,
-        " has been changed or removed since it was loaded"));
-  }
-  return CopiesOf(file, *version.facts, seed);
+  return ServedCopies(CopiesOf(file, *version.facts, seed), file, version);
 }
 
 }  // namespace saliency

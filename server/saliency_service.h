@@ -78,8 +78,7 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
   // All stages, on the call's own thread.
   absl::Status StudyWeights(WeightSensitivityCall& call,
                             const v1::MeasureWeightSensitivityRequest& request);
-  absl::StatusOr<CopyModel> CopiesFor(const CatalogueVersion& version,
-                                      uint64_t seed) const;
+  CopyModel CopiesFor(const CatalogueVersion& version, uint64_t seed) const;
 
   const EngineLimits limits_;
   const ModelCatalogue& catalogue_;
