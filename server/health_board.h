@@ -58,8 +58,8 @@ class HealthBoard {
 };
 
 // The names and healths that a catalogue stands for: "" for the server (serving
-// when every required model is ready), one for each gRPC service, one for each
-// "model/<name>" (serving when a version is ready).
+// when it has models and every required one is ready), one for each gRPC
+// service, one for each "model/<name>" (serving when a version is ready).
 std::map<std::string, Health> HealthOf(const ModelCatalogue& catalogue);
 
 }  // namespace saliency

@@ -166,9 +166,10 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
             });
   log.Info("stopped", {{"all_answered", drained ? "yes" : "no"}});
   const int code = lost ? kDeviceLost : drained ? 0 : kDrainTimedOut;
-  // A pass that is under way may take minutes, and the destructors would wait
-  // for it.
-  if (!drained) std::_Exit(code);
+  // A pass or a load that is under way may take minutes, and the destructors
+  // would wait for it.
+  const bool loading = !loader.Stop();
+  if (!drained || loading) std::_Exit(code);
   return code;
 }
 

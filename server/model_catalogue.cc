@@ -159,8 +159,9 @@ bool ModelCatalogue::AllRequiredReady() const {
     if (!version.required) continue;
     ready[key.first] |= version.state == ModelState::kReady;
   }
-  return listed_ && std::all_of(ready.begin(), ready.end(),
-                                [](const auto& entry) { return entry.second; });
+  return listed_ && !versions_.empty() &&
+         std::all_of(ready.begin(), ready.end(),
+                     [](const auto& entry) { return entry.second; });
 }
 
 }  // namespace saliency

@@ -73,8 +73,8 @@ class ModelCatalogue {
   absl::StatusOr<std::vector<CatalogueVersion>> FindModel(
       absl::string_view model) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Whether the repository is listed and each model that is marked required
-  // has a version that is ready.
+  // Whether the repository is listed, has models, and each one that is marked
+  // required has a version that is ready.
   bool AllRequiredReady() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

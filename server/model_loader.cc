@@ -116,14 +116,21 @@ ModelLoader::ModelLoader(std::string repository, ModelCatalogue& catalogue,
       engine_(engine),
       metrics_(metrics),
       log_(log),
-      thread_([this] { Run(); }) {}
+      thread_([this] {
+        Run();
+        MutexLock lock(&mu_);
+        ended_ = true;
+      }) {}
 
 ModelLoader::~ModelLoader() {
-  {
-    MutexLock lock(&mu_);
-    stopping_ = true;
-  }
+  Stop();
   thread_.join();
+}
+
+bool ModelLoader::Stop() {
+  MutexLock lock(&mu_);
+  stopping_ = true;
+  return ended_;
 }
 
 bool ModelLoader::stopping() const {
@@ -136,7 +143,8 @@ void ModelLoader::Run() {
       ScanRepository(repository_, &ParseModelConfigText);
   if (!contents.ok()) {
     // Health stays NOT_SERVING: nothing is marked as listed.
-    log_.Error("model repository", {{"error", contents.status().message()}});
+    log_.Error("model repository", {{"folder", repository_},
+                                    {"error", contents.status().message()}});
     return;
   }
   for (const std::string& ignored : contents->ignored) {
@@ -150,6 +158,10 @@ void ModelLoader::Run() {
     }
   }
   catalogue_.MarkListed();
+  if (contents->models.empty()) {
+    log_.Error("model repository",
+               {{"folder", repository_}, {"error", "it has no models"}});
+  }
   for (const RepositoryModel& model : contents->models) {
     for (auto it = model.versions.rbegin(); it != model.versions.rend(); ++it) {
       if (stopping()) return;

@@ -35,6 +35,10 @@ class ModelLoader {
   // Waits for the version that is being loaded; the rest is left.
   ~ModelLoader();
 
+  // Begins no further version.  Returns whether none is being loaded any more,
+  // so that the destructor does not wait.
+  bool Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   void Run();
   void Load(const RepositoryModel& model, const RepositoryVersion& version);
@@ -48,6 +52,7 @@ class ModelLoader {
   Log& log_;
   mutable Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;  // last: uses all of the above
 };
 

@@ -9,6 +9,8 @@
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "saliency/v1/model_service.pb.h"
+#include "tests/end_to_end/wire.h"
 #include "tests/lifecycle/load.h"
 #include "tests/lifecycle/served.h"
 
@@ -103,13 +105,17 @@ TEST(DrainProcessTest, WhatIsNotDoneInTimeIsToldAndTheExitSaysSo) {
   EXPECT_THAT(server->process().err(), HasSubstr("stopped all_answered=no"));
 }
 
-// It has not begun to listen, or has no model yet: there is nothing to wait
-// for.
+// No caller waits for what is being loaded.
 TEST(DrainProcessTest, AServerThatIsStillLoadingStops) {
-  ModelFolder models;
-  AddModel(models);
+  const ModelFolder models;
+  const EndlessModel endless(models);
   const auto server = Serve(models);
+  const auto client = ClientOf(*server);
+  v1::ListModelsResponse listed;
+  while (listed.models_size() == 0) listed = client->ListModels({}).value();
+  EXPECT_EQ(listed.models(0).versions(0).state(), v1::MODEL_STATE_LOADING);
   EXPECT_EQ(server->Stop(), 0);
+  EXPECT_THAT(server->process().err(), HasSubstr("stopped all_answered=yes"));
 }
 
 }  // namespace

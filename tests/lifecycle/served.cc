@@ -1,5 +1,6 @@
 #include "tests/lifecycle/served.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "gtest/gtest.h"
@@ -24,6 +25,15 @@ grpc::health::v1::HealthCheckRequest About(const std::string& service) {
 }  // namespace
 
 void AddModel(ModelFolder& models) { models.AddGolden(kNet, "script", kModel); }
+
+EndlessModel::EndlessModel(const ModelFolder& models, const std::string& config)
+    : path_(models.folder() / "a_endless/1/model.pt") {
+  models.folder().Write("a_endless/config.pbtxt", config);
+  models.folder().Write("a_endless/1/model.pt", "");
+  std::filesystem::resize_file(path_, uintmax_t{1} << 40);
+}
+
+void EndlessModel::End() { std::filesystem::resize_file(path_, 0); }
 
 std::unique_ptr<ServerProcess> Serve(const ModelFolder& models,
                                      std::vector<std::string> flags) {

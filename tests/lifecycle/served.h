@@ -25,6 +25,20 @@ inline constexpr char kModel[] = "resnet";
 // Adds the model, a small network.
 void AddModel(ModelFolder& models);
 
+// A model that is read for hours, being a terabyte of nothing, until it is cut
+// short; then it fails.  Models are loaded by name: this one goes first.
+class EndlessModel {
+ public:
+  // `config` is the text of its config.pbtxt.
+  explicit EndlessModel(const ModelFolder& models,
+                        const std::string& config = "");
+  ~EndlessModel() { End(); }
+  void End();
+
+ private:
+  const std::string path_;
+};
+
 // The real server over `models`; fails the test when it does not start.
 std::unique_ptr<ServerProcess> Serve(const ModelFolder& models,
                                      std::vector<std::string> flags = {});

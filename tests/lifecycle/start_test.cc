@@ -1,6 +1,5 @@
 // The order of a start: the port first, then model by model; health tells each.
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -15,23 +14,6 @@ namespace saliency {
 namespace {
 
 using ::testing::HasSubstr;
-
-// A model that is read for hours, being a terabyte of nothing, until it is cut
-// short; then it fails.  Models are loaded by name: this one goes first.
-class EndlessModel {
- public:
-  EndlessModel(const ModelFolder& models, const std::string& config)
-      : path_(models.folder() / "a_endless/1/model.pt") {
-    models.folder().Write("a_endless/config.pbtxt", config);
-    models.folder().Write("a_endless/1/model.pt", "");
-    std::filesystem::resize_file(path_, uintmax_t{1} << 40);
-  }
-  ~EndlessModel() { End(); }
-  void End() { std::filesystem::resize_file(path_, 0); }
-
- private:
-  const std::string path_;
-};
 
 TEST(StartTest, ThePortIsOpenAtOnceAndCallsWaitForTheirModel) {
   ModelFolder models;
@@ -81,6 +63,18 @@ TEST(StartTest, ARequiredModelThatFailsKeepsTheWholeFromServingButNoOther) {
   EXPECT_EQ(CheckHealth(probes, ""), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(CheckHealth(probes, "model/resnet"), HealthCheckResponse::SERVING);
   EXPECT_EQ(AskOnce(probes).code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST(StartTest, WithoutAnyModelNothingServesAndTheLogNamesTheFolder) {
+  const ModelFolder models;
+  const auto server = Serve(models);
+  ASSERT_TRUE(server->process().AwaitError("it has no models"));
+  EXPECT_THAT(server->process().err(), HasSubstr(models.path()));
+  EXPECT_EQ(CheckHealth(server->channel(), ""),
+            HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(CheckHealth(server->channel(), "saliency.v1.ModelService"),
+            HealthCheckResponse::SERVING);
+  EXPECT_EQ(server->Stop(), 0);
 }
 
 TEST(StartTest, APortThatIsTakenStopsTheStart) {

@@ -60,6 +60,7 @@ TEST(HealthOfTest, OverallHealthWaitsForRequiredModels) {
   ModelCatalogue catalogue;
   EXPECT_EQ(HealthOf(catalogue)[""], Health::kNotServing);
   catalogue.MarkListed();
+  EXPECT_EQ(HealthOf(catalogue)[""], Health::kNotServing) << "no models";
   catalogue.Set({.model = "a", .version = 1});
   catalogue.Set({.model = "b", .version = 1, .state = ModelState::kReady});
   auto names = HealthOf(catalogue);

@@ -24,7 +24,6 @@ TEST(ModelCatalogueTest, NobodyHasLookedIsNotTheSameAsNoModels) {
   catalogue.MarkListed();
   EXPECT_EQ(catalogue.FindReady("net", 0).status(),
             absl::NotFoundError("the server has no models"));
-  EXPECT_TRUE(catalogue.AllRequiredReady());
 }
 
 TEST(ModelCatalogueTest, NoVersionMeansTheHighestThatIsReady) {
@@ -80,6 +79,14 @@ TEST(ModelCatalogueTest, HealthWaitsForTheRequiredModelsOnly) {
   Set(catalogue, "a", 1, ModelState::kFailed);
   EXPECT_FALSE(catalogue.AllRequiredReady());
   Set(catalogue, "a", 2, ModelState::kReady);
+  EXPECT_TRUE(catalogue.AllRequiredReady());
+}
+
+TEST(ModelCatalogueTest, WithoutModelsNothingIsReady) {
+  ModelCatalogue catalogue;
+  catalogue.MarkListed();
+  EXPECT_FALSE(catalogue.AllRequiredReady());
+  catalogue.Set({.model = "a", .version = 1, .required = false});
   EXPECT_TRUE(catalogue.AllRequiredReady());
 }
 

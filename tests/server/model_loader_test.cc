@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include "core/base/clock.h"
 #include "gmock/gmock.h"
@@ -18,6 +19,7 @@
 namespace saliency {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -48,6 +50,11 @@ class ModelLoaderTest : public testing::Test {
   }
 
   TemporaryFolder folder_;
+  LogLines lines_;
+  Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
+  Metrics metrics_;
+  EngineReporter reporter_{*metrics_.registry(), log_, [] {}};
+  Engine engine_{{}, Clock::Real(), reporter_};
 };
 
 TEST_F(ModelLoaderTest, FillsInWhatTheConfigLeavesOpen) {
@@ -134,11 +141,6 @@ TEST_F(ModelLoaderTest, GoodModelsServeBesideFailedOnes) {
   folder_.Write("net/2/model.pt", "nonsense");
   folder_.Write("broken/1/model.pt", "x");
   folder_.Write("broken/config.pbtxt", "nonsense");
-  LogLines lines;
-  Log log(LogFormat::kJson, LogLevel::kDebug, lines.Sink());
-  Metrics metrics;
-  EngineReporter reporter(*metrics.registry(), log, [] {});
-  Engine engine({}, Clock::Real(), reporter);
   Gate net_1_decided;  // the last to be loaded
   ModelCatalogue catalogue([&] {
     for (const CatalogueVersion& entry : catalogue.List()) {
@@ -148,13 +150,35 @@ TEST_F(ModelLoaderTest, GoodModelsServeBesideFailedOnes) {
       }
     }
   });
-  const ModelLoader loader(folder_.path(), catalogue, engine, metrics, log);
+  const ModelLoader loader(folder_.path(), catalogue, engine_, metrics_, log_);
   net_1_decided.Pass();
   EXPECT_EQ(catalogue.FindReady("net", 0)->version, 1);
-  EXPECT_TRUE(engine.FindModel("net", 1).ok());
+  EXPECT_TRUE(engine_.FindModel("net", 1).ok());
   EXPECT_EQ(catalogue.FindModel("net")->at(1).state, ModelState::kFailed);
   EXPECT_THAT(catalogue.FindModel("broken")->at(0).message,
               HasSubstr("config.pbtxt: line 1"));
+}
+
+TEST_F(ModelLoaderTest, AFolderWithoutModelsIsAnErrorInTheLogThatNamesIt) {
+  const TemporaryFolder empty;
+  ModelCatalogue catalogue;
+  {
+    const ModelLoader loader(empty.path(), catalogue, engine_, metrics_, log_);
+  }
+  EXPECT_THAT(lines_.all(),
+              ElementsAre(AllOf(HasSubstr(empty.path()), HasSubstr("error"),
+                                HasSubstr("it has no models"))));
+}
+
+TEST_F(ModelLoaderTest, StoppedItTellsWhetherALoadGoesOnAndLeavesTheRest) {
+  Gate held;  // its thread, where it tells of the first change
+  ModelCatalogue catalogue([&] { held.Pass(); });
+  ModelLoader loader(folder_.path(), catalogue, engine_, metrics_, log_);
+  held.AwaitArrivals(1);
+  EXPECT_FALSE(loader.Stop());
+  held.Open();
+  while (!loader.Stop()) std::this_thread::yield();
+  EXPECT_EQ(catalogue.List().at(0).state, ModelState::kLoading);
 }
 
 }  // namespace
