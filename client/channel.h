@@ -46,6 +46,7 @@ struct ChannelOptions {
   std::string token;
   // Whether only servers are called whose health (grpc.health.v1, the server as
   // a whole) is SERVING: of several, none gets calls while it starts or drains.
+  // Without a health service a server counts as SERVING.
   bool ready_servers_only = false;
   RetryOptions retry;
   int max_send_bytes = 32 << 20;    // the server's default message limit

@@ -116,9 +116,10 @@ absl::StatusOr<std::unique_ptr<SaliencyClient>> SaliencyClient::Connect(
     wires.authorization = Authorization(options.token);
   }
   ASSIGN_OR_RETURN(wires.questions, CreateChannel(channel));
-  // gRPC's own health checks carry no metadata of calls.
+  // A server that has no other beside it is asked whatever its health: one that
+  // drains still answers.  gRPC's own health checks carry no metadata of calls.
   channel.ready_servers_only =
-      channel.servers.size() > 1 && wires.authorization.empty();
+      wires.authorization.empty() && HasSeveralAddresses(channel.servers);
   ASSIGN_OR_RETURN(wires.pictures, CreateChannel(channel));
   return std::unique_ptr<SaliencyClient>(
       new SaliencyClient(std::move(wires), std::move(options)));

@@ -39,7 +39,13 @@ bool IsHostName(absl::string_view host) {
   });
 }
 
-// All addresses of a name, as numbers.
+bool Contains(const std::vector<ServerAddress>& addresses,
+              absl::string_view host) {
+  return std::any_of(addresses.begin(), addresses.end(),
+                     [&](const ServerAddress& a) { return a.host == host; });
+}
+
+// All addresses of a name, as numbers, each once.
 absl::StatusOr<std::vector<ServerAddress>> LookUp(const ServerAddress& name) {
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
@@ -52,7 +58,8 @@ absl::StatusOr<std::vector<ServerAddress>> LookUp(const ServerAddress& name) {
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
     char host[NI_MAXHOST];
     if (getnameinfo(at->ai_addr, at->ai_addrlen, host, sizeof(host), nullptr, 0,
-                    NI_NUMERICHOST) != 0) {
+                    NI_NUMERICHOST) != 0 ||
+        Contains(addresses, host)) {
       continue;
     }
     addresses.push_back({host, name.port, FamilyOf(host)});
@@ -143,6 +150,14 @@ absl::StatusOr<std::string> ChannelTarget(
     }
   }
   return NumericTarget(addresses);
+}
+
+bool HasSeveralAddresses(absl::Span<const std::string> servers) {
+  if (servers.size() != 1) return servers.size() > 1;
+  const auto address = ParseServerAddress(servers.front());
+  if (!address.ok() || address->family != AddressFamily::kName) return false;
+  const auto found = LookUp(*address);
+  return found.ok() && found->size() > 1;
 }
 
 }  // namespace saliency

@@ -35,6 +35,10 @@ absl::StatusOr<ServerAddress> ParseServerAddress(absl::string_view server);
 absl::StatusOr<std::string> ChannelTarget(
     absl::Span<const std::string> servers);
 
+// Whether calls can go to more than one address: of several servers, or of one
+// name, which is looked up here.
+bool HasSeveralAddresses(absl::Span<const std::string> servers);
+
 }  // namespace saliency
 
 #endif  // SALIENCY_CLIENT_SERVER_ADDRESS_H_

@@ -39,6 +39,15 @@ TEST(ChannelTargetTest, RefusesWhatIsNoAddress) {
       HasSubstr("mix IPv4 and IPv6"));
 }
 
+TEST(HasSeveralAddressesTest, ServersAreCountedAndTheAddressesOfOneName) {
+  EXPECT_TRUE(HasSeveralAddresses({"10.0.0.1:1", "10.0.0.2:1"}));
+  EXPECT_TRUE(HasSeveralAddresses({"10.0.0.1:1", "no address"}));
+  for (const char* one : {"10.0.0.1:1", "[::1]:1", "localhost:1", "none"}) {
+    EXPECT_FALSE(HasSeveralAddresses({one})) << one;
+  }
+  EXPECT_FALSE(HasSeveralAddresses({}));
+}
+
 TEST(ServiceConfigTest, RetriesTheTwoCodesFiveTimesOverRoundRobin) {
   const auto config = nlohmann::json::parse(ServiceConfigJson({}));
   EXPECT_TRUE(config["loadBalancingConfig"][0].contains("round_robin"));

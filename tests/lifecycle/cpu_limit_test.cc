@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/end_to_end/child_process.h"
+#include "tests/lifecycle/laid_over.h"
 #include "tests/lifecycle/served.h"
 #include "tests/server/temporary_folder.h"
 
@@ -20,31 +21,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A command that runs what follows it with another view of the file system;
-// nullopt where that is not allowed.
-std::optional<std::string> UnshareFlag() {
-  for (const char* flag : {"-m", "-rm"}) {
-    const ProgramResult tried =
-        RunProgram({.command = {"/usr/bin/unshare", flag, "/bin/sh", "-c",
-                                "mount --bind /tmp /sys/fs/cgroup"}});
-    if (tried.exit_code == 0) return flag;
-  }
-  return std::nullopt;
-}
-
 // The command under a cgroup that looks like `folder`.
 std::vector<std::string> Under(const std::string& unshare_flag,
                                const TemporaryFolder& folder,
                                const std::vector<std::string>& command) {
-  std::vector<std::string> all = {
-      "/usr/bin/unshare",
-      unshare_flag,
-      "/bin/sh",
-      "-c",
-      "mount --bind \"$0\" /sys/fs/cgroup && exec \"$@\"",
-      folder.path()};
-  all.insert(all.end(), command.begin(), command.end());
-  return all;
+  return WithLaidOver(unshare_flag,
+                      {.ours = folder.path(), .system = "/sys/fs/cgroup"},
+                      command);
 }
 
 std::string DefaultThreads(const std::vector<std::string>& command) {

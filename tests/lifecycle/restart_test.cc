@@ -7,12 +7,14 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "client/saliency_client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/end_to_end/wire.h"
+#include "tests/lifecycle/laid_over.h"
 #include "tests/lifecycle/load.h"
 #include "tests/lifecycle/served.h"
 
@@ -52,6 +54,19 @@ void AwaitItsTurn(const ServerProcess& server, Load& load) {
   while (server.Metrics()->Sum("saliency_requests_total", answers) <= before) {
     ASSERT_TRUE(load.AwaitOk(1));
   }
+}
+
+// Waits by the port for probes; the other port need not be on 127.0.0.1.
+void AwaitServing(const ServerProcess& server, const std::string& service) {
+  HealthWatch watch(grpc::CreateChannel(server.health_address(),
+                                        grpc::InsecureChannelCredentials()),
+                    service);
+  auto state = HealthCheckResponse::NOT_SERVING;
+  while (state == HealthCheckResponse::NOT_SERVING ||
+         state == HealthCheckResponse::SERVICE_UNKNOWN) {
+    state = watch.Next();
+  }
+  EXPECT_EQ(state, HealthCheckResponse::SERVING);
 }
 
 TEST(RestartTest, KillingAndRestartingOneOfTwoServersFailsNoCall) {
@@ -118,6 +133,62 @@ TEST(RestartTest, OfTwoServersTheOneThatIsNotReadyGetsNoPictures) {
   EXPECT_EQ(unready->Metrics()->Sum("saliency_requests_total",
                                     {{"rpc", "ComputeSaliency"}}),
             0);
+}
+
+// One of its models is broken, the other answers.
+TEST(RestartTest, AServerAloneIsAskedThoughItIsNotReady) {
+  ModelFolder half;
+  AddModel(half);
+  half.folder().Write("broken/1/model.pt", "no model");
+  const auto server = Serve(half);
+  ASSERT_TRUE(server->AwaitServing("model/resnet").ok());
+  const std::string port =
+      server->address().substr(server->address().rfind(':'));
+  for (const std::string& address : {server->address(), "localhost" + port}) {
+    SCOPED_TRACE(address);
+    ClientOptions options;
+    options.channel.servers = {address};
+    options.timeout = kPatience;
+    const auto client = SaliencyClient::Connect(options).value();
+    const auto answer = client->ComputeSaliency(Question());
+    EXPECT_TRUE(answer.ok()) << answer.status();
+  }
+}
+
+// As a headless service of Kubernetes has; only the client knows the name.
+TEST(RestartTest, OfOneNamesTwoServersTheOneThatIsNotReadyGetsNoPictures) {
+  const std::optional<std::string> unshare_flag = UnshareFlag();
+  if (!unshare_flag.has_value()) {
+    GTEST_SKIP() << "this machine allows no mounts of one's own";
+  }
+  ModelFolder good;
+  AddModel(good);
+  ModelFolder half;
+  AddModel(half);
+  half.folder().Write("broken/1/model.pt", "no model");
+  const auto unready = Serve(half, {"--health-address=127.0.0.1:0"});
+  const std::string port =
+      unready->address().substr(unready->address().rfind(':'));
+  const auto ready = Serve(good, {"--listen-address=127.0.0.2" + port,
+                                  "--health-address=127.0.0.1:0"});
+  AwaitServing(*ready, "");
+  AwaitServing(*unready, "model/resnet");
+  const TemporaryFolder etc;
+  etc.Write("hosts", "127.0.0.1 two.test\n127.0.0.2 two.test\n");
+  const ProgramResult bench = RunProgram(
+      {.command = WithLaidOver(
+           *unshare_flag, {.ours = etc / "hosts", .system = "/etc/hosts"},
+           {SALIENCY_CLIENT_BINARY, "bench", SampleFolder(),
+            "--server=two.test" + port, "--model=resnet", "--method=norm_grad",
+            "--layer=layer3", "--concurrency=4", "--requests=100"}),
+       .environment = {"no_grpc_proxy=two.test"}});
+  EXPECT_EQ(bench.exit_code, 0) << bench.err;
+  const auto asked = [](const ServerProcess& server) {
+    return server.Metrics()->Sum("saliency_requests_total",
+                                 {{"rpc", "ComputeSaliency"}});
+  };
+  EXPECT_EQ(asked(*unready), 0);
+  EXPECT_GE(asked(*ready), 100);
 }
 
 TEST(RestartTest, WhenNoneOfThemIsReadyTheClientSaysSoAndMayStillAsk) {
