@@ -50,6 +50,11 @@ void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
   command.add_option("--tls-key", flags.tls.key, "its private key (PEM)")
       ->group(kGroup);
   command
+      .add_option("--tls-server-name", flags.tls_server_name,
+                  "name in the servers' certificates; default: the host of the "
+                  "first --server")
+      ->group(kGroup);
+  command
       .add_option("--token-file", flags.token_file,
                   "file that holds the bearer token, on its first line that is "
                   "no # comment; sent over TLS, or within this machine")
@@ -74,6 +79,11 @@ void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
 
 absl::StatusOr<std::unique_ptr<SaliencyClient>> Connect(
     const ConnectionFlags& flags, const RetryOptions& retry) {
+  if (!flags.tls_server_name.empty() && !flags.tls.any()) {
+    return absl::InvalidArgumentError(
+        "--tls-server-name: without TLS no name is checked: turn it on "
+        "(--tls-ca)");
+  }
   ClientOptions options;
   options.channel.retry = retry;
   options.channel.servers = absl::StrSplit(flags.server, ',');
@@ -81,6 +91,7 @@ absl::StatusOr<std::unique_ptr<SaliencyClient>> Connect(
     absl::StripAsciiWhitespace(&server);
   }
   options.channel.tls = flags.tls;
+  options.channel.tls_server_name = flags.tls_server_name;
   ASSIGN_OR_RETURN(options.token, ReadToken(flags.token_file));
   ASSIGN_OR_RETURN(options.timeout, ParseTimeout(flags.timeout));
   return SaliencyClient::Connect(std::move(options));

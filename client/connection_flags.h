@@ -20,6 +20,7 @@ namespace saliency {
 struct ConnectionFlags {
   std::string server = "127.0.0.1:50051";  // or several, separated by commas
   TlsFiles tls;
+  std::string tls_server_name;  // empty: the host of the first server
   std::string token_file;
   std::string timeout = "60s";
   std::string model;  // empty: the only one

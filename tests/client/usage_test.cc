@@ -46,6 +46,7 @@ TEST(UsageTest, WrongArgumentsExitWithTwoAndOneLine) {
       {"explain", cat, "--server", "nowhere"},
       {"explain", cat, "--token-file", folder.path("none")},
       {"explain", cat, "--tls-cert", cat},
+      {"explain", cat, "--tls-server-name", "saliency-servers"},
       {"explain", cat, "--model-version", "0"},
       {"explain", cat, "--save", "npy"},
       {"explain", cat, "--save", "gif", "--out-dir", folder.path("out")},
