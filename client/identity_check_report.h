@@ -17,7 +17,8 @@ namespace saliency {
 std::string IdentityTables(const IdentityTally& tally,
                            const std::string& title);
 
-// One line for each layer.
+// One line for each layer and, where there are boxes, each subset: all and
+// difficult.
 std::string IdentityCsv(const IdentityTally& tally);
 
 // The same as one JSON object.
