@@ -5,22 +5,60 @@
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace saliency {
 namespace {
 
-std::string FirstLine(const char* path) {
+std::string FirstLine(const std::string& path) {
   std::ifstream file(path);
   std::string line;
   std::getline(file, line);
   return line;
+}
+
+std::string WholeFile(const char* path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The cgroup of a v1 controller, or of v2 (""), as /proc/self/cgroup names it
+// ("4:cpu,cpuacct:/a/b", "0::/a/b"); "", the mount itself, where it is not
+// below the mount.
+std::string CgroupOf(absl::string_view self, absl::string_view controller) {
+  for (absl::string_view line : absl::StrSplit(self, '\n')) {
+    const std::vector<absl::string_view> fields =
+        absl::StrSplit(line, absl::MaxSplits(':', 2));
+    if (fields.size() != 3) continue;
+    const std::vector<absl::string_view> controllers =
+        absl::StrSplit(fields[1], ',');
+    if (std::find(controllers.begin(), controllers.end(), controller) !=
+        controllers.end()) {
+      const absl::string_view path = absl::StripSuffix(fields[2], "/");
+      return absl::StrContains(path, "/..") ? "" : std::string(path);
+    }
+  }
+  return "";
+}
+
+// The folders of a cgroup and of all above it, the mount's last.
+std::vector<std::string> FoldersUp(const std::string& mount,
+                                   std::string cgroup) {
+  std::vector<std::string> folders = {mount + cgroup};
+  while (!cgroup.empty()) {
+    const size_t slash = cgroup.rfind('/');
+    cgroup.resize(slash == std::string::npos ? 0 : slash);
+    folders.push_back(mount + cgroup);
+  }
+  return folders;
 }
 
 int AffinityCpus() {
@@ -59,16 +97,28 @@ std::optional<int> CpusFromCgroupV1(absl::string_view quota_us,
   return QuotaCpus(quota, period);
 }
 
-int AvailableCpus() {
-  int cpus = std::max(1, AffinityCpus());
-  std::optional<int> quota =
-      CpusFromCgroupV2(FirstLine("/sys/fs/cgroup/cpu.max"));
-  if (!quota) {
-    quota = CpusFromCgroupV1(FirstLine("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-                             FirstLine("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
+std::optional<int> CpusFromCgroups(absl::string_view self,
+                                   const std::string& mount) {
+  std::optional<int> least;
+  const auto limit = [&](std::optional<int> cpus) {
+    if (cpus) least = std::min(least.value_or(*cpus), *cpus);
+  };
+  for (const std::string& folder : FoldersUp(mount, CgroupOf(self, ""))) {
+    limit(CpusFromCgroupV2(FirstLine(folder + "/cpu.max")));
   }
-  if (quota) cpus = std::min(cpus, *quota);
-  return std::max(1, cpus);
+  for (const std::string& folder :
+       FoldersUp(mount + "/cpu", CgroupOf(self, "cpu"))) {
+    limit(CpusFromCgroupV1(FirstLine(folder + "/cpu.cfs_quota_us"),
+                           FirstLine(folder + "/cpu.cfs_period_us")));
+  }
+  return least;
+}
+
+int AvailableCpus() {
+  const int cpus = std::max(1, AffinityCpus());
+  const std::optional<int> quota =
+      CpusFromCgroups(WholeFile("/proc/self/cgroup"), "/sys/fs/cgroup");
+  return std::max(1, std::min(cpus, quota.value_or(cpus)));
 }
 
 }  // namespace saliency
