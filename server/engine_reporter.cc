@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/metric_buckets.h"
+#include "server/metrics.h"
 
 namespace saliency {
 namespace {
@@ -36,9 +37,7 @@ EngineReporter::EngineReporter(prometheus::Registry& registry, Log& log,
                              "Requests whose deadline passed, by stage.")),
       out_of_memory_(CounterFamily(registry, "saliency_oom_total",
                                    "Passes that ran out of device memory.")),
-      queue_duration_(HistogramFamily(registry,
-                                      "saliency_queue_duration_seconds",
-                                      "What a request waited for its batch.")),
+      queue_duration_(QueueDuration(registry)),
       stage_duration_(HistogramFamily(registry,
                                       "saliency_stage_duration_seconds",
                                       "Time spent in each stage.")),

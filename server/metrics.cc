@@ -14,6 +14,14 @@ constexpr const char* kReasons[] = {
 
 }  // namespace
 
+prometheus::Family<prometheus::Histogram>& QueueDuration(
+    prometheus::Registry& registry) {
+  return prometheus::BuildHistogram()
+      .Name("saliency_queue_duration_seconds")
+      .Help("What a request waited for its batch.")
+      .Register(registry);
+}
+
 Metrics::Metrics()
     : registry_(std::make_shared<prometheus::Registry>()),
       requests_(prometheus::BuildCounter()
@@ -60,6 +68,8 @@ void Metrics::CountCall(const CallRecord& call) {
 void Metrics::ObserveModelLoad(const std::string& model, absl::Duration took) {
   load_duration_.Add({{"model", model}}, SecondsBuckets())
       .Observe(absl::ToDoubleSeconds(took));
+  // The autoscaler reads 0, not nothing, before the first request.
+  QueueDuration(*registry_).Add({{"model", model}}, SecondsBuckets());
 }
 
 }  // namespace saliency

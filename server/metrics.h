@@ -29,6 +29,11 @@ struct CallRecord {
   absl::Duration duration;
 };
 
+// What a request waited for its batch, by model.  ObserveModelLoad makes a
+// model's series, EngineReporter fills it.
+prometheus::Family<prometheus::Histogram>& QueueDuration(
+    prometheus::Registry& registry);
+
 class Metrics {
  public:
   Metrics();

@@ -114,6 +114,29 @@ TEST(ServerMetricsTest, AnAnswerLeavesItsTraceInEveryStage) {
   }
 }
 
+TEST(ServerMetricsTest, AModelsQueueTimeIsZeroBeforeItsFirstRequest) {
+  Metrics metrics;
+  metrics.ObserveModelLoad("net", absl::Seconds(1));
+  LogLines lines;
+  Log log(LogFormat::kJson, LogLevel::kDebug, lines.Sink());
+  EngineReporter reporter(*metrics.registry(), log, [] {});
+  const auto counts = [&] {
+    std::vector<uint64_t> found;
+    for (const prometheus::MetricFamily& family :
+         metrics.registry()->Collect()) {
+      if (family.name != "saliency_queue_duration_seconds") continue;
+      for (const prometheus::ClientMetric& metric : family.metric) {
+        EXPECT_EQ(metric.label.at(0).value, "net");
+        found.push_back(metric.histogram.sample_count);
+      }
+    }
+    return found;
+  };
+  EXPECT_EQ(counts(), std::vector<uint64_t>{0});
+  reporter.OnQueued("net", absl::Milliseconds(1));
+  EXPECT_EQ(counts(), std::vector<uint64_t>{1});
+}
+
 TEST(ServerMetricsTest, RefusalsAreCountedByReason) {
   TestServer full({.submit = [](Job, JobDone done) {
     done(absl::ResourceExhaustedError("full"));
