@@ -10,11 +10,16 @@ models/<name>/<version>/model.pt.  `--weights download` takes torchvision's best
 published weights, from its cache or the network; a file holds a state_dict, of
 any number of classes.  Without --weights the network keeps its seeded random
 initialisation: right for benchmarks, meaningless for explanations.
+
+A folder that is there keeps its config.pbtxt and labels.txt, unless
+--overwrite-config is given.  Only `sha256` follows: it is the digest of the one
+version, and goes when there are several.
 """
 
 import argparse
 import hashlib
 import pathlib
+import re
 import sys
 import urllib.error
 
@@ -113,6 +118,13 @@ def config_text(name, network, size, digest):
     return "\n".join(lines) + "\n"
 
 
+def kept_config(text, digest):
+    """A config.pbtxt with its sha256 replaced, or left out for None."""
+    line = "" if digest is None else f'sha256: "{digest}"\n'
+    return re.sub(r"^[ \t]*sha256[ \t]*:.*\n?", line, text,
+                  flags=re.MULTILINE)
+
+
 def labels_for(name, num_outputs, path):
     """The lines of labels.txt: of a file, or torchvision's own where there are
     as many outputs; empty else."""
@@ -143,6 +155,9 @@ def parse_arguments():
     parser.add_argument("--labels", type=pathlib.Path,
                         help="file with one label a line; default: "
                         "torchvision's, where the number of classes is its")
+    parser.add_argument("--overwrite-config", action="store_true",
+                        help="write config.pbtxt and labels.txt anew where "
+                        "they are there already")
     parser.add_argument("--version", type=int, default=1,
                         help="number of the version folder; default: 1")
     parser.add_argument("--size", type=int,
@@ -153,6 +168,33 @@ def parse_arguments():
     parser.add_argument("--trace", action="store_true",
                         help="trace at the input's size instead of scripting")
     return parser.parse_args()
+
+
+def write_whole(path, text):
+    """Whoever reads the file finds the old text or the new one."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def write_labels(path, labels, num_outputs, keep):
+    """Writes labels.txt, unless there is one to keep, which must fit."""
+    if keep and path.exists():
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines != num_outputs:
+            raise ValueError(f"{path}: {lines} lines for {num_outputs} classes "
+                             "(see --labels, --overwrite-config)")
+    elif labels:
+        write_whole(path, "\n".join(labels) + "\n")
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_config(path, text, digest, keep):
+    """Writes config.pbtxt, or keeps all of it but the digest."""
+    if keep and path.exists():
+        text = kept_config(path.read_text(encoding="utf-8"), digest)
+    write_whole(path, text)
 
 
 def export(args):
@@ -167,23 +209,26 @@ def export(args):
     with torch.no_grad():
         num_outputs = network(torch.zeros(2, 3, size, size)).shape[1]
     labels = labels_for(args.name, num_outputs, args.labels)
+    script = torchscript(network, size, args.trace)
 
     model = args.out / args.name
     file = model / str(args.version) / "model.pt"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # A server that watches the folder sees the version when all is in place.
-    part = file.with_suffix(".part")
-    torchscript(network, size, args.trace).save(str(part))
-    digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    model.mkdir(parents=True, exist_ok=True)
+    write_labels(model / "labels.txt", labels, num_outputs,
+                 keep=not args.overwrite_config and args.labels is None)
+    # A server that is started meanwhile sees the version when all is in place.
+    part = model / "model.pt.part"
+    script.save(str(part))
     # config.pbtxt is for all versions, a digest for one.
-    versions = [folder for folder in model.iterdir() if folder.name.isdigit()]
-    (model / "config.pbtxt").write_text(
-        config_text(args.name, network, size,
-                    digest if len(versions) == 1 else None))
-    if labels:
-        (model / "labels.txt").write_text("\n".join(labels) + "\n",
-                                          encoding="utf-8")
-    part.rename(file)
+    others = [folder for folder in model.iterdir()
+              if folder.name.isdigit() and folder != file.parent]
+    digest = (None if others else
+              hashlib.sha256(part.read_bytes()).hexdigest())
+    write_config(model / "config.pbtxt",
+                 config_text(args.name, network, size, digest), digest,
+                 keep=not args.overwrite_config)
+    file.parent.mkdir(exist_ok=True)
+    part.replace(file)
     return file
 
 

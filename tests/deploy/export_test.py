@@ -14,10 +14,13 @@ import unittest
 
 import grpc
 import numpy
-import torch
-import torchvision
 
+import needs
+import stubs
 from server_process import PATIENCE_S, ROOT, ServerProcess
+
+torch = needs.module("torch", "python3-torch")
+torchvision = needs.module("torchvision", "python3-torchvision")
 
 EXPORT = ROOT / "deploy/export/torchvision_model.py"
 # Small inputs: it is the layers that are many.
@@ -41,20 +44,6 @@ def export(*arguments, **environment):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=PATIENCE_S, check=False,
                           env={**os.environ, **environment})
-
-
-def stubs(folder):
-    """The API's modules, generated into `folder`."""
-    subprocess.run([ROOT / "client/python/make_stubs.sh", folder], check=True,
-                   stdout=subprocess.DEVNULL)
-    sys.path.insert(0, str(folder))
-    from saliency.v1 import explanation_pb2
-    from saliency.v1 import model_service_pb2
-    from saliency.v1 import model_service_pb2_grpc
-    from saliency.v1 import saliency_service_pb2
-    from saliency.v1 import saliency_service_pb2_grpc
-    return (explanation_pb2, model_service_pb2, model_service_pb2_grpc,
-            saliency_service_pb2, saliency_service_pb2_grpc)
 
 
 class ExportedFolderTest(unittest.TestCase):
@@ -132,6 +121,48 @@ class ExportedFolderTest(unittest.TestCase):
             ["1", "2"])
         # One digest cannot be that of both.
         self.assertNotIn("sha256", (model / "config.pbtxt").read_text())
+        self.assertEqual(sorted(path.name for path in model.iterdir()),
+                         ["1", "2", "config.pbtxt", "labels.txt"])
+
+    def test_what_operators_wrote_stays_unless_it_is_to_go(self):
+        model = self.export("mobilenet_v2")
+        config, labels = model / "config.pbtxt", model / "labels.txt"
+        written = config.read_text()
+        config.write_text("# ours\nprecision: PRECISION_BF16\n" + written)
+        labels.write_text(labels.read_text().replace("tench", "carp"))
+        ours = labels.read_text()
+        # The one version anew: its digest follows.
+        self.export("mobilenet_v2", "--seed", "1")
+        digest = hashlib.sha256((model / "1/model.pt").read_bytes())
+        self.assertIn(f'\nsha256: "{digest.hexdigest()}"\n',
+                      config.read_text())
+        self.assertEqual(config.read_text().count("sha256"), 1)
+        result = export("mobilenet_v2", "--out", self.out, "--size", "64",
+                        "--version", "2")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        kept = [line for line in written.splitlines() if "sha256" not in line]
+        self.assertEqual(config.read_text().splitlines(),
+                         ["# ours", "precision: PRECISION_BF16", *kept])
+        self.assertEqual(labels.read_text(), ours)
+        result = export("mobilenet_v2", "--out", self.out, "--size", "64",
+                        "--version", "2", "--overwrite-config")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(config.read_text().splitlines(), kept)
+        self.assertIn("tench\n", labels.read_text())
+
+    def test_a_version_whose_classes_the_labels_do_not_name_is_refused(self):
+        model = self.export("mobilenet_v2")
+        before = (model / "config.pbtxt").read_text()
+        torch.save(torchvision.models.mobilenet_v2(
+            weights=None, num_classes=3).state_dict(),
+            self.folder / "weights.pth")
+        result = export("mobilenet_v2", "--out", self.out, "--size", "64",
+                        "--version", "2", "--weights",
+                        self.folder / "weights.pth")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("1000 lines for 3 classes", result.stderr)
+        self.assertFalse((model / "2").exists())
+        self.assertEqual((model / "config.pbtxt").read_text(), before)
 
     def test_what_cannot_be_exported_is_said_in_one_line(self):
         for arguments in (["no_such_network"],
@@ -154,7 +185,7 @@ class ExportedModelsAreServedTest(unittest.TestCase):
             result = export(name, "--out", cls.models, "--size", str(SIZE))
             assert result.returncode == 0, result.stderr
         (cls.explanation, cls.models_pb, models_grpc, cls.saliency_pb,
-         saliency_grpc) = stubs(pathlib.Path(folder.name) / "stubs")
+         saliency_grpc) = stubs.generate(pathlib.Path(folder.name) / "stubs")
         cls.server = ServerProcess("--models", cls.models)
         cls.addClassCleanup(cls.server.close)
         cls.server.await_models(len(NETWORKS))
