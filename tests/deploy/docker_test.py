@@ -8,9 +8,10 @@ import re
 import subprocess
 import unittest
 
-import yaml
-
+import needs
 from server_process import PATIENCE_S, ROOT, binary, without_settings
+
+yaml = needs.module("yaml", "python3-yaml")
 
 DOCKER = ROOT / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text().replace("\\\n", " ")
