@@ -12,14 +12,15 @@ import subprocess
 import tempfile
 import unittest
 
-import yaml
-
 import needs
 from server_process import PATIENCE_S, ROOT, binary, without_settings
+
+yaml = needs.module("yaml", "python3-yaml")
 
 FOLDER = ROOT / "deploy/kubernetes"
 SERVERS = ["overlays/cpu", "overlays/gpu", "examples/models-volume",
            "examples/tls"]
+JOBS = ["evaluate", "examples/evaluate-tls"]
 # What the kustomize in kubectl 1.20 (Debian 12) and that in 1.32 both read.
 COMMON_FIELDS = {"apiVersion", "kind", "namespace", "bases", "resources",
                  "patchesStrategicMerge", "configMapGenerator", "images"}
@@ -81,6 +82,10 @@ def settings(objects):
     unknown = set(chosen) - set(defaults)
     assert not unknown, f"the server has no options {unknown}"
     return {**defaults, **chosen}
+
+
+def drain_seconds(options):
+    return seconds(options["drain-delay"]) + seconds(options["drain-timeout"])
 
 
 def port_of(address):
@@ -199,10 +204,8 @@ class KubernetesTest(unittest.TestCase):
         options = settings(objects)
         grace = pod_of(only(objects, "Deployment"))[
             "terminationGracePeriodSeconds"]
-        drain = (seconds(options["drain-delay"])
-                 + seconds(options["drain-timeout"]))
-        self.assertGreater(drain, 0)
-        self.assertGreater(grace, drain)
+        self.assertGreater(drain_seconds(options), 0)
+        self.assertGreater(grace, drain_seconds(options))
         # Endpoints are gone before the server refuses calls.
         readiness = container_of(only(objects, "Deployment"))[
             "readinessProbe"]
@@ -215,7 +218,7 @@ class KubernetesTest(unittest.TestCase):
         self.assertGreater(
             liveness["periodSeconds"] * liveness["failureThreshold"], grace)
 
-    @for_each(SERVERS + ["evaluate"])
+    @for_each(SERVERS + JOBS)
     def test_pods_have_no_more_rights_than_they_need(self, objects):
         for workload in workloads_of(objects):
             pod = pod_of(workload)
@@ -239,7 +242,7 @@ class KubernetesTest(unittest.TestCase):
             if workload["kind"] == "Deployment":
                 self.assertEqual(resources["requests"], resources["limits"])
 
-    @for_each(SERVERS + ["evaluate"])
+    @for_each(SERVERS + JOBS)
     def test_the_user_is_that_of_the_image(self, objects):
         user = re.search(r"^USER (\d+):(\d+)$",
                          (ROOT / "docker/Dockerfile").read_text(),
@@ -261,7 +264,7 @@ class KubernetesTest(unittest.TestCase):
                 self.assertEqual(gpus, "1" if tag == "cuda" else None)
                 self.assertTrue(container["image"].endswith(f"-{tag}"))
 
-    @for_each(SERVERS + ["evaluate"])
+    @for_each(SERVERS + JOBS)
     def test_images_carry_the_version_of_the_sources(self, objects):
         version = re.search(r"^project\(\w+ VERSION ([0-9.]+)",
                             (ROOT / "CMakeLists.txt").read_text(),
@@ -307,7 +310,7 @@ class KubernetesTest(unittest.TestCase):
         headless = objects["Service", "saliency-servers"]["spec"]
         self.assertEqual(headless["clusterIP"], "None")
 
-    @for_each(SERVERS + ["evaluate"])
+    @for_each(SERVERS + JOBS)
     def test_volumes_are_mounted_and_backed(self, objects):
         for workload in workloads_of(objects):
             volumes = {volume["name"]: volume
@@ -394,28 +397,46 @@ class KubernetesTest(unittest.TestCase):
         for flag in flags:
             self.assertRegex(known, rf"{flag}\b")
 
-    def test_the_job_evaluates_every_shard_once_on_the_servers(self):
+    @for_each(JOBS)
+    def test_the_job_evaluates_every_shard_once_on_the_servers(self, objects):
+        servers = build(KUBECTLS[0], "overlays/cpu")
+        job = only(objects, "Job")
+        spec = job["spec"]
+        self.assertEqual(spec["completionMode"], "Indexed")
+        arguments = container_of(job)["args"]
+        self.check_flags(arguments)
+        shards = spec["completions"]
+        self.assertIn(f"--shard=$(JOB_COMPLETION_INDEX)/{shards}", arguments)
+        # No two pods write into one folder.
+        out = [a for a in arguments if a.startswith("--out-dir=")]
+        self.assertIn("$(JOB_COMPLETION_INDEX)", out[0])
+        server = [a for a in arguments if a.startswith("--server=")][0]
+        host, port = server[len("--server="):].split(":")
+        service = servers["Service", host]["spec"]
+        self.assertEqual(service["clusterIP"], "None")
+        self.assertIn(int(port), [p["port"] for p in service["ports"]])
+        allowed = only(servers, "NetworkPolicy")["spec"]["ingress"][0]
+        peer = allowed["from"][0]["podSelector"]["matchLabels"]
+        self.assertLessEqual(peer.items(), labels_of(job).items())
+
+    def test_the_job_over_tls_is_the_other_one_with_secrets(self):
         for kubectl in KUBECTLS:
-            servers = build(kubectl, "overlays/cpu")
-            job = only(build(kubectl, "evaluate"), "Job")
-            spec = job["spec"]
-            self.assertEqual(spec["completionMode"], "Indexed")
-            arguments = container_of(job)["args"]
-            self.check_flags(arguments)
-            shards = spec["completions"]
-            self.assertIn(f"--shard=$(JOB_COMPLETION_INDEX)/{shards}",
-                          arguments)
-            # No two pods write into one folder.
-            out = [a for a in arguments if a.startswith("--out-dir=")]
-            self.assertIn("$(JOB_COMPLETION_INDEX)", out[0])
-            server = [a for a in arguments if a.startswith("--server=")][0]
-            host, port = server[len("--server="):].split(":")
-            service = servers["Service", host]["spec"]
-            self.assertEqual(service["clusterIP"], "None")
-            self.assertIn(int(port), [p["port"] for p in service["ports"]])
-            allowed = only(servers, "NetworkPolicy")["spec"]["ingress"][0]
-            peer = allowed["from"][0]["podSelector"]["matchLabels"]
-            self.assertLessEqual(peer.items(), labels_of(job).items())
+            plain, secured = (only(build(kubectl, folder), "Job")
+                              for folder in JOBS)
+            arguments = container_of(plain)["args"]
+            self.assertEqual(container_of(secured)["args"][:len(arguments)],
+                             arguments)
+            files = dict(argument.split("=") for argument in
+                         container_of(secured)["args"][len(arguments):])
+            self.assertEqual(set(files), {"--tls-ca", "--tls-cert",
+                                          "--tls-key", "--token-file"})
+            mounts = {mount["mountPath"]
+                      for mount in container_of(secured)["volumeMounts"]}
+            for path in files.values():
+                self.assertIn(os.path.dirname(path), mounts)
+            volumes = pod_of(secured)["volumes"]
+            self.assertEqual([v["secret"]["defaultMode"] for v in volumes
+                              if "secret" in v], [0o440])
 
     def test_the_kserve_example_runs_the_same_server(self):
         service = yaml.safe_load(
@@ -430,6 +451,9 @@ class KubernetesTest(unittest.TestCase):
             self.assertEqual(container[probe]["grpc"]["port"],
                              port_of(flags["health-address"]))
         self.assertTrue(container["securityContext"]["readOnlyRootFilesystem"])
+        # What Knative makes the grace period of.
+        self.assertGreater(service["spec"]["predictor"]["timeout"],
+                           drain_seconds({**server_defaults(), **flags}))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 query of the dashboard, of the rules and of the autoscaler finds data, and none
 names a metric that the server does not export."""
 
+import itertools
 import json
 import pathlib
 import shutil
@@ -14,15 +15,21 @@ import unittest
 import urllib.parse
 import urllib.request
 
-import yaml
+import grpc
 
 import needs
 import promql
+import stubs
 from server_process import PATIENCE_S, ROOT, ServerProcess
 
+yaml = needs.module("yaml", "python3-yaml")
 PROMETHEUS = None
 SAMPLES = sorted((ROOT / "deploy/models/voc-emoji/samples").glob("*.jpg"))
 LABELS = {"namespace": "saliency", "pod": "saliency-server-0"}
+# What the wrong questions of the load are recorded as.
+ASKED_WRONGLY = ['job_rpc_code:saliency_requests:rate5m'
+                 '{rpc="ComputeSaliency",code="INVALID_ARGUMENT"} > 0',
+                 "job:saliency_expired:ratio_rate5m > 0"]
 
 
 def get(url):
@@ -82,11 +89,13 @@ class PrometheusProcess:
 
 
 class Load:
-    """Explains the samples again and again, by several methods, some of them
-    wrongly, until it is closed."""
+    """Explains the samples again and again, by several methods, until it is
+    closed; now and then it asks wrongly, too seldom for an alert."""
 
-    def __init__(self, server):
+    def __init__(self, server, folder):
         self._server = server
+        (self._explanation, _, _, self._saliency,
+         self._grpc) = stubs.generate(folder / "stubs")
         self._closing = threading.Event()
         self.calls = 0
         self.failure = None
@@ -95,14 +104,43 @@ class Load:
 
     def _run(self):
         try:
-            while not self._closing.is_set():
-                self._server.client(
-                    "explain", *SAMPLES, "--method=norm_grad",
-                    "--method=grad_cam", "--target=top", "--target=top:1",
-                    "--concurrency=4", "--json")
-                self.calls += len(SAMPLES)
+            with grpc.insecure_channel(
+                    self._server.address,
+                    [("grpc.enable_http_proxy", 0)]) as channel:
+                stub = self._grpc.SaliencyServiceStub(channel)
+                for turn in itertools.count(1):
+                    if self._closing.is_set():
+                        return
+                    self._explain_samples()
+                    self._ask_for_no_class(stub)
+                    if turn % 10 == 0:
+                        self._ask_too_late(stub)
         except Exception as error:  # told by the main thread
             self.failure = error
+
+    def _explain_samples(self):
+        self._server.client(
+            "explain", *SAMPLES, "--method=norm_grad", "--method=grad_cam",
+            "--target=top", "--target=top:1", "--concurrency=2", "--json")
+        self.calls += len(SAMPLES)
+
+    def _question(self, label):
+        return self._saliency.ComputeSaliencyRequest(
+            input=self._explanation.Input(picture=SAMPLES[0].read_bytes()),
+            targets=[self._explanation.Target(label=label)])
+
+    def _ask_for_no_class(self, stub):
+        try:
+            stub.ComputeSaliency(self._question("unicorn"), timeout=PATIENCE_S)
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
+
+    def _ask_too_late(self, stub):
+        question = self._saliency.StreamSaliencyRequest(
+            id="late", compute=self._question("dog"), timeout_seconds=0.001)
+        answer, = stub.StreamSaliency(iter([question]), timeout=PATIENCE_S)
+        assert (answer.status.code ==
+                grpc.StatusCode.DEADLINE_EXCEEDED.value[0]), answer.status
 
     def close(self):
         self._closing.set()
@@ -123,26 +161,37 @@ class ObservabilityTest(unittest.TestCase):
                                            cls.server.metrics_address)
         cls.addClassCleanup(cls.folder.cleanup)
         cls.addClassCleanup(cls.prometheus.close)
-        cls.load = Load(cls.server)
+        cls.await_data([cls.adapter_query()])
+        cls.idle = cls.prometheus.query(cls.adapter_query())
+        cls.load = Load(cls.server, pathlib.Path(cls.folder.name))
         cls.addClassCleanup(cls.load.close)
-        cls.await_recorded()
+        cls.await_data(name for name, _ in promql.rule_queries()
+                       if ":" in name)
         cls.page = cls.server.metrics()
 
     @classmethod
-    def await_recorded(cls):
-        """Until the scrapes have seen the load grow and the rules have."""
-        wanted = [name for name, _ in promql.rule_queries() if ":" in name]
+    def await_data(cls, queries):
+        """Until the scrapes have seen enough for each of the queries."""
         deadline = time.monotonic() + PATIENCE_S
-        missing = wanted
+        missing = list(queries)
         while time.monotonic() < deadline:
-            missing = [name for name in wanted
-                       if not cls.prometheus.query(name)]
+            missing = [query for query in missing
+                       if not cls.prometheus.query(query)]
             if not missing:
                 return
             time.sleep(0.5)  # Prometheus has no way to be waited for
+        load = getattr(cls, "load", None)
         raise AssertionError(f"no data for {missing} after {PATIENCE_S} s; "
-                             f"load: {cls.load.calls} calls, "
-                             f"{cls.load.failure}")
+                             f"load: {load and (load.calls, load.failure)}")
+
+    @staticmethod
+    def adapter_query():
+        """What the adapter asks about our pod."""
+        (_, template), = promql.adapter_queries()
+        matchers = ",".join(f'{key}="{value}"'
+                            for key, value in LABELS.items())
+        return (template.replace("<<.LabelMatchers>>", matchers)
+                .replace("<<.GroupBy>>", "pod"))
 
     def check_exported(self, queries):
         recorded = {name for name, _ in promql.rule_queries() if ":" in name}
@@ -185,16 +234,15 @@ class ObservabilityTest(unittest.TestCase):
                 self.assertTrue(self.prometheus.query(filled))
 
     def test_the_autoscaler_reads_the_queue_time_of_the_pod(self):
-        for name, template in promql.adapter_queries():
-            matchers = ",".join(f'{key}="{value}"'
-                                for key, value in LABELS.items())
-            query = (template.replace("<<.LabelMatchers>>", matchers)
-                     .replace("<<.GroupBy>>", "pod"))
-            with self.subTest(name):
-                samples = self.prometheus.query(query)
-                self.assertEqual([sample["metric"] for sample in samples],
-                                 [{"pod": LABELS["pod"]}])
-                self.assertGreater(float(samples[0]["value"][1]), 0)
+        samples = self.prometheus.query(self.adapter_query())
+        self.assertEqual([sample["metric"] for sample in samples],
+                         [{"pod": LABELS["pod"]}])
+        self.assertGreater(float(samples[0]["value"][1]), 0)
+
+    def test_the_autoscaler_reads_0_before_the_first_request(self):
+        self.assertEqual([sample["metric"] for sample in self.idle],
+                         [{"pod": LABELS["pod"]}])
+        self.assertEqual(float(self.idle[0]["value"][1]), 0)
 
     def test_prometheus_is_content_with_rules_and_targets(self):
         groups = json.loads(get(f"{self.prometheus.url}/api/v1/rules"))
@@ -207,10 +255,14 @@ class ObservabilityTest(unittest.TestCase):
         self.assertEqual([target["health"] for target in
                           targets["data"]["activeTargets"]], ["up"])
 
-    def test_nothing_alerts_while_all_is_well(self):
-        firing = {sample["metric"]["alertname"] for sample in
-                  self.prometheus.query('ALERTS{alertstate="firing"}')}
-        self.assertEqual(firing, set())
+    def test_what_is_asked_wrongly_is_counted(self):
+        self.await_data(ASKED_WRONGLY)
+
+    def test_no_alert_is_even_pending_while_all_is_well(self):
+        self.await_data(ASKED_WRONGLY)
+        alerts = {sample["metric"]["alertname"]
+                  for sample in self.prometheus.query("ALERTS")}
+        self.assertEqual(alerts, set())
 
 
 if __name__ == "__main__":

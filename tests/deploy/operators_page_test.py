@@ -182,6 +182,8 @@ class OperatorsPageTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    needs.module("yaml", "python3-yaml")
+    needs.module("torchvision", "python3-torchvision")
     needs.program("kubectl", "kubernetes-client")
     needs.program("promtool", "prometheus")
     needs.program("curl", "curl")

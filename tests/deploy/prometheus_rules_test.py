@@ -5,10 +5,10 @@ pass, and no rule goes untested."""
 import subprocess
 import unittest
 
-import yaml
-
 import needs
 from server_process import ROOT
+
+yaml = needs.module("yaml", "python3-yaml")
 
 FOLDER = ROOT / "deploy/prometheus"
 PROMTOOL = None

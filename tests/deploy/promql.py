@@ -4,9 +4,10 @@ them."""
 import json
 import re
 
-import yaml
-
+import needs
 from server_process import ROOT
+
+yaml = needs.module("yaml", "python3-yaml")
 
 METRIC = re.compile(r"(?<![\w:])((?:[a-z_]+:)?saliency_[a-z_]+"
                     r"(?::[a-z0-9_]+)?)(?![\w:(])")

@@ -47,19 +47,23 @@ def find(reference):
 def secrets_used():
     """{name: keys} of the secrets that the manifests mount."""
     used = {}
-    for document in build(ROOT / "deploy/kubernetes/examples/tls"):
-        if document["kind"] != "Deployment":
-            continue
-        pod = document["spec"]["template"]["spec"]
-        mounts = {mount["name"]: mount["mountPath"]
-                  for mount in pod["containers"][0]["volumeMounts"]}
-        paths = [variable["value"] for variable in pod["containers"][0]["env"]]
-        for volume in pod["volumes"]:
-            if "secret" in volume:
-                folder = mounts[volume["name"]] + "/"
-                used[volume["secret"]["secretName"]] = {
-                    path[len(folder):] for path in paths
-                    if path.startswith(folder)}
+    for folder in ("tls", "evaluate-tls"):
+        for document in build(ROOT / "deploy/kubernetes/examples" / folder):
+            if document["kind"] not in ("Deployment", "Job"):
+                continue
+            pod = document["spec"]["template"]["spec"]
+            container = pod["containers"][0]
+            mounts = {mount["name"]: mount["mountPath"]
+                      for mount in container["volumeMounts"]}
+            paths = [variable["value"] for variable in container.get("env", [])]
+            paths += [argument.partition("=")[2]
+                      for argument in container["args"]]
+            for volume in pod["volumes"]:
+                if "secret" in volume:
+                    mounted = mounts[volume["name"]] + "/"
+                    used[volume["secret"]["secretName"]] = {
+                        path[len(mounted):] for path in paths
+                        if path.startswith(mounted)}
     return used
 
 
@@ -96,7 +100,7 @@ def kubectl(arguments):
     if verb == "apply":
         apply(*rest)
     elif verb == "rollout":
-        need(rest[0] in ("status", "undo"), rest[0])
+        need(rest[0] in ("status", "undo", "restart"), rest[0])
         find(rest[1])
     elif verb in ("logs", "describe"):
         flags = [word for word in rest if word.startswith("-")]
