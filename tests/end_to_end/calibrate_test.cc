@@ -110,8 +110,7 @@ TEST_F(CalibrateTest, WeightsAreMeasuredUsedAtOnceAndAfterARestart) {
   for (size_t i = 0; i < layers.size(); ++i) {
     SCOPED_TRACE(layers[i]["layer"]);
     EXPECT_EQ(layers_again[i]["layer"], layers[i]["layer"]);
-    ExpectAlike(layers_again[i], layers[i],
-                json["layer_weights"]["held_out_pictures"]);
+    ExpectAlike(layers_again[i], layers[i], json["held_out_pictures"]);
   }
 
   const ProgramResult after = Combine(*server);
