@@ -63,14 +63,18 @@ class PrometheusProcess:
         self._drain.start()
 
     def _await_address(self):
+        """Until it answers: it listens before it is ready."""
+        address, is_ready = None, False
         for line in self.process.stderr:
             self.log.append(line)
             fields = json.loads(line)
-            if fields.get("msg") in ("Listening on", "Start listening for "
-                                     "connections"):
-                address = fields["address"]
-                if not address.endswith(":0"):
-                    return address
+            message = fields.get("msg", "")
+            if message in ("Listening on", "Start listening for connections"):
+                if not fields["address"].endswith(":0"):
+                    address = fields["address"]
+            is_ready |= message.startswith("Server is ready")
+            if address is not None and is_ready:
+                return address
         raise AssertionError("Prometheus ended:\n" + "".join(self.log))
 
     def query(self, expression):
