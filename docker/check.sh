@@ -15,6 +15,9 @@ user=10001
 sample=deploy/models/voc-emoji/samples/bus-cow-horse-train
 classes=(bus train)
 seconds_to_start=120
+# Those that run no programs of their own, which want more than the root has.
+room_tests=(base_test attribution_test image_test model_test model_golden_test
+  engine_test engine_model_test server_test client_test)
 
 die() {
   echo "check.sh: $*" >&2
@@ -70,14 +73,20 @@ build_failed() {
   die "the build failed: $(tail -n 30 "$folder/build.log")"
 }
 
+# Builds with the release build's flags; OPTIONs are those of cmake.
+#   build_tests "OPTION..." [TARGET...]
+build_tests() {
+  # shellcheck disable=SC2086  # several options
+  in_root cmake --preset release --log-level=WARNING -DSALIENCY_TESTS=ON $1 \
+    >"$folder/build.log" || build_failed
+  in_root deploy/build.sh release "${@:2}" >>"$folder/build.log" || build_failed
+}
+
 # Prints how many passed.
-room_tests() {
+run_tests() {
   local program log=$folder/tests.log
   : >"$log"
-  for program in "$root"/src/build/release/bin/*_test; do
-    program=${program##*/}
-    # Those run programs of their own, on a machine that has more, or for long.
-    [[ $program != @(*_end_to_end|lifecycle|meta_long)_test ]] || continue
+  for program in "${room_tests[@]}"; do
     in_root "build/release/bin/$program" >>"$log" 2>&1 ||
       { grep -E '^\[  FAILED' "$log" || tail -n 20 "$log"
         die "$program failed in the Debian 13 root; see $log"; } >&2
@@ -176,10 +185,10 @@ check_cpu() {
   in_root bash -c 'rm -rf tests build/release/build.ninja && docker/build.sh' \
     >"$folder/build.log" || build_failed
   done_with build "server and client"
-  in_root docker/build.sh --tests >"$folder/build.log" || build_failed
-  done_with build "tests"
+  build_tests "" "${room_tests[@]}"
+  done_with build "tests of the rooms"
   local passed
-  passed=$(room_tests)
+  passed=$(run_tests)
   done_with tests "$passed"
   rm -rf "$image"
   in_root docker/collect_image.sh /image
@@ -200,9 +209,9 @@ check_cpu() {
 check_cuda() {
   in_root docker/install_build.sh cuda no test >"$folder/install.log"
   done_with packages "LibTorch $(version_of libtorch-cuda-dev), cuDNN refused"
-  in_root env LDFLAGS=-Wl,--unresolved-symbols=ignore-in-shared-libs \
-    docker/build.sh --tests -DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST \
-    >"$folder/build.log" || build_failed
+  local linker=-Wl,--unresolved-symbols=ignore-in-shared-libs
+  build_tests "-DCMAKE_EXE_LINKER_FLAGS=$linker \
+    -DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST"
   done_with build "server, client and tests compiled and linked"
   in_root ldd build/release/bin/saliency-server >"$folder/ldd.txt"
   grep -q libtorch_cuda "$folder/ldd.txt" ||

@@ -39,7 +39,9 @@ install_cuda() {
   answer_cudnn
   export DEBIAN_FRONTEND=noninteractive
   apt-get -q update
-  apt-get -q -y install --no-install-recommends "${packages[@]}"
+  # LibTorch's CMake files ask for nvcc, though nothing of ours needs it.
+  apt-get -q -y install --no-install-recommends "${packages[@]}" \
+    nvidia-cuda-toolkit
 }
 
 case $flavor in
