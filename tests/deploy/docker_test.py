@@ -47,7 +47,7 @@ class DockerfileTest(unittest.TestCase):
         self.assertEqual(len(scripts()), 3)
         for script, *_ in scripts():
             self.assertTrue((ROOT / script).stat().st_mode & 0o111, script)
-            self.assertIn(f"{script} ", check + " ")
+            self.assertRegex(check, rf"\b{re.escape(script)}\b")
 
     def test_what_it_copies_is_not_ignored(self):
         ignored = [line for line in

@@ -266,7 +266,8 @@ class ObservabilityTest(unittest.TestCase):
         self.await_data(ASKED_WRONGLY)
         alerts = {sample["metric"]["alertname"]
                   for sample in self.prometheus.query("ALERTS")}
-        self.assertEqual(alerts, set())
+        # Those tell how busy this machine is.
+        self.assertEqual(alerts - {"SaliencyQueueSlow", "SaliencySlow"}, set())
 
 
 if __name__ == "__main__":
