@@ -73,12 +73,11 @@ build_failed() {
   die "the build failed: $(tail -n 30 "$folder/build.log")"
 }
 
-# Builds with the release build's flags; OPTIONs are those of cmake.
-#   build_tests "OPTION..." [TARGET...]
+# Builds with the release build's flags; OPTION is one of cmake's.
+#   build_tests OPTION [TARGET...]
 build_tests() {
-  # shellcheck disable=SC2086  # several options
-  in_root cmake --preset release --log-level=WARNING -DSALIENCY_TESTS=ON $1 \
-    >"$folder/build.log" || build_failed
+  in_root cmake --preset release --log-level=WARNING -DSALIENCY_TESTS=ON \
+    ${1:+"$1"} >"$folder/build.log" || build_failed
   in_root deploy/build.sh release "${@:2}" >>"$folder/build.log" || build_failed
 }
 
@@ -204,14 +203,12 @@ check_cpu() {
   done_with stop "exit code 0"
 }
 
-# As far as it goes without cuDNN: the linker is told to let its names be, and
-# no test program is asked for its tests.
+# As far as it goes without cuDNN: the linker is told to let its names be.
 check_cuda() {
   in_root docker/install_build.sh cuda no test >"$folder/install.log"
   done_with packages "LibTorch $(version_of libtorch-cuda-dev), cuDNN refused"
   local linker=-Wl,--unresolved-symbols=ignore-in-shared-libs
-  build_tests "-DCMAKE_EXE_LINKER_FLAGS=$linker \
-    -DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST"
+  build_tests "-DCMAKE_EXE_LINKER_FLAGS=$linker"
   done_with build "server, client and tests compiled and linked"
   in_root ldd build/release/bin/saliency-server >"$folder/ldd.txt"
   grep -q libtorch_cuda "$folder/ldd.txt" ||

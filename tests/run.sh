@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds the preset dev and runs its tests.
 #   usage: run.sh [--filter REGEX]
-#     --filter REGEX   only the tests whose name matches, as ctest -R
+#     --filter REGEX   only the programs of tests whose name matches, as
+#                      ctest -R: server_test, end_to_end
+# A single test: build/dev/bin/server_test --gtest_filter=PATTERN.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -5,7 +5,7 @@
 #                      suites (needs deploy/packages/build.txt and test.txt)
 #     tsan             ThreadSanitizer, base and engine: Debian's gRPC is not
 #                      instrumented (needs sanitize.txt too)
-#     --filter REGEX   asan: only the tests whose name matches, as ctest -R
+#     --filter REGEX   asan: only the programs whose name matches, as ctest -R
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
