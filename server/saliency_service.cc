@@ -142,7 +142,7 @@ grpc::ServerUnaryReactor* SaliencyService::MeasureClassSensitivity(
 
 grpc::ServerBidiReactor<v1::StreamSaliencyRequest, v1::StreamSaliencyResponse>*
 SaliencyService::StreamSaliency(grpc::CallbackServerContext* context) {
-  return StreamCall::Start(context, desk_, options_.stream.window,
+  return StreamCall::Start(context, desk_, options_.stream,
                            [this](StreamQuestion& question,
                                   const v1::StreamSaliencyRequest& request) {
                              AnswerStreamed(question, request);

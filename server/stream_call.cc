@@ -10,12 +10,19 @@
 #include "server/request_id.h"
 
 namespace saliency {
+namespace {
+
+int64_t BytesOf(const v1::StreamSaliencyResponse& answer) {
+  return static_cast<int64_t>(answer.ByteSizeLong());
+}
+
+}  // namespace
 
 StreamCall* StreamCall::Start(grpc::CallbackServerContext* context,
-                              CallDesk& desk, int window,
+                              CallDesk& desk, const StreamLimits& limits,
                               AnswerQuestion answer) {
   auto call =
-      std::make_shared<StreamCall>(context, desk, window, std::move(answer));
+      std::make_shared<StreamCall>(context, desk, limits, std::move(answer));
   call->self_ = call;
   desk.TellOnClose(call);
   call->Advance();
@@ -23,14 +30,14 @@ StreamCall* StreamCall::Start(grpc::CallbackServerContext* context,
 }
 
 StreamCall::StreamCall(grpc::CallbackServerContext* context, CallDesk& desk,
-                       int window, AnswerQuestion answer)
+                       const StreamLimits& limits, AnswerQuestion answer)
     : PendingCall(desk,
                   {.rpc = "StreamSaliency",
                    .request_id = RequestIdFrom(context->client_metadata()),
                    .deadline = DeadlineOf(*context),
                    .admission = desk.Enter(*context)}),
       context_(context),
-      window_(window),
+      limits_(limits),
       answer_(std::move(answer)) {}
 
 void StreamCall::OnReadDone(bool ok) {
@@ -53,11 +60,13 @@ void StreamCall::OnReadDone(bool ok) {
 
 void StreamCall::OnWriteDone(bool ok) {
   desk().EndSend(std::exchange(send_ticket_, 0));
+  const int64_t bytes = BytesOf(*outgoing_);
   outgoing_ = nullptr;
   {
     MutexLock lock(&mu_);
     writing_ = false;
     --held_;
+    waiting_bytes_ -= bytes;
   }
   // What cannot be written has no reader.
   if (!ok) return OnCancel();
@@ -134,6 +143,7 @@ absl::Status StreamCall::Admit(const Request& request,
 }
 
 void StreamCall::Answered(std::unique_ptr<Response> answer, bool admitted) {
+  const int64_t bytes = BytesOf(*answer);
   {
     MutexLock lock(&mu_);
     if (admitted) in_work_.erase(answer->id());
@@ -141,6 +151,7 @@ void StreamCall::Answered(std::unique_ptr<Response> answer, bool admitted) {
       --held_;
     } else {
       answers_.push_back(std::move(answer));
+      waiting_bytes_ += bytes;
     }
   }
   Advance();
@@ -199,7 +210,8 @@ void StreamCall::Do(Step step) {
 
 bool StreamCall::MayRead() const {
   return admission().ok() && !reading_ && !caller_done_ && !closing_ &&
-         !cancelled_ && held_ < window_;
+         !cancelled_ && held_ < limits_.window &&
+         waiting_bytes_ < limits_.waiting_bytes;
 }
 
 // A read under way is no obstacle: it ends with the call.

@@ -2,10 +2,12 @@
 // answers as they come.
 //
 // Flow control: a question counts from being read until its answer has been
-// written, and none is read while as many as the window allows count.  So a
-// caller that asks and never reads costs the window's worth of answers, and no
-// more; gRPC's own flow control holds what it goes on to write back at the
-// caller, and SendWatch ends a call whose answers are not taken.
+// written, and none is read while as many as the window allows count, or while
+// the answers that wait to be written hold more bytes than allowed.  So a
+// caller that asks and never reads costs the window's worth of answers, and one
+// that reads slowly large ones the bound in bytes and what was in work when it
+// was reached; gRPC's own flow control holds what they go on to write back at
+// the caller, and SendWatch ends a call whose answers are not taken.
 //
 // When the server drains, what was read is answered and the call then ends with
 // UNAVAILABLE: what the caller sent beyond that was not read.
@@ -31,6 +33,7 @@
 #include "server/call_desk.h"
 #include "server/pending_call.h"
 #include "server/stream_question.h"
+#include "server/transport_options.h"
 
 namespace saliency {
 
@@ -46,12 +49,12 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
       StreamQuestion& question, const v1::StreamSaliencyRequest& request)>;
 
   // The call deletes itself when gRPC is done with it.  `desk` and what
-  // `answer` refers to outlive it.  REQUIRES: window >= 1.
+  // `answer` refers to outlive it.
   static StreamCall* Start(grpc::CallbackServerContext* context, CallDesk& desk,
-                           int window, AnswerQuestion answer);
+                           const StreamLimits& limits, AnswerQuestion answer);
 
-  StreamCall(grpc::CallbackServerContext* context, CallDesk& desk, int window,
-             AnswerQuestion answer);
+  StreamCall(grpc::CallbackServerContext* context, CallDesk& desk,
+             const StreamLimits& limits, AnswerQuestion answer);
 
  private:
   using Request = v1::StreamSaliencyRequest;
@@ -90,7 +93,7 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   absl::Status Ending() const ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::CallbackServerContext* const context_;
-  const int window_;
+  const StreamLimits limits_;
   const AnswerQuestion answer_;
   std::shared_ptr<StreamCall> self_;  // set once, moved out by OnDone
   int64_t send_ticket_ = 0;           // of the write under way, then of the end
@@ -111,6 +114,8 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   std::map<std::string, std::shared_ptr<CancelToken>> in_work_
       ABSL_GUARDED_BY(mu_);  // by id
   std::deque<std::unique_ptr<Response>> answers_ ABSL_GUARDED_BY(mu_);
+  // Of answers_ and outgoing_; of no use once cancelled.
+  int64_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace saliency

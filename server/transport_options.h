@@ -1,10 +1,12 @@
 // How the gRPC port treats its connections: who may listen in, and how long a
-// peer may keep the server waiting.  Each field is a flag (options.h).
+// peer may keep the server waiting.  Each field is a flag (options.h), but for
+// StreamLimits::waiting_bytes.
 // Value types.
 
 #ifndef SALIENCY_SERVER_TRANSPORT_OPTIONS_H_
 #define SALIENCY_SERVER_TRANSPORT_OPTIONS_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/time/time.h"
@@ -42,6 +44,9 @@ struct StreamLimits {
   // Questions that are in work or whose answers wait to be written; no more are
   // read meanwhile.
   int window = 32;  // >= 1
+  // Nor are any while the answers that wait to be written hold as much, by
+  // their size on the wire.  What is in work by then still comes on top.
+  int64_t waiting_bytes = int64_t{64} << 20;  // >= 1
 };
 
 }  // namespace saliency

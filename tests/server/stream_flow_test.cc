@@ -22,6 +22,8 @@ using Question = v1::StreamSaliencyRequest;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 constexpr absl::Duration kShort = absl::Milliseconds(200);
 constexpr int kWindow = 4;
+// Of an answer: far beyond what gRPC takes off the server's hands unread.
+constexpr int kLargeBytes = 32 << 20;
 
 Question Compute(const std::string& id) {
   Question question;
@@ -30,22 +32,22 @@ Question Compute(const std::string& id) {
   return question;
 }
 
-// Far beyond what gRPC takes off the server's hands unread.
 Explanation LargeAnswer() {
   Explanation answer = {.model = "fake", .version = 1};
   MapResult map;
   map.encoding = MapEncoding::kFloat32;
-  map.data = std::string(32 << 20, 'x');
+  map.data = std::string(kLargeBytes, 'x');
   answer.results.push_back(std::move(map));
   return answer;
 }
 
 // A server on a port, since only HTTP/2 holds back what nobody reads.
-TestServer::Options Listening(HeldJobs& jobs, absl::Duration send_timeout) {
+TestServer::Options Listening(HeldJobs& jobs, absl::Duration send_timeout,
+                              int64_t waiting_bytes = int64_t{1} << 30) {
   return {.submit = jobs.Submit(),
           .listen = {.address = "127.0.0.1:0"},
           .send_timeout = send_timeout,
-          .stream = {.window = kWindow}};
+          .stream = {.window = kWindow, .waiting_bytes = waiting_bytes}};
 }
 
 // A caller over the port.
@@ -126,6 +128,24 @@ TEST(StreamFlowTest, ACallerThatNeverReadsCannotMakeTheServerHoldMore) {
   // The control: it was the caller that held it up.
   EXPECT_TRUE(caller.Read());
   EXPECT_TRUE(jobs.Await(kWindow + 1, kPatience));
+}
+
+TEST(StreamFlowTest, NoMoreIsReadWhileTheWaitingAnswersHoldTooMuch) {
+  HeldJobs jobs;
+  TestServer server(
+      Listening(jobs, absl::ZeroDuration(), /*waiting_bytes=*/2 * kLargeBytes));
+  server.AddFakeModel();
+  Caller caller(server);
+  caller.StartAsking(1000);
+  ASSERT_TRUE(jobs.Await(kWindow, kPatience));
+  for (int i = 0; i < kWindow; ++i) jobs.Answer(i, LargeAnswer());
+  // Each answer that is taken makes room in the window.
+  for (int waiting = kWindow - 1; waiting >= 2; --waiting) {
+    ASSERT_TRUE(caller.Read());
+    EXPECT_FALSE(jobs.Await(kWindow + 1, kShort)) << waiting << " still wait";
+  }
+  ASSERT_TRUE(caller.Read());
+  EXPECT_TRUE(jobs.Await(2 * kWindow - 1, kPatience)) << "only one waits";
 }
 
 TEST(StreamFlowTest, AnAnswerThatIsNotTakenInTimeEndsTheStream) {
