@@ -90,6 +90,16 @@ absl::Status CannotWrite(const std::string& path) {
       absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
 }
 
+// Whether the file is what a crash left of `heading`, or is not there.
+bool HasNoHeading(const std::string& path, const std::string& heading) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return true;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error || size >= heading.size()) return false;
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  return text.ok() && absl::StartsWith(heading, *text);
+}
+
 }  // namespace
 
 absl::StatusOr<JournalContents> ReadJournal(const std::string& path) {
@@ -100,8 +110,9 @@ absl::StatusOr<JournalContents> ReadJournal(const std::string& path) {
 absl::StatusOr<std::unique_ptr<EvaluationJournal>> EvaluationJournal::Open(
     const std::string& path, const std::string& plan,
     const std::vector<std::string>& columns) {
-  std::error_code error;
-  const bool is_new = !std::filesystem::exists(path, error);
+  const std::string heading =
+      absl::StrCat(kFirstLine, "\n# ", plan, "\n", CsvRow(columns), "\n");
+  const bool is_new = HasNoHeading(path, heading);
   std::set<std::string> done;
   if (!is_new) {
     ASSIGN_OR_RETURN(const ReadResult found, Read(path));
@@ -110,17 +121,16 @@ absl::StatusOr<std::unique_ptr<EvaluationJournal>> EvaluationJournal::Open(
           path, " belongs to another evaluation (", found.contents.plan,
           "): take another --out-dir, or remove it"));
     }
+    std::error_code error;
     std::filesystem::resize_file(path, found.whole_bytes, error);
     if (error) return CannotWrite(path);
     done.insert(found.contents.done.begin(), found.contents.done.end());
   }
-  std::FILE* const file = std::fopen(path.c_str(), "ab");
+  std::FILE* const file = std::fopen(path.c_str(), is_new ? "wb" : "ab");
   if (file == nullptr) return CannotWrite(path);
   auto journal = std::unique_ptr<EvaluationJournal>(
       new EvaluationJournal(path, file, std::move(done)));
   if (is_new) {
-    const std::string heading =
-        absl::StrCat(kFirstLine, "\n# ", plan, "\n", CsvRow(columns), "\n");
     std::fwrite(heading.data(), 1, heading.size(), file);
     if (std::fflush(file) != 0) return CannotWrite(path);
   }
@@ -131,6 +141,7 @@ EvaluationJournal::~EvaluationJournal() { std::fclose(file_); }
 
 absl::Status EvaluationJournal::Add(
     const std::string& item, absl::Span<const std::vector<std::string>> rows) {
+  RETURN_IF_ERROR(written_);
   std::string text;
   for (const std::vector<std::string>& row : rows) {
     absl::StrAppend(&text, CsvRow(row), "\n");
@@ -139,7 +150,7 @@ absl::Status EvaluationJournal::Add(
   const bool written =
       std::fwrite(text.data(), 1, text.size(), file_) == text.size() &&
       std::fflush(file_) == 0;
-  if (!written) return CannotWrite(path_);
+  if (!written) return written_ = CannotWrite(path_);
   done_.insert(item);
   return absl::OkStatus();
 }

@@ -9,7 +9,7 @@
 //   # done 000001
 //
 // An item counts only with its last line; what a crash left behind it is cut
-// off.
+// off, and a heading that it left unfinished is written anew.
 // Thread-compatible.
 
 #ifndef SALIENCY_CLIENT_EVALUATION_JOURNAL_H_
@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
@@ -51,10 +52,12 @@ class EvaluationJournal {
   EvaluationJournal& operator=(const EvaluationJournal&) = delete;
 
   bool IsDone(const std::string& item) const { return done_.count(item) > 0; }
+  const std::set<std::string>& done() const { return done_; }
 
   // Adds all rows of a finished item; they are on their way to the disk when
   // this returns.  REQUIRES: as many fields in each row as columns.
-  // Errors: INVALID_ARGUMENT naming the file and the system's reason.
+  // Errors: INVALID_ARGUMENT naming the file and the system's reason.  The same
+  //   for ever after: what follows half an item could not be read.
   absl::Status Add(const std::string& item,
                    absl::Span<const std::vector<std::string>> rows);
 
@@ -66,6 +69,7 @@ class EvaluationJournal {
   const std::string path_;
   std::FILE* const file_;
   std::set<std::string> done_;
+  absl::Status written_;  // of the first Add that failed
 };
 
 }  // namespace saliency

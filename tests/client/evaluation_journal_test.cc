@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -52,12 +55,48 @@ TEST_F(EvaluationJournalTest, AfterACutAnywhereTheRestGivesTheSameBytes) {
   };
   run();
   const std::string whole = ReadAll(path_);
-  const size_t heading = whole.find("value\n") + 6;
-  for (size_t cut = heading; cut <= whole.size(); ++cut) {
+  for (size_t cut = 0; cut <= whole.size(); ++cut) {
     std::filesystem::resize_file(path_, cut);
     run();
     EXPECT_EQ(ReadAll(path_), whole) << "cut at " << cut;
   }
+}
+
+// No file of this process may grow beyond a size, as on a disk that is full.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit full = {.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &full);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, signal_);
+  }
+
+ private:
+  rlimit before_ = {};
+  void (*const signal_)(int) = std::signal(SIGXFSZ, SIG_IGN);
+};
+
+TEST_F(EvaluationJournalTest, NothingFollowsAnItemThatCouldNotBeWritten) {
+  const Rows rows = {{"2", std::string(20'000, 'x')},
+                     {"2", std::string(20'000, 'y')}};
+  {
+    const auto journal = Open();
+    ASSERT_TRUE(journal->Add("1", Rows{{"1", "a"}}).ok());
+    {
+      const FullDisk full(10'000);
+      ASSERT_FALSE(journal->Add("2", rows).ok());
+    }
+    EXPECT_FALSE(journal->Add("3", Rows{{"3", "c"}}).ok())
+        << "though there is room again";
+  }
+  EXPECT_THAT(ReadJournal(path_).value().done, ElementsAre("1"));
+  const auto journal = Open();
+  ASSERT_TRUE(journal->Add("2", rows).ok());
+  EXPECT_THAT(ReadJournal(path_).value().done, ElementsAre("1", "2"));
 }
 
 TEST_F(EvaluationJournalTest, AnotherPlanIsRefused) {
