@@ -1,6 +1,7 @@
 #include "client/evaluation.h"
 
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -34,17 +35,40 @@ absl::Status MakeOutDir(const std::string& out_dir) {
       absl::StrCat("--out-dir: cannot make ", out_dir, ": ", error.message()));
 }
 
-absl::StatusOr<std::vector<std::string>> ItemsOf(const EvaluationFlags& flags,
-                                                 Evaluation& evaluation) {
+// Names in order.
+struct Items {
+  std::vector<std::string> all;   // of the folder
+  std::vector<std::string> ours;  // within the limit and the shard
+};
+
+absl::StatusOr<Items> ItemsOf(const EvaluationFlags& flags,
+                              Evaluation& evaluation) {
   if (flags.has_folder && flags.folder.empty()) {
     return absl::InvalidArgumentError("FOLDER is missing");
   }
   ASSIGN_OR_RETURN(const Shard shard, ParseShard(flags.shard));
   ASSIGN_OR_RETURN(std::vector<std::string> names, evaluation.Items());
+  Items items = {.all = names};
   if (flags.limit > 0 && names.size() > static_cast<size_t>(flags.limit)) {
     names.resize(flags.limit);
   }
-  return TakeShard(names, shard);
+  items.ours = TakeShard(names, shard);
+  return items;
+}
+
+// A journal's plan does not name the folder, which other machines have
+// elsewhere: its items tell.
+absl::Status CheckSameFolder(const EvaluationFlags& flags, const Items& items,
+                             const EvaluationJournal& journal) {
+  if (!flags.has_folder) return absl::OkStatus();
+  const std::set<std::string> known(items.all.begin(), items.all.end());
+  for (const std::string& item : journal.done()) {
+    if (known.contains(item)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.out_dir, " holds results of ", item, ", which ",
+                     flags.folder, " does not have: take another --out-dir"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Report(const Evaluation& evaluation,
@@ -61,6 +85,7 @@ absl::Status Report(const Evaluation& evaluation,
 absl::StatusOr<JournalContents> JoinJournals(
     const std::vector<std::string>& folders, const Evaluation& evaluation) {
   JournalContents all;
+  std::set<std::string> done;
   for (const std::string& folder : folders) {
     ASSIGN_OR_RETURN(JournalContents part,
                      ReadJournal(JournalPath(folder, evaluation)));
@@ -68,6 +93,11 @@ absl::StatusOr<JournalContents> JoinJournals(
       return absl::InvalidArgumentError(
           absl::StrCat("--merge: ", folder, " measured something else (",
                        part.plan, ") than ", folders.front()));
+    }
+    for (const std::string& item : part.done) {
+      if (done.insert(item).second) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--merge: ", folder, " measured ", item, ", as did one before it"));
     }
     all.plan = part.plan;
     all.columns = part.columns;
@@ -95,8 +125,7 @@ v1::GetModelRequest QuestionOf(const ConnectionFlags& connection) {
 }
 
 // Measures what is left and reports all there is.  `title` is settled.
-ExitCode RunAndReport(const EvaluationFlags& flags,
-                      const std::vector<std::string>& items,
+ExitCode RunAndReport(const EvaluationFlags& flags, const Items& items,
                       const std::string& title, const SaliencyClient& client,
                       const Evaluation& evaluation, Console& console) {
   const std::string path = JournalPath(flags.out_dir, evaluation);
@@ -105,28 +134,31 @@ ExitCode RunAndReport(const EvaluationFlags& flags,
     const auto journal =
         EvaluationJournal::Open(path, title, evaluation.kind().columns);
     if (!journal.ok()) return Refuse(evaluation, journal.status(), console);
-    outcome = RunEvaluation(items, flags.concurrency, **journal, console,
+    const absl::Status same = CheckSameFolder(flags, items, **journal);
+    if (!same.ok()) return Refuse(evaluation, same, console);
+    outcome = RunEvaluation(items.ours, flags.concurrency, **journal, console,
                             [&](const std::string& name,
                                 const std::shared_ptr<CancelToken>& cancel) {
                               return evaluation.Measure(client, name, cancel);
                             });
   }
-  if (outcome.done == 0) return outcome.exit_code();
-  const absl::Status reported =
-      Report(evaluation, ReadJournal(path), title, console);
-  if (!reported.ok()) return Refuse(evaluation, reported, console);
+  if (outcome.done > 0) {
+    const absl::Status reported =
+        Report(evaluation, ReadJournal(path), title, console);
+    if (!reported.ok()) return Refuse(evaluation, reported, console);
+  }
   if (outcome.ended_early) {
-    PrintError(console,
-               absl::StrCat("ended early: ", outcome.done, " of ", items.size(),
-                            " pictures; the same command goes on from there"));
+    PrintError(
+        console,
+        absl::StrCat("ended early: ", outcome.done, " of ", items.ours.size(),
+                     " pictures; the same command goes on from there"));
   }
   return outcome.exit_code();
 }
 
 ExitCode Run(const EvaluationFlags& flags, Evaluation& evaluation,
              Console& console) {
-  const absl::StatusOr<std::vector<std::string>> items =
-      ItemsOf(flags, evaluation);
+  const absl::StatusOr<Items> items = ItemsOf(flags, evaluation);
   if (!items.ok()) return Refuse(evaluation, items.status(), console);
   const absl::Status made = MakeOutDir(flags.out_dir);
   if (!made.ok()) return Refuse(evaluation, made, console);

@@ -119,7 +119,9 @@ std::vector<double> LayerGammas(const std::vector<std::string>& layers,
       }
     }
   }
-  if (gammas.size() != layers.size()) gammas.clear();
+  const bool weighs_something = std::any_of(
+      gammas.begin(), gammas.end(), [](double gamma) { return gamma > 0; });
+  if (gammas.size() != layers.size() || !weighs_something) gammas.clear();
   return gammas;
 }
 

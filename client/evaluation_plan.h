@@ -44,7 +44,8 @@ struct EvaluationPlan {
 absl::StatusOr<EvaluationPlan> CompletePlan(EvaluationPlan plan,
                                             const v1::GetModelResponse& model);
 
-// gamma of each layer by one weighting; empty where a layer has none.
+// gamma of each layer by one weighting; empty where a layer has none, or where
+// all are 0: the server refuses to join by such.
 std::vector<double> LayerGammas(const std::vector<std::string>& layers,
                                 v1::Weighting weighting,
                                 const v1::GetModelResponse& model);

@@ -95,6 +95,7 @@ absl::StatusOr<JournalRows> PointingGameEvaluation::Measure(
     request.mutable_input()->set_picture(picture);
     ASSIGN_OR_RETURN(const v1::CombineLayersResponse answer,
                      client.CombineLayers(request, {.cancel = cancel}));
+    RETURN_IF_ERROR(CheckAnswer(annotation, request, answer));
     ASSIGN_OR_RETURN(const std::vector<PointingGame> games,
                      PointingGames(item, categories, answer));
     for (const PointingGame& game : games) rows.push_back(PointingRow(game));

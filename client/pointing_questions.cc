@@ -49,6 +49,40 @@ absl::StatusOr<PointingGame> GameOf(
   return game;
 }
 
+// Methods repeat, once for each join; their layers' maps do not.
+absl::Status CheckCounts(const v1::CombineLayersRequest& request,
+                         const v1::CombineLayersResponse& answer) {
+  std::map<std::string, int> layers;
+  for (const v1::Combination& combination : request.combinations()) {
+    const v1::Attribution& attribution = combination.attribution();
+    layers[attribution.SerializeAsString()] = attribution.layers_size();
+  }
+  int layer_maps = 0;
+  for (const auto& [attribution, count] : layers) layer_maps += count;
+  layer_maps *= request.targets_size();
+  const int combined = request.targets_size() * request.combinations_size();
+  if (answer.layer_maps_size() == layer_maps &&
+      answer.combined_size() == combined) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(
+      absl::StrCat("the answer has ", answer.layer_maps_size(),
+                   " maps of layers and ", answer.combined_size(),
+                   " of combinations, not ", layer_maps, " and ", combined));
+}
+
+absl::Status CheckSize(const VocAnnotation& annotation,
+                       const v1::SaliencyMap& map) {
+  if (map.status().code() != 0 ||
+      (map.height() == annotation.height && map.width() == annotation.width)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the picture has ", map.height(), " rows and ", map.width(),
+                   " columns; its annotation says ", annotation.height, " and ",
+                   annotation.width));
+}
+
 }  // namespace
 
 std::vector<WeightCurve> WeightCurves(const EvaluationPlan& plan,
@@ -57,7 +91,10 @@ std::vector<WeightCurve> WeightCurves(const EvaluationPlan& plan,
   for (const JoinKind& join : plan.joins) {
     const std::string name =
         EnumText(*v1::Weighting_descriptor(), join.weighting);
-    if (!curves.empty() && curves.back().weighting == name) continue;
+    const bool known = std::any_of(
+        curves.begin(), curves.end(),
+        [&](const WeightCurve& curve) { return curve.weighting == name; });
+    if (known) continue;
     std::vector<double> weights =
         LayerGammas(plan.layers, join.weighting, model);
     const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
@@ -118,6 +155,19 @@ absl::StatusOr<std::vector<PointingGame>> PointingGames(
     games.push_back(std::move(game));
   }
   return games;
+}
+
+absl::Status CheckAnswer(const VocAnnotation& annotation,
+                         const v1::CombineLayersRequest& request,
+                         const v1::CombineLayersResponse& answer) {
+  RETURN_IF_ERROR(CheckCounts(request, answer));
+  for (const v1::SaliencyMap& map : answer.layer_maps()) {
+    RETURN_IF_ERROR(CheckSize(annotation, map));
+  }
+  for (const v1::CombinedMap& combined : answer.combined()) {
+    RETURN_IF_ERROR(CheckSize(annotation, combined.map()));
+  }
+  return absl::OkStatus();
 }
 
 std::vector<PointingGame> CentreGames(

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/evaluation_plan.h"
 #include "client/pointing_report.h"
@@ -41,11 +42,19 @@ std::vector<v1::CombineLayersRequest> PointingRequests(
 
 // The games that an answer to such a request decides.
 // Errors: that of the first result that failed, with its method and place;
-//   INTERNAL an answer in another shape than asked for.
+//   INTERNAL a target that was not asked for.
 absl::StatusOr<std::vector<PointingGame>> PointingGames(
     const std::string& picture,
     const std::map<std::string, CategoryBoxes>& categories,
     const v1::CombineLayersResponse& answer);
+
+// Whether the answer has all maps that the request asks for, each as large as
+// the annotation's picture.  They are not where one of the two was turned or
+// resized without the other, and the boxes then lie elsewhere than the points.
+// Errors: INTERNAL another number of maps; INVALID_ARGUMENT naming both sizes.
+absl::Status CheckAnswer(const VocAnnotation& annotation,
+                         const v1::CombineLayersRequest& request,
+                         const v1::CombineLayersResponse& answer);
 
 // Where the picture's centre would point.
 std::vector<PointingGame> CentreGames(

@@ -80,6 +80,11 @@ absl::StatusOr<PixelRect> BoxOf(const pugi::xml_node& object,
   ASSIGN_OR_RETURN(const double bottom, NumberIn(box, "ymax"));
   const Range columns = CutTo(picture.width, left, right);
   const Range rows = CutTo(picture.height, top, bottom);
+  if (columns.length == 0 || rows.length == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the <bndbox> ", left, " ", top, " ", right, " ", bottom,
+                     " holds no pixel of the picture"));
+  }
   return PixelRect{.y = rows.start,
                    .x = columns.start,
                    .height = rows.length,
@@ -140,6 +145,7 @@ absl::StatusOr<std::vector<std::string>> ReadImageSet(const std::string& folder,
         sets.empty() ? "" : "; there are: ", absl::StrJoin(sets, ", ")));
   }
   std::vector<std::string> names;
+  std::set<absl::string_view> seen;
   for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
     const std::vector<absl::string_view> columns = absl::StrSplit(
         absl::StripAsciiWhitespace(line), ' ', absl::SkipEmpty());
@@ -148,7 +154,7 @@ absl::StatusOr<std::vector<std::string>> ReadImageSet(const std::string& folder,
       return absl::InvalidArgumentError(absl::StrCat(
           "image set ", set, " names \"", Printable(columns[0]), "\""));
     }
-    names.emplace_back(columns[0]);
+    if (seen.insert(columns[0]).second) names.emplace_back(columns[0]);
   }
   if (names.empty()) {
     return absl::InvalidArgumentError(

@@ -34,8 +34,8 @@ struct VocAnnotation {
   std::vector<VocObject> objects;
 };
 
-// Names of an image set, in its order.  A second column, as the sets of single
-// categories have, is ignored.
+// Names of an image set, in its order, each once.  A second column, as the sets
+// of single categories have, is ignored.
 // Errors: NOT_FOUND no such set, listing those there are; INVALID_ARGUMENT an
 //   empty one, or a name that leaves the folder.
 absl::StatusOr<std::vector<std::string>> ReadImageSet(const std::string& folder,
@@ -52,7 +52,8 @@ absl::StatusOr<VocAnnotation> ReadAnnotation(const std::string& folder,
 
 // `xml` comes from outside.  Boxes may be fractions, as in later VOC years;
 // they are cut to the picture.  Parts of objects (heads, hands) are no objects.
-// Errors: INVALID_ARGUMENT no XML, no size, or an object without name or box.
+// Errors: INVALID_ARGUMENT no XML, no size, an object without name or box, or
+//   with a box that holds no pixel of the picture: no map could point at it.
 absl::StatusOr<VocAnnotation> ParseVocAnnotation(absl::string_view xml);
 
 // What the pointing game asks about one category of a picture.

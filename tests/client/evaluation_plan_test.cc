@@ -44,6 +44,15 @@ TEST(CompletePlanTest, ACalibratedModelHasAllEightJoins) {
       ElementsAre(1, 3));
 }
 
+TEST(CompletePlanTest, WeightsThatAreAllZeroJoinNothing) {
+  v1::GetModelResponse model = CalibratedModel();
+  for (auto& layer : *model.mutable_layer_weights()->mutable_layers()) {
+    layer.set_feature_spread(0);
+  }
+  const EvaluationPlan plan = CompletePlan({}, model).value();
+  EXPECT_EQ(AllJoins(plan, model).size(), 6U) << "all but feature_spread";
+}
+
 TEST(CompletePlanTest, AMethodThatDoesNotApplyIsNamed) {
   const auto plan = CompletePlan({.methods = {"grad_camm"}}, EvaluatedModel());
   EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);

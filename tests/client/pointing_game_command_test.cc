@@ -32,6 +32,8 @@ grpc::Status PointAtTen(const v1::CombineLayersRequest& request,
       combined->mutable_map()->set_target(t);
       combined->mutable_map()->mutable_point()->set_y(10);
       combined->mutable_map()->mutable_point()->set_x(10);
+      combined->mutable_map()->set_height(60);
+      combined->mutable_map()->set_width(80);
       if (combination.weighting() != v1::WEIGHTING_UNIFORM ||
           combination.rule() != v1::COMBINE_RULE_SUM) {
         continue;
@@ -107,7 +109,9 @@ TEST_F(PointingGameCommandTest, AnInterruptedRunEndsLikeOneThatWasNot) {
   const auto server = Server([&] {
     if (++calls == 3) interrupt.Raise();
   });
-  const RunResult cut = RunCommand(Command(*server, "cut"), interrupt);
+  std::vector<std::string> one_by_one = Command(*server, "cut");
+  one_by_one.back() = "1";  // so that what came before the third is done
+  const RunResult cut = RunCommand(one_by_one, interrupt);
   EXPECT_EQ(cut.exit_code, 3) << cut.err;
   EXPECT_THAT(cut.err, HasSubstr("goes on from there"));
   const size_t done =
@@ -144,6 +148,46 @@ TEST_F(PointingGameCommandTest, ShardsMergeIntoTheWhole) {
   }
   EXPECT_THAT(ReadAll(folder_.path("merged/summary.json")),
               HasSubstr("\"weights\""));
+}
+
+TEST_F(PointingGameCommandTest, ShardsThatShareAPictureAreNotMerged) {
+  const auto server = Server();
+  for (const char* shard : {"0/2", "0/3"}) {
+    auto command = Command(*server, std::string("part") + shard[2]);
+    command.insert(command.end(), {"--shard", shard});
+    ASSERT_EQ(RunCommand(command).exit_code, 0);
+  }
+  const RunResult merged = RunCommand(
+      {"evaluate", "pointing-game", "--out-dir", folder_.path("merged"),
+       "--merge", folder_.path("part2"), "--merge", folder_.path("part3")});
+  EXPECT_EQ(merged.exit_code, 2);
+  EXPECT_THAT(merged.err, HasSubstr("measured 000, as did one before it"));
+}
+
+TEST_F(PointingGameCommandTest, AnotherFoldersResultsAreNotGoneOnWith) {
+  const auto server = Server();
+  ASSERT_EQ(RunCommand(Command(*server, "out")).exit_code, 0);
+  const std::string journal = ReadAll(folder_.path("out/pointing_game.csv"));
+  folder_.AddFile("voc/ImageSets/Main/test.txt", "000\n001\n");
+  const RunResult result = RunCommand(Command(*server, "out"));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("holds results of 002"));
+  EXPECT_EQ(ReadAll(folder_.path("out/pointing_game.csv")), journal);
+}
+
+TEST_F(PointingGameCommandTest, APictureOfAnotherSizeThanAnnotatedIsNoGame) {
+  const auto server = Server();
+  folder_.AddFile("voc/ImageSets/Main/test.txt", "000\n001\n");
+  folder_.AddFile(
+      "voc/Annotations/001.xml",
+      "<annotation><size><width>60</width><height>80</height></size><object>"
+      "<name>tabby</name><bndbox><xmin>5</xmin><ymin>5</ymin><xmax>20</xmax>"
+      "<ymax>20</ymax></bndbox></object></annotation>");
+  const RunResult result = RunCommand(Command(*server, "out"));
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err,
+              HasSubstr("001: the picture has 60 rows and 80 columns"));
+  EXPECT_THAT(result.out, HasSubstr("1 pictures"));
 }
 
 TEST_F(PointingGameCommandTest, ShardsWithoutTheirReportsMergeWithoutWeights) {

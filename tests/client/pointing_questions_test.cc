@@ -39,6 +39,14 @@ TEST(WeightCurvesTest, EachWeightingHasOneThatSumsToOne) {
   EXPECT_THAT(curves[2].weights, ElementsAre(0.25, 0.75));
 }
 
+TEST(WeightCurvesTest, AWeightingThatComesAgainLaterHasOneAllTheSame) {
+  EvaluationPlan plan = Plan(EvaluatedModel());
+  plan.joins = {ParseJoinKind("uniform+sum").value(),
+                ParseJoinKind("linear+sum").value(),
+                ParseJoinKind("uniform+product").value()};
+  EXPECT_EQ(WeightCurves(plan, EvaluatedModel()).size(), 2U);
+}
+
 TEST(PointingRequestsTest, OneRequestServesAllMethods) {
   const EvaluationPlan plan = Plan(EvaluatedModel());
   const auto requests = PointingRequests(plan, CatAndDog(), 1);
@@ -93,6 +101,51 @@ v1::CombineLayersResponse Answer() {
   combined->mutable_map()->set_target(1);
   combined->mutable_map()->mutable_point()->set_y(12);
   return answer;
+}
+
+// What a server answers about a picture of 60 rows and 80 columns.
+v1::CombineLayersResponse WholeAnswer(int layer_maps, int combined) {
+  v1::CombineLayersResponse answer;
+  for (int i = 0; i < layer_maps; ++i) answer.add_layer_maps();
+  for (int i = 0; i < combined; ++i) answer.add_combined();
+  for (v1::SaliencyMap& map : *answer.mutable_layer_maps()) {
+    map.set_height(60);
+    map.set_width(80);
+  }
+  for (v1::CombinedMap& one : *answer.mutable_combined()) {
+    one.mutable_map()->set_height(60);
+    one.mutable_map()->set_width(80);
+  }
+  return answer;
+}
+
+TEST(CheckAnswerTest, EveryMapThatWasAskedForIsThere) {
+  const VocAnnotation annotation = {.height = 60, .width = 80};
+  // Two targets of two methods, each at two layers and in four combinations.
+  const auto request = PointingRequests(Plan(EvaluatedModel()), CatAndDog(), 1);
+  const auto check = [&](int layer_maps, int combined) {
+    return CheckAnswer(annotation, request[0],
+                       WholeAnswer(layer_maps, combined));
+  };
+  EXPECT_TRUE(check(8, 16).ok()) << check(8, 16);
+  for (const auto& [layer_maps, combined] :
+       {std::pair(0, 16), {7, 16}, {9, 16}, {8, 15}, {8, 0}}) {
+    EXPECT_EQ(check(layer_maps, combined).code(), absl::StatusCode::kInternal)
+        << layer_maps << " and " << combined;
+  }
+}
+
+TEST(CheckAnswerTest, MapsOfAnotherSizeThanAnnotatedAreRefused) {
+  const VocAnnotation annotation = {.height = 60, .width = 80};
+  const auto request = PointingRequests(Plan(EvaluatedModel()), CatAndDog(), 1);
+  v1::CombineLayersResponse turned = WholeAnswer(8, 16);
+  turned.mutable_combined(15)->mutable_map()->set_height(80);
+  turned.mutable_combined(15)->mutable_map()->set_width(60);
+  EXPECT_EQ(CheckAnswer(annotation, request[0], turned).code(),
+            absl::StatusCode::kInvalidArgument);
+  // A map that failed has no size; what it says instead is told later.
+  turned.mutable_combined(15)->mutable_map()->mutable_status()->set_code(9);
+  EXPECT_TRUE(CheckAnswer(annotation, request[0], turned).ok());
 }
 
 TEST(PointingGamesTest, EachMapIsAGameForItsTarget) {

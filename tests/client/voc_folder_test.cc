@@ -82,6 +82,18 @@ TEST(ParseVocAnnotationTest, WhatIsMissingIsNamed) {
               HasSubstr("\"one\""));
 }
 
+TEST(ParseVocAnnotationTest, ABoxThatHoldsNoPixelIsRefused) {
+  const auto read = [](const std::string& box) {
+    return ParseVocAnnotation(Xml(Object("cat", box))).status();
+  };
+  EXPECT_TRUE(read(Box(7, 7, 7, 7)).ok()) << "both edges belong to it";
+  for (const std::string& box : {Box(8, 7, 7, 7), Box(7, 8, 7, 7),
+                                 Box(101, 1, 110, 9), Box(1, 61, 9, 70)}) {
+    EXPECT_EQ(read(box).code(), absl::StatusCode::kInvalidArgument) << box;
+    EXPECT_THAT(std::string(read(box).message()), HasSubstr("no pixel"));
+  }
+}
+
 TEST(ParseVocAnnotationTest, DamagedFilesDoNoHarm) {
   const std::string good =
       Xml(Object("cat", Box(1, 2, 10, 20)) + Object("dog", Box(4, 4, 9, 9)));
@@ -159,6 +171,11 @@ TEST_F(VocFolderTest, ImageSetsKeepTheirOrder) {
               ElementsAre("000007", "000002", "000004"));
   EXPECT_THAT(ReadImageSet(root_, "cat_test").value(),
               ElementsAre("000007", "000002"));
+}
+
+TEST_F(VocFolderTest, ANameThatASetRepeatsCountsOnce) {
+  Write("ImageSets/Main/test.txt", "b\na 1\nb\na -1\nc\n");
+  EXPECT_THAT(ReadImageSet(root_, "test").value(), ElementsAre("b", "a", "c"));
 }
 
 TEST_F(VocFolderTest, AnUnknownSetNamesThoseThereAre) {
