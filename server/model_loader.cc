@@ -87,6 +87,19 @@ std::string LimitsOf(const SelfCheck& check) {
   return "";
 }
 
+// How the model takes them, in the words of the log.
+const char* MetaSteps(MetaPath path) {
+  switch (path) {
+    case MetaPath::kNone:
+      return "none";
+    case MetaPath::kReference:
+      return "row by row";
+    case MetaPath::kFast:
+      return "in batches";
+  }
+  return "";
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<LoadedModel>> LoadVersion(
@@ -191,6 +204,7 @@ void ModelLoader::Load(const RepositoryModel& model,
                             {"version", entry.version},
                             {"seconds", absl::ToDoubleSeconds(took)},
                             {"classes", entry.facts->num_classes},
+                            {"meta_steps", MetaSteps(entry.facts->meta_path)},
                             {"note", entry.message}});
   metrics_.ObserveModelLoad(entry.model, took);
   engine_.AddModel(*std::move(loaded));

@@ -153,6 +153,8 @@ TEST_F(ModelLoaderTest, GoodModelsServeBesideFailedOnes) {
   const ModelLoader loader(folder_.path(), catalogue, engine_, metrics_, log_);
   net_1_decided.Pass();
   EXPECT_EQ(catalogue.FindReady("net", 0)->version, 1);
+  EXPECT_THAT(lines_.all(), testing::Contains(AllOf(HasSubstr("model ready"),
+                                                    HasSubstr("in batches"))));
   EXPECT_TRUE(engine_.FindModel("net", 1).ok());
   EXPECT_EQ(catalogue.FindModel("net")->at(1).state, ModelState::kFailed);
   EXPECT_THAT(catalogue.FindModel("broken")->at(0).message,
