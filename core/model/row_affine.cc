@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/model/row_affine_planes.h"
+
 namespace saliency {
 namespace {
 
@@ -279,6 +281,7 @@ void ApplyRowAffine(const at::Tensor& x, const RowAffine& affine,
   if (IsChannelsLast(x) && IsChannelsLast(out)) {
     return ApplyPlain(x, affine, out);
   }
+  if (IsInPlanes(x) && IsInPlanes(out)) return ApplyInPlanes(x, affine, out);
   if (!out.is_same(x)) out.copy_(x);
   if (affine.scale.defined()) out.mul_(Beside(affine.scale, x));
   if (affine.shift.defined()) out.add_(Beside(affine.shift, x));
@@ -289,7 +292,8 @@ void ApplyRowAffine(const at::Tensor& x, const RowAffine& affine,
 RowAffineGradient BackwardRowAffine(const RowAffineBackward& backward) {
   const at::Tensor& like =
       backward.output.defined() ? backward.output : backward.gradient;
-  return IsChannelsLast(like) ? BackwardPlain(backward) : BackwardAny(backward);
+  if (IsChannelsLast(like)) return BackwardPlain(backward);
+  return IsInPlanes(like) ? BackwardInPlanes(backward) : BackwardAny(backward);
 }
 
 }  // namespace saliency
