@@ -31,9 +31,9 @@ methods=(gradient gradient_sum linear_approximation grad_cam norm_grad
   selective_norm_grad)
 layers=(relu layer1 layer2 layer3 layer4)
 checkpoints=(1 6 11 16 19 23 27 31 34 37 40 43)  # of 43; the first is untrained
-checkpoint_scenes=50
+checkpoint_scenes=100
 identity_scenes=40  # two maps for each of 20 convolutions and target
-checkpoint_training=400
+checkpoint_training=1000
 
 say() { printf '\n== %s\n' "$*"; }
 
