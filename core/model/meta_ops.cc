@@ -2,6 +2,7 @@
 
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/script.h>
+#include <torch/torch.h>
 
 namespace saliency {
 namespace {
@@ -44,6 +45,22 @@ at::Tensor PlainSite(const SiteWeights& w, const at::Tensor& x) {
   return x;
 }
 
+// Another memory order, and back.
+struct Reorder : torch::autograd::Function<Reorder> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx,
+                            const at::Tensor& x, int64_t order) {
+    ctx->saved_data["order"] = static_cast<int64_t>(x.suggest_memory_format());
+    return x.contiguous(static_cast<at::MemoryFormat>(order));
+  }
+  static torch::autograd::variable_list backward(
+      torch::autograd::AutogradContext* ctx,
+      const torch::autograd::variable_list& gradients) {
+    return {gradients[0].contiguous(static_cast<at::MemoryFormat>(
+                ctx->saved_data["order"].toInt())),
+            at::Tensor()};
+  }
+};
+
 }  // namespace
 
 void RegisterMetaOps() {
@@ -83,12 +100,21 @@ bool Fits(const MetaRun& run, const MetaStage& stage, const at::Tensor& x) {
 }
 
 at::Tensor InMemoryOrder(const MetaSite& site, const at::Tensor& x) {
+  if (x.dim() != 4) return x;
+  at::MemoryFormat order = at::MemoryFormat::ChannelsLast;
   if (site.kind == MetaSite::Kind::kConv) {
-    return InOrderOfConv(x, site.geometry);
+    order = OrderOfConv(x, site.geometry);
+  } else if (x.is_contiguous()) {
+    return x;
   }
-  return x.dim() == 4 && !x.is_contiguous()
-             ? x.contiguous(at::MemoryFormat::ChannelsLast)
-             : x;
+  if (x.is_contiguous(order)) return x;
+  return Reorder::apply(x, static_cast<int64_t>(order));
+}
+
+at::Tensor InOrderOf(const at::Tensor& x, const at::Tensor& gradient) {
+  return x.dim() == 4 && gradient.defined()
+             ? gradient.contiguous(x.suggest_memory_format())
+             : gradient;
 }
 
 ScaleShift FoldNorm(const at::Tensor& conv_bias, const SiteWeights* norm,

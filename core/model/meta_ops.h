@@ -36,8 +36,13 @@ at::Tensor PlainStage(const MetaRun& run, const MetaStage& stage,
 bool Fits(const MetaRun& run, const MetaStage& stage, const at::Tensor& x);
 
 // x in the order that the stage's convolution wants, or batch norms can go
-// through in one pass; differentiable.
+// through in one pass; differentiable, and its gradient lies as x does.
 at::Tensor InMemoryOrder(const MetaSite& site, const at::Tensor& x);
+
+// `gradient` in the memory order of `x`.  Each way back ends so:
+// LibTorch 1.13's gelu_backward leaves its result unwritten where the gradient
+// lies channels-last and the input in planes.
+at::Tensor InOrderOf(const at::Tensor& x, const at::Tensor& gradient);
 
 // What an autograd function takes in the place of a tensor that is not there.
 inline c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor) {

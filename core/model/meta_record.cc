@@ -98,7 +98,7 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
     const bool is_conv = site.site.kind == MetaSite::Kind::kConv;
     const SiteWeights* norm = is_conv ? NormOf(*run, stage) : &site;
 
-    RowAffineBackward way = {.gradient = gradients[0],
+    RowAffineBackward way = {.gradient = InOrderOf(z, gradients[0]),
                              .output = stage.has_relu ? z : at::Tensor(),
                              .scale = AffineAtTheta(*run, stage).scale};
     way.wants_after_scale = ctx->saved_data["residual_moves"].toBool();
@@ -129,7 +129,9 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
                                            site.site.geometry)
                        : at::Tensor();
     }
-    return {at::Tensor(), at::Tensor(), x_gradient, back.after_scale,
+    return {at::Tensor(), at::Tensor(), x_gradient,
+            back.after_scale.defined() ? InOrderOf(residual, back.after_scale)
+                                       : at::Tensor(),
             at::Tensor()};
   }
 

@@ -126,8 +126,9 @@ struct StepMap : torch::autograd::Function<StepMap> {
     ctx->saved_data["x_moves"] = x.requires_grad();
     ctx->saved_data["residual_moves"] =
         residual.defined() && residual.requires_grad();
+    const bool residual_moves = ctx->saved_data["residual_moves"].toBool();
     ctx->save_for_backward(
-        {x, stage.has_relu ? z : at::Tensor(), affine.scale});
+        {x, z, affine.scale, residual_moves ? residual : at::Tensor()});
     return z;
   }
 
@@ -137,18 +138,21 @@ struct StepMap : torch::autograd::Function<StepMap> {
         ctx->saved_data["run"].toCapsule());
     const MetaStage& stage = (*run->stages)[ctx->saved_data["stage"].toInt()];
     const variable_list saved = ctx->get_saved_variables();
-    const RowAffineGradient back = BackwardRowAffine(
-        {.gradient = gradients[0],
-         .output = saved[1],
-         .scale = saved[2],
-         .wants_after_scale = ctx->saved_data["residual_moves"].toBool()});
+    const at::Tensor &z = saved[1], &residual = saved[3];
+    const RowAffineGradient back =
+        BackwardRowAffine({.gradient = InOrderOf(z, gradients[0]),
+                           .output = stage.has_relu ? z : at::Tensor(),
+                           .scale = saved[2],
+                           .wants_after_scale = residual.defined()});
     at::Tensor x_gradient;
     if (ctx->saved_data["x_moves"].toBool()) {
       x_gradient = IsConv(*run, stage)
                        ? ConvBackward(*run, stage, back.before_scale, saved[0])
                        : back.before_scale;
     }
-    return {at::Tensor(), at::Tensor(), x_gradient, back.after_scale};
+    return {at::Tensor(), at::Tensor(), x_gradient,
+            residual.defined() ? InOrderOf(residual, back.after_scale)
+                               : at::Tensor()};
   }
 };
 

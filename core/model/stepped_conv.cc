@@ -165,8 +165,10 @@ ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
   return step;
 }
 
-at::Tensor InOrderOfConv(const at::Tensor& x, const ConvGeometry& geometry) {
-  return WantsPlanes(x, geometry) ? x.contiguous() : ChannelsLast(x);
+at::MemoryFormat OrderOfConv(const at::Tensor& x,
+                             const ConvGeometry& geometry) {
+  return WantsPlanes(x, geometry) ? at::MemoryFormat::Contiguous
+                                  : at::MemoryFormat::ChannelsLast;
 }
 
 at::Tensor PlainConv(const at::Tensor& x, const at::Tensor& weight,

@@ -21,6 +21,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/types/span.h"
+#include "c10/core/MemoryFormat.h"
 #include "core/attribution/layer_record.h"
 
 namespace saliency {
@@ -50,9 +51,9 @@ ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
                       const at::Tensor& weight, const ConvGeometry& geometry,
                       absl::Span<const double> sizes);
 
-// x in the memory order that the other functions want, and answer in:
+// The memory order that the other functions want x in, and answer in:
 // channels-last, or planes where those take less time.
-at::Tensor InOrderOfConv(const at::Tensor& x, const ConvGeometry& geometry);
+at::MemoryFormat OrderOfConv(const at::Tensor& x, const ConvGeometry& geometry);
 
 // W * x without bias.
 at::Tensor PlainConv(const at::Tensor& x, const at::Tensor& weight,

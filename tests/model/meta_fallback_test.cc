@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "core/model/stepped_conv.h"
 #include "gtest/gtest.h"
 #include "tests/model/model_fixture.h"
 #include "tests/support/cpu_memory.h"
@@ -98,6 +99,39 @@ TEST_P(MetaFallbackTest, ModelsOfHalfTheSizeStepInFloat32) {
   for (ProbeRow& row : plain.rows) row.meta.reset();
   EXPECT_TRUE(Identical(half->Run(still).value().records[0].gradient,
                         half->Run(plain).value().records[0].gradient));
+}
+
+// The wide convolution in the middle runs in planes where channels-last is
+// slow; GELU goes back wrongly where the gradient lies otherwise than its
+// input.
+TEST_P(MetaFallbackTest, GradientsComeInTheMemoryOrderOfWhatTheyBelongTo) {
+  const auto pointwise = [](int64_t in, int64_t out) {
+    return Conv(in, out, {.kernel = {1, 1}, .padding = "[0, 0]"});
+  };
+  const TinyModule net = Net({{"a", pointwise(3, 16)},
+                              {"gelu_a", Function("GELU", "torch.gelu(x)")},
+                              {"b", Conv(16, 16)},
+                              {"bn", BatchNorm(16)},
+                              {"gelu_b", Function("GELU", "torch.gelu(x)")},
+                              {"c", pointwise(16, 8)},
+                              {"fc", Linear(8, 5)}},
+                             R"(x = self.gelu_a.forward(self.a.forward(x))
+             y = self.gelu_b.forward(self.bn.forward(self.b.forward(x)) + x)
+             return self.fc.forward(torch.mean(self.c.forward(y), [2, 3])))");
+  const auto fast = Load(net);
+  ASSERT_EQ(fast->meta_path(), MetaPath::kFast);
+  const auto reference = Load(net, {.reference_meta_path = true});
+  // 16 x 136 x 136 values a row are beyond the cache.
+  const ProbeRequest request = Request(at::randn({2, 3, 136, 136}), "a");
+  const ProbeResult expected = reference->Run(request).value();
+  const bool is_slow_here = ChannelsLastIsSlow();
+  for (const bool slow : {true, false}) {
+    SCOPED_TRACE(slow ? "planes" : "channels-last");
+    SetChannelsLastIsSlow(slow);
+    fast->Run(request).value();  // memory that is not fresh is not zero
+    ExpectSame(fast->Run(request).value(), expected);
+  }
+  SetChannelsLastIsSlow(is_slow_here);
 }
 
 // A norm that scales by little below a stream of large values: what went into

@@ -83,9 +83,9 @@ void ExpectExact(const Case& c, c10::Device device) {
       0.1;
   const at::Tensor weight =
       plain_weight.contiguous(at::MemoryFormat::ChannelsLast);
-  const at::Tensor x =
-      InOrderOfConv(random({2, c.channels_in, c.size, c.size}), geometry);
-  const at::Tensor y = InOrderOfConv(at::randn_like(x), geometry);
+  at::Tensor x = random({2, c.channels_in, c.size, c.size});
+  x = x.contiguous(OrderOfConv(x, geometry));
+  const at::Tensor y = at::randn_like(x);
 
   const at::Tensor x_leaf = Leaf(x.contiguous());
   const at::Tensor out = Convolve(x_leaf, plain_weight, geometry);
@@ -149,7 +149,7 @@ TEST_P(SteppedConvTest, EveryFormInEitherMemoryOrderIsTheSteppedConvolution) {
 TEST_P(SteppedConvTest, WideRowsLieInPlanesWhereChannelsLastIsSlow) {
   const at::Tensor x = at::zeros({1, 64, 96, 96}).to(device());
   const auto planes = [&](const ConvGeometry& geometry) {
-    return InOrderOfConv(x, geometry).is_contiguous();
+    return OrderOfConv(x, geometry) == at::MemoryFormat::Contiguous;
   };
   SetChannelsLastIsSlow(true);
   EXPECT_EQ(planes(ThreeByThree()), device().is_cpu());
