@@ -18,12 +18,9 @@ at::Tensor ChannelsLast(const at::Tensor& x) {
   return x.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-bool IsPlain(const at::Tensor& x) {
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4;
-}
-
 bool IsChannelsLast(const at::Tensor& x) {
-  return IsPlain(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 &&
+         x.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 // The memory of a channels-last tensor: [rows][positions][channels].
@@ -91,8 +88,8 @@ void AffineTask(const float* x, const float* scale, const float* shift,
   }
 }
 
-void ApplyPlain(const at::Tensor& x, const RowAffine& affine,
-                const at::Tensor& out) {
+void ApplyChannelsLast(const at::Tensor& x, const RowAffine& affine,
+                       const at::Tensor& out) {
   const Extent extent(x);
   const PerChannel scale(affine.scale, extent.channels, 1);
   const PerChannel shift(affine.shift, extent.channels, 0);
@@ -207,7 +204,7 @@ float* Partial(const at::Tensor& partial, int64_t task, int64_t channels) {
                            : nullptr;
 }
 
-RowAffineGradient BackwardPlain(const RowAffineBackward& b) {
+RowAffineGradient BackwardChannelsLast(const RowAffineBackward& b) {
   const at::Tensor gradient = ChannelsLast(b.gradient);
   const auto order = [](const at::Tensor& x) {
     return x.defined() ? ChannelsLast(x) : x;
@@ -279,7 +276,7 @@ RowAffineGradient BackwardAny(const RowAffineBackward& b) {
 void ApplyRowAffine(const at::Tensor& x, const RowAffine& affine,
                     const at::Tensor& out) {
   if (IsChannelsLast(x) && IsChannelsLast(out)) {
-    return ApplyPlain(x, affine, out);
+    return ApplyChannelsLast(x, affine, out);
   }
   if (IsInPlanes(x) && IsInPlanes(out)) return ApplyInPlanes(x, affine, out);
   if (!out.is_same(x)) out.copy_(x);
@@ -292,7 +289,7 @@ void ApplyRowAffine(const at::Tensor& x, const RowAffine& affine,
 RowAffineGradient BackwardRowAffine(const RowAffineBackward& backward) {
   const at::Tensor& like =
       backward.output.defined() ? backward.output : backward.gradient;
-  if (IsChannelsLast(like)) return BackwardPlain(backward);
+  if (IsChannelsLast(like)) return BackwardChannelsLast(backward);
   return IsInPlanes(like) ? BackwardInPlanes(backward) : BackwardAny(backward);
 }
 
