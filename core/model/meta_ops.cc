@@ -28,7 +28,7 @@ at::Tensor PlainSite(const SiteWeights& w, const at::Tensor& x) {
   const MetaSite& site = w.site;
   switch (site.kind) {
     case MetaSite::Kind::kConv: {
-      const at::Tensor y = PlainConv(x, w.weight, site.geometry);
+      const at::Tensor y = PlainConv(x, w.WeightFor(x), site.geometry);
       return w.bias.defined() ? y + w.bias.view({-1, 1, 1}) : y;
     }
     case MetaSite::Kind::kLinear:

@@ -64,7 +64,8 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
     const SiteWeights& site = run->At(stage.site);
     const SiteWeights* norm = NormOf(*run, stage);
     const bool is_conv = site.site.kind == MetaSite::Kind::kConv;
-    at::Tensor y = is_conv ? PlainConv(x, site.weight, site.site.geometry) : x;
+    at::Tensor y =
+        is_conv ? PlainConv(x, site.WeightFor(x), site.site.geometry) : x;
     // The convolution's output is overwritten where it can be had back.
     const bool keeps_y = !is_conv || (norm != nullptr &&
                                       !norm->IsInvertible(residual.defined()));
@@ -124,10 +125,11 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
     at::Tensor x_gradient = back.before_scale;
     if (is_conv) {
       RecordConv(*run, stage, x, back, way.scale);
-      x_gradient = ctx->saved_data["x_moves"].toBool()
-                       ? PlainConvBackward(back.before_scale, x, site.weight,
-                                           site.site.geometry)
-                       : at::Tensor();
+      x_gradient =
+          ctx->saved_data["x_moves"].toBool()
+              ? PlainConvBackward(back.before_scale, x, site.WeightFor(x),
+                                  site.site.geometry)
+              : at::Tensor();
     }
     return {at::Tensor(), at::Tensor(), x_gradient,
             back.after_scale.defined() ? InOrderOf(residual, back.after_scale)
@@ -144,7 +146,7 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
       step.bias_gradient = scale.defined() ? back.sum * scale : back.sum;
     }
     if (site.weight_moves) {
-      step.conv = MakeConvStep(x.detach(), back.before_scale, site.weight,
+      step.conv = MakeConvStep(x.detach(), back.before_scale, site.WeightFor(x),
                                site.site.geometry, run.sizes);
     }
   }

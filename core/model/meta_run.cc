@@ -23,6 +23,12 @@ double InversionLoss(const SiteWeights& w) {
 
 }  // namespace
 
+const at::Tensor& SiteWeights::WeightFor(const at::Tensor& x) const {
+  return OrderOfConv(x, site.geometry) == at::MemoryFormat::Contiguous
+             ? planes
+             : channels_last;
+}
+
 // Not for NaN.
 bool SiteWeights::IsInvertible(bool has_residual) const {
   return inversion_loss <=
@@ -44,7 +50,8 @@ std::vector<SiteWeights> ReadSiteWeights(
     w.weight_moves = moves(site.weight);
     w.bias_moves = moves(site.bias);
     if (site.kind == MetaSite::Kind::kConv) {
-      w.weight = w.weight.contiguous(at::MemoryFormat::ChannelsLast);
+      w.planes = w.weight.contiguous();
+      w.channels_last = w.weight.contiguous(at::MemoryFormat::ChannelsLast);
     } else if (site.kind == MetaSite::Kind::kBatchNorm) {
       w.mean = Operand(attributes, site.mean);
       w.inverse_sigma = (Operand(attributes, site.variance) + site.eps).rsqrt();

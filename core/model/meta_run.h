@@ -28,7 +28,7 @@ namespace saliency {
 // A site's operands as the passes want them, float32.
 struct SiteWeights {
   MetaSite site;
-  at::Tensor weight;         // kConv: in channels-last order
+  at::Tensor weight;         // kConv: see WeightFor
   at::Tensor bias;           // undefined: none
   at::Tensor mean;           // kBatchNorm [K]
   at::Tensor inverse_sigma;  // kBatchNorm [K]: 1 / sqrt(variance + eps)
@@ -36,6 +36,11 @@ struct SiteWeights {
   // kBatchNorm: by how much rounding errors grow when (x - mean) inverse_sigma
   // is had back from the output, at most over the channels.
   double inversion_loss = 0;
+  // kConv: `weight` by memory order; of one, the model's own memory.
+  at::Tensor channels_last, planes;
+
+  // kConv: the weight in the memory order in which it is convolved with x.
+  const at::Tensor& WeightFor(const at::Tensor& x) const;
 
   // Whether little enough for that.  What was added to the output and may be
   // larger, a residual, brings its own rounding.

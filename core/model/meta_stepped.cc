@@ -86,7 +86,7 @@ at::Tensor Forward(const MetaRun& run, const MetaStage& stage,
   if (step.is_explicit()) {
     return ConvolveByRow(step, w.site.geometry, x, affine);
   }
-  const at::Tensor y = PlainConv(x, w.weight, w.site.geometry);
+  const at::Tensor y = PlainConv(x, w.WeightFor(x), w.site.geometry);
   if (step.is_gram()) AddGramStep(step, x, w.site.geometry, y);
   ApplyRowAffine(y, affine, y);
   return y;
@@ -105,7 +105,7 @@ at::Tensor ConvBackward(const MetaRun& run, const MetaStage& stage,
     }
     return rows.size() == 1 ? rows[0] : at::cat(rows);
   }
-  const at::Tensor gradient = PlainConvBackward(h, x, w.weight, geometry);
+  const at::Tensor gradient = PlainConvBackward(h, x, w.WeightFor(x), geometry);
   if (step.is_gram()) AddGramStepBackward(step, h, geometry, gradient);
   return gradient;
 }

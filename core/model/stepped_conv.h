@@ -46,13 +46,14 @@ void SetChannelsLastIsSlow(bool is_slow);
 bool PrefersGram(const at::Tensor& x, const at::Tensor& g,
                  const at::Tensor& weight, const ConvGeometry& geometry);
 
-// `weight` is W; its memory order becomes that of the stepped weights.
+// `weight` is W; its memory order, best OrderOfConv's, becomes that of the
+// stepped weights.
 ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
                       const at::Tensor& weight, const ConvGeometry& geometry,
                       absl::Span<const double> sizes);
 
-// The memory order that the other functions want x in, and answer in:
-// channels-last, or planes where those take less time.
+// The memory order that the other functions want x and the weight in, and
+// answer in: channels-last, or planes where those take less time.
 at::MemoryFormat OrderOfConv(const at::Tensor& x, const ConvGeometry& geometry);
 
 // W * x without bias.

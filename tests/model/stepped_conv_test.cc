@@ -72,7 +72,7 @@ at::Tensor Leaf(const at::Tensor& values) {
   return values.clone().set_requires_grad(true);
 }
 
-void ExpectExact(const Case& c, c10::Device device) {
+void ExpectExact(const Case& c, at::MemoryFormat comes_in, c10::Device device) {
   const ConvGeometry& geometry = c.geometry;
   const auto random = [&](at::IntArrayRef sizes) {
     return at::randn(sizes, at::kFloat).to(device);
@@ -81,10 +81,11 @@ void ExpectExact(const Case& c, c10::Device device) {
       random({c.channels_out, c.channels_in / geometry.groups,
               geometry.kernel[0], geometry.kernel[1]}) *
       0.1;
-  const at::Tensor weight =
-      plain_weight.contiguous(at::MemoryFormat::ChannelsLast);
-  at::Tensor x = random({2, c.channels_in, c.size, c.size});
-  x = x.contiguous(OrderOfConv(x, geometry));
+  at::Tensor x =
+      random({2, c.channels_in, c.size, c.size}).contiguous(comes_in);
+  const at::MemoryFormat order = OrderOfConv(x, geometry);
+  x = x.contiguous(order);
+  const at::Tensor weight = plain_weight.contiguous(order);
   const at::Tensor y = at::randn_like(x);
 
   const at::Tensor x_leaf = Leaf(x.contiguous());
@@ -136,26 +137,39 @@ void ExpectExact(const Case& c, c10::Device device) {
 
 TEST_P(SteppedConvTest, EveryFormInEitherMemoryOrderIsTheSteppedConvolution) {
   torch::manual_seed(3);
-  for (const bool slow : {false, true}) {
-    SetChannelsLastIsSlow(slow);
-    for (const Case& c : Cases()) {
-      SCOPED_TRACE(testing::Message()
-                   << c.name << (slow ? ", channels-last slow" : ""));
-      ExpectExact(c, device());
+  for (const Case& c : Cases()) {
+    SCOPED_TRACE(c.name);
+    for (const bool slow : {false, true}) {
+      for (const auto order :
+           {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+        SCOPED_TRACE(testing::Message() << order << (slow ? ", slow" : ""));
+        SetChannelsLastIsSlow(slow);
+        ExpectExact(c, order, device());
+      }
     }
   }
 }
 
-TEST_P(SteppedConvTest, WideRowsLieInPlanesWhereChannelsLastIsSlow) {
-  const at::Tensor x = at::zeros({1, 64, 96, 96}).to(device());
-  const auto planes = [&](const ConvGeometry& geometry) {
+TEST_P(SteppedConvTest, WhatIsWideLiesInPlanesWhereChannelsLastIsSlow) {
+  const auto planes = [&](at::IntArrayRef sizes, const ConvGeometry& geometry,
+                          at::MemoryFormat order) {
+    const at::Tensor x = at::zeros(sizes).to(device()).contiguous(order);
     return OrderOfConv(x, geometry) == at::MemoryFormat::Contiguous;
   };
+  constexpr auto kLast = at::MemoryFormat::ChannelsLast;
+  const bool on_cpu = device().is_cpu();
   SetChannelsLastIsSlow(true);
-  EXPECT_EQ(planes(ThreeByThree()), device().is_cpu());
-  EXPECT_FALSE(planes({}));
+  EXPECT_EQ(planes({1, 64, 96, 96}, ThreeByThree(), kLast), on_cpu);
+  EXPECT_FALSE(planes({1, 64, 96, 96}, {}, kLast));
+  // Alone too small, not so in a batch; what lies in planes stays there.
+  EXPECT_FALSE(planes({1, 64, 56, 56}, ThreeByThree(), kLast));
+  EXPECT_EQ(planes({8, 64, 56, 56}, ThreeByThree(), kLast), on_cpu);
+  EXPECT_EQ(
+      planes({1, 64, 56, 56}, ThreeByThree(), at::MemoryFormat::Contiguous),
+      on_cpu);
   SetChannelsLastIsSlow(false);
-  EXPECT_FALSE(planes(ThreeByThree()));
+  EXPECT_FALSE(
+      planes({1, 64, 96, 96}, ThreeByThree(), at::MemoryFormat::Contiguous));
 }
 
 }  // namespace
