@@ -39,12 +39,16 @@ at::Tensor SumTaps(const at::Tensor& products, int axis, int64_t out,
   std::vector<int64_t> sizes = products.sizes().vec();
   const int64_t in = sizes[axis];
   sizes[axis] = sizes[axis + 2] = out;
-  at::Tensor sum = at::zeros(sizes, products.options());
+  // The tap without a shift is the products themselves.
+  const bool starts_full =
+      in == out && geometry.padding_before[axis] % geometry.dilation[axis] == 0;
+  at::Tensor sum =
+      starts_full ? products.clone() : at::zeros(sizes, products.options());
   for (int64_t tap = 0; tap < geometry.kernel[axis]; ++tap) {
     const int64_t shift =
         tap * geometry.dilation[axis] - geometry.padding_before[axis];
     const auto [first, length] = OverlapOf(shift, in, out);
-    if (length == 0) continue;
+    if (length == 0 || (starts_full && shift == 0)) continue;
     Both(sum, axis, first, length)
         .add_(Both(products, axis, first + shift, length));
   }

@@ -11,8 +11,10 @@
 namespace saliency {
 namespace {
 
-// Values of one task of the parallel loops: 64 KiB of each tensor.
-constexpr int64_t kTaskValues = 16384;
+// Tasks of the parallel loops, for each thread at least: they end together.
+constexpr int64_t kTasksPerThread = 4;
+// At most so many positions a task, which are summed up in float32.
+constexpr int64_t kTaskPositions = 512;
 
 at::Tensor ChannelsLast(const at::Tensor& x) {
   return x.contiguous(at::MemoryFormat::ChannelsLast);
@@ -29,7 +31,9 @@ struct Extent {
       : rows(x.size(0)),
         channels(x.size(1)),
         positions(x.size(2) * x.size(3)),
-        task_positions(std::max<int64_t>(1, kTaskValues / channels)),
+        task_positions(std::clamp<int64_t>(
+            positions * rows / (kTasksPerThread * at::get_num_threads()), 1,
+            kTaskPositions)),
         tasks_per_row((positions + task_positions - 1) / task_positions) {}
 
   const int64_t rows, channels, positions, task_positions, tasks_per_row;
@@ -216,7 +220,7 @@ RowAffineGradient BackwardChannelsLast(const RowAffineBackward& b) {
   RowAffineGradient result;
   result.before_scale = at::empty_like(gradient);
   if (b.wants_after_scale) result.after_scale = at::empty_like(gradient);
-  // Each task sums for itself; few positions each, so that float32 is enough.
+  // Each task sums for itself.
   const auto partials = [&](bool wanted) {
     return wanted
                ? at::zeros({extent.rows, extent.tasks_per_row, extent.channels},

@@ -127,10 +127,9 @@ at::Tensor SteppedWeight(const at::Tensor& x, const at::Tensor& g,
                      /*beta=*/1, /*alpha=*/-size)
         .view(weight.sizes());
   }
-  return WeightGradient(x, g, weight, geometry)
-      .contiguous(weight.suggest_memory_format())
-      .mul_(-size)
-      .add_(weight);
+  at::Tensor stepped = WeightGradient(x, g, weight, geometry)
+                           .contiguous(weight.suggest_memory_format());
+  return at::add_out(stepped, weight, stepped, /*alpha=*/-size);
 }
 
 }  // namespace
