@@ -2,78 +2,13 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <tuple>
+#include "core/model/tap_sums.h"
 
 namespace saliency {
 namespace {
 
 at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
   return {pair.data(), pair.size()};
-}
-
-// Where a kernel tap at offset `shift` meets the input: outputs [first, first +
-// length) read inputs from first + shift on.
-struct Overlap {
-  int64_t first, length;
-};
-
-Overlap OverlapOf(int64_t shift, int64_t in, int64_t out) {
-  const int64_t first = std::max<int64_t>(0, -shift);
-  return {first, std::max<int64_t>(0, std::min(out, in - shift) - first)};
-}
-
-// `narrow` of the two axes that belong together: rows (0, 2) or columns (1, 3)
-// of a matrix between positions.
-at::Tensor Both(const at::Tensor& products, int axis, int64_t first,
-                int64_t length) {
-  return products.narrow(axis, first, length).narrow(axis + 2, first, length);
-}
-
-// Adds up the taps along one axis, from input to output positions.
-at::Tensor SumTaps(const at::Tensor& products, int axis, int64_t out,
-                   const ConvGeometry& geometry) {
-  if (geometry.kernel[axis] == 1 && geometry.padding_before[axis] == 0) {
-    return products;
-  }
-  std::vector<int64_t> sizes = products.sizes().vec();
-  const int64_t in = sizes[axis];
-  sizes[axis] = sizes[axis + 2] = out;
-  // The tap without a shift is the products themselves.
-  const bool starts_full =
-      in == out && geometry.padding_before[axis] % geometry.dilation[axis] == 0;
-  at::Tensor sum =
-      starts_full ? products.clone() : at::zeros(sizes, products.options());
-  for (int64_t tap = 0; tap < geometry.kernel[axis]; ++tap) {
-    const int64_t shift =
-        tap * geometry.dilation[axis] - geometry.padding_before[axis];
-    const auto [first, length] = OverlapOf(shift, in, out);
-    if (length == 0 || (starts_full && shift == 0)) continue;
-    Both(sum, axis, first, length)
-        .add_(Both(products, axis, first + shift, length));
-  }
-  return sum;
-}
-
-// The transpose of SumTaps.
-at::Tensor SpreadTaps(const at::Tensor& gradient, int axis, int64_t in,
-                      const ConvGeometry& geometry) {
-  if (geometry.kernel[axis] == 1 && geometry.padding_before[axis] == 0) {
-    return gradient;
-  }
-  std::vector<int64_t> sizes = gradient.sizes().vec();
-  const int64_t out = sizes[axis];
-  sizes[axis] = sizes[axis + 2] = in;
-  at::Tensor spread = at::zeros(sizes, gradient.options());
-  for (int64_t tap = 0; tap < geometry.kernel[axis]; ++tap) {
-    const int64_t shift =
-        tap * geometry.dilation[axis] - geometry.padding_before[axis];
-    const auto [first, length] = OverlapOf(shift, in, out);
-    if (length == 0) continue;
-    Both(spread, axis, first + shift, length)
-        .add_(Both(gradient, axis, first, length));
-  }
-  return spread;
 }
 
 // [C kh kw, H W].
@@ -135,8 +70,7 @@ at::Tensor PatchProducts::With(const at::Tensor& y) const {
   const int64_t height = x_.size(1), width = x_.size(2);
   const at::Tensor single = RowsTimesRows(ByPosition(Read(y)), ByPosition(x_))
                                 .view({height, width, height, width});
-  return SumTaps(SumTaps(single, 0, out_[0], geometry_), 1, out_[1], geometry_)
-      .reshape({out, out});
+  return SumTaps(single, out_, geometry_).reshape({out, out});
 }
 
 at::Tensor PatchProducts::Backward(const at::Tensor& gradient) const {
@@ -150,9 +84,8 @@ at::Tensor PatchProducts::Backward(const at::Tensor& gradient) const {
   }
   const int64_t channels = x_.size(0), height = x_.size(1), width = x_.size(2);
   const at::Tensor spread =
-      SpreadTaps(SpreadTaps(gradient.view({out_[0], out_[1], out_[0], out_[1]}),
-                            1, width, geometry_),
-                 0, height, geometry_)
+      SpreadTaps(gradient.view({out_[0], out_[1], out_[0], out_[1]}),
+                 {height, width}, geometry_)
           .reshape({height * width, height * width});
   const at::Tensor read = at::mm(spread, ByPosition(x_))
                               .view({height, width, channels})
