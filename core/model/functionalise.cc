@@ -190,13 +190,14 @@ std::vector<Value*> Renamable(Aliases& aliases, Value* x, const Node* write) {
 }
 
 // y = f(x, ...) for y = f_(x, ...), inserted before it; null when there is no
-// such operator.
+// such operator, or, as of LibTorch 2's copy, no derivative.
 Node* FunctionalVariant(Graph& graph, Node* node) {
   std::string name = node->kind().toQualString();
   if (name.size() < 2 || name.back() != '_' ||
       name.compare(0, 6, "aten::") != 0)
     return nullptr;
   name.pop_back();
+  if (name == "aten::copy") return nullptr;
   Node* functional =
       graph.create(c10::Symbol::fromQualString(name), node->inputs(), 1);
   functional->insertBefore(node);
