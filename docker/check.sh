@@ -73,12 +73,15 @@ build_failed() {
   die "the build failed: $(tail -n 30 "$folder/build.log")"
 }
 
-# Builds with the release build's flags; OPTION is one of cmake's.
-#   build_tests OPTION [TARGET...]
-build_tests() {
-  in_root cmake --preset release --log-level=WARNING -DSALIENCY_TESTS=ON \
-    ${1:+"$1"} >"$folder/build.log" || build_failed
-  in_root deploy/build.sh release "${@:2}" >>"$folder/build.log" || build_failed
+# configure_tests [CMAKE_OPTION...]
+configure_tests() {
+  in_root cmake --preset release --log-level=WARNING -DSALIENCY_TESTS=ON "$@" \
+    >"$folder/build.log" || build_failed
+}
+
+# build [TARGET...]
+build() {
+  in_root deploy/build.sh release "$@" >>"$folder/build.log" || build_failed
 }
 
 # Prints how many passed.
@@ -184,7 +187,8 @@ check_cpu() {
   in_root bash -c 'rm -rf tests build/release/build.ninja && docker/build.sh' \
     >"$folder/build.log" || build_failed
   done_with build "server and client"
-  build_tests "" "${room_tests[@]}"
+  configure_tests
+  build "${room_tests[@]}"
   done_with build "tests of the rooms"
   local passed
   passed=$(run_tests)
@@ -203,12 +207,15 @@ check_cpu() {
   done_with stop "exit code 0"
 }
 
-# As far as it goes without cuDNN: the linker is told to let its names be.
+# As far as it goes without cuDNN: the linker is told to let its names be.  What
+# cannot be run need not be optimised.
 check_cuda() {
   in_root docker/install_build.sh cuda no test >"$folder/install.log"
   done_with packages "LibTorch $(version_of libtorch-cuda-dev), cuDNN refused"
   local linker=-Wl,--unresolved-symbols=ignore-in-shared-libs
-  build_tests "-DCMAKE_EXE_LINKER_FLAGS=$linker"
+  configure_tests "-DCMAKE_EXE_LINKER_FLAGS=$linker" \
+    -DCMAKE_CXX_FLAGS_RELEASE="-O0 -DNDEBUG"
+  build
   done_with build "server, client and tests compiled and linked"
   in_root ldd build/release/bin/saliency-server >"$folder/ldd.txt"
   grep -q libtorch_cuda "$folder/ldd.txt" ||
