@@ -129,6 +129,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--network", action="append",
                         help="of torchvision; default: resnet50 and vgg16")
+    parser.add_argument("--batch", type=int, action="append",
+                        help="default: 1 and 8")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -137,7 +139,7 @@ def main():
         network = getattr(torchvision.models, name)().eval()
         for parameter in network.parameters():
             parameter.requires_grad_(False)
-        for batch in (1, 8):
+        for batch in args.batch or (1, 8):
             forward, ratios = measure(network, batch, args.rounds)
             parts = ", ".join(f"{part} {ratio:.2f}"
                               for part, ratio in ratios.items())
