@@ -44,33 +44,22 @@ at::Tensor Both(const at::Tensor& products, int axis, int64_t first,
   return products.narrow(axis, first, length).narrow(axis + 2, first, length);
 }
 
-// Along one axis, from input to output positions.
-at::Tensor SumAxis(const at::Tensor& products, int axis, int64_t out,
-                   const ConvGeometry& geometry) {
-  if (IsSinglePosition(geometry, axis)) return products;
-  std::vector<int64_t> sizes = products.sizes().vec();
-  const int64_t in = sizes[axis];
-  sizes[axis] = sizes[axis + 2] = out;
-  at::Tensor sum = at::zeros(sizes, products.options());
-  for (const Overlap& tap : OverlapsOf(geometry, axis, in, out)) {
-    Both(sum, axis, tap.first, tap.length)
-        .add_(Both(products, axis, tap.first + tap.shift, tap.length));
-  }
-  return sum;
-}
+enum class Way { kSum, kSpread };
 
-at::Tensor SpreadAxis(const at::Tensor& gradient, int axis, int64_t in,
-                      const ConvGeometry& geometry) {
-  if (IsSinglePosition(geometry, axis)) return gradient;
-  std::vector<int64_t> sizes = gradient.sizes().vec();
-  const int64_t out = sizes[axis];
-  sizes[axis] = sizes[axis + 2] = in;
-  at::Tensor spread = at::zeros(sizes, gradient.options());
+// Along one axis: sums from input to output positions, or the transpose.
+at::Tensor AlongAxis(const at::Tensor& from, int axis, int64_t in, int64_t out,
+                     const ConvGeometry& geometry, Way way) {
+  if (IsSinglePosition(geometry, axis)) return from;
+  const bool sums = way == Way::kSum;
+  std::vector<int64_t> sizes = from.sizes().vec();
+  sizes[axis] = sizes[axis + 2] = sums ? out : in;
+  at::Tensor to = at::zeros(sizes, from.options());
   for (const Overlap& tap : OverlapsOf(geometry, axis, in, out)) {
-    Both(spread, axis, tap.first + tap.shift, tap.length)
-        .add_(Both(gradient, axis, tap.first, tap.length));
+    const int64_t in_first = tap.first + tap.shift;
+    Both(to, axis, sums ? tap.first : in_first, tap.length)
+        .add_(Both(from, axis, sums ? in_first : tap.first, tap.length));
   }
-  return spread;
+  return to;
 }
 
 void Add(const float* __restrict from, float* __restrict to, int64_t count) {
@@ -137,14 +126,17 @@ at::Tensor SumTaps(const at::Tensor& products,
       products.is_contiguous()) {
     return SumOnCpu(products, out, geometry);
   }
-  return SumAxis(SumAxis(products, 0, out[0], geometry), 1, out[1], geometry);
+  const at::Tensor rows =
+      AlongAxis(products, 0, products.size(0), out[0], geometry, Way::kSum);
+  return AlongAxis(rows, 1, rows.size(1), out[1], geometry, Way::kSum);
 }
 
 at::Tensor SpreadTaps(const at::Tensor& gradient,
                       const std::array<int64_t, 2>& in,
                       const ConvGeometry& geometry) {
-  return SpreadAxis(SpreadAxis(gradient, 1, in[1], geometry), 0, in[0],
-                    geometry);
+  const at::Tensor columns =
+      AlongAxis(gradient, 1, in[1], gradient.size(1), geometry, Way::kSpread);
+  return AlongAxis(columns, 0, in[0], columns.size(0), geometry, Way::kSpread);
 }
 
 }  // namespace saliency
