@@ -1,18 +1,22 @@
+// The engine over a fake explainer: what runs together, what a fault costs, and
+// which model answers.
+
 #include "core/engine/engine.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <set>
 #include <stdexcept>
 #include <thread>
 #include <utility>
+#include <vector>
 
-#include "core/engine/refusal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/engine/engine_fixture.h"
 #include "tests/support/fakes.h"
 
 namespace saliency {
@@ -23,44 +27,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-class EngineTest : public testing::Test {
- protected:
-  // Serves FakeModel() by one fake explainer.
-  std::unique_ptr<Engine> Serve(FakeExplainer::Hook hook = nullptr,
-                                const Engine::Options& options = {},
-                                absl::Duration max_delay = {}) {
-    auto engine = std::make_unique<Engine>(options, clock_, observer_);
-    ModelFacts model = FakeModel();
-    model.config.batching.max_delay = max_delay;
-    AddFake(*engine, std::move(model), std::move(hook));
-    return engine;
-  }
-
-  void AddFake(Engine& engine, ModelFacts model,
-               FakeExplainer::Hook hook = nullptr) {
-    std::vector<std::unique_ptr<Explainer>> explainers;
-    explainers.push_back(
-        std::make_unique<FakeExplainer>(log_, std::move(hook)));
-    engine.AddModel(std::move(model), std::move(explainers), nullptr);
-  }
-
-  // A hook that holds the worker at its first batch until the gate opens.
-  FakeExplainer::Hook HoldAtGate() {
-    return [this](const std::vector<int>& ids) {
-      gate_.Pass();
-      return absl::OkStatus();
-    };
-  }
-
-  StatusCode CodeOf(int index) { return answers_.of(index).status().code(); }
-
-  FakeClock clock_;
-  RecordingObserver observer_;
-  ExplainerLog log_;
-  Gate gate_;
-  Answers answers_{20};
-};
 
 TEST_F(EngineTest, AnswersAJob) {
   const auto engine = Serve();
@@ -132,130 +98,6 @@ TEST_F(EngineTest, ModelsThatMixRowsGetOneRequestAtATime) {
   for (int i = 0; i < 4; ++i) engine.Submit(FakeJob(i), answers_.For(i));
   for (int i = 0; i < 4; ++i) answers_.Await(i);
   EXPECT_THAT(log_.Batches(), testing::Each(SizeIs(1)));
-}
-
-TEST_F(EngineTest, ADeadlineThatPassedIsAnsweredAtOnce) {
-  const auto engine = Serve();
-  Job job = FakeJob(0);
-  job.deadline = clock_.Now();
-  engine->Submit(std::move(job), answers_.For(0));
-  ASSERT_TRUE(answers_.has(0));
-  EXPECT_EQ(CodeOf(0), StatusCode::kDeadlineExceeded);
-  EXPECT_THAT(observer_.lines(), ElementsAre("expired admission"));
-}
-
-TEST_F(EngineTest, ADeadlineThatPassesInTheQueueIsNeverRun) {
-  const auto engine = Serve(HoldAtGate());
-  engine->Submit(FakeJob(0), answers_.For(0));
-  gate_.AwaitArrivals(1);
-  Job job = FakeJob(1);
-  job.deadline = clock_.Now() + absl::Seconds(1);
-  engine->Submit(std::move(job), answers_.For(1));
-  clock_.Advance(absl::Seconds(1));
-  gate_.Open();
-  answers_.Await(1);
-  EXPECT_EQ(CodeOf(1), StatusCode::kDeadlineExceeded);
-  EXPECT_THAT(log_.Ids(), ElementsAre(0));
-}
-
-TEST_F(EngineTest, ADeadlineThatPassesDuringThePassIsNotRendered) {
-  const auto engine = Serve(HoldAtGate());
-  Job job = FakeJob(0);
-  job.deadline = clock_.Now() + absl::Seconds(1);
-  engine->Submit(std::move(job), answers_.For(0));
-  gate_.AwaitArrivals(1);
-  clock_.Advance(absl::Seconds(2));
-  gate_.Open();
-  answers_.Await(0);
-  EXPECT_EQ(CodeOf(0), StatusCode::kDeadlineExceeded);
-  EXPECT_THAT(observer_.lines(), Contains("expired render"));
-}
-
-TEST_F(EngineTest, ACancelledJobLeavesTheQueueAndFreesItsPlaceAtOnce) {
-  const auto engine = Serve(HoldAtGate(), {.limits = {.queue_items = 1}});
-  engine->Submit(FakeJob(0), answers_.For(0));
-  gate_.AwaitArrivals(1);
-  Job job = FakeJob(1);
-  const auto cancel = std::make_shared<CancelToken>();
-  job.cancel = cancel;
-  engine->Submit(std::move(job), answers_.For(1));
-  engine->Submit(FakeJob(2), answers_.For(2));
-  EXPECT_EQ(CodeOf(2), StatusCode::kResourceExhausted);
-  cancel->Cancel();
-  ASSERT_TRUE(answers_.has(1));
-  EXPECT_EQ(CodeOf(1), StatusCode::kCancelled);
-  engine->Submit(FakeJob(3), answers_.For(3));
-  gate_.Open();
-  answers_.Await(3);
-  EXPECT_TRUE(answers_.of(3).ok());
-  EXPECT_THAT(log_.Ids(), ElementsAre(0, 3));
-}
-
-TEST_F(EngineTest, AJobCancelledBeforeItCameIsNotRun) {
-  const auto engine = Serve();
-  Job job = FakeJob(0);
-  job.cancel = std::make_shared<CancelToken>();
-  job.cancel->Cancel();
-  engine->Submit(std::move(job), answers_.For(0));
-  ASSERT_TRUE(answers_.has(0));
-  EXPECT_EQ(CodeOf(0), StatusCode::kCancelled);
-  EXPECT_THAT(log_.Batches(), IsEmpty());
-}
-
-TEST_F(EngineTest, AJobCancelledDuringItsPassIsAnsweredAtOnceAndOnce) {
-  const auto engine = Serve(HoldAtGate());
-  Job job = FakeJob(0);
-  const auto cancel = std::make_shared<CancelToken>();
-  job.cancel = cancel;
-  engine->Submit(std::move(job), answers_.For(0));
-  gate_.AwaitArrivals(1);
-  cancel->Cancel();
-  ASSERT_TRUE(answers_.has(0));
-  EXPECT_EQ(CodeOf(0), StatusCode::kCancelled);
-  EXPECT_THAT(observer_.lines(), Contains("cancelled pass"));
-  gate_.Open();
-  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
-  EXPECT_EQ(answers_.total(), 1);
-}
-
-TEST_F(EngineTest, AFullQueueRefusesAtOnceNamingValueAndLimit) {
-  const auto engine = Serve(HoldAtGate(), {.limits = {.queue_items = 2}});
-  engine->Submit(FakeJob(0), answers_.For(0));
-  gate_.AwaitArrivals(1);
-  for (int i = 1; i < 4; ++i) engine->Submit(FakeJob(i), answers_.For(i));
-  ASSERT_TRUE(answers_.has(3));
-  EXPECT_EQ(
-      answers_.of(3).status(),
-      absl::ResourceExhaustedError("queue full: 2 items waiting (limit 2)"));
-  EXPECT_FALSE(NeverRetry(answers_.of(3).status()));
-  EXPECT_EQ(engine->load().queued_items, 2);
-  EXPECT_EQ(engine->load().in_flight, 3);
-  gate_.Open();
-  for (int i = 0; i < 3; ++i) answers_.Await(i);
-}
-
-TEST_F(EngineTest, AQueueFullByBytesRefusesAtOnceNamingValueAndLimit) {
-  // A [3,8,8] tensor is held as it came and as the model takes it.
-  const auto engine =
-      Serve(HoldAtGate(), {.limits = {.queue_bytes = 2 * 1536 + 10}});
-  engine->Submit(FakeJob(0), answers_.For(0));
-  gate_.AwaitArrivals(1);
-  engine->Submit(FakeJob(1), answers_.For(1));
-  engine->Submit(FakeJob(2), answers_.For(2));
-  ASSERT_TRUE(answers_.has(2));
-  EXPECT_EQ(answers_.of(2).status(),
-            absl::ResourceExhaustedError("queue full: 1536 bytes on top of "
-                                         "3072 held (limit 3082)"));
-  gate_.Open();
-  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
-  EXPECT_EQ(engine->load().queued_bytes, 0);
-}
-
-TEST_F(EngineTest, AnInputLargerThanTheWholeQueueNeedNotComeBack) {
-  const auto engine = Serve(nullptr, {.limits = {.queue_bytes = 1000}});
-  engine->Submit(FakeJob(0), answers_.For(0));
-  EXPECT_EQ(CodeOf(0), StatusCode::kResourceExhausted);
-  EXPECT_TRUE(NeverRetry(answers_.of(0).status()));
 }
 
 TEST_F(EngineTest, OnlyThePoisonedItemFails) {
@@ -376,48 +218,6 @@ TEST_F(EngineTest, AReplacedVersionFinishesItsWorkAndIsReleased) {
   EXPECT_TRUE(answers_.of(1).ok());
   // The worker lets go of the model when it has found its queue at an end.
   while (!old.expired()) std::this_thread::yield();
-}
-
-TEST_F(EngineTest, DrainingFinishesWhatIsInAndRefusesWhatComes) {
-  const auto engine = Serve(nullptr, {}, absl::Hours(1));
-  for (int i = 0; i < 5; ++i) engine->Submit(FakeJob(i), answers_.For(i));
-  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(answers_.of(i).ok());
-  engine->Submit(FakeJob(5), answers_.For(5));
-  EXPECT_EQ(answers_.of(5).status(),
-            absl::UnavailableError("the server is shutting down"));
-}
-
-TEST_F(EngineTest, WhatIsNotDoneWhenDrainingEndsIsUnavailable) {
-  const auto engine = Serve(HoldAtGate());
-  engine->Submit(FakeJob(0), answers_.For(0));
-  gate_.AwaitArrivals(1);
-  engine->Submit(FakeJob(1), answers_.For(1));
-  bool in_time = true;
-  std::thread drain(
-      [&] { in_time = engine->Drain(clock_.Now() + absl::Seconds(30)); });
-  clock_.AwaitTimedWaiters(1);
-  clock_.Advance(absl::Seconds(30));
-  drain.join();
-  EXPECT_FALSE(in_time);
-  EXPECT_EQ(CodeOf(0), StatusCode::kUnavailable);
-  EXPECT_EQ(CodeOf(1), StatusCode::kUnavailable);
-  gate_.Open();
-}
-
-TEST_F(EngineTest, DestructionAnswersEverything) {
-  auto engine = Serve(HoldAtGate());
-  engine->Submit(FakeJob(0), answers_.For(0));
-  gate_.AwaitArrivals(1);
-  for (int i = 1; i < 9; ++i) engine->Submit(FakeJob(i), answers_.For(i));
-  std::thread opener([this] {
-    answers_.Await(0);
-    gate_.Open();
-  });
-  engine.reset();
-  opener.join();
-  EXPECT_EQ(answers_.total(), 9);
-  for (int i = 0; i < 9; ++i) EXPECT_EQ(CodeOf(i), StatusCode::kUnavailable);
 }
 
 TEST_F(EngineTest, ACallbackMaySubmitTheNextJob) {

@@ -11,17 +11,15 @@
 #include "gtest/gtest.h"
 #include "server/layer_weights_text.h"
 #include "tests/server/calibration_caller.h"
-#include "tests/server/held_jobs.h"
+#include "tests/server/held_calibration.h"
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 
 namespace saliency {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::SizeIs;
 
 constexpr char kFile[] = "layer_weights.pbtxt";
 
@@ -57,31 +55,6 @@ CalibrationOutcome Calibrate(
   caller.SendTwoClasses(of_each);
   return caller.Finish();
 }
-
-TestServer::Options Held(Gate& gate, const TemporaryFolder& folder) {
-  return {.hook =
-              [&gate](const std::vector<int>&) {
-                gate.Pass();
-                return absl::OkStatus();
-              },
-          .allow_calibration = true,
-          .folder = folder.path()};
-}
-
-// A calibration whose first picture's batch waits at a gate.
-struct HeldCalibration {
-  explicit HeldCalibration(int first_picture = 0) {
-    server.AddFakeModel();
-    caller.Send(FakeSettings());
-    caller.Send(FakePicture(first_picture, 1, {0}));
-    gate.AwaitArrivals(1);
-  }
-
-  const TemporaryFolder folder;
-  Gate gate;
-  TestServer server{Held(gate, folder)};
-  CalibrationCaller caller{server.models()};
-};
 
 TEST(CalibrationTest, WeightsAreMeasuredStoredShownAndUsedAtOnce) {
   const TemporaryFolder folder;
@@ -245,7 +218,7 @@ TEST(CalibrationTest, ACallerThatLeavesChangesNothingAndMakesRoom) {
   const TemporaryFolder folder;
   folder.Write(kFile, "old");
   Gate gate;
-  TestServer server(Held(gate, folder));
+  TestServer server(HeldAtGate(gate, folder));
   server.AddFakeModel();
   {
     CalibrationCaller leaves(server.models());
@@ -318,81 +291,6 @@ TEST(CalibrationTest, FeaturesBeyondTheBoundEndIt) {
             1);
 }
 
-// Features of a picture at "conv" and "last", by a held engine.
-Explanation Features(int number) {
-  Explanation answer;
-  answer.pictures.resize(1);
-  answer.pictures[0].pooled.assign(12, static_cast<float>(number));
-  return answer;
-}
-
-TestServer::Options HeldBy(HeldJobs& engine, const TemporaryFolder& folder) {
-  return {.submit = engine.Submit(),
-          .allow_calibration = true,
-          .folder = folder.path()};
-}
-
-TEST(CalibrationTest, NoMorePicturesThanAWindowAreInWork) {
-  constexpr int kPictures = 200;
-  constexpr int kWindow = 2 * 16;  // FakeModel's max_rows
-  const TemporaryFolder folder;
-  HeldJobs engine;
-  TestServer server(HeldBy(engine, folder));
-  server.AddFakeModel();
-  CalibrationCaller caller(server.models());
-  std::thread sender([&] {
-    caller.Send(FakeSettings());
-    caller.SendTwoClasses(kPictures / 2);
-  });
-  ASSERT_TRUE(engine.Await(kWindow));
-  for (int i = 0; i < kPictures; ++i) {
-    ASSERT_TRUE(engine.Await(i + 1));
-    ASSERT_LE(engine.total(), i + kWindow);
-    engine.Answer(i, Features(i));
-  }
-  sender.join();
-  const CalibrationOutcome outcome = caller.Finish();
-  EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
-  EXPECT_EQ(engine.total(), kPictures);
-}
-
-TEST(CalibrationTest, AFullQueueIsTriedAgain) {
-  const TemporaryFolder folder;
-  HeldJobs engine;
-  TestServer server(HeldBy(engine, folder));
-  server.AddFakeModel();
-  CalibrationCaller caller(server.models());
-  caller.Send(FakeSettings());
-  caller.SendTwoClasses(4);
-  ASSERT_TRUE(engine.Await(8));
-  for (int i = 0; i < 8; ++i) {
-    engine.Answer(i, absl::ResourceExhaustedError("the queue is full"));
-  }
-  ASSERT_TRUE(engine.Await(16));
-  for (int i = 8; i < 16; ++i) engine.Answer(i, Features(i));
-  const CalibrationOutcome outcome = caller.Finish();
-  EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
-  EXPECT_THAT(outcome.rejected, IsEmpty());
-  EXPECT_EQ(engine.total(), 16);
-  EXPECT_EQ(outcome.result.layer_weights().pictures(), 8);
-}
-
-TEST(CalibrationTest, AnEngineThatEndsEndsItAndTheRestIsCancelled) {
-  const TemporaryFolder folder;
-  HeldJobs engine;
-  TestServer server(HeldBy(engine, folder));
-  server.AddFakeModel();
-  CalibrationCaller caller(server.models());
-  caller.Send(FakeSettings());
-  caller.SendTwoClasses(4);
-  ASSERT_TRUE(engine.Await(8));
-  engine.Answer(3, absl::UnavailableError("device lost"));
-  const CalibrationOutcome outcome = caller.ReadToTheEnd();
-  EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(outcome.status.error_message(), "device lost");
-  EXPECT_EQ(engine.cancelled(), 7);
-}
-
 TEST(CalibrationTest, AVersionThatWasReplacedMeanwhileKeepsItsOwnWeights) {
   HeldCalibration held;
   CatalogueVersion other = *held.server.catalogue().FindReady("fake", 1);
@@ -405,30 +303,6 @@ TEST(CalibrationTest, AVersionThatWasReplacedMeanwhileKeepsItsOwnWeights) {
   EXPECT_THAT(outcome.status.error_message(), HasSubstr("was replaced"));
   EXPECT_FALSE(GetModel(held.server).has_layer_weights());
   EXPECT_EQ(ReadAll(held.folder / kFile), "");
-}
-
-// Its pictures ride in one batch with a stranger's request.
-TEST(CalibrationTest, PicturesShareBatchesWithStrangers) {
-  HeldCalibration held(/*first_picture=*/1);
-  for (int i = 2; i < 6; ++i) held.caller.Send(FakePicture(i, 1, {0}));
-  std::thread stranger([&] {
-    grpc::ClientContext context;
-    v1::ComputeSaliencyResponse response;
-    EXPECT_TRUE(held.server.saliency()
-                    .ComputeSaliency(&context, FakeRequest(), &response)
-                    .ok());
-  });
-  while (held.server.engine().load().queued_items < 5) {
-    std::this_thread::yield();
-  }
-  held.gate.Open();
-  stranger.join();
-  held.caller.Cancel();
-  held.caller.ReadToTheEnd();
-  const auto batches = held.server.explainer_log().Batches();
-  ASSERT_GE(batches.size(), 2);
-  EXPECT_THAT(batches[1], SizeIs(5)) << "four pictures and the stranger";
-  EXPECT_THAT(batches[1], testing::UnorderedElementsAre(0, 2, 3, 4, 5));
 }
 
 }  // namespace

@@ -1,72 +1,25 @@
-// StreamSaliency: what each question gets, and what becomes of the stream.
+// StreamSaliency: what each question gets.
 
+#include <functional>
+#include <limits>
 #include <map>
-#include <memory>
-#include <set>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/engine/refusal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/drain.h"
 #include "tests/server/held_jobs.h"
+#include "tests/server/stream_caller.h"
 #include "tests/server/test_server.h"
 
 namespace saliency {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 using Question = v1::StreamSaliencyRequest;
 using Answer = v1::StreamSaliencyResponse;
-
-// A stream's end at the caller.
-class Stream {
- public:
-  explicit Stream(TestServer& server, const std::string& request_id = "s1") {
-    context_.AddMetadata("x-request-id", request_id);
-    stream_ = server.saliency().StreamSaliency(&context_);
-  }
-  ~Stream() { context_.TryCancel(); }
-
-  bool Ask(const Question& question) { return stream_->Write(question); }
-  // The next answer; one without an id when there is none.
-  Answer Read() {
-    Answer answer;
-    stream_->Read(&answer);
-    return answer;
-  }
-  std::map<std::string, Answer> Read(int count) {
-    std::map<std::string, Answer> answers;
-    for (int i = 0; i < count; ++i) {
-      Answer answer = Read();
-      answers[answer.id()] = answer;
-    }
-    return answers;
-  }
-  void WritesDone() { stream_->WritesDone(); }
-  grpc::Status Finish() { return stream_->Finish(); }
-  grpc::Status End() {
-    WritesDone();
-    return Finish();
-  }
-  void Cancel() { context_.TryCancel(); }
-  const grpc::ClientContext& context() const { return context_; }
-
- private:
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<Question, Answer>> stream_;
-};
-
-Question Compute(const std::string& id) {
-  Question question;
-  question.set_id(id);
-  *question.mutable_compute() = FakeRequest();
-  return question;
-}
 
 Question Combine(const std::string& id) {
   Question question;
@@ -108,7 +61,7 @@ TEST(StreamSaliencyTest, AThousandQuestionsAreEachAnsweredOnce) {
   TestServer server;
   server.AddFakeModel();
   constexpr int kQuestions = 1000;
-  Stream stream(server);
+  StreamCaller stream(server);
   std::thread writer([&] {
     for (int i = 0; i < kQuestions; ++i) {
       EXPECT_TRUE(stream.Ask(Compute(absl::StrCat("q", i))));
@@ -132,7 +85,7 @@ TEST(StreamSaliencyTest, AThousandQuestionsAreEachAnsweredOnce) {
 TEST(StreamSaliencyTest, AnswersAreThoseOfTheUnaryCalls) {
   TestServer server;
   server.AddFakeModel();
-  Stream stream(server);
+  StreamCaller stream(server);
   stream.Ask(Compute("compute"));
   stream.Ask(Combine("combine"));
   stream.Ask(Meta("meta"));
@@ -180,7 +133,7 @@ TEST(StreamSaliencyTest, AnswersComeAsTheyAreReady) {
   HeldJobs jobs;
   TestServer server({.submit = jobs.Submit()});
   server.AddFakeModel();
-  Stream stream(server);
+  StreamCaller stream(server);
   stream.Ask(Compute("a"));
   stream.Ask(Compute("b"));
   ASSERT_TRUE(jobs.Await(2));
@@ -193,7 +146,7 @@ TEST(StreamSaliencyTest, AnswersComeAsTheyAreReady) {
 
 TEST(StreamSaliencyTest, AStreamWithoutQuestionsEndsWell) {
   TestServer server;
-  Stream stream(server);
+  StreamCaller stream(server);
   EXPECT_TRUE(stream.End().ok());
 }
 
@@ -209,7 +162,7 @@ class BadQuestionTest : public testing::TestWithParam<BadQuestion> {};
 TEST_P(BadQuestionTest, IsAnsweredAndTheStreamGoesOn) {
   TestServer server;
   server.AddFakeModel();
-  Stream stream(server);
+  StreamCaller stream(server);
   Question bad = Compute("bad");
   GetParam().spoil(bad);
   ASSERT_TRUE(stream.Ask(bad));
@@ -268,7 +221,7 @@ TEST(StreamSaliencyTest, AnIdMayNotBeThatOfAQuestionInWorkAndMayBeUsedAgain) {
   HeldJobs jobs;
   TestServer server({.submit = jobs.Submit()});
   server.AddFakeModel();
-  Stream stream(server);
+  StreamCaller stream(server);
   stream.Ask(Compute("a"));
   stream.Ask(Compute("a"));
   const Answer refused = stream.Read();
@@ -290,7 +243,7 @@ TEST(StreamSaliencyTest, AFullQueueTellsWhenToAskAgain) {
   HeldJobs jobs;
   TestServer server({.submit = jobs.Submit()});
   server.AddFakeModel();
-  Stream stream(server);
+  StreamCaller stream(server);
   for (const char* id : {"full", "large", "gone"}) stream.Ask(Compute(id));
   ASSERT_TRUE(jobs.Await(3));
   jobs.Answer(0, absl::ResourceExhaustedError("queue full"));
@@ -311,7 +264,7 @@ TEST(StreamSaliencyTest, AQuestionHasItsOwnTimeWithinTheStreams) {
   HeldJobs jobs;
   TestServer server({.submit = jobs.Submit()});
   server.AddFakeModel();
-  Stream stream(server);
+  StreamCaller stream(server);
   Question hour = Compute("hour");
   hour.set_timeout_seconds(3600);
   stream.Ask(hour);
@@ -328,7 +281,7 @@ TEST(StreamSaliencyTest, OurOwnFaultSaysOnlyTheQuestionsRequestId) {
   HeldJobs jobs;
   TestServer server({.submit = jobs.Submit()});
   server.AddFakeModel();
-  Stream stream(server, "bulk");
+  StreamCaller stream(server, "bulk");
   stream.Ask(Compute("a"));
   stream.Ask(Compute("b"));
   ASSERT_TRUE(jobs.Await(2));
@@ -349,7 +302,7 @@ TEST(StreamSaliencyTest, OurOwnFaultSaysOnlyTheQuestionsRequestId) {
 TEST(StreamSaliencyTest, EachQuestionAndTheStreamAreCounted) {
   TestServer server;
   server.AddFakeModel();
-  Stream stream(server);
+  StreamCaller stream(server);
   stream.Ask(Compute("a"));
   stream.Ask(Combine("b"));
   Question none;
@@ -366,136 +319,6 @@ TEST(StreamSaliencyTest, EachQuestionAndTheStreamAreCounted) {
   EXPECT_EQ(calls("StreamSaliency.none", "INVALID_ARGUMENT"), 1);
   EXPECT_EQ(calls("StreamSaliency", "OK"), 1);
   EXPECT_EQ(server.Metric("saliency_requests_total"), 4);
-}
-
-TEST(StreamSaliencyTest, ACallerThatLeavesCancelsAllItsQuestions) {
-  HeldJobs jobs;
-  TestServer server({.submit = jobs.Submit()});
-  server.AddFakeModel();
-  Stream stream(server);
-  for (int i = 0; i < 5; ++i) stream.Ask(Compute(absl::StrCat(i)));
-  ASSERT_TRUE(jobs.Await(5));
-  jobs.Answer(2);
-  EXPECT_EQ(stream.Read().id(), "2");
-  stream.Cancel();
-  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
-  EXPECT_EQ(jobs.cancelled(), 4);
-  EXPECT_EQ(
-      server.Metric("saliency_requests_total",
-                    {{"rpc", "StreamSaliency.compute"}, {"code", "CANCELLED"}}),
-      4);
-}
-
-TEST(StreamSaliencyTest, QuestionsOfACallerThatLeftNeverRun) {
-  Gate gate;
-  TestServer server({.hook = [&](const std::vector<int>&) {
-    gate.Pass();
-    return absl::OkStatus();
-  }});
-  server.AddFakeModel();
-  Stream stream(server);
-  stream.Ask(Compute("running"));
-  gate.AwaitArrivals(1);
-  for (int i = 0; i < 5; ++i) stream.Ask(Compute(absl::StrCat(i)));
-  while (server.Metric("saliency_in_flight") < 6) std::this_thread::yield();
-  stream.Cancel();
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
-  gate.Open();
-  EXPECT_TRUE(server.engine().Drain(absl::Now() + kPatience));
-  EXPECT_EQ(server.explainer_log().Batches().size(), 1U);
-}
-
-TEST(StreamSaliencyTest, TheStreamsDeadlineEndsAllOfIt) {
-  HeldJobs jobs;
-  TestServer server({.submit = jobs.Submit()});
-  server.AddFakeModel();
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(1)));
-  const auto stream = server.saliency().StreamSaliency(&context);
-  stream->Write(Compute("a"));
-  ASSERT_TRUE(jobs.Await(1, kPatience));
-  EXPECT_LT(jobs.deadline(0), absl::Now() + absl::Seconds(2));
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
-  EXPECT_EQ(jobs.cancelled(), 1);
-}
-
-void DrainNow(TestServer& server) {
-  Drain({.delay = absl::ZeroDuration(), .timeout = kPatience}, server.clock(),
-        server.board(), server.desk(),
-        [&](absl::Time deadline) { return server.engine().Drain(deadline); });
-}
-
-TEST(StreamSaliencyTest, DrainingAnswersWhatWasReadAndEndsTheStream) {
-  HeldJobs jobs;
-  TestServer server({.submit = jobs.Submit()});
-  server.AddFakeModel();
-  Stream stream(server);
-  stream.Ask(Compute("a"));
-  stream.Ask(Compute("b"));
-  ASSERT_TRUE(jobs.Await(2));
-  std::thread drainer([&] { DrainNow(server); });
-  while (server.desk().CheckOpen().ok()) std::this_thread::yield();
-  // The read that was under way may bring one more; it is told to go.
-  stream.Ask(Compute("late"));
-  jobs.Answer(0);
-  jobs.Answer(1);
-  std::map<std::string, Answer> answers;
-  for (Answer answer = stream.Read(); !answer.id().empty();
-       answer = stream.Read()) {
-    answers[answer.id()] = answer;
-  }
-  EXPECT_EQ(answers["a"].status().code(), 0);
-  EXPECT_EQ(answers["b"].status().code(), 0);
-  if (answers.contains("late")) {
-    EXPECT_EQ(answers["late"].status().code(),
-              Code(grpc::StatusCode::UNAVAILABLE));
-  }
-  const grpc::Status status = stream.Finish();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(status.error_message(), "the server is shutting down");
-  drainer.join();
-  EXPECT_EQ(jobs.total(), 2);
-}
-
-TEST(StreamSaliencyTest, DrainingLetsAStreamThatIsThroughEndWell) {
-  HeldJobs jobs;
-  TestServer server({.submit = jobs.Submit()});
-  server.AddFakeModel();
-  Stream stream(server);
-  stream.Ask(Compute("a"));
-  stream.WritesDone();
-  ASSERT_TRUE(jobs.Await(1));
-  std::thread drainer([&] { DrainNow(server); });
-  while (server.desk().CheckOpen().ok()) std::this_thread::yield();
-  jobs.Answer(0);
-  EXPECT_EQ(stream.Read().id(), "a");
-  // Whether the server had seen the caller's end before its own is open.
-  const grpc::StatusCode code = stream.Finish().error_code();
-  EXPECT_TRUE(code == grpc::StatusCode::OK ||
-              code == grpc::StatusCode::UNAVAILABLE);
-  drainer.join();
-}
-
-TEST(StreamSaliencyTest, AnIdleStreamDoesNotHoldADrainUp) {
-  TestServer server;
-  Stream stream(server);
-  stream.Ask(Compute("no model"));
-  stream.Read();
-  DrainNow(server);
-  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-}
-
-TEST(StreamSaliencyTest, AStreamThatComesWhileDrainingIsRefused) {
-  TestServer server;
-  server.AddFakeModel();
-  server.desk().Close();
-  Stream stream(server);
-  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(server.Metric("saliency_refused_total", {{"reason", "draining"}}),
-            1);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
 }
 
 }  // namespace

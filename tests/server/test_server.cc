@@ -31,7 +31,9 @@ std::unique_ptr<TokenFile> OpenTokens(const std::string& path, Log& log) {
 
 TestServer::TestServer(Options options)
     : options_(std::move(options)),
-      engine_({.limits = options_.limits}, Clock::Real(), reporter_),
+      engine_(
+          {.limits = options_.limits, .cpu_threads = options_.cpu_threads},
+          Clock::Real(), reporter_),
       tokens_(OpenTokens(options_.token_file, log_)),
       desk_(Clock::Real(), metrics_, log_,
             {.tokens = tokens_.get(), .send_timeout = options_.send_timeout}),

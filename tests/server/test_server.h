@@ -58,6 +58,7 @@ class TestServer {
  public:
   struct Options {
     EngineLimits limits;
+    int cpu_threads = 2;       // of the engine
     FakeExplainer::Hook hook;  // before each batch
     // Replaces the engine when set.
     SubmitJob submit;

@@ -1,0 +1,190 @@
+// Jobs that the engine turns away or gives up: past their deadline, left by
+// their caller, one too many for the queue, or overtaken by its own end.
+
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "core/engine/engine.h"
+#include "core/engine/refusal.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/engine/engine_fixture.h"
+#include "tests/support/fakes.h"
+
+namespace saliency {
+namespace {
+
+using absl::StatusCode;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST_F(EngineTest, ADeadlineThatPassedIsAnsweredAtOnce) {
+  const auto engine = Serve();
+  Job job = FakeJob(0);
+  job.deadline = clock_.Now();
+  engine->Submit(std::move(job), answers_.For(0));
+  ASSERT_TRUE(answers_.has(0));
+  EXPECT_EQ(CodeOf(0), StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(observer_.lines(), ElementsAre("expired admission"));
+}
+
+TEST_F(EngineTest, ADeadlineThatPassesInTheQueueIsNeverRun) {
+  const auto engine = Serve(HoldAtGate());
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  Job job = FakeJob(1);
+  job.deadline = clock_.Now() + absl::Seconds(1);
+  engine->Submit(std::move(job), answers_.For(1));
+  clock_.Advance(absl::Seconds(1));
+  gate_.Open();
+  answers_.Await(1);
+  EXPECT_EQ(CodeOf(1), StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(log_.Ids(), ElementsAre(0));
+}
+
+TEST_F(EngineTest, ADeadlineThatPassesDuringThePassIsNotRendered) {
+  const auto engine = Serve(HoldAtGate());
+  Job job = FakeJob(0);
+  job.deadline = clock_.Now() + absl::Seconds(1);
+  engine->Submit(std::move(job), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  clock_.Advance(absl::Seconds(2));
+  gate_.Open();
+  answers_.Await(0);
+  EXPECT_EQ(CodeOf(0), StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(observer_.lines(), Contains("expired render"));
+}
+
+TEST_F(EngineTest, ACancelledJobLeavesTheQueueAndFreesItsPlaceAtOnce) {
+  const auto engine = Serve(HoldAtGate(), {.limits = {.queue_items = 1}});
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  Job job = FakeJob(1);
+  const auto cancel = std::make_shared<CancelToken>();
+  job.cancel = cancel;
+  engine->Submit(std::move(job), answers_.For(1));
+  engine->Submit(FakeJob(2), answers_.For(2));
+  EXPECT_EQ(CodeOf(2), StatusCode::kResourceExhausted);
+  cancel->Cancel();
+  ASSERT_TRUE(answers_.has(1));
+  EXPECT_EQ(CodeOf(1), StatusCode::kCancelled);
+  engine->Submit(FakeJob(3), answers_.For(3));
+  gate_.Open();
+  answers_.Await(3);
+  EXPECT_TRUE(answers_.of(3).ok());
+  EXPECT_THAT(log_.Ids(), ElementsAre(0, 3));
+}
+
+TEST_F(EngineTest, AJobCancelledBeforeItCameIsNotRun) {
+  const auto engine = Serve();
+  Job job = FakeJob(0);
+  job.cancel = std::make_shared<CancelToken>();
+  job.cancel->Cancel();
+  engine->Submit(std::move(job), answers_.For(0));
+  ASSERT_TRUE(answers_.has(0));
+  EXPECT_EQ(CodeOf(0), StatusCode::kCancelled);
+  EXPECT_THAT(log_.Batches(), IsEmpty());
+}
+
+TEST_F(EngineTest, AJobCancelledDuringItsPassIsAnsweredAtOnceAndOnce) {
+  const auto engine = Serve(HoldAtGate());
+  Job job = FakeJob(0);
+  const auto cancel = std::make_shared<CancelToken>();
+  job.cancel = cancel;
+  engine->Submit(std::move(job), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  cancel->Cancel();
+  ASSERT_TRUE(answers_.has(0));
+  EXPECT_EQ(CodeOf(0), StatusCode::kCancelled);
+  EXPECT_THAT(observer_.lines(), Contains("cancelled pass"));
+  gate_.Open();
+  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
+  EXPECT_EQ(answers_.total(), 1);
+}
+
+TEST_F(EngineTest, AFullQueueRefusesAtOnceNamingValueAndLimit) {
+  const auto engine = Serve(HoldAtGate(), {.limits = {.queue_items = 2}});
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  for (int i = 1; i < 4; ++i) engine->Submit(FakeJob(i), answers_.For(i));
+  ASSERT_TRUE(answers_.has(3));
+  EXPECT_EQ(
+      answers_.of(3).status(),
+      absl::ResourceExhaustedError("queue full: 2 items waiting (limit 2)"));
+  EXPECT_FALSE(NeverRetry(answers_.of(3).status()));
+  EXPECT_EQ(engine->load().queued_items, 2);
+  EXPECT_EQ(engine->load().in_flight, 3);
+  gate_.Open();
+  for (int i = 0; i < 3; ++i) answers_.Await(i);
+}
+
+TEST_F(EngineTest, AQueueFullByBytesRefusesAtOnceNamingValueAndLimit) {
+  // A [3,8,8] tensor is held as it came and as the model takes it.
+  const auto engine =
+      Serve(HoldAtGate(), {.limits = {.queue_bytes = 2 * 1536 + 10}});
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  engine->Submit(FakeJob(1), answers_.For(1));
+  engine->Submit(FakeJob(2), answers_.For(2));
+  ASSERT_TRUE(answers_.has(2));
+  EXPECT_EQ(answers_.of(2).status(),
+            absl::ResourceExhaustedError("queue full: 1536 bytes on top of "
+                                         "3072 held (limit 3082)"));
+  gate_.Open();
+  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
+  EXPECT_EQ(engine->load().queued_bytes, 0);
+}
+
+TEST_F(EngineTest, AnInputLargerThanTheWholeQueueNeedNotComeBack) {
+  const auto engine = Serve(nullptr, {.limits = {.queue_bytes = 1000}});
+  engine->Submit(FakeJob(0), answers_.For(0));
+  EXPECT_EQ(CodeOf(0), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(NeverRetry(answers_.of(0).status()));
+}
+
+TEST_F(EngineTest, DrainingFinishesWhatIsInAndRefusesWhatComes) {
+  const auto engine = Serve(nullptr, {}, absl::Hours(1));
+  for (int i = 0; i < 5; ++i) engine->Submit(FakeJob(i), answers_.For(i));
+  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(answers_.of(i).ok());
+  engine->Submit(FakeJob(5), answers_.For(5));
+  EXPECT_EQ(answers_.of(5).status(),
+            absl::UnavailableError("the server is shutting down"));
+}
+
+TEST_F(EngineTest, WhatIsNotDoneWhenDrainingEndsIsUnavailable) {
+  const auto engine = Serve(HoldAtGate());
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  engine->Submit(FakeJob(1), answers_.For(1));
+  bool in_time = true;
+  std::thread drain(
+      [&] { in_time = engine->Drain(clock_.Now() + absl::Seconds(30)); });
+  clock_.AwaitTimedWaiters(1);
+  clock_.Advance(absl::Seconds(30));
+  drain.join();
+  EXPECT_FALSE(in_time);
+  EXPECT_EQ(CodeOf(0), StatusCode::kUnavailable);
+  EXPECT_EQ(CodeOf(1), StatusCode::kUnavailable);
+  gate_.Open();
+}
+
+TEST_F(EngineTest, DestructionAnswersEverything) {
+  auto engine = Serve(HoldAtGate());
+  engine->Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  for (int i = 1; i < 9; ++i) engine->Submit(FakeJob(i), answers_.For(i));
+  std::thread opener([this] {
+    answers_.Await(0);
+    gate_.Open();
+  });
+  engine.reset();
+  opener.join();
+  EXPECT_EQ(answers_.total(), 9);
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(CodeOf(i), StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace saliency
