@@ -1,18 +1,20 @@
 #!/usr/bin/python3
 """What a meta step at the last layers takes at least on this machine, with
-LibTorch's own kernels: for each convolution and linear layer of a network two
+LibTorch's own kernels (without AVX-512 core/model/winograd.h takes less for
+gradients of 3x3 kernels): for each convolution and linear layer of a network two
 forwards, a data gradient (not of the first) and the part that is each row's
 own - its weight gradient, or the products of the Gram form where those take
 less - each in the faster of the two memory orders, called one by one on
 tensors that lie ready.  To that the rest of the plain forward is added twice.
 
-Prints the parts as ratios to the plain eager forward of the same rounds: what
-`pass_bench --filter meta` shows above their sum goes into gradients of ReLUs,
-norms and pools, sums by row, and memory order.
+Prints the parts as ratios to the plain eager forward, measured once in each
+round of each layer.  What `pass_bench --filter meta` shows above their sum goes
+into gradients of ReLUs, norms and pools, sums by row, and memory order.
 """
 
 import argparse
 import collections
+import ctypes
 import statistics
 import time
 
@@ -22,6 +24,7 @@ from torch import nn
 from torch.nn import functional
 
 ORDERS = (torch.contiguous_format, torch.channels_last)
+MAX_GRAM_POSITIONS = 4096  # kMaxGramPositions, stepped_conv.cc
 PARTS = ("two forwards", "data gradients", "own to each row")
 
 
@@ -74,7 +77,8 @@ def conv_work(layer, x, is_first):
         ways["own to each row"].append(lambda y=y, g=g, w=weight: [
             gradient(layer, g[r:r + 1], y[r:r + 1], w, True)
             for r in range(len(y))])
-        if layer.groups == 1:
+        positions = max(y[0, 0].numel(), g[0, 0].numel())
+        if layer.groups == 1 and positions <= MAX_GRAM_POSITIONS:
             ways["own to each row"].append(lambda y=y, g=g: gram(y, g))
     return ways
 
@@ -91,26 +95,33 @@ def seconds(work):
     return time.perf_counter() - start
 
 
+def keep_freed_memory():
+    """As pass_bench and the server do: a page is made once."""
+    libc = ctypes.CDLL("libc.so.6")
+    trim_threshold, mmap_max = -1, -4
+    libc.mallopt(mmap_max, 0)
+    libc.mallopt(trim_threshold, 2**31 - 1)
+
+
 def measure(network, batch, rounds):
     picture = torch.rand(batch, 3, 224, 224)
-    work = []  # (part, way) of each layer
-    for i, (layer, x) in enumerate(layers_of(network, picture)):
-        ways = (conv_work(layer, x, i == 0) if isinstance(layer, nn.Conv2d)
-                else linear_work(layer, x))
-        work.append(ways)
     plain = []
-    spent = [{part: [[] for _ in ways[part]] for part in ways} for ways in work]
+    spent = []  # of each layer, by part and way
     with torch.no_grad():
-        for round_ in range(rounds + 1):
-            took = seconds(lambda: network(picture))
-            if round_:
-                plain.append(took)
-            for ways, times in zip(work, spent):
+        # One layer at a time: those of a large batch, in both memory orders,
+        # do not fit together.
+        for i, (layer, x) in enumerate(layers_of(network, picture)):
+            ways = (conv_work(layer, x, i == 0) if isinstance(layer, nn.Conv2d)
+                    else linear_work(layer, x))
+            times = {part: [[] for _ in ways[part]] for part in ways}
+            for round_ in range(rounds + 1):
                 for part, functions in ways.items():
                     for way, function in enumerate(functions):
                         took = seconds(function)
                         if round_:
                             times[part][way].append(took)
+                plain.append(seconds(lambda: network(picture)))
+            spent.append(times)
     forward = statistics.median(plain)
     ratios = dict.fromkeys(PARTS, 0.0)
     rest = 2.0  # of two plain forwards, without their layers
@@ -134,6 +145,7 @@ def main():
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    keep_freed_memory()
     for name in args.network or ("resnet50", "vgg16"):
         torch.manual_seed(1)
         network = getattr(torchvision.models, name)().eval()
