@@ -8,7 +8,7 @@ preset=${1:?usage: build.sh PRESET [TARGET...]}
 shift
 build=build/$preset
 
-# A file that includes LibTorch takes up to 2 GB to compile.
+# A unit of files that include LibTorch takes up to 2 GB to compile.
 jobs_that_fit() {
   local processors gigabytes
   processors=$(nproc)

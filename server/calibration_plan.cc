@@ -17,15 +17,10 @@
 namespace saliency {
 namespace {
 
-constexpr int64_t kMaxLayers = 512;  // of layer_weights.pbtxt
+constexpr int64_t kMaxStoredLayers = 512;  // of layer_weights.pbtxt
 constexpr int64_t kMaxTextBytes = 256;
 constexpr int64_t kMinPerClass = 2;
 constexpr int64_t kMaxPerClass = 100'000;
-
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 int64_t ChannelsOf(const ModelFacts& facts, const std::string& layer) {
   for (const LayerInfo& info : facts.layers) {
@@ -37,8 +32,9 @@ int64_t ChannelsOf(const ModelFacts& facts, const std::string& layer) {
 absl::Status FillLayers(const v1::CalibrationSettings& settings,
                         const EngineLimits& limits, CalibrationPlan& plan) {
   const ModelFacts& facts = *plan.model.facts;
-  RETURN_IF_ERROR(CheckCount("settings.layers", settings.layers_size(),
-                             std::min<int64_t>(kMaxLayers, limits.max_layers)));
+  RETURN_IF_ERROR(
+      CheckCount("settings.layers", settings.layers_size(),
+                 std::min<int64_t>(kMaxStoredLayers, limits.max_layers)));
   plan.layers.assign(settings.layers().begin(), settings.layers().end());
   if (plan.layers.empty()) plan.layers = facts.config.combine_layers;
   if (plan.layers.empty()) {

@@ -9,7 +9,7 @@
 namespace saliency {
 namespace {
 
-absl::Status Draining() {
+absl::Status CalibrationsClosed() {
   return UnavailableBecause("draining", "the server is shutting down");
 }
 
@@ -35,13 +35,14 @@ absl::Status Calibrations::Begin(CalibrationCall& call,
 void Calibrations::Close() {
   MutexLock lock(&mu_);
   closed_ = true;
-  for (const auto& [key, mailbox] : running_) mailbox->End(Draining());
+  for (const auto& [key, mailbox] : running_)
+    mailbox->End(CalibrationsClosed());
 }
 
 absl::Status Calibrations::Enter(
     const Key& key, const std::shared_ptr<CalibrationMailbox>& mailbox) {
   MutexLock lock(&mu_);
-  if (closed_) return Draining();
+  if (closed_) return CalibrationsClosed();
   if (running_.emplace(key, mailbox).second) return absl::OkStatus();
   return absl::AbortedError(absl::StrCat("model \"", key.first, "\" version ",
                                          key.second,

@@ -8,7 +8,7 @@
 namespace saliency {
 namespace {
 
-v1::MapEncoding ToProto(MapEncoding encoding) {
+v1::MapEncoding EncodingToProto(MapEncoding encoding) {
   switch (encoding) {
     case MapEncoding::kNone:
       return v1::MAP_ENCODING_NONE;
@@ -46,7 +46,7 @@ void FillMap(MapResult&& result, v1::SaliencyMap* out) {
     region->set_height(static_cast<int32_t>(result.region.height));
     region->set_width(static_cast<int32_t>(result.region.width));
   }
-  out->set_encoding(ToProto(result.encoding));
+  out->set_encoding(EncodingToProto(result.encoding));
   out->set_data(std::move(result.data));
 }
 

@@ -11,11 +11,6 @@
 namespace saliency {
 namespace {
 
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
-
 absl::Status CheckCounts(const v1::CombineLayersRequest& request,
                          const EngineLimits& limits) {
   RETURN_IF_ERROR(
@@ -48,7 +43,7 @@ absl::StatusOr<Weighting> WeightingFromProto(v1::Weighting weighting) {
   }
 }
 
-v1::Weighting ToProto(Weighting weighting) {
+v1::Weighting WeightingToProto(Weighting weighting) {
   switch (weighting) {
     case Weighting::kUniform:
       return v1::WEIGHTING_UNIFORM;
@@ -204,7 +199,7 @@ absl::StatusOr<std::vector<JobCombination>> CombinationsFromProto(
 
 void ToProto(CombinedResult&& combined, absl::string_view request_id,
              v1::CombinedMap* out) {
-  out->set_weighting(ToProto(combined.weighting));
+  out->set_weighting(WeightingToProto(combined.weighting));
   out->set_rule(combined.rule == CombineRule::kSum ? v1::COMBINE_RULE_SUM
                                                    : v1::COMBINE_RULE_PRODUCT);
   for (const LayerShare& share : combined.shares) {

@@ -9,7 +9,7 @@
 namespace saliency {
 namespace {
 
-v1::InputSpec ToProto(const InputConfig& config) {
+v1::InputSpec InputToProto(const InputConfig& config) {
   v1::InputSpec spec;
   spec.set_height(static_cast<int32_t>(config.height));
   spec.set_width(static_cast<int32_t>(config.width));
@@ -33,7 +33,7 @@ v1::InputSpec ToProto(const InputConfig& config) {
   return spec;
 }
 
-v1::Precision ToProto(Precision precision) {
+v1::Precision PrecisionToProto(Precision precision) {
   switch (precision) {
     case Precision::kFp32:
       return v1::PRECISION_FP32;
@@ -45,7 +45,7 @@ v1::Precision ToProto(Precision precision) {
   return v1::PRECISION_UNSPECIFIED;
 }
 
-v1::ModelState ToProto(ModelState state) {
+v1::ModelState StateToProto(ModelState state) {
   switch (state) {
     case ModelState::kLoading:
       return v1::MODEL_STATE_LOADING;
@@ -57,7 +57,7 @@ v1::ModelState ToProto(ModelState state) {
   return v1::MODEL_STATE_UNSPECIFIED;
 }
 
-void ToProto(const LayerInfo& layer, v1::Layer* out) {
+void LayerToProto(const LayerInfo& layer, v1::Layer* out) {
   out->set_name(layer.name);
   out->set_kind(layer.kind);
   for (const int64_t size : layer.shape) out->add_shape(size);
@@ -98,7 +98,7 @@ void AddMethods(const ModelFacts& facts, v1::GetModelResponse* response) {
 
 v1::ModelConfig ToProto(const ModelConfig& config) {
   v1::ModelConfig proto;
-  *proto.mutable_input() = ToProto(config.input);
+  *proto.mutable_input() = InputToProto(config.input);
   if (config.output_index.has_value()) {
     proto.set_output_index(*config.output_index);
   } else if (!config.output_key.empty()) {
@@ -118,7 +118,7 @@ v1::ModelConfig ToProto(const ModelConfig& config) {
     out->set_device(instance.device);
     out->set_count(instance.count);
   }
-  proto.set_precision(ToProto(config.precision));
+  proto.set_precision(PrecisionToProto(config.precision));
   proto.mutable_batching()->set_max_rows(config.batching.max_rows);
   proto.mutable_batching()->set_max_delay_ms(static_cast<int32_t>(
       absl::ToInt64Milliseconds(config.batching.max_delay)));
@@ -130,7 +130,7 @@ v1::ModelConfig ToProto(const ModelConfig& config) {
 
 void ToProto(const CatalogueVersion& version, v1::ModelVersion* out) {
   out->set_version(version.version);
-  out->set_state(ToProto(version.state));
+  out->set_state(StateToProto(version.state));
   out->set_message(version.message);
 }
 
@@ -153,7 +153,7 @@ void ToProto(const ModelFacts& facts, v1::GetModelResponse* response) {
   for (const std::string& label : facts.labels) response->add_labels(label);
   response->set_num_classes(static_cast<int32_t>(facts.num_classes));
   for (const LayerInfo& layer : facts.layers) {
-    ToProto(layer, response->add_layers());
+    LayerToProto(layer, response->add_layers());
   }
   AddMethods(facts, response);
   response->set_rows_independent(facts.self_check.rows_independent);

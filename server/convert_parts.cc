@@ -9,11 +9,6 @@
 namespace saliency {
 namespace {
 
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
-
 absl::StatusOr<JobTarget> TargetFromProto(const v1::Target& target) {
   switch (target.kind_case()) {
     case v1::Target::kClassIndex:

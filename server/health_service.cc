@@ -16,7 +16,7 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using ServingStatus = HealthCheckResponse::ServingStatus;
 
-ServingStatus ToProto(std::optional<Health> health) {
+ServingStatus ServingStatusOf(std::optional<Health> health) {
   if (!health.has_value()) return HealthCheckResponse::SERVICE_UNKNOWN;
   return *health == Health::kServing ? HealthCheckResponse::SERVING
                                      : HealthCheckResponse::NOT_SERVING;
@@ -78,7 +78,7 @@ class WatchReactor : public grpc::ServerWriteReactor<HealthCheckResponse>,
     {
       MutexLock lock(&mu_);
       if (writing_ || finished_) return;
-      const ServingStatus now = ToProto(board_.Get(name_));
+      const ServingStatus now = ServingStatusOf(board_.Get(name_));
       if (ending_.has_value()) {
         finish = finished_ = true;
         status = *ending_;
@@ -123,7 +123,7 @@ grpc::ServerUnaryReactor* HealthService::Check(
   }
   const std::optional<Health> health = board_.Get(request->service());
   if (health.has_value()) {
-    response->set_status(ToProto(health));
+    response->set_status(ServingStatusOf(health));
     reactor->Finish(grpc::Status::OK);
   } else {
     reactor->Finish(

@@ -17,12 +17,7 @@
 namespace saliency {
 namespace {
 
-constexpr int kMaxLayers = 512;
-
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
+constexpr int kMaxCalibratedLayers = 512;
 
 absl::StatusOr<LayerCalibration> LayerFromProto(
     const std::string& field, const v1::LayerCalibration& proto) {
@@ -52,9 +47,9 @@ absl::StatusOr<LayerCalibration> LayerFromProto(
 absl::StatusOr<LayerWeights> ParseLayerWeightsText(const std::string& text) {
   v1::LayerWeights proto;
   RETURN_IF_ERROR(ParseTextProto(text, proto));
-  if (proto.layers_size() < 1 || proto.layers_size() > kMaxLayers) {
-    return Invalid("layers: ", proto.layers_size(), " not in [1, ", kMaxLayers,
-                   "]");
+  if (proto.layers_size() < 1 || proto.layers_size() > kMaxCalibratedLayers) {
+    return Invalid("layers: ", proto.layers_size(), " not in [1, ",
+                   kMaxCalibratedLayers, "]");
   }
   if (proto.pictures() < 0) {
     return Invalid("pictures: ", proto.pictures(), " is less than 0");

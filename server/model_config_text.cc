@@ -22,13 +22,8 @@ constexpr int kMaxSide = 4096;
 constexpr int kMaxInstances = 64;
 constexpr int kMaxRows = 1024;
 constexpr int kMaxDelayMs = 10'000;
-constexpr size_t kMaxLayers = 512;
+constexpr size_t kMaxConfiguredLayers = 512;
 constexpr size_t kSha256Digits = 64;
-
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 // 0 stands for a field that is not set.
 absl::Status Fill(absl::string_view field, int value, int min, int max,
@@ -121,8 +116,9 @@ absl::Status FillInput(const v1::InputSpec& spec, InputConfig& config) {
 template <typename Repeated>
 absl::Status FillLayers(absl::string_view field, const Repeated& layers,
                         std::vector<std::string>& target) {
-  if (static_cast<size_t>(layers.size()) > kMaxLayers) {
-    return Invalid(field, ": ", layers.size(), " of at most ", kMaxLayers);
+  if (static_cast<size_t>(layers.size()) > kMaxConfiguredLayers) {
+    return Invalid(field, ": ", layers.size(), " of at most ",
+                   kMaxConfiguredLayers);
   }
   std::set<std::string> seen;
   for (int i = 0; i < layers.size(); ++i) {

@@ -1,6 +1,6 @@
 #include "core/attribution/layer_classifier.h"
 
-#include <torch/torch.h>
+#include <torch/optim/lbfgs.h>
 
 #include <cassert>
 #include <utility>

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 #define SALIENCY_CONCAT_INNER(a, b) a##b
@@ -39,6 +40,12 @@ namespace saliency {
 absl::Status CatchAsStatus(
     absl::string_view what, const std::function<absl::Status()>& work,
     const std::function<void(absl::string_view)>& log_detail = nullptr);
+
+// INVALID_ARGUMENT with the parts as absl::StrCat joins them.
+template <typename... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
 
 // Prefixes the message of a failed status with `field: `; OK stays OK.
 absl::Status Annotate(const absl::Status& status, absl::string_view field);

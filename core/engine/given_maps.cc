@@ -24,11 +24,6 @@
 namespace saliency {
 namespace {
 
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
-
 const GivenMaps& MapsOf(const Job& job) {
   return std::get<GivenMaps>(job.input);
 }

@@ -15,11 +15,6 @@
 namespace saliency {
 namespace {
 
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
-
 std::string ConstantName(Weighting weighting) {
   return absl::AsciiStrToUpper(WeightingName(weighting));
 }

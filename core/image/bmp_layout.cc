@@ -20,7 +20,7 @@ constexpr uint32_t kInfoHeaderSize = 40;
 constexpr uint32_t kMaxHeaderSize = 124;
 enum Compression : uint32_t { kPlain = 0, kBitFields = 3 };
 
-absl::Status Bad(absl::string_view problem) {
+absl::Status BadBmp(absl::string_view problem) {
   return BadPicture(PictureFormat::kBmp, problem);
 }
 
@@ -36,16 +36,16 @@ struct Pixels {
 
 absl::Status CheckEncoding(const Pixels& pixels) {
   if (pixels.compression != kPlain && pixels.compression != kBitFields) {
-    return Bad(absl::StrCat("has compression ", pixels.compression,
-                            "; 0 (none) and 3 (bit fields) are read"));
+    return BadBmp(absl::StrCat("has compression ", pixels.compression,
+                               "; 0 (none) and 3 (bit fields) are read"));
   }
   const uint32_t bits = pixels.bits;
   const bool takes_fields = bits == 16 || bits == 32;
   const bool takes_plain =
       takes_fields || bits == 1 || bits == 4 || bits == 8 || bits == 24;
   if (pixels.compression == kBitFields ? !takes_fields : !takes_plain) {
-    return Bad(absl::StrCat("has ", bits, " bits per pixel with compression ",
-                            pixels.compression));
+    return BadBmp(absl::StrCat(
+        "has ", bits, " bits per pixel with compression ", pixels.compression));
   }
   return absl::OkStatus();
 }
@@ -62,7 +62,7 @@ absl::Status CheckFields(absl::string_view header, uint32_t header_size,
                                          (masks == Masks{0xF800, 0x7E0, 0x1F} ||
                                           masks == Masks{0x7C00, 0x3E0, 0x1F});
   return is_usual ? absl::OkStatus()
-                  : Bad("has bit fields in an order that is not read");
+                  : BadBmp("has bit fields in an order that is not read");
 }
 
 absl::Status CheckLength(absl::string_view bytes, const PictureHeader& header,
@@ -71,8 +71,8 @@ absl::Status CheckLength(absl::string_view bytes, const PictureHeader& header,
   const auto available =
       static_cast<int64_t>(From(bytes, Field(bytes, 10, 4)).size());
   if (header.height > available / row) {
-    return Bad(absl::StrCat("is truncated: it holds ", available / row, " of ",
-                            header.height, " rows"));
+    return BadBmp(absl::StrCat("is truncated: it holds ", available / row,
+                               " of ", header.height, " rows"));
   }
   return absl::OkStatus();
 }
@@ -86,11 +86,11 @@ absl::StatusOr<PictureLayout> ReadBmpLayout(absl::string_view bytes) {
   const bool is_core = header_size == kCoreHeaderSize;
   if (!is_core &&
       (header_size < kInfoHeaderSize || header_size > kMaxHeaderSize)) {
-    return Bad(absl::StrCat("has a header of ", header_size,
-                            " bytes; 12 and 40 to 124 are known"));
+    return BadBmp(absl::StrCat("has a header of ", header_size,
+                               " bytes; 12 and 40 to 124 are known"));
   }
   const absl::string_view header = From(bytes, kFileHeaderSize);
-  if (header.size() < header_size) return Bad("ends before its header does");
+  if (header.size() < header_size) return BadBmp("ends before its header does");
   Pixels pixels;
   int64_t height = 0;
   int64_t width = 0;

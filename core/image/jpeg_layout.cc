@@ -32,7 +32,7 @@ enum Marker : uint8_t {
 // with thousands of empty ones would keep a decoder busy for minutes.
 constexpr int kMaxScans = 100;
 
-absl::Status Bad(absl::string_view problem) {
+absl::Status BadJpeg(absl::string_view problem) {
   return BadPicture(PictureFormat::kJpeg, problem);
 }
 
@@ -64,7 +64,7 @@ class SegmentReader {
       const size_t at = rest_.find('\xFF');
       const size_t code = rest_.find_first_not_of('\xFF', at);
       if (code == absl::string_view::npos) {
-        return Bad("ends before its end marker: it is truncated");
+        return BadJpeg("ends before its end marker: it is truncated");
       }
       segment.marker = static_cast<uint8_t>(rest_[code]);
       rest_.remove_prefix(code + 1);
@@ -74,7 +74,7 @@ class SegmentReader {
         ReadUnsigned(rest_, 0, 2, ByteOrder::kBig);
     if (segment.marker < kFirstFrame || segment.marker == kStartOfImage ||
         !length || *length < 2 || *length > rest_.size()) {
-      return Bad("is damaged or truncated between its segments");
+      return BadJpeg("is damaged or truncated between its segments");
     }
     segment.payload = rest_.substr(2, *length - 2);
     rest_.remove_prefix(*length);
@@ -91,15 +91,16 @@ absl::Status ReadFrame(absl::string_view frame, PictureLayout& layout) {
   };
   const std::optional<uint32_t> channels = field(5, 1);
   if (!channels || frame.size() != 6 + 3 * size_t{*channels}) {
-    return Bad("has a frame header of the wrong length");
+    return BadJpeg("has a frame header of the wrong length");
   }
-  if (layout.header.height != 0) return Bad("has two frame headers");
-  if (*channels == 4) return Bad("is CMYK; grey and RGB pictures are read");
+  if (layout.header.height != 0) return BadJpeg("has two frame headers");
+  if (*channels == 4) return BadJpeg("is CMYK; grey and RGB pictures are read");
   if (*channels != 1 && *channels != 3) {
-    return Bad(absl::StrCat("has ", *channels, " channels; 1 and 3 are read"));
+    return BadJpeg(
+        absl::StrCat("has ", *channels, " channels; 1 and 3 are read"));
   }
   if (*field(0, 1) != 8) {
-    return Bad(
+    return BadJpeg(
         absl::StrCat("has ", *field(0, 1), " bits per sample; 8 are read"));
   }
   return SetSize(*field(1, 2), *field(3, 2), layout);
@@ -122,10 +123,10 @@ absl::StatusOr<PictureLayout> ReadJpegLayout(absl::string_view bytes) {
       layout.orientation = ReadExifOrientation(segment.payload);
     } else if (segment.marker == kStartOfScan ||
                segment.marker == kEndOfImage) {
-      if (layout.header.height == 0) return Bad("has no frame header");
+      if (layout.header.height == 0) return BadJpeg("has no frame header");
       if (segment.marker == kEndOfImage) return layout;
       if (++scans > kMaxScans) {
-        return Bad(absl::StrCat("has more than ", kMaxScans, " scans"));
+        return BadJpeg(absl::StrCat("has more than ", kMaxScans, " scans"));
       }
     }
   }

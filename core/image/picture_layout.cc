@@ -10,7 +10,7 @@
 namespace saliency {
 namespace {
 
-constexpr int64_t kMaxSide = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxHeaderSide = std::numeric_limits<int32_t>::max();
 
 std::optional<PictureFormat> FormatOf(absl::string_view bytes) {
   const auto begins = [&](absl::string_view magic) {
@@ -53,11 +53,12 @@ absl::Status BadPicture(PictureFormat format, absl::string_view problem) {
 }
 
 absl::Status SetSize(int64_t height, int64_t width, PictureLayout& layout) {
-  if (height < 1 || width < 1 || height > kMaxSide || width > kMaxSide) {
-    return BadPicture(
-        layout.header.format,
-        absl::StrCat("has a size of ", width, " x ", height,
-                     " pixels; each side must be in [1, ", kMaxSide, "]"));
+  if (height < 1 || width < 1 || height > kMaxHeaderSide ||
+      width > kMaxHeaderSide) {
+    return BadPicture(layout.header.format,
+                      absl::StrCat("has a size of ", width, " x ", height,
+                                   " pixels; each side must be in [1, ",
+                                   kMaxHeaderSide, "]"));
   }
   layout.header.height = height;
   layout.header.width = width;

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kSignatureSize = 8;
 constexpr size_t kChunkOverhead = 12;  // length, type, checksum
 
-absl::Status Bad(absl::string_view problem) {
+absl::Status BadPng(absl::string_view problem) {
   return BadPicture(PictureFormat::kPng, problem);
 }
 
@@ -39,24 +39,25 @@ absl::Status ReadImageHeader(absl::string_view header, PictureLayout& layout) {
   };
   RETURN_IF_ERROR(SetSize(field(4, 4), field(0, 4), layout));
   if (!IsPossible(field(9, 1), field(8, 1))) {
-    return Bad(absl::StrCat("combines colour type ", field(9, 1), " with ",
-                            field(8, 1), " bits, which PNG does not"));
+    return BadPng(absl::StrCat("combines colour type ", field(9, 1), " with ",
+                               field(8, 1), " bits, which PNG does not"));
   }
   return absl::OkStatus();
 }
 
-struct Chunk {
+struct PngChunk {
   absl::string_view type;
   absl::string_view data;
 };
 
 // The chunk at the front of `rest`, which then begins after it; nullopt where
 // the bytes end first.
-std::optional<Chunk> NextChunk(absl::string_view& rest) {
+std::optional<PngChunk> NextPngChunk(absl::string_view& rest) {
   const std::optional<uint32_t> length =
       ReadUnsigned(rest, 0, 4, ByteOrder::kBig);
   if (!length || rest.size() < kChunkOverhead + *length) return std::nullopt;
-  const Chunk chunk{.type = rest.substr(4, 4), .data = rest.substr(8, *length)};
+  const PngChunk chunk{.type = rest.substr(4, 4),
+                       .data = rest.substr(8, *length)};
   rest.remove_prefix(kChunkOverhead + *length);
   return chunk;
 }
@@ -66,18 +67,18 @@ std::optional<Chunk> NextChunk(absl::string_view& rest) {
 absl::StatusOr<PictureLayout> ReadPngLayout(absl::string_view bytes) {
   PictureLayout layout{.header = {.format = PictureFormat::kPng}};
   absl::string_view rest = bytes.substr(kSignatureSize);
-  const std::optional<Chunk> first = NextChunk(rest);
+  const std::optional<PngChunk> first = NextPngChunk(rest);
   if (!first || first->type != "IHDR" || first->data.size() != 13) {
-    return Bad("does not begin with an image header");
+    return BadPng("does not begin with an image header");
   }
   RETURN_IF_ERROR(ReadImageHeader(first->data, layout));
-  while (const std::optional<Chunk> chunk = NextChunk(rest)) {
+  while (const std::optional<PngChunk> chunk = NextPngChunk(rest)) {
     if (chunk->type == "eXIf") {
       layout.orientation = ReadExifOrientation(chunk->data);
     }
     if (chunk->type == "IEND") return layout;
   }
-  return Bad("ends before its last chunk: it is truncated");
+  return BadPng("ends before its last chunk: it is truncated");
 }
 
 }  // namespace saliency

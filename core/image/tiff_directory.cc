@@ -14,7 +14,7 @@ constexpr uint32_t kShort = 3;
 constexpr uint32_t kLong = 4;
 constexpr size_t kEntrySize = 12;
 
-absl::Status Bad(absl::string_view problem) {
+absl::Status BadDirectory(absl::string_view problem) {
   return BadPicture(PictureFormat::kTiff, problem);
 }
 
@@ -34,15 +34,15 @@ absl::StatusOr<std::vector<uint32_t>> TiffDirectory::Values(
   if (std::count_if(entries_.begin(), entries_.end(),
                     [tag](const Entry& other) { return other.tag == tag; }) >
       1) {
-    return Bad(absl::StrCat("holds tag ", tag, " twice"));
+    return BadDirectory(absl::StrCat("holds tag ", tag, " twice"));
   }
   if (entry->type != kShort && entry->type != kLong) {
-    return Bad(absl::StrCat("holds tag ", tag, " as type ", entry->type,
-                            "; 3 and 4 are known"));
+    return BadDirectory(absl::StrCat("holds tag ", tag, " as type ",
+                                     entry->type, "; 3 and 4 are known"));
   }
   if (entry->count < 1 || entry->count > max_count) {
-    return Bad(absl::StrCat("holds ", entry->count, " values for tag ", tag,
-                            ", not in [1, ", max_count, "]"));
+    return BadDirectory(absl::StrCat("holds ", entry->count, " values for tag ",
+                                     tag, ", not in [1, ", max_count, "]"));
   }
   const size_t size = entry->type == kShort ? 2 : 4;
   size_t at = entry->offset + 8;
@@ -53,7 +53,8 @@ absl::StatusOr<std::vector<uint32_t>> TiffDirectory::Values(
   for (uint32_t i = 0; i < entry->count; ++i) {
     const std::optional<uint32_t> value =
         ReadUnsigned(bytes_, at + i * size, size, order_);
-    if (!value) return Bad(absl::StrCat("ends before the values of tag ", tag));
+    if (!value)
+      return BadDirectory(absl::StrCat("ends before the values of tag ", tag));
     values.push_back(*value);
   }
   return values;
@@ -70,13 +71,13 @@ absl::StatusOr<TiffDirectory> ReadTiffDirectory(absl::string_view bytes) {
   if (bytes.substr(0, 4) == absl::string_view("MM\0*", 4)) {
     order = ByteOrder::kBig;
   } else if (bytes.substr(0, 4) != absl::string_view("II*\0", 4)) {
-    return Bad("does not begin with a TIFF header");
+    return BadDirectory("does not begin with a TIFF header");
   }
   const std::optional<uint32_t> start = ReadUnsigned(bytes, 4, 4, order);
   const std::optional<uint32_t> count =
       start ? ReadUnsigned(bytes, *start, 2, order) : std::nullopt;
   if (!count || From(bytes, *start + size_t{2}).size() < *count * kEntrySize) {
-    return Bad("ends before its first directory does");
+    return BadDirectory("ends before its first directory does");
   }
   std::vector<TiffDirectory::Entry> entries(*count);
   size_t at = *start + size_t{2};

@@ -40,7 +40,7 @@ constexpr uint32_t kUnsignedSamples = 1;
 constexpr uint32_t kPlanar = 2;
 constexpr uint32_t kStraightAlpha = 2;
 
-absl::Status Bad(absl::string_view problem) {
+absl::Status BadTiff(absl::string_view problem) {
   return BadPicture(PictureFormat::kTiff, problem);
 }
 
@@ -51,7 +51,8 @@ absl::StatusOr<uint32_t> SameForAll(const TiffDirectory& directory, Tag tag,
   if (values.empty()) return missing;
   if (std::any_of(values.begin(), values.end(),
                   [&](uint32_t value) { return value != values[0]; })) {
-    return Bad(absl::StrCat("differs between channels in tag ", uint32_t{tag}));
+    return BadTiff(
+        absl::StrCat("differs between channels in tag ", uint32_t{tag}));
   }
   return values[0];
 }
@@ -62,9 +63,9 @@ absl::Status CheckTiles(const TiffDirectory& directory) {
   ASSIGN_OR_RETURN(const uint32_t height, directory.Value(kTileLength, 1));
   if (width < 1 || height < 1 || width > kMaxTileSide ||
       height > kMaxTileSide) {
-    return Bad(absl::StrCat("has tiles of ", width, " x ", height,
-                            " pixels; each side must be in [1, ", kMaxTileSide,
-                            "]"));
+    return BadTiff(absl::StrCat("has tiles of ", width, " x ", height,
+                                " pixels; each side must be in [1, ",
+                                kMaxTileSide, "]"));
   }
   return absl::OkStatus();
 }
@@ -82,33 +83,34 @@ absl::StatusOr<Samples> ReadSamples(const TiffDirectory& directory) {
   ASSIGN_OR_RETURN(samples.bits, SameForAll(directory, kBitsPerSample, 1));
   ASSIGN_OR_RETURN(samples.planar, directory.Value(kPlanarConfiguration, 1));
   if (directory.Find(kPhotometric) == nullptr) {
-    return Bad("does not say how its samples become colours (tag 262)");
+    return BadTiff("does not say how its samples become colours (tag 262)");
   }
   ASSIGN_OR_RETURN(samples.photometric, directory.Value(kPhotometric, 0));
   ASSIGN_OR_RETURN(const uint32_t format,
                    SameForAll(directory, kSampleFormat, kUnsignedSamples));
   if (format != kUnsignedSamples) {
-    return Bad("has signed or floating-point samples; unsigned ones are read");
+    return BadTiff(
+        "has signed or floating-point samples; unsigned ones are read");
   }
   return samples;
 }
 
 absl::Status CheckSamples(const Samples& samples) {
   if (samples.photometric == kCmyk) {
-    return Bad("is CMYK; grey and RGB pictures are read");
+    return BadTiff("is CMYK; grey and RGB pictures are read");
   }
   const bool is_colour =
       samples.photometric == kRgb || samples.photometric == kYcbcr;
   if (!is_colour && samples.photometric > kPalette) {
-    return Bad(absl::StrCat("has photometric interpretation ",
-                            samples.photometric,
-                            "; 0, 1, 2, 3 and 6 are read"));
+    return BadTiff(absl::StrCat("has photometric interpretation ",
+                                samples.photometric,
+                                "; 0, 1, 2, 3 and 6 are read"));
   }
   const uint32_t wanted = is_colour ? 3 : 1;
   const bool has_alpha = samples.photometric == kRgb && samples.count == 4;
   if (samples.count != wanted && !has_alpha) {
-    return Bad(absl::StrCat("has ", samples.count, " samples per pixel, not ",
-                            wanted));
+    return BadTiff(absl::StrCat("has ", samples.count,
+                                " samples per pixel, not ", wanted));
   }
   if (samples.bits == 16) {
     // The decoder hands out 16-bit samples as they are stored.
@@ -116,14 +118,15 @@ absl::Status CheckSamples(const Samples& samples) {
         samples.photometric == kBlackIsZero ||
         (samples.photometric == kRgb && samples.planar != kPlanar);
     return plain ? absl::OkStatus()
-                 : Bad("has 16-bit samples that are neither plain grey nor "
+                 : BadTiff(
+                       "has 16-bit samples that are neither plain grey nor "
                        "interleaved RGB");
   }
   if (samples.bits == 8 || (!is_colour && samples.bits == 1)) {
     return absl::OkStatus();
   }
-  return Bad(absl::StrCat("has ", samples.bits,
-                          " bits per sample; 1 (grey), 8 and 16 are read"));
+  return BadTiff(absl::StrCat("has ", samples.bits,
+                              " bits per sample; 1 (grey), 8 and 16 are read"));
 }
 
 // The decoder multiplies 8-bit colours by their alpha itself.

@@ -15,60 +15,62 @@ constexpr size_t kRiffHeaderSize = 12;
 constexpr size_t kChunkHeaderSize = 8;
 constexpr uint32_t kAnimated = 0x02;
 
-absl::Status Bad(absl::string_view problem) {
+absl::Status BadWebp(absl::string_view problem) {
   return BadPicture(PictureFormat::kWebp, problem);
 }
 
-std::optional<uint32_t> Field(absl::string_view bytes, size_t offset,
-                              size_t size) {
+std::optional<uint32_t> WebpField(absl::string_view bytes, size_t offset,
+                                  size_t size) {
   return ReadUnsigned(bytes, offset, size, ByteOrder::kLittle);
 }
 
-struct Chunk {
+struct WebpChunk {
   absl::string_view type;
   absl::string_view data;
 };
 
 // As libwebp does, takes a chunk's length as rounded up to even.
-std::optional<Chunk> NextChunk(absl::string_view& rest) {
-  const std::optional<uint32_t> length = Field(rest, 4, 4);
+std::optional<WebpChunk> NextWebpChunk(absl::string_view& rest) {
+  const std::optional<uint32_t> length = WebpField(rest, 4, 4);
   if (!length || rest.size() - kChunkHeaderSize < *length) return std::nullopt;
-  const Chunk chunk{.type = rest.substr(0, 4),
-                    .data = rest.substr(kChunkHeaderSize, *length)};
+  const WebpChunk chunk{.type = rest.substr(0, 4),
+                        .data = rest.substr(kChunkHeaderSize, *length)};
   rest.remove_prefix(std::min<size_t>(
       rest.size(), kChunkHeaderSize + size_t{*length} + *length % 2));
   return chunk;
 }
 
 absl::Status ReadLossy(absl::string_view data, PictureLayout& layout) {
-  const std::optional<uint32_t> tag = Field(data, 0, 3);
-  const std::optional<uint32_t> width = Field(data, 6, 2);
-  const std::optional<uint32_t> height = Field(data, 8, 2);
-  if (!tag || !width || !height) return Bad("ends before its frame header");
+  const std::optional<uint32_t> tag = WebpField(data, 0, 3);
+  const std::optional<uint32_t> width = WebpField(data, 6, 2);
+  const std::optional<uint32_t> height = WebpField(data, 8, 2);
+  if (!tag || !width || !height) return BadWebp("ends before its frame header");
   const bool is_key_frame = (*tag & 1) == 0;
   if (!is_key_frame || data.substr(3, 3) != "\x9D\x01\x2A") {
-    return Bad("has no key frame");
+    return BadWebp("has no key frame");
   }
   return SetSize(*height & 0x3FFF, *width & 0x3FFF, layout);
 }
 
 absl::Status ReadLossless(absl::string_view data, PictureLayout& layout) {
-  const std::optional<uint32_t> bits = Field(data, 1, 4);
-  if (!bits || data[0] != '\x2F') return Bad("has no lossless frame header");
+  const std::optional<uint32_t> bits = WebpField(data, 1, 4);
+  if (!bits || data[0] != '\x2F')
+    return BadWebp("has no lossless frame header");
   return SetSize(((*bits >> 14) & 0x3FFF) + 1, (*bits & 0x3FFF) + 1, layout);
 }
 
 absl::Status ReadExtended(absl::string_view data, absl::string_view rest,
                           PictureLayout& layout) {
-  const std::optional<uint32_t> flags = Field(data, 0, 1);
-  const std::optional<uint32_t> width = Field(data, 4, 3);
-  const std::optional<uint32_t> height = Field(data, 7, 3);
-  if (!flags || !width || !height) return Bad("has a short extended header");
+  const std::optional<uint32_t> flags = WebpField(data, 0, 1);
+  const std::optional<uint32_t> width = WebpField(data, 4, 3);
+  const std::optional<uint32_t> height = WebpField(data, 7, 3);
+  if (!flags || !width || !height)
+    return BadWebp("has a short extended header");
   if ((*flags & kAnimated) != 0) {
-    return Bad("is animated; still pictures are read");
+    return BadWebp("is animated; still pictures are read");
   }
   RETURN_IF_ERROR(SetSize(int64_t{*height} + 1, int64_t{*width} + 1, layout));
-  while (const std::optional<Chunk> chunk = NextChunk(rest)) {
+  while (const std::optional<WebpChunk> chunk = NextWebpChunk(rest)) {
     if (chunk->type == "EXIF") {
       layout.orientation = ReadExifOrientation(chunk->data);
       break;
@@ -81,14 +83,14 @@ absl::Status ReadExtended(absl::string_view data, absl::string_view rest,
 
 absl::StatusOr<PictureLayout> ReadWebpLayout(absl::string_view bytes) {
   PictureLayout layout{.header = {.format = PictureFormat::kWebp}};
-  const uint32_t riff_size = *Field(bytes, 4, 4);
+  const uint32_t riff_size = *WebpField(bytes, 4, 4);
   if (riff_size > bytes.size() - kChunkHeaderSize) {
-    return Bad("is shorter than its header says: it is truncated");
+    return BadWebp("is shorter than its header says: it is truncated");
   }
   absl::string_view rest = bytes.substr(0, kChunkHeaderSize + riff_size);
   rest = From(rest, kRiffHeaderSize);
-  const std::optional<Chunk> first = NextChunk(rest);
-  if (!first) return Bad("ends before its first chunk does");
+  const std::optional<WebpChunk> first = NextWebpChunk(rest);
+  if (!first) return BadWebp("ends before its first chunk does");
   if (first->type == "VP8 ") {
     RETURN_IF_ERROR(ReadLossy(first->data, layout));
   } else if (first->type == "VP8L") {
@@ -96,7 +98,7 @@ absl::StatusOr<PictureLayout> ReadWebpLayout(absl::string_view bytes) {
   } else if (first->type == "VP8X") {
     RETURN_IF_ERROR(ReadExtended(first->data, rest, layout));
   } else {
-    return Bad("begins with a chunk of unknown type");
+    return BadWebp("begins with a chunk of unknown type");
   }
   return layout;
 }

@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/model/node_kind.h"
 #include "core/model/probe_ops.h"
 
 namespace saliency {
@@ -58,10 +59,6 @@ bool IsInactiveDropout(const Node* node) {
   if (!IsDropout(node)) return false;
   const auto train = torch::jit::toIValue(node->inputs().at(2));
   return train && train->isBool() && !train->toBool();
-}
-
-bool IsMark(const Node* node) {
-  return node->kind() == c10::Symbol::fromQualString(kMarkOp);
 }
 
 // Outputs that are their first input, not merely a view of it.

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/model/node_kind.h"
 #include "core/model/probe_ops.h"
 
 namespace saliency {
@@ -24,7 +25,6 @@ bool Is(const Node* node, std::initializer_list<const char*> names) {
                      [&](const char* name) { return kind == name; });
 }
 
-bool IsMark(const Node* node) { return Is(node, {kMarkOp}); }
 bool IsConv(const Node* node) {
   return Is(node, {"aten::conv2d", "aten::_convolution", "aten::convolution",
                    "aten::_convolution_mode"});

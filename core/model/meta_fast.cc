@@ -1,6 +1,7 @@
 #include "core/model/meta_fast.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <utility>

@@ -2,7 +2,7 @@
 // row, the step of their parameters.
 
 #include <ATen/ATen.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <vector>
 

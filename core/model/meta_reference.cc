@@ -1,6 +1,7 @@
 #include "core/model/meta_reference.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include <utility>
 

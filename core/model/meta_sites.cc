@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/model/graph_facts.h"
+#include "core/model/node_kind.h"
 
 namespace saliency {
 namespace {
@@ -15,18 +16,8 @@ using torch::jit::Value;
 // Graph inputs: the picture, then the attributes.
 constexpr size_t kFirstAttribute = 1;
 
-bool IsOp(const Node* node, const char* name) {
-  return node->kind() == c10::Symbol::fromQualString(name);
-}
-
 bool IsNone(const Value* value) {
   return value->node()->kind() == c10::prim::Constant && value->mustBeNone();
-}
-
-bool IsConstantOne(const Value* value) {
-  const auto constant = torch::jit::toIValue(value);
-  return constant && constant->isScalar() &&
-         constant->toScalar().toDouble() == 1;
 }
 
 class SiteFinder {

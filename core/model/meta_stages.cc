@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "core/model/node_kind.h"
+
 namespace saliency {
 namespace {
 
@@ -12,16 +14,6 @@ using torch::jit::Block;
 using torch::jit::Graph;
 using torch::jit::Node;
 using torch::jit::Value;
-
-bool IsOp(const Node* node, const char* name) {
-  return node->kind() == c10::Symbol::fromQualString(name);
-}
-
-bool IsConstantOne(const Value* value) {
-  const auto constant = torch::jit::toIValue(value);
-  return constant && constant->isScalar() &&
-         constant->toScalar().toDouble() == 1;
-}
 
 class StageRewriter {
  public:

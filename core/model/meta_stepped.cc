@@ -1,7 +1,7 @@
 // Pass 2 of the fast meta path: stages at each row's theta'.
 
 #include <ATen/ATen.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <vector>
 

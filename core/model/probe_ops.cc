@@ -51,7 +51,7 @@ void VirtualIdentity(Stack& stack) {
       stack, RecordValue(x, recorder.copy_values, recorder.slots.at(slot)));
 }
 
-void FanOut(Stack& stack) {
+void RunFanOut(Stack& stack) {
   ProbeRecorder& recorder = PopRecorder(stack);
   at::Tensor x = torch::jit::pop(stack).toTensor();
   recorder.fanned_out_at = absl::Now();
@@ -62,22 +62,22 @@ void FanOut(Stack& stack) {
 }
 
 // Marks are taken out before a graph runs; to be safe it is the identity.
-void Mark(Stack& stack) { torch::jit::drop(stack, 1); }
+void RunMark(Stack& stack) { torch::jit::drop(stack, 1); }
 
 }  // namespace
 
 void RegisterProbeOps() {
   static const bool registered = [] {
     torch::jit::registerOperator(
-        Operator("saliency::mark(Tensor(a) x, int id) -> Tensor(a)", &Mark,
+        Operator("saliency::mark(Tensor(a) x, int id) -> Tensor(a)", &RunMark,
                  c10::AliasAnalysisKind::FROM_SCHEMA));
     torch::jit::registerOperator(
         Operator("saliency::virtual_identity(Tensor x, Any recorder, int slot) "
                  "-> Tensor",
                  &VirtualIdentity, c10::AliasAnalysisKind::CONSERVATIVE));
     torch::jit::registerOperator(
-        Operator("saliency::fan_out(Tensor x, Any recorder) -> Tensor", &FanOut,
-                 c10::AliasAnalysisKind::CONSERVATIVE));
+        Operator("saliency::fan_out(Tensor x, Any recorder) -> Tensor",
+                 &RunFanOut, c10::AliasAnalysisKind::CONSERVATIVE));
     return true;
   }();
   static_cast<void>(registered);

@@ -1,6 +1,7 @@
 #include "core/model/probed_network.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include <algorithm>
 

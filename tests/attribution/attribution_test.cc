@@ -5,7 +5,7 @@
 #include "tests/attribution/random_records.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::attribution_test {
 namespace {
 
 TEST(AttributionTest, ANamedOneIsItsMethod) {
@@ -43,4 +43,4 @@ TEST(AttributionTest, AnUnknownNameIsAnInvalidArgument) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::attribution_test

@@ -3,7 +3,7 @@
 
 #include "core/attribution/channel_reductions.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <limits>
 
@@ -12,7 +12,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::channel_reductions_test {
 namespace {
 
 constexpr Reduction kReductions[] = {
@@ -162,4 +162,4 @@ TEST_P(ChannelReductionsTest, WeightedSumEqualsFloat64) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::channel_reductions_test

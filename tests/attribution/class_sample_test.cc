@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::class_sample_test {
 namespace {
 
 using testing::ElementsAre;
@@ -171,4 +171,4 @@ TEST(ClassSampleTest, RareClassesAreLeftOutAndTold) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::class_sample_test

@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::combination_weights_test {
 namespace {
 
 using testing::DoubleNear;
@@ -98,4 +98,4 @@ TEST(CombinationWeightsTest, RefusesNoLayers) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::combination_weights_test

@@ -1,6 +1,6 @@
 #include "core/attribution/combine.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <limits>
 #include <numeric>
@@ -12,7 +12,7 @@
 #include "tests/support/naive_oracle.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::combine_test {
 namespace {
 
 using testing::ElementsAre;
@@ -305,4 +305,4 @@ TEST_P(CombineTest, InputsAreNotModified) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::combine_test

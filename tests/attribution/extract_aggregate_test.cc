@@ -12,7 +12,7 @@
 #include "tests/support/naive_oracle.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::extract_aggregate_test {
 namespace {
 
 using testing::HasSubstr;
@@ -129,4 +129,4 @@ TEST(NamesTest, AnUnknownNameIsAnsweredWithTheKnownOnes) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::extract_aggregate_test

@@ -1,6 +1,6 @@
 #include "core/attribution/feature_spread.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <limits>
 
@@ -9,7 +9,7 @@
 #include "tests/support/naive_oracle.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::feature_spread_test {
 namespace {
 
 class FeatureSpreadTest : public DeviceTest {
@@ -92,4 +92,4 @@ TEST_P(FeatureSpreadTest, RefusesWhatDoesNotFitAndKeepsWhatItHas) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::feature_spread_test

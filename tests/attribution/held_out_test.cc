@@ -1,10 +1,10 @@
 #include "core/attribution/held_out.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::held_out_test {
 namespace {
 
 // `of_each` pictures of each class, one class a picture.
@@ -66,4 +66,4 @@ TEST(HeldOutTest, UncertainLabelsCountForNothing) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::held_out_test

@@ -1,6 +1,6 @@
 // Facts of the paper that tie the methods to each other.
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "core/attribution/attribution.h"
 #include "core/attribution/postprocess.h"
@@ -9,7 +9,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::identities_test {
 namespace {
 
 class IdentitiesTest : public DeviceTest {
@@ -184,4 +184,4 @@ TEST_P(IdentitiesTest, NormSplitsIntoThoseOfBothSigns) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::identities_test

@@ -1,13 +1,13 @@
 #include "core/attribution/layer_classifier.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::layer_classifier_test {
 namespace {
 
 struct Data {
@@ -238,4 +238,4 @@ TEST(LayerClassifierRareTest, ARareClassIsNotAnsweredWithNever) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::layer_classifier_test

@@ -1,6 +1,6 @@
 #include "core/attribution/measure_layers.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <random>
 #include <set>
@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::measure_layers_test {
 namespace {
 
 using testing::ElementsAre;
@@ -165,4 +165,4 @@ TEST(MeasureLayersTest, CancellingIsTold) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::measure_layers_test

@@ -1,6 +1,6 @@
 #include "core/attribution/measures.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <limits>
 
@@ -8,7 +8,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/naive_oracle.h"
 
-namespace saliency {
+namespace saliency::measures_test {
 namespace {
 
 class MeasuresTest : public DeviceTest {
@@ -107,4 +107,4 @@ TEST_P(MeasuresTest, MemoryLayoutDoesNotMatter) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::measures_test

@@ -1,6 +1,6 @@
 // What holds for every named method and every pair, also for those to come.
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <functional>
 #include <limits>
@@ -14,7 +14,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::method_properties_test {
 namespace {
 
 constexpr uint64_t kSeeds = 15;
@@ -172,4 +172,4 @@ TEST_P(MethodPropertiesTest, NotANumberIsNeverHidden) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::method_properties_test

@@ -2,7 +2,7 @@
 // in the activation, so that a record of ordinary size says what a tiny or a
 // huge one must give.
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "core/attribution/extract_aggregate.h"
 #include "core/attribution/postprocess.h"
@@ -11,7 +11,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::numeric_range_test {
 namespace {
 
 class NumericRangeTest : public DeviceTest {};
@@ -99,4 +99,4 @@ TEST_P(NumericRangeTest, SmallPositionsBesideLargeOnesAreKept) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::numeric_range_test

@@ -1,6 +1,6 @@
 #include "core/attribution/postprocess.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <limits>
 
@@ -9,7 +9,7 @@
 #include "tests/support/naive_oracle.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::postprocess_test {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -179,4 +179,4 @@ TEST_P(PostprocessTest, NoMapsGiveNoSummaries) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::postprocess_test

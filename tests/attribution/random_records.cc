@@ -1,6 +1,6 @@
 #include "tests/attribution/random_records.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <array>
 #include <random>

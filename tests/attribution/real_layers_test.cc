@@ -1,7 +1,8 @@
 // Real layers (no virtual identity): their norms, and the paper's eq. 2 and 3,
 // that contributions add up to what autograd calls the gradient of the weight.
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include "core/attribution/extract_aggregate.h"
 #include "core/attribution/registry.h"
@@ -11,7 +12,7 @@
 #include "tests/support/naive_oracle.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::real_layers_test {
 namespace {
 
 class RealConvTest : public DeviceTest {};
@@ -150,4 +151,4 @@ TEST(RealBatchNormTest, ContributionsSumToAutogradsGradients) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::real_layers_test

@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::registry_test {
 namespace {
 
 using testing::HasSubstr;
@@ -63,4 +63,4 @@ TEST(RegistryTest, AnInventedNameIsEscapedAndCut) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::registry_test

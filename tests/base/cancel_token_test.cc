@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::cancel_token_test {
 namespace {
 
 TEST(CancelTokenTest, ListenerRunsOnceHoweverOftenCancelled) {
@@ -52,4 +52,4 @@ TEST(CancelTokenTest, ListenerSetWhileCancellingRunsExactlyOnce) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::cancel_token_test

@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::correlation_summary_test {
 namespace {
 
 TEST(CorrelationSummaryTest, IsOfThoseThatAreDefined) {
@@ -34,4 +34,4 @@ TEST(CorrelationSummaryTest, EqualValuesHaveNoSpread) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::correlation_summary_test

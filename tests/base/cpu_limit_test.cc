@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::cpu_limit_test {
 namespace {
 
 // What a machine shows at /sys/fs/cgroup.
@@ -86,4 +86,4 @@ TEST(CpuLimitTest, ThisMachineHasAtLeastOneCpu) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::cpu_limit_test

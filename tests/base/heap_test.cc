@@ -9,7 +9,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::heap_test {
 namespace {
 
 int64_t PageFaults() {
@@ -40,4 +40,4 @@ TEST(HeapTest, ALargeBlockIsBroughtOnceForAllThreads) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::heap_test

@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::near_names_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -32,4 +32,4 @@ TEST(NearNamesTest, CallersTextIsEscapedAndCut) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::near_names_test

@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::pointing_game_test {
 namespace {
 
 constexpr PixelRect kBox = {.y = 40, .x = 60, .height = 10, .width = 20};
@@ -90,4 +90,4 @@ TEST(PointingGameTest, EqualsLookingAtEveryPixel) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::pointing_game_test

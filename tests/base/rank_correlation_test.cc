@@ -8,7 +8,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::rank_correlation_test {
 namespace {
 
 // By the definition: rank = 1 + smaller ones + half of the other equal ones.
@@ -85,4 +85,4 @@ TEST(RankCorrelationTest, TinyAndHugeValuesAreOrdinary) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::rank_correlation_test

@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::status_test {
 namespace {
 
 TEST(StatusTest, ExceptionBecomesInternalWithoutTheLibrarysWords) {
@@ -47,4 +47,4 @@ TEST(StatusTest, MacrosReturnTheFirstError) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::status_test

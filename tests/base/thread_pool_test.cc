@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::thread_pool_test {
 namespace {
 
 TEST(ThreadPoolTest, DestructorRunsEverythingQueued) {
@@ -39,4 +39,4 @@ TEST(ThreadPoolTest, OneThreadKeepsTheOrder) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::thread_pool_test

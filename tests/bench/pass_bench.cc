@@ -10,7 +10,6 @@
 
 #include <torch/cuda.h>
 #include <torch/script.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cstdio>

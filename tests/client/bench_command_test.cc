@@ -12,7 +12,7 @@
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::bench_command_test {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -167,4 +167,4 @@ TEST_F(BenchCommandTest, InterruptTellsTheFiguresSoFar) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::bench_command_test

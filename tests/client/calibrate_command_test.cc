@@ -13,7 +13,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::calibrate_command_test {
 namespace {
 
 using testing::ElementsAre;
@@ -249,4 +249,4 @@ TEST_F(CalibrateCommandTest, AnInterruptEndsTheCall) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::calibrate_command_test

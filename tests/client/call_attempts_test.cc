@@ -4,7 +4,7 @@
 
 #include <thread>
 
-namespace saliency {
+namespace saliency::call_attempts_test {
 namespace {
 
 TEST(CallAttemptsTest, AWaitLastsUntilItsTime) {
@@ -25,4 +25,4 @@ TEST(CallAttemptsTest, CancellingEndsAWait) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::call_attempts_test

@@ -8,7 +8,7 @@
 
 #include "client/server_address.h"
 
-namespace saliency {
+namespace saliency::channel_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -103,4 +103,4 @@ TEST(CreateChannelTest, RefusesCertificateWithoutKeyAndFilesThatAreNoPem) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::channel_test

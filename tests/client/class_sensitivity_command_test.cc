@@ -16,7 +16,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::class_sensitivity_command_test {
 namespace {
 
 using testing::HasSubstr;
@@ -221,4 +221,4 @@ TEST_F(ClassSensitivityCommandTest, WrongUsageSaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::class_sensitivity_command_test

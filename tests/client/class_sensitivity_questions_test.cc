@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace saliency {
+namespace saliency::class_sensitivity_questions_test {
 namespace {
 
 using testing::ElementsAre;
@@ -124,4 +124,4 @@ TEST(ClassCorrelationsTest, AFailedMeasurementFailsThePicture) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::class_sensitivity_questions_test

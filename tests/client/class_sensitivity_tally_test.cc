@@ -5,7 +5,7 @@
 
 #include "client/class_sensitivity_report.h"
 
-namespace saliency {
+namespace saliency::class_sensitivity_tally_test {
 namespace {
 
 using testing::ElementsAre;
@@ -89,4 +89,4 @@ TEST(ClassSensitivityReportTest, NothingDefinedIsNotZero) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::class_sensitivity_tally_test

@@ -13,7 +13,7 @@
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::combine_command_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -222,4 +222,4 @@ TEST_F(CombineCommandTest, AServerThatRefusesIsExitCodeOne) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::combine_command_test

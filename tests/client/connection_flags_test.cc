@@ -13,7 +13,7 @@
 #include "tests/client/run_command.h"
 #include "tests/support/test_authority.h"
 
-namespace saliency {
+namespace saliency::connection_flags_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -46,4 +46,4 @@ TEST(ConnectionFlagsTest, ANameWithoutTlsIsRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::connection_flags_test

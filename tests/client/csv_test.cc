@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace saliency {
+namespace saliency::csv_test {
 namespace {
 
 using testing::ElementsAre;
@@ -31,4 +31,4 @@ TEST(CsvTest, BadQuotesAreRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::csv_test

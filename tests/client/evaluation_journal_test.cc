@@ -12,7 +12,7 @@
 #include "client/shard.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::evaluation_journal_test {
 namespace {
 
 using testing::ElementsAre;
@@ -136,4 +136,4 @@ TEST(ShardTest, WhatIsNoShardIsRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::evaluation_journal_test

@@ -6,7 +6,7 @@
 #include "core/base/status.h"
 #include "tests/client/evaluated_model.h"
 
-namespace saliency {
+namespace saliency::evaluation_plan_test {
 namespace {
 
 using testing::ElementsAre;
@@ -100,4 +100,4 @@ TEST(MethodsAtOnceTest, CountsThePixelsOfAllMaps) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::evaluation_plan_test

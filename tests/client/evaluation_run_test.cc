@@ -10,7 +10,7 @@
 #include "core/base/clock.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::evaluation_run_test {
 namespace {
 
 using testing::ElementsAre;
@@ -87,4 +87,4 @@ TEST_F(EvaluationRunTest, AFailedItemIsLeftOutAndTriedAgain) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::evaluation_run_test

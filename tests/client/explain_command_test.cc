@@ -19,7 +19,7 @@
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::explain_command_test {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -315,4 +315,4 @@ TEST_F(ExplainCommandTest, InterruptSavesWhatIsDone) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::explain_command_test

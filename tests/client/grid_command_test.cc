@@ -10,7 +10,7 @@
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::grid_command_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -105,4 +105,4 @@ TEST(GridCommandTest, RefusedPictureIsExitCodeOneAndNoFile) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::grid_command_test

@@ -4,7 +4,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::health_command_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -58,4 +58,4 @@ TEST(HealthCommandTest, NobodyThereIsExitCodeOne) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::health_command_test

@@ -17,7 +17,7 @@
 #include "tests/client/run_command.h"
 #include "tests/client/tabby_folder.h"
 
-namespace saliency {
+namespace saliency::identity_check_command_test {
 namespace {
 
 using testing::HasSubstr;
@@ -167,4 +167,4 @@ TEST_F(IdentityCheckCommandTest, LayersThatAreNoConvolutionsAreRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::identity_check_command_test

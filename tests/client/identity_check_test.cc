@@ -9,7 +9,7 @@
 #include "client/identity_check_report.h"
 #include "client/identity_check_tally.h"
 
-namespace saliency {
+namespace saliency::identity_check_test {
 namespace {
 
 using testing::ElementsAre;
@@ -239,4 +239,4 @@ TEST(IdentityTallyTest, DifferencesAreWithLessWithoutTheIdentity) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::identity_check_test

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::labelled_folder_test {
 namespace {
 
 using testing::ElementsAre;
@@ -109,4 +109,4 @@ TEST(LabelledFolderTest, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::labelled_folder_test

@@ -9,7 +9,7 @@
 
 #include "core/base/mutex.h"
 
-namespace saliency {
+namespace saliency::load_run_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -163,4 +163,4 @@ TEST_F(LoadRunTest, TicksTellHowFarTheRunIs) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::load_run_test

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace saliency {
+namespace saliency::load_summary_test {
 namespace {
 
 std::vector<absl::Duration> UpTo(int count) {
@@ -86,4 +86,4 @@ TEST(LoadSummaryTest, NothingAnsweredHasNoLatency) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::load_summary_test

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace saliency {
+namespace saliency::markdown_table_test {
 namespace {
 
 std::string Place(size_t row, size_t column) {
@@ -35,4 +35,4 @@ TEST(MarkdownTableTest, WithoutColumnsTheRowsAreNamed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::markdown_table_test

@@ -12,7 +12,7 @@
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::meta_command_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -193,4 +193,4 @@ TEST_F(MetaCommandTest, WrongStepsAreWrongUsage) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::meta_command_test

@@ -6,7 +6,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::models_command_test {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -69,4 +69,4 @@ TEST(ModelsCommandTest, UnknownModelIsExitCodeOne) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::models_command_test

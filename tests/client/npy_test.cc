@@ -14,7 +14,7 @@
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::npy_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -119,4 +119,4 @@ TEST(NpyStackTest, NumpyReadsWhatWeWrite) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::npy_test

@@ -10,7 +10,7 @@
 
 #include "absl/synchronization/notification.h"
 
-namespace saliency {
+namespace saliency::ordered_fan_out_test {
 namespace {
 
 std::vector<int> Numbers(int count) {
@@ -123,4 +123,4 @@ TEST(InterruptTest, TokensHandedOutLaterAreCancelledToo) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::ordered_fan_out_test

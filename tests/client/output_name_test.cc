@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace saliency {
+namespace saliency::output_name_test {
 namespace {
 
 TEST(SanitisedNameTest, KeepsOnlyPlainCharacters) {
@@ -40,4 +40,4 @@ TEST(UniqueNamesTest, NeverHandsOutANameTwice) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::output_name_test

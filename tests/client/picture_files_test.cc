@@ -8,7 +8,7 @@
 
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::picture_files_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -66,4 +66,4 @@ TEST(PixelsOfTest, AreReadFromTheHeader) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::picture_files_test

@@ -14,7 +14,7 @@
 #include "tests/client/run_command.h"
 #include "tests/client/tabby_folder.h"
 
-namespace saliency {
+namespace saliency::pointing_game_command_test {
 namespace {
 
 using testing::HasSubstr;
@@ -228,4 +228,4 @@ TEST_F(PointingGameCommandTest, WrongUsageSaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::pointing_game_command_test

@@ -6,7 +6,7 @@
 #include "core/base/status.h"
 #include "tests/client/evaluated_model.h"
 
-namespace saliency {
+namespace saliency::pointing_questions_test {
 namespace {
 
 using testing::ElementsAre;
@@ -177,4 +177,4 @@ TEST(PointingGamesTest, AFailedResultFailsThePicture) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::pointing_questions_test

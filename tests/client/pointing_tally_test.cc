@@ -8,7 +8,7 @@
 #include "client/pointing_report.h"
 #include "nlohmann/json.hpp"
 
-namespace saliency {
+namespace saliency::pointing_tally_test {
 namespace {
 
 using testing::ElementsAre;
@@ -129,4 +129,4 @@ TEST(PointingReportTest, TablesAndNumbersAgree) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::pointing_tally_test

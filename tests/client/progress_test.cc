@@ -8,7 +8,7 @@
 
 #include "client/console.h"
 
-namespace saliency {
+namespace saliency::progress_test {
 namespace {
 
 using ::testing::EndsWith;
@@ -94,4 +94,4 @@ TEST(TallyTest, ExitCodesFollowWhatFailed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::progress_test

@@ -8,7 +8,7 @@
 
 #include "saliency/v1/explanation.pb.h"
 
-namespace saliency {
+namespace saliency::request_text_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -143,4 +143,4 @@ TEST(ParseTimeoutTest, ReadsSecondsAndDurations) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::request_text_test

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace saliency {
+namespace saliency::result_text_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -134,4 +134,4 @@ TEST(UnitMapTest, ConstantRawMapGivesZeros) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::result_text_test

@@ -13,7 +13,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::saliency_client_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -372,4 +372,4 @@ TEST(SaliencyClientTest, MutualTlsNeedsAllThreeFiles) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::saliency_client_test

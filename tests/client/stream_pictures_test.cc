@@ -14,7 +14,7 @@
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::stream_pictures_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -141,4 +141,4 @@ TEST_F(StreamPicturesTest, AnInterruptEndsItWithWhatIsDone) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::stream_pictures_test

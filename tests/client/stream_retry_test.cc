@@ -12,7 +12,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/stream_asker.h"
 
-namespace saliency {
+namespace saliency::stream_retry_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -155,4 +155,4 @@ TEST(StreamTest, UnreachableServersAreNamed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::stream_retry_test

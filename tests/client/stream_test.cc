@@ -18,7 +18,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/stream_asker.h"
 
-namespace saliency {
+namespace saliency::stream_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -209,4 +209,4 @@ TEST(StreamTest, AWindowBelowOneIsRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::stream_test

@@ -13,7 +13,7 @@
 #include "tests/client/run_command.h"
 #include "tests/support/test_authority.h"
 
-namespace saliency {
+namespace saliency::token_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -117,4 +117,4 @@ TEST(TokenTest, TheFirstOfAServersListIsUsed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::token_test

@@ -10,7 +10,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::usage_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -123,4 +123,4 @@ TEST(UsageTest, ServerComesFromTheEnvironment) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::usage_test

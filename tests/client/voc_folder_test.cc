@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace saliency {
+namespace saliency::voc_folder_test {
 namespace {
 
 using testing::ElementsAre;
@@ -210,4 +210,4 @@ TEST_F(VocFolderTest, ABadAnnotationIsNamed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::voc_folder_test

@@ -17,7 +17,7 @@
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
-namespace saliency {
+namespace saliency::weight_sensitivity_command_test {
 namespace {
 
 using testing::ElementsAre;
@@ -240,4 +240,4 @@ TEST(WeightSensitivityTallyTest, RowsComeBackAsTheyWere) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::weight_sensitivity_command_test

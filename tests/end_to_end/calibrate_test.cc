@@ -14,7 +14,7 @@
 #include "tests/end_to_end/server_process.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::calibrate_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -141,4 +141,4 @@ TEST_F(CalibrateTest, WhereNothingCanBeWrittenTheClientGetsTheFile) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::calibrate_test

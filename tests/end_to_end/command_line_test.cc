@@ -15,7 +15,7 @@
 #include "tests/end_to_end/server_environment.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::command_line_test {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -286,4 +286,4 @@ TEST_F(CommandLineTest, PythonClientTellsTheServersRefusal) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::command_line_test

@@ -15,7 +15,7 @@
 #include "tests/end_to_end/server_environment.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::every_method_test {
 namespace {
 
 const std::vector<std::string> kForms = {"script", "trace"};
@@ -151,4 +151,4 @@ TEST(ScriptAndTraceTest, GiveTheSameMaps) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::every_method_test

@@ -12,7 +12,7 @@
 #include "tests/end_to_end/malformed_case.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::malformed_inputs_test {
 namespace {
 
 using Request = v1::ComputeSaliencyRequest;
@@ -260,4 +260,4 @@ TEST(MalformedMessageTest, BytesThatAreNoMessageAreRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::malformed_inputs_test

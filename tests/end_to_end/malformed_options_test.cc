@@ -8,7 +8,7 @@
 #include "tests/end_to_end/malformed_case.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::malformed_options_test {
 namespace {
 
 using Request = v1::ComputeSaliencyRequest;
@@ -267,4 +267,4 @@ INSTANTIATE_TEST_SUITE_P(
     CaseName);
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::malformed_options_test

@@ -17,7 +17,7 @@
 #include "tests/end_to_end/wire.h"
 #include "tests/server/temporary_folder.h"
 
-namespace saliency {
+namespace saliency::meta_test {
 namespace {
 
 ServerEnvironment& environment = UseBundledModels();
@@ -232,4 +232,4 @@ TEST(MetaEndToEndTest, ClassSensitivityAtTheLastLayerIsWhatItMustBe) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::meta_test

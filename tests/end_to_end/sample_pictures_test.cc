@@ -19,7 +19,7 @@
 #include "tests/end_to_end/server_environment.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::sample_pictures_test {
 namespace {
 
 ServerEnvironment& environment = UseBundledModels();
@@ -209,4 +209,4 @@ TEST_P(OrientationTest, MapLiesOnThePictureAsDisplayed) {
 INSTANTIATE_TEST_SUITE_P(All, OrientationTest, ::testing::Range(1, 9));
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::sample_pictures_test

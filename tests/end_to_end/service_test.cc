@@ -20,7 +20,7 @@
 #include "tests/end_to_end/server_environment.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::service_test {
 namespace {
 
 using ::testing::Contains;
@@ -237,4 +237,4 @@ TEST(ServiceTest, MessageAboveTheLimitIsRefusedAndTheNextOneServed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::service_test

@@ -13,7 +13,7 @@
 #include "tests/end_to_end/server_environment.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::shared_passes_test {
 namespace {
 
 // Convolutions of other batch sizes sum in another order, and the network is
@@ -224,4 +224,4 @@ TEST(SharedPassesTest, SixteenClientsShareBatchesAndTheMetricsAddUp) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::shared_passes_test

@@ -16,7 +16,7 @@
 #include "tests/end_to_end/server_environment.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::stream_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -228,4 +228,4 @@ TEST(StreamTest, AQuestionAboveTheMessageLimitEndsTheStreamAlone) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::stream_test

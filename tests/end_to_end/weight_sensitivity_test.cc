@@ -10,7 +10,7 @@
 #include "tests/end_to_end/server_environment.h"
 #include "tests/end_to_end/wire.h"
 
-namespace saliency {
+namespace saliency::weight_sensitivity_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -146,4 +146,4 @@ TEST(WeightSensitivityTest, WhoeverWantsNoMoreEndsIt) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::weight_sensitivity_test

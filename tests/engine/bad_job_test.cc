@@ -11,7 +11,7 @@
 #include "tests/engine/job_parts.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::bad_job_test {
 namespace {
 
 // What is wrong with a job, and what its caller is told.
@@ -225,4 +225,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::bad_job_test

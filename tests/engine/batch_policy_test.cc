@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::batch_policy_test {
 namespace {
 
 const absl::Time kArrival = absl::UnixEpoch() + absl::Seconds(100);
@@ -128,4 +128,4 @@ TEST(BatchPolicyPropertyTest, TakesNoMoreThanFitsAndAllThatFits) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::batch_policy_test

@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::batcher_test {
 namespace {
 
 using testing::ElementsAre;
@@ -234,4 +234,4 @@ TEST(ActiveJobTest, AForgottenJobAnswersForItself) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::batcher_test

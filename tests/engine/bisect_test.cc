@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::bisect_test {
 namespace {
 
 using testing::ElementsAre;
@@ -161,4 +161,4 @@ TEST(BisectTest, ExactlyTheCulpritsFailWhateverTheyAre) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::bisect_test

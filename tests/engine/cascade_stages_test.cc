@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::cascade_stages_test {
 namespace {
 
 using testing::ElementsAre;
@@ -63,4 +63,4 @@ TEST(CascadeStagesTest, AnyModuleWithParametersMayBeNamed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::cascade_stages_test

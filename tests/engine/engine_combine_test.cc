@@ -22,7 +22,7 @@
 #include "tests/engine/tiny_resnet.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::engine_combine_test {
 namespace {
 
 // Of batches against singles: as in engine_model_test.cc, on maps in [0,1].
@@ -296,4 +296,4 @@ TEST(EngineLayerWeightsTest, NewWeightsAreUsedFromTheNextJobOn) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::engine_combine_test

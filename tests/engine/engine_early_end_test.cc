@@ -12,7 +12,7 @@
 #include "tests/engine/engine_fixture.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::engine_early_end_test {
 namespace {
 
 using absl::StatusCode;
@@ -187,4 +187,4 @@ TEST_F(EngineTest, DestructionAnswersEverything) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::engine_early_end_test

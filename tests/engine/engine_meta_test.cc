@@ -26,7 +26,7 @@
 #include "tests/support/fakes.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::engine_meta_test {
 namespace {
 
 using testing::Optional;
@@ -362,4 +362,4 @@ TEST(EngineMetaMixtureTest, LeavesTheModelAsItWasWhateverHappens) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::engine_meta_test

@@ -21,7 +21,7 @@
 #include "tests/engine/tiny_resnet.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::engine_model_test {
 namespace {
 
 // Convolutions of other batch sizes take other summation orders, and the
@@ -345,4 +345,4 @@ TEST_F(EngineModelTest, APooledJobAnswersPictureByPicture) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::engine_model_test

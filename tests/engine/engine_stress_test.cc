@@ -14,7 +14,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::engine_stress_test {
 namespace {
 
 constexpr int kCallers = 4;
@@ -188,4 +188,4 @@ TEST(EngineStressTest, ReplacingAModelUnderLoadLosesNothing) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::engine_stress_test

@@ -19,7 +19,7 @@
 #include "tests/engine/engine_fixture.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::engine_test {
 namespace {
 
 using absl::StatusCode;
@@ -240,4 +240,4 @@ TEST_F(EngineTest, TheTimeInTheQueueIsReported) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::engine_test

@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::finish_combination_test {
 namespace {
 
 using testing::DoubleEq;
@@ -269,4 +269,4 @@ TEST(FinishCombinationTest, SmoothingComesBeforeStretching) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::finish_combination_test

@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::finish_test {
 namespace {
 
 using testing::ElementsAre;
@@ -280,4 +280,4 @@ TEST(FinishTest, PooledFeaturesThatAreNotFiniteFailNamingTheLayer) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::finish_test

@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::given_maps_test {
 namespace {
 
 using absl::StatusCode;
@@ -221,4 +221,4 @@ TEST_F(GivenMapsEngineTest, DeadlineCancellationAndDrainAreAnswered) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::given_maps_test

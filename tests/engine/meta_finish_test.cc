@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::meta_finish_test {
 namespace {
 
 using testing::DoubleNear;
@@ -172,4 +172,4 @@ TEST(MetaFinishTest, AStepWithoutItsLogitsIsOurBug) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::meta_finish_test

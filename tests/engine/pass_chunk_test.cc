@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::pass_chunk_test {
 namespace {
 
 using testing::ElementsAre;
@@ -135,4 +135,4 @@ TEST(PassChunkTest, SpatialMeansNeedNoGradientAndOneRowOfAPicture) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::pass_chunk_test

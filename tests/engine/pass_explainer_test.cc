@@ -9,7 +9,7 @@
 #include "tests/engine/tiny_resnet.h"
 #include "tests/support/cpu_memory.h"
 
-namespace saliency {
+namespace saliency::pass_explainer_test {
 namespace {
 
 class PassExplainerTest : public testing::Test {
@@ -46,4 +46,4 @@ TEST_F(PassExplainerTest, LargerPicturesGoFewerAtOnceInTheSameMemory) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::pass_explainer_test

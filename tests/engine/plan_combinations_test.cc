@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::plan_combinations_test {
 namespace {
 
 using testing::ElementsAre;
@@ -275,4 +275,4 @@ TEST(PlanCombinationsTest, AModelWithoutCombineLayersWantsThemNamed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::plan_combinations_test

@@ -15,7 +15,7 @@
 #include "tests/engine/job_parts.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::prepare_test {
 namespace {
 
 using testing::ElementsAre;
@@ -226,4 +226,4 @@ TEST(PrepareTest, AJobMayAskForPooledFeaturesAlone) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::prepare_test

@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::resolve_meta_step_test {
 namespace {
 
 absl::Status StatusOf(const Job& job, const ModelFacts& model = FakeModel()) {
@@ -118,4 +118,4 @@ TEST(ResolveMetaStepTest, ComparingClassesNeedsTwo) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::resolve_meta_step_test

@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::weight_cascade_test {
 namespace {
 
 using testing::ElementsAre;
@@ -245,4 +245,4 @@ TEST_F(WeightCascadeTest, ACopyThatCannotBeHadEndsIt) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::weight_cascade_test

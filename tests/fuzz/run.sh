@@ -30,7 +30,7 @@ if [ ! -f $build/build.ninja ]; then
   cmake -S . -B $build -G Ninja -DCMAKE_CXX_COMPILER="$cxx" \
     -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 \
     -DSALIENCY_FUZZ=ON -DSALIENCY_SANITIZER=address,undefined \
-    -DSALIENCY_TESTS=OFF -DSALIENCY_BENCH=OFF -DSALIENCY_PCH=OFF
+    -DSALIENCY_TESTS=OFF -DSALIENCY_BENCH=OFF
 fi
 ninja -C $build -j"${JOBS:-2}" fuzz
 [ "$seconds" -gt 0 ] || exit 0

@@ -11,7 +11,7 @@
 #include "core/image/render.h"
 #include "tests/image/lightness.h"
 
-namespace saliency {
+namespace saliency::colour_map_test {
 namespace {
 
 using testing::ElementsAre;
@@ -129,4 +129,4 @@ TEST(ColourLevelTest, RoundsToTheNearestAndClamps) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::colour_map_test

@@ -11,7 +11,7 @@
 #include "core/image/render.h"
 #include "tests/image/golden_pictures.h"
 
-namespace saliency {
+namespace saliency::contact_sheet_test {
 namespace {
 
 constexpr Rgb kWhite = {255, 255, 255};
@@ -257,4 +257,4 @@ TEST(ContactSheetTest, ASheetOfTooManyPixelsIsRefusedBeforeItIsMade) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::contact_sheet_test

@@ -12,7 +12,7 @@
 #include "core/image/picture.h"
 #include "tests/image/golden_pictures.h"
 
-namespace saliency {
+namespace saliency::damaged_picture_test {
 namespace {
 
 constexpr DecodeLimits kSmall = {.max_bytes = 1 << 20, .max_pixels = 1 << 18};
@@ -126,4 +126,4 @@ TEST_F(DamagedPictureTest, TheHeaderIsReadWheneverThePictureIs) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::damaged_picture_test

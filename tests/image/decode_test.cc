@@ -12,7 +12,7 @@
 #include "tests/image/golden_pictures.h"
 #include "tests/image/made_pictures.h"
 
-namespace saliency {
+namespace saliency::decode_test {
 namespace {
 
 using testing::HasSubstr;
@@ -156,4 +156,4 @@ TEST(DecodeTest, NothingAndNoiseAreRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::decode_test

@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::line_plot_test {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -97,4 +97,4 @@ TEST(LinePlotTest, WhatCannotBeDrawnIsRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::line_plot_test

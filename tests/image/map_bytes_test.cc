@@ -15,7 +15,7 @@
 #include "core/image/render.h"
 #include "tests/image/golden_pictures.h"
 
-namespace saliency {
+namespace saliency::map_bytes_test {
 namespace {
 
 using testing::HasSubstr;
@@ -127,4 +127,4 @@ TEST(MapBytesTest, AnUnknownColourMapIsRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::map_bytes_test

@@ -8,7 +8,7 @@
 #include "tests/image/golden_pictures.h"
 #include "tests/image/made_pictures.h"
 
-namespace saliency {
+namespace saliency::orientation_test {
 namespace {
 
 // Where pixel (y, x) of a stored picture of `height` x `width` is seen. Source:
@@ -103,4 +103,4 @@ TEST(ExifTest, ADamagedHintIsNoHint) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::orientation_test

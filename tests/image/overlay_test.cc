@@ -12,7 +12,7 @@
 #include "tests/image/golden_pictures.h"
 #include "tests/image/lightness.h"
 
-namespace saliency {
+namespace saliency::overlay_test {
 namespace {
 
 using testing::HasSubstr;
@@ -312,4 +312,4 @@ TEST(OverlayTest, WhatDoesNotFitIsRefusedWithTheNumbers) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::overlay_test

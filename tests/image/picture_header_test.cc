@@ -12,7 +12,7 @@
 #include "tests/image/golden_pictures.h"
 #include "tests/image/made_pictures.h"
 
-namespace saliency {
+namespace saliency::picture_header_test {
 namespace {
 
 using testing::HasSubstr;
@@ -289,4 +289,4 @@ TEST(TiffHeaderTest, ADirectoryBeyondTheEndIsRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::picture_header_test

@@ -12,7 +12,7 @@
 
 #include "tests/image/golden_pictures.h"
 
-namespace saliency {
+namespace saliency::preprocess_test {
 namespace {
 
 using testing::HasSubstr;
@@ -258,4 +258,4 @@ TEST(PreprocessTest, ALongPictureIsRefusedWithTheNumbers) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::preprocess_test

@@ -8,7 +8,7 @@
 #include "core/image/resize.h"
 #include "tests/image/golden_pictures.h"
 
-namespace saliency {
+namespace saliency::resize_test {
 namespace {
 
 // "wide_64x40.ppm": what Pillow makes of wide.ppm.
@@ -85,4 +85,4 @@ TEST(ResizeTest, AWindowOfAnEnormousResultIsCheap) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::resize_test

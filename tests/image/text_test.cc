@@ -7,7 +7,7 @@
 
 #include "core/base/input_config.h"
 
-namespace saliency {
+namespace saliency::text_test {
 namespace {
 
 Picture Paper(int64_t height, int64_t width) {
@@ -174,4 +174,4 @@ TEST(DrawTextTest, EmptyTextDrawsNothing) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::text_test

@@ -16,7 +16,7 @@
 #include "tests/end_to_end/wire.h"
 #include "tests/lifecycle/served.h"
 
-namespace saliency {
+namespace saliency::calibration_process_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -167,4 +167,4 @@ TEST(CalibrationProcessTest, IsOffUnlessTheFlagIsGiven) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::calibration_process_test

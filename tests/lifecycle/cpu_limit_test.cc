@@ -16,7 +16,7 @@
 #include "tests/lifecycle/served.h"
 #include "tests/server/temporary_folder.h"
 
-namespace saliency {
+namespace saliency::cpu_limit_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -109,4 +109,4 @@ TEST(AffinityProcessTest, HelpShowsTheCpusThatItMayRunOn) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::cpu_limit_test

@@ -14,7 +14,7 @@
 #include "tests/lifecycle/load.h"
 #include "tests/lifecycle/served.h"
 
-namespace saliency {
+namespace saliency::drain_process_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -119,4 +119,4 @@ TEST(DrainProcessTest, AServerThatIsStillLoadingStops) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::drain_process_test

@@ -18,7 +18,7 @@
 #include "tests/lifecycle/load.h"
 #include "tests/lifecycle/served.h"
 
-namespace saliency {
+namespace saliency::restart_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -208,4 +208,4 @@ TEST(RestartTest, WhenNoneOfThemIsReadyTheClientSaysSoAndMayStillAsk) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::restart_test

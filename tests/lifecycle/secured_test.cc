@@ -12,7 +12,7 @@
 #include "tests/server/temporary_folder.h"
 #include "tests/support/test_authority.h"
 
-namespace saliency {
+namespace saliency::secured_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -115,4 +115,4 @@ TEST_F(SecuredTest, AClientOfSeveralServersIsLetIn) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::secured_test

@@ -10,7 +10,7 @@
 #include "tests/end_to_end/wire.h"
 #include "tests/lifecycle/served.h"
 
-namespace saliency {
+namespace saliency::start_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -113,4 +113,4 @@ TEST(StartTest, AWrongSecurityFileStopsTheStartNamingItsFlag) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::start_test

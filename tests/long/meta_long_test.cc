@@ -15,7 +15,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::meta_long_test {
 namespace {
 
 using testing::Contains;
@@ -148,7 +148,7 @@ TEST_P(LongMetaCallsTest, TenThousandCallsLeaveTheModelAsItWas) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::meta_long_test
 
 int main(int argc, char** argv) {
   testing::InitGoogleMock(&argc, argv);
@@ -156,6 +156,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: meta_long_test [GTEST_ARGUMENT...] MODELS\n");
     return 2;
   }
-  saliency::ModelsFolder() = argv[1];
+  saliency::meta_long_test::ModelsFolder() = argv[1];
   return RUN_ALL_TESTS();
 }

@@ -3,7 +3,6 @@
 
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/script.h>
-#include <torch/torch.h>
 
 #include <deque>
 #include <set>
@@ -16,7 +15,7 @@
 #include "tests/model/pass_log.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::autograd_extent_test {
 namespace {
 
 // The autograd graph behind a tensor.
@@ -240,4 +239,4 @@ TEST_P(AutogradExtentTest, FailuresLeaveTheModelAnsweringAsBefore) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::autograd_extent_test

@@ -8,7 +8,7 @@
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::control_flow_test {
 namespace {
 
 using testing::ElementsAre;
@@ -244,4 +244,4 @@ TEST_P(ControlFlowTest, LayerThatTheScoreDoesNotDependOnHasGradientZero) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::control_flow_test

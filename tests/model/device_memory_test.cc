@@ -9,7 +9,7 @@
 
 #include "tests/support/devices.h"
 
-namespace saliency {
+namespace saliency::device_memory_test {
 namespace {
 
 class DeviceMemoryTest : public DeviceTest {
@@ -60,4 +60,4 @@ TEST(DeviceMemoryTest, DevicesThatAreNotThereAreLeftOut) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::device_memory_test

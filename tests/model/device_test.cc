@@ -12,7 +12,7 @@
 #include "tests/support/tensor_close.h"
 #include "tests/support/tiny_models.h"
 
-namespace saliency {
+namespace saliency::device_test {
 namespace {
 
 using testing::HasSubstr;
@@ -89,4 +89,4 @@ TEST_P(DeviceWorkTest, WorkInAStreamScopeIsDoneAndMemoryCanBeReleased) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::device_test

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::fan_out_cost_test {
 namespace {
 
 constexpr FanOut kRepeat = FanOut::kRepeatRows;
@@ -95,4 +95,4 @@ TEST(FanOutCostTest, ForgetsRatherThanGrowsWithoutBound) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::fan_out_cost_test

@@ -8,7 +8,7 @@
 #include "tests/model/pass_log.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::fan_out_test {
 namespace {
 
 using testing::Each;
@@ -245,4 +245,4 @@ TEST_P(FanOutTest, RequestsThatMakeNoSenseAreRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::fan_out_test

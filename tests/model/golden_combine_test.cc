@@ -16,7 +16,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/golden.h"
 
-namespace saliency {
+namespace saliency::golden_combine_test {
 namespace {
 
 // Our name of a reference's method; nullopt: not one of these.
@@ -196,4 +196,4 @@ INSTANTIATE_TEST_SUITE_P(Nets, GoldenCombineTest,
                          });
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::golden_combine_test

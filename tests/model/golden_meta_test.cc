@@ -14,7 +14,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::golden_meta_test {
 namespace {
 
 // What the name of a meta entry says.
@@ -171,4 +171,4 @@ INSTANTIATE_TEST_SUITE_P(Nets, MetaPathsTest,
                          });
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::golden_meta_test

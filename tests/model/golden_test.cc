@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/golden.h"
 
-namespace saliency {
+namespace saliency::golden_test {
 namespace {
 
 // How an entry is made from a pass: a map, or a tensor as it is.
@@ -288,4 +288,4 @@ INSTANTIATE_TEST_SUITE_P(Nets, GoldenTest,
                          });
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::golden_test

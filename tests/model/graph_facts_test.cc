@@ -10,7 +10,7 @@
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::graph_facts_test {
 namespace {
 
 using testing::ElementsAre;
@@ -298,4 +298,4 @@ TEST_P(GraphFactsTest, CutsOfBranchesLoopsAndSizes) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::graph_facts_test

@@ -10,7 +10,7 @@
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::load_test {
 namespace {
 
 using testing::AllOf;
@@ -137,4 +137,4 @@ TEST_P(LoadTest, LoadingMovesNoRandomNumbers) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::load_test

@@ -12,7 +12,7 @@
 #include "tests/support/cpu_memory.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::meta_fallback_test {
 namespace {
 
 constexpr double kOtherPath = 1e-4;
@@ -201,4 +201,4 @@ TEST_P(MetaFallbackTest, TheDigestSeesOneChangedNumber) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::meta_fallback_test

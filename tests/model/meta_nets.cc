@@ -1,6 +1,7 @@
 #include "tests/model/meta_nets.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include <map>
 #include <utility>

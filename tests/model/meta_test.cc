@@ -2,8 +2,9 @@
 // against a plain pass of a model that was stepped outside; and what must hold
 // whatever happens to a call.
 
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/script.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <functional>
@@ -16,7 +17,7 @@
 #include "tests/support/cpu_memory.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::meta_test {
 namespace {
 
 using testing::AllOf;
@@ -382,4 +383,4 @@ TEST_P(MetaTest, NoCallWritesToTheModelHoweverItEnds) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::meta_test

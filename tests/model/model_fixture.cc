@@ -1,6 +1,7 @@
 #include "tests/model/model_fixture.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include "tests/support/tensor_close.h"
 

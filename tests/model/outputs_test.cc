@@ -8,7 +8,7 @@
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::outputs_test {
 namespace {
 
 using testing::HasSubstr;
@@ -184,4 +184,4 @@ TEST_P(OutputsTest, ScalarOutputNeedsAModelWithOneOutput) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::outputs_test

@@ -8,7 +8,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::precision_test {
 namespace {
 
 using testing::HasSubstr;
@@ -104,4 +104,4 @@ TEST_P(PrecisionTest, Fp16NeedsAGpu) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::precision_test

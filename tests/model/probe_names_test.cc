@@ -7,7 +7,7 @@
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::probe_names_test {
 namespace {
 
 using testing::ElementsAre;
@@ -230,4 +230,4 @@ TEST_P(ProbeNamesTest, FrozenModelWithoutModulePathsOffersTheInputOnly) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::probe_names_test

@@ -9,7 +9,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::probe_transparency_test {
 namespace {
 
 // What `method` of the module itself returns, run by LibTorch as it is.
@@ -317,4 +317,4 @@ TEST_P(ProbeTransparencyTest, ModelThatWritesToItsBuffersAnswersAlikeEachTime) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::probe_transparency_test

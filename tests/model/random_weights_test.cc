@@ -8,7 +8,7 @@
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::random_weights_test {
 namespace {
 
 using testing::ElementsAre;
@@ -153,4 +153,4 @@ TEST_P(RandomModelTest, ParametersAreNamedInTheOrderOfTheGraph) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::random_weights_test

@@ -11,7 +11,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::row_affine_test {
 namespace {
 
 constexpr double kRounding = 1e-6;
@@ -123,4 +123,4 @@ TEST_P(RowAffineTest, GoesBackWithTheSums) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::row_affine_test

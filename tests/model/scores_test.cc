@@ -2,7 +2,7 @@
 
 #include "core/model/scores.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <cmath>
 
@@ -10,7 +10,7 @@
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::scores_test {
 namespace {
 
 using testing::ElementsAre;
@@ -213,4 +213,4 @@ TEST_P(ScoresTest, TargetOutOfRangeFailsTheRunWithValueAndLimit) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::scores_test

@@ -3,7 +3,8 @@
 
 #include "core/model/stepped_conv.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::stepped_conv_test {
 namespace {
 
 // Other orders of sums of up to a few thousand products.
@@ -185,4 +186,4 @@ TEST_P(SteppedConvTest, WhatIsWideLiesInPlanesWhereChannelsLastIsSlow) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::stepped_conv_test

@@ -3,7 +3,7 @@
 
 #include "core/model/tap_sums.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <array>
 #include <vector>
@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::tap_sums_test {
 namespace {
 
 struct Case {
@@ -71,4 +71,4 @@ TEST(TapSumsTest, APointwiseKernelLeavesProductsAsTheyAre) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::tap_sums_test

@@ -10,7 +10,7 @@
 
 #include "gmock/gmock.h"
 
-namespace saliency {
+namespace saliency::torch_status_test {
 namespace {
 
 using testing::HasSubstr;
@@ -108,4 +108,4 @@ TEST(TorchStatusTest, StatusesOfOthersHaveNoDetail) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::torch_status_test

@@ -2,7 +2,8 @@
 
 #include "core/model/winograd.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include <array>
 #include <limits>
@@ -12,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/tensor_close.h"
 
-namespace saliency {
+namespace saliency::winograd_test {
 namespace {
 
 // Of the largest value of a row; the header says 2e-5.
@@ -198,4 +199,4 @@ TEST(WinogradTest, ManyChannelsAndPositionsMakeItQuicker) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::winograd_test

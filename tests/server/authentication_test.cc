@@ -13,7 +13,7 @@
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::authentication_test {
 namespace {
 
 using grpc::StatusCode;
@@ -223,4 +223,4 @@ TEST_F(AuthenticationTest, NeitherAnswersNorLogRepeatWhatWasShown) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::authentication_test

@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::bearer_tokens_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -58,4 +58,4 @@ TEST(BearerTokensTest, TheirNumberIsBounded) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::bearer_tokens_test

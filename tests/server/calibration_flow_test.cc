@@ -11,7 +11,7 @@
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::calibration_flow_test {
 namespace {
 
 using testing::IsEmpty;
@@ -132,4 +132,4 @@ TEST(CalibrationTest, PicturesShareBatchesWithStrangers) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::calibration_flow_test

@@ -10,7 +10,7 @@
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::calibration_settings_test {
 namespace {
 
 using testing::HasSubstr;
@@ -234,4 +234,4 @@ TEST_F(ProtocolTest, TooFewPicturesAreRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::calibration_settings_test

@@ -15,7 +15,7 @@
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::calibration_test {
 namespace {
 
 using testing::HasSubstr;
@@ -306,4 +306,4 @@ TEST(CalibrationTest, AVersionThatWasReplacedMeanwhileKeepsItsOwnWeights) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::calibration_test

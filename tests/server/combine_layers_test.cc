@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::combine_layers_test {
 namespace {
 
 using Request = v1::CombineLayersRequest;
@@ -268,4 +268,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::combine_layers_test

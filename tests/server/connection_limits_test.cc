@@ -12,7 +12,7 @@
 #include "tests/server/http2_peer.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::connection_limits_test {
 namespace {
 
 using ::testing::Contains;
@@ -199,4 +199,4 @@ TEST(ConnectionLimitsTest, TheNumberOfCallsOfAConnectionIsTold) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::connection_limits_test

@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::convert_answer_test {
 namespace {
 
 MapResult GoodMap() {
@@ -122,4 +122,4 @@ TEST(ConvertAnswerTest, TheCallFailsOnlyWhenEveryResultFailed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::convert_answer_test

@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::convert_class_sensitivity_test {
 namespace {
 
 using Request = v1::MeasureClassSensitivityRequest;
@@ -138,4 +138,4 @@ TEST(ConvertClassSensitivityTest, AMeasurementFailsWithEitherOfItsMaps) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::convert_class_sensitivity_test

@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::convert_combination_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -253,4 +253,4 @@ TEST(ConvertCombinationTest, AnswersCarryMapsSharesAndLayers) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::convert_combination_test

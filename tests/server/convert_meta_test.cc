@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::convert_meta_test {
 namespace {
 
 using Request = v1::MetaSaliencyRequest;
@@ -164,4 +164,4 @@ TEST(ConvertMetaTest, WhatWasNotAskedForIsNotThere) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::convert_meta_test

@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::convert_request_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -214,4 +214,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::convert_request_test

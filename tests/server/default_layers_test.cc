@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::default_layers_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -72,4 +72,4 @@ TEST(DefaultLayersTest, AModelWithNothingButItsInputIsLookedAtThere) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::default_layers_test

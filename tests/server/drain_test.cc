@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::drain_test {
 namespace {
 
 using grpc::health::v1::HealthCheckResponse;
@@ -124,4 +124,4 @@ TEST(DrainTest, WatchesAreEnded) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::drain_test

@@ -5,7 +5,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/temporary_folder.h"
 
-namespace saliency {
+namespace saliency::file_digest_test {
 namespace {
 
 TEST(FileDigestTest, MatchesThePublishedValues) {
@@ -35,4 +35,4 @@ TEST(FileDigestTest, AMissingFileIsNotFoundWithoutItsPath) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::file_digest_test

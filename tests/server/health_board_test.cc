@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::health_board_test {
 namespace {
 
 struct CountingWatcher : HealthWatcher {
@@ -77,4 +77,4 @@ TEST(HealthOfTest, OverallHealthWaitsForRequiredModels) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::health_board_test

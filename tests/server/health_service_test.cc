@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::health_service_test {
 namespace {
 
 using grpc::health::v1::HealthCheckRequest;
@@ -111,4 +111,4 @@ TEST(HealthServiceTest, AServerThatEndsEndsItsWatches) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::health_service_test

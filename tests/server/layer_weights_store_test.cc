@@ -13,7 +13,7 @@
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::layer_weights_store_test {
 namespace {
 
 class LayerWeightsStoreTest : public testing::Test {
@@ -105,4 +105,4 @@ TEST_F(LayerWeightsStoreTest, AnotherFileThanWasMeasuredGetsNothing) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::layer_weights_store_test

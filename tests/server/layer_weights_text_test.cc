@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::layer_weights_text_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -115,4 +115,4 @@ TEST(LayerWeightsTextTest, ALayerThatTheModelLacksIsNamed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::layer_weights_text_test

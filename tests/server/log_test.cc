@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
-namespace saliency {
+namespace saliency::log_test {
 namespace {
 
 using ::testing::EndsWith;
@@ -69,4 +69,4 @@ TEST_F(LogTest, LevelsBelowTheChosenOneAreSilent) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::log_test

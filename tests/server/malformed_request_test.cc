@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::malformed_request_test {
 namespace {
 
 using Request = v1::ComputeSaliencyRequest;
@@ -193,4 +193,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::malformed_request_test

@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::meta_saliency_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -125,4 +125,4 @@ TEST(MeasureClassSensitivityTest, EveryResultFailingFailsTheCall) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::meta_saliency_test

@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "server/refusal_reason.h"
 
-namespace saliency {
+namespace saliency::model_catalogue_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -101,4 +101,4 @@ TEST(ModelCatalogueTest, EveryChangeIsTold) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::model_catalogue_test

@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "server/convert_model.h"
 
-namespace saliency {
+namespace saliency::model_config_text_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -154,4 +154,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::model_config_text_test

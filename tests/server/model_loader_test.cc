@@ -16,7 +16,7 @@
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::model_loader_test {
 namespace {
 
 using ::testing::AllOf;
@@ -184,4 +184,4 @@ TEST_F(ModelLoaderTest, StoppedItTellsWhetherALoadGoesOnAndLeavesTheRest) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::model_loader_test

@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/temporary_folder.h"
 
-namespace saliency {
+namespace saliency::model_repository_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -203,4 +203,4 @@ TEST(IsModelNameTest, AcceptsOnlyPlainNames) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::model_repository_test

@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::model_service_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -150,4 +150,4 @@ TEST(ModelServiceTest, BadQuestionsGetTheCodesOfTheTable) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::model_service_test

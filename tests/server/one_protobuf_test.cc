@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::one_protobuf_test {
 namespace {
 
 TEST(OneProtobufTest, ExactlyOneLibprotobufIsLoaded) {
@@ -23,4 +23,4 @@ TEST(OneProtobufTest, ExactlyOneLibprotobufIsLoaded) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::one_protobuf_test

@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/temporary_folder.h"
 
-namespace saliency {
+namespace saliency::options_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -213,4 +213,4 @@ TEST(IsLoopbackTest, OnlyThisMachinesAddressesAre) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::options_test

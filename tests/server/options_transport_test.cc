@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/temporary_folder.h"
 
-namespace saliency {
+namespace saliency::options_transport_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -109,4 +109,4 @@ TEST_F(TransportOptionsTest, WrongValuesNameTheirFlag) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::options_transport_test

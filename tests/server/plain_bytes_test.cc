@@ -12,7 +12,7 @@
 #include "tests/server/http2_peer.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::plain_bytes_test {
 namespace {
 
 std::string RandomBytes(std::mt19937& random, size_t max_size) {
@@ -96,4 +96,4 @@ TEST(PlainBytesTest, TheyDisturbNobodyElse) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::plain_bytes_test

@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/temporary_folder.h"
 
-namespace saliency {
+namespace saliency::port_file_test {
 namespace {
 
 TEST(PortFileTest, HoldsTheBoundPortsAndLeavesNothingElse) {
@@ -28,4 +28,4 @@ TEST(PortFileTest, AFolderThatIsNotThereIsAnError) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::port_file_test

@@ -5,7 +5,7 @@
 #include "gtest/gtest.h"
 #include "server/refusal_reason.h"
 
-namespace saliency {
+namespace saliency::public_status_test {
 namespace {
 
 TEST(PublicStatusTest, OurOwnFaultsSayOnlyTheRequestId) {
@@ -51,4 +51,4 @@ TEST(RefusalReasonTest, NamesEachKindOfRefusal) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::public_status_test

@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::reflection_service_test {
 namespace {
 
 using grpc::reflection::v1alpha::ServerReflection;
@@ -138,4 +138,4 @@ TEST(ReflectionServiceTest, AStreamThatIsLeftOpenDoesNotHoldTheServer) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::reflection_service_test

@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace saliency {
+namespace saliency::request_id_test {
 namespace {
 
 using ::testing::MatchesRegex;
@@ -61,4 +61,4 @@ TEST(RequestIdTest, GeneratedIdsDiffer) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::request_id_test

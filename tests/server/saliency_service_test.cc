@@ -11,7 +11,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::saliency_service_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -225,4 +225,4 @@ TEST(SaliencyServiceTest, TheJobKnowsDeadlineIdAndModel) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::saliency_service_test

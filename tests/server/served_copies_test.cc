@@ -8,7 +8,7 @@
 #include "server/file_digest.h"
 #include "tests/server/temporary_folder.h"
 
-namespace saliency {
+namespace saliency::served_copies_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -68,4 +68,4 @@ TEST_F(ServedCopiesTest, ThatItChangedIsWhyItDoesNotLoad) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::served_copies_test

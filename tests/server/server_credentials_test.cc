@@ -16,7 +16,7 @@
 #include "tests/server/test_server.h"
 #include "tests/support/test_authority.h"
 
-namespace saliency {
+namespace saliency::server_credentials_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -243,4 +243,4 @@ TEST_F(TlsTest, FilesSpoiltMeanwhileAreToldAndCanBeMended) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::server_credentials_test

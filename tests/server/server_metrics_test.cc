@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::server_metrics_test {
 namespace {
 
 // One of five kinds of call; returns the code that came back.
@@ -184,4 +184,4 @@ TEST(ServerMetricsTest, WhatIsInFlightIsSeen) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::server_metrics_test

@@ -13,7 +13,7 @@
 #include "tests/server/stream_caller.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::stream_end_test {
 namespace {
 
 using Answer = v1::StreamSaliencyResponse;
@@ -151,4 +151,4 @@ TEST(StreamSaliencyTest, AStreamThatComesWhileDrainingIsRefused) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::stream_end_test

@@ -12,7 +12,7 @@
 #include "tests/server/held_jobs.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::stream_flow_test {
 namespace {
 
 using ::testing::Contains;
@@ -178,4 +178,4 @@ TEST(StreamFlowTest, AStreamThatTakesLongerThanOneAnswerMayIsLeftAlone) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::stream_flow_test

@@ -14,7 +14,7 @@
 #include "tests/server/stream_caller.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::stream_saliency_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -322,4 +322,4 @@ TEST(StreamSaliencyTest, EachQuestionAndTheStreamAreCounted) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::stream_saliency_test

@@ -12,7 +12,7 @@
 #include "tests/server/test_server.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::token_file_test {
 namespace {
 
 using ::testing::Each;
@@ -136,4 +136,4 @@ TEST_F(TokenFileTest, AFileThatCannotBeUsedStopsTheStartNamingTheFlag) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::token_file_test

@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 
-namespace saliency {
+namespace saliency::warm_up_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -86,4 +86,4 @@ TEST(WarmUpTest, AMapThatFailsFailsTheModelAndIsNamed) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::warm_up_test

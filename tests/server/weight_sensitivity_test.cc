@@ -12,7 +12,7 @@
 #include "server/drain.h"
 #include "tests/server/test_server.h"
 
-namespace saliency {
+namespace saliency::weight_sensitivity_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -257,4 +257,4 @@ TEST(WeightSensitivityTest, AStrangerMakesNoCopies) {
 }
 
 }  // namespace
-}  // namespace saliency
+}  // namespace saliency::weight_sensitivity_test

@@ -7,13 +7,13 @@
 namespace saliency::oracle {
 namespace {
 
-at::Tensor InDouble(const at::Tensor& tensor) {
+at::Tensor WidenedToDouble(const at::Tensor& tensor) {
   return tensor.to(at::kCPU, at::kDouble).contiguous();
 }
 
 // Twice the rank, counted from 0.
 std::vector<double> Ranks(const at::Tensor& map) {
-  const at::Tensor flat = InDouble(map).flatten();
+  const at::Tensor flat = WidenedToDouble(map).flatten();
   const auto values = flat.accessor<double, 1>();
   std::vector<double> ranks;
   for (int64_t i = 0; i < flat.numel(); ++i) {
@@ -87,7 +87,7 @@ double Spearman(const at::Tensor& a, const at::Tensor& b) {
 }
 
 double FeatureSpread(const at::Tensor& features) {
-  const at::Tensor source = InDouble(features);
+  const at::Tensor source = WidenedToDouble(features);
   const int64_t pictures = source.size(0);
   const int64_t channels = source.size(1);
   double sum = 0;

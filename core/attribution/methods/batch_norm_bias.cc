@@ -9,7 +9,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor BatchNormBias(const MethodContext& context) {
   return ExtractAggregate(Extract::kBias, Aggregate::kNorm, context.layer);
 }
 
@@ -24,7 +24,7 @@ const Method batch_norm_bias = {
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 1 (bias)",
     .evidence = Evidence::kRealBatchNorm,
     .is_signed = false,
-    .attribute = &Attribute,
+    .attribute = &BatchNormBias,
 };
 
 }  // namespace saliency::methods

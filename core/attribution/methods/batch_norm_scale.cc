@@ -10,7 +10,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor BatchNormScale(const MethodContext& context) {
   return ExtractAggregate(Extract::kScaling, Aggregate::kNorm, context.layer);
 }
 
@@ -25,7 +25,7 @@ const Method batch_norm_scale = {
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 1 (scaling)",
     .evidence = Evidence::kRealBatchNorm,
     .is_signed = false,
-    .attribute = &Attribute,
+    .attribute = &BatchNormScale,
 };
 
 }  // namespace saliency::methods

@@ -13,7 +13,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor Cam(const MethodContext& context) {
   return WeightedChannelSum(context.layer.activation, context.head_weights);
 }
 
@@ -27,7 +27,7 @@ const Method cam = {
     .source = "Zhou et al. 2016, arXiv:1512.04150, eq. 2",
     .evidence = Evidence::kActivationAndHead,
     .is_signed = true,
-    .attribute = &Attribute,
+    .attribute = &Cam,
 };
 
 }  // namespace saliency::methods

@@ -11,7 +11,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor GradCam(const MethodContext& context) {
   const LayerRecord& layer = context.layer;
   const at::Tensor weights = layer.gradient.mean({2, 3});
   return WeightedChannelSum(layer.activation, weights).clamp_min(0);
@@ -27,7 +27,7 @@ const Method grad_cam = {
     .source = "Selvaraju et al. 2017, arXiv:1610.02391, eq. 1 and 2",
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = false,
-    .attribute = &Attribute,
+    .attribute = &GradCam,
 };
 
 }  // namespace saliency::methods

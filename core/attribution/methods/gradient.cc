@@ -11,7 +11,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor Gradient(const MethodContext& context) {
   return ExtractAggregate(Extract::kBias, Aggregate::kMaxAbs, context.layer);
 }
 
@@ -27,7 +27,7 @@ const Method gradient = {
         "arXiv:2004.02866, Table 2 (bias)",
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = false,
-    .attribute = &Attribute,
+    .attribute = &Gradient,
 };
 
 }  // namespace saliency::methods

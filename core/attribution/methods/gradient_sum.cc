@@ -9,7 +9,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor GradientSum(const MethodContext& context) {
   return ExtractAggregate(Extract::kBias, Aggregate::kSum, context.layer);
 }
 
@@ -24,7 +24,7 @@ const Method gradient_sum = {
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 2 (bias, sum)",
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = true,
-    .attribute = &Attribute,
+    .attribute = &GradientSum,
 };
 
 }  // namespace saliency::methods

@@ -11,7 +11,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor LinearApproximation(const MethodContext& context) {
   return ExtractAggregate(Extract::kScaling, Aggregate::kSum, context.layer);
 }
 
@@ -28,7 +28,7 @@ const Method linear_approximation = {
         "arXiv:2004.02866, Table 2 (scaling, sum)",
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = true,
-    .attribute = &Attribute,
+    .attribute = &LinearApproximation,
 };
 
 }  // namespace saliency::methods

@@ -10,7 +10,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor NormGrad(const MethodContext& context) {
   return ExtractAggregate(Extract::kConv1x1, Aggregate::kNorm, context.layer);
 }
 
@@ -24,7 +24,7 @@ const Method norm_grad = {
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 2 (conv 1x1, norm)",
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = false,
-    .attribute = &Attribute,
+    .attribute = &NormGrad,
 };
 
 }  // namespace saliency::methods

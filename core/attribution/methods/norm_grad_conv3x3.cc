@@ -9,7 +9,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor NormGradConv3x3(const MethodContext& context) {
   return ExtractAggregate(Extract::kConv3x3, Aggregate::kNorm, context.layer);
 }
 
@@ -24,7 +24,7 @@ const Method norm_grad_conv3x3 = {
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 2 (conv 3x3, norm)",
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = false,
-    .attribute = &Attribute,
+    .attribute = &NormGradConv3x3,
 };
 
 }  // namespace saliency::methods

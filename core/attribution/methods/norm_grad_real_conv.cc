@@ -11,7 +11,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor NormGradRealConv(const MethodContext& context) {
   return RealConvNorm(*context.conv);
 }
 
@@ -26,7 +26,7 @@ const Method norm_grad_real_conv = {
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 2 (last row)",
     .evidence = Evidence::kRealConv,
     .is_signed = false,
-    .attribute = &Attribute,
+    .attribute = &NormGradRealConv,
 };
 
 }  // namespace saliency::methods

@@ -10,7 +10,7 @@
 namespace saliency::methods {
 namespace {
 
-at::Tensor Attribute(const MethodContext& context) {
+at::Tensor SelectiveNormGrad(const MethodContext& context) {
   return ExtractAggregate(Extract::kScaling, Aggregate::kPositiveNorm,
                           context.layer);
 }
@@ -27,7 +27,7 @@ const Method selective_norm_grad = {
         "Rebuffi et al. 2020, arXiv:2004.02866, sec. 3.1.3 (scaling, F+N)",
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = false,
-    .attribute = &Attribute,
+    .attribute = &SelectiveNormGrad,
 };
 
 }  // namespace saliency::methods
