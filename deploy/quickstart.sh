@@ -110,7 +110,9 @@ main() {
   trap 'exit 130' INT TERM
 
   install_packages
+  local installed=$SECONDS
   build
+  local built=$SECONDS
   serve
   explain
   check_points
@@ -119,7 +121,8 @@ main() {
   meta_saliency
   report
   stop_server
-  say "Done in $SECONDS s"
+  say "Done: packages $installed s, build $((built - installed)) s," \
+    "explaining $((SECONDS - built)) s, together $SECONDS s"
 }
 
 main "$@"

@@ -8,6 +8,7 @@
 //
 // MODELS is a folder with resnet50/1/model.pt and vgg16/1/model.pt.
 
+#include <ATen/Parallel.h>
 #include <torch/cuda.h>
 #include <torch/script.h>
 
