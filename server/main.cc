@@ -150,7 +150,10 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
     log.Warning("tokens are taken in plain text: others may read them");
   }
 
-  ModelLoader loader(options.models, catalogue, engine, metrics, log);
+  ModelLoader loader({.repository = options.models,
+                      .parallel_loads = options.parallel_loads,
+                      .load_timeout = options.load_timeout},
+                     catalogue, engine, metrics, log);
   const StopReason reason = stop.Await();
   log.Info("draining",
            {{"delay", absl::FormatDuration(options.drain_delay)},

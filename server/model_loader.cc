@@ -100,6 +100,13 @@ const char* MetaSteps(MetaPath path) {
   return "";
 }
 
+CatalogueVersion EntryOf(const RepositoryModel& model,
+                         const RepositoryVersion& version) {
+  return {.model = model.name,
+          .version = version.version,
+          .required = model.config.required};
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<LoadedModel>> LoadVersion(
@@ -122,17 +129,22 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadVersion(
   return loaded;
 }
 
-ModelLoader::ModelLoader(std::string repository, ModelCatalogue& catalogue,
-                         Engine& engine, Metrics& metrics, Log& log)
-    : repository_(std::move(repository)),
+ModelLoader::ModelLoader(Options options, ModelCatalogue& catalogue,
+                         Engine& engine, Metrics& metrics, Log& log,
+                         Clock& clock)
+    : options_(std::move(options)),
       catalogue_(catalogue),
       engine_(engine),
       metrics_(metrics),
       log_(log),
+      clock_(clock),
+      tasks_(
+          {.at_once = options_.parallel_loads, .limit = options_.load_timeout},
+          clock),
       thread_([this] {
-        Run();
+        const bool ended = Run();
         MutexLock lock(&mu_);
-        ended_ = true;
+        ended_ = ended;
       }) {}
 
 ModelLoader::~ModelLoader() {
@@ -141,24 +153,19 @@ ModelLoader::~ModelLoader() {
 }
 
 bool ModelLoader::Stop() {
+  tasks_.Stop();
   MutexLock lock(&mu_);
-  stopping_ = true;
   return ended_;
 }
 
-bool ModelLoader::stopping() const {
-  MutexLock lock(&mu_);
-  return stopping_;
-}
-
-void ModelLoader::Run() {
+bool ModelLoader::Run() {
   const absl::StatusOr<RepositoryContents> contents =
-      ScanRepository(repository_, &ParseModelConfigText);
+      ScanRepository(options_.repository, &ParseModelConfigText);
   if (!contents.ok()) {
     // Health stays NOT_SERVING: nothing is marked as listed.
-    log_.Error("model repository", {{"folder", repository_},
+    log_.Error("model repository", {{"folder", options_.repository},
                                     {"error", contents.status().message()}});
-    return;
+    return true;
   }
   for (const std::string& ignored : contents->ignored) {
     log_.Warning("ignored in the model repository", {{"entry", ignored}});
@@ -172,26 +179,57 @@ void ModelLoader::Run() {
   }
   catalogue_.MarkListed();
   if (contents->models.empty()) {
-    log_.Error("model repository",
-               {{"folder", repository_}, {"error", "it has no models"}});
+    log_.Error("model repository", {{"folder", options_.repository},
+                                    {"error", "it has no models"}});
   }
-  for (const RepositoryModel& model : contents->models) {
-    for (auto it = model.versions.rbegin(); it != model.versions.rend(); ++it) {
-      if (stopping()) return;
-      Load(model, *it);
-    }
-  }
+  return tasks_.Run(TasksFor(*contents));
 }
 
-void ModelLoader::Load(const RepositoryModel& model,
-                       const RepositoryVersion& version) {
-  CatalogueVersion entry = {.model = model.name,
-                            .version = version.version,
-                            .required = model.config.required};
-  const absl::Time start = absl::Now();
-  absl::StatusOr<std::shared_ptr<LoadedModel>> loaded =
-      LoadVersion(model, version);
-  const absl::Duration took = absl::Now() - start;
+std::vector<TimedTask> ModelLoader::TasksFor(
+    const RepositoryContents& contents) {
+  std::vector<TimedTask> tasks;
+  for (const RepositoryModel& model : contents.models) {
+    for (auto it = model.versions.rbegin(); it != model.versions.rend(); ++it) {
+      tasks.push_back(TaskFor(model, *it));
+    }
+  }
+  return tasks;
+}
+
+TimedTask ModelLoader::TaskFor(const RepositoryModel& model,
+                               const RepositoryVersion& version) {
+  // Copies: the thread may outlive the repository's listing and this.
+  TimedTask task;
+  task.work = [this, load = options_.load, model, version] {
+    const absl::Time start = absl::Now();
+    auto loaded = load(model, version);
+    const absl::Duration took = absl::Now() - start;
+    // Called on the loader's thread alone, and never when time was up.
+    return [this, model, version, loaded = std::move(loaded), took] {
+      Finish(model, version, loaded, took);
+    };
+  };
+  const CatalogueVersion entry = EntryOf(model, version);
+  task.give_up = [this, entry] {
+    Fail(entry,
+         absl::DeadlineExceededError(absl::StrCat(
+             "not loaded within ", absl::FormatDuration(options_.load_timeout),
+             ", the limit of --load-timeout: given up")));
+  };
+  task.ended_late = [this, entry](absl::Duration took) {
+    log_.Warning("a load that was given up has ended; its result is dropped",
+                 {{"model", entry.model},
+                  {"version", entry.version},
+                  {"seconds", absl::ToDoubleSeconds(took)}});
+  };
+  return task;
+}
+
+void ModelLoader::Finish(const RepositoryModel& model,
+                         const RepositoryVersion& version,
+                         absl::StatusOr<std::shared_ptr<LoadedModel>> loaded,
+                         absl::Duration took) {
+  CatalogueVersion entry = EntryOf(model, version);
   if (!loaded.ok()) return Fail(std::move(entry), loaded.status());
   auto facts = std::make_shared<const ModelFacts>(FactsOf(**loaded));
   entry.state = ModelState::kReady;

@@ -141,6 +141,12 @@ class CommandLine {
   }
 
   void AddLifecycle() {
+    adder_.AddCount("parallel-loads", options_.parallel_loads, 64,
+                    "Versions of models that are loaded at a time");
+    adder_.AddDuration("load-timeout", options_.load_timeout,
+                       absl::ZeroDuration(),
+                       "How long one version may take to load and warm up "
+                       "before it is FAILED and given up; 0 waits for ever");
     adder_.AddDuration("drain-delay", options_.drain_delay,
                        absl::ZeroDuration(),
                        "After SIGTERM: how long to go on serving while health "

@@ -39,7 +39,9 @@ struct ServerOptions {
   ConnectionLimits connections;
   StreamLimits stream;
   int max_weight_studies = 1;  // MeasureWeightSensitivity at a time
-  absl::Duration send_timeout = absl::Minutes(5);  // zero: for ever
+  int parallel_loads = 4;      // versions of models
+  absl::Duration load_timeout = absl::Minutes(10);  // of one; zero: for ever
+  absl::Duration send_timeout = absl::Minutes(5);   // zero: for ever
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(30);
   LogFormat log_format = LogFormat::kText;

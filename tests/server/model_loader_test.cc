@@ -4,9 +4,13 @@
 #include "server/model_loader.h"
 
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <string>
 #include <thread>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -141,7 +145,7 @@ TEST_F(ModelLoaderTest, GoodModelsServeBesideFailedOnes) {
   folder_.Write("net/2/model.pt", "nonsense");
   folder_.Write("broken/1/model.pt", "x");
   folder_.Write("broken/config.pbtxt", "nonsense");
-  Gate net_1_decided;  // the last to be loaded
+  Gate net_1_decided;
   ModelCatalogue catalogue([&] {
     for (const CatalogueVersion& entry : catalogue.List()) {
       if (entry.model == "net" && entry.version == 1 &&
@@ -150,7 +154,8 @@ TEST_F(ModelLoaderTest, GoodModelsServeBesideFailedOnes) {
       }
     }
   });
-  const ModelLoader loader(folder_.path(), catalogue, engine_, metrics_, log_);
+  const ModelLoader loader({.repository = folder_.path()}, catalogue, engine_,
+                           metrics_, log_);
   net_1_decided.Pass();
   EXPECT_EQ(catalogue.FindReady("net", 0)->version, 1);
   EXPECT_THAT(lines_.all(), testing::Contains(AllOf(HasSubstr("model ready"),
@@ -165,7 +170,8 @@ TEST_F(ModelLoaderTest, AFolderWithoutModelsIsAnErrorInTheLogThatNamesIt) {
   const TemporaryFolder empty;
   ModelCatalogue catalogue;
   {
-    const ModelLoader loader(empty.path(), catalogue, engine_, metrics_, log_);
+    const ModelLoader loader({.repository = empty.path()}, catalogue, engine_,
+                             metrics_, log_);
   }
   EXPECT_THAT(lines_.all(),
               ElementsAre(AllOf(HasSubstr(empty.path()), HasSubstr("error"),
@@ -175,12 +181,95 @@ TEST_F(ModelLoaderTest, AFolderWithoutModelsIsAnErrorInTheLogThatNamesIt) {
 TEST_F(ModelLoaderTest, StoppedItTellsWhetherALoadGoesOnAndLeavesTheRest) {
   Gate held;  // its thread, where it tells of the first change
   ModelCatalogue catalogue([&] { held.Pass(); });
-  ModelLoader loader(folder_.path(), catalogue, engine_, metrics_, log_);
+  ModelLoader loader({.repository = folder_.path()}, catalogue, engine_,
+                     metrics_, log_);
   held.AwaitArrivals(1);
   EXPECT_FALSE(loader.Stop());
   held.Open();
   while (!loader.Stop()) std::this_thread::yield();
   EXPECT_EQ(catalogue.List().at(0).state, ModelState::kLoading);
+}
+
+// Loads in the place of LoadVersion: models named "stalled" wait at `gate`, and
+// all fail in the end.  Owns the gate with the threads that wait there.
+ModelLoader::Options Stalling(const std::string& repository,
+                              const std::shared_ptr<Gate>& gate) {
+  ModelLoader::Options options;
+  options.repository = repository;
+  options.parallel_loads = 2;
+  options.load_timeout = absl::Minutes(3);
+  options.load = [gate](const RepositoryModel& model, const RepositoryVersion&)
+      -> absl::StatusOr<std::shared_ptr<LoadedModel>> {
+    if (absl::StrContains(model.name, "stalled")) gate->Pass();
+    return absl::InvalidArgumentError(absl::StrCat(model.name, " came"));
+  };
+  return options;
+}
+
+// Waits until a version is FAILED and returns why.
+class Failures {
+ public:
+  void Look(const ModelCatalogue& catalogue) {
+    for (const CatalogueVersion& entry : catalogue.List()) {
+      if (entry.state != ModelState::kFailed) continue;
+      MutexLock lock(&mu_);
+      messages_[entry.model] = entry.message;
+    }
+  }
+  std::string Await(const std::string& model) {
+    MutexLock lock(&mu_);
+    wanted_ = model;
+    mu_.Await(absl::Condition(this, &Failures::Came));
+    return messages_[model];
+  }
+
+ private:
+  bool Came() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return messages_.count(wanted_) != 0;
+  }
+  Mutex mu_;
+  std::string wanted_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::string> messages_ ABSL_GUARDED_BY(mu_);
+};
+
+TEST_F(ModelLoaderTest, AStalledModelHoldsUpNoneOfTheOthers) {
+  for (const char* name : {"a_stalled", "b", "c", "d"}) {
+    AddModelFile(absl::StrCat(name, "/1"));
+  }
+  const auto gate = std::make_shared<Gate>();
+  Failures failures;
+  ModelCatalogue catalogue([&] { failures.Look(catalogue); });
+  FakeClock clock;
+  const ModelLoader loader(Stalling(folder_.path(), gate), catalogue, engine_,
+                           metrics_, log_, clock);
+  EXPECT_EQ(failures.Await("b"), "b came");
+  EXPECT_EQ(failures.Await("d"), "d came");
+  EXPECT_EQ(failures.Await("net"), "net came");
+  EXPECT_EQ(catalogue.FindModel("a_stalled")->at(0).state,
+            ModelState::kLoading);
+  gate->Open();
+  EXPECT_EQ(failures.Await("a_stalled"), "a_stalled came");
+}
+
+TEST_F(ModelLoaderTest, LoadsWhoseTimeIsUpAreGivenUpAndMakeRoom) {
+  for (const char* name : {"a_stalled", "b_stalled"}) {
+    AddModelFile(absl::StrCat(name, "/1"));
+  }
+  const auto gate = std::make_shared<Gate>();
+  Failures failures;
+  ModelCatalogue catalogue([&] { failures.Look(catalogue); });
+  FakeClock clock;
+  ModelLoader loader(Stalling(folder_.path(), gate), catalogue, engine_,
+                     metrics_, log_, clock);
+  gate->AwaitArrivals(2);
+  EXPECT_EQ(catalogue.FindModel("net")->at(0).state, ModelState::kLoading);
+  clock.Advance(absl::Minutes(3));
+  EXPECT_THAT(failures.Await("a_stalled"),
+              HasSubstr("not loaded within 3m, the limit of --load-timeout"));
+  EXPECT_THAT(failures.Await("b_stalled"), HasSubstr("given up"));
+  EXPECT_EQ(failures.Await("net"), "net came");
+  EXPECT_FALSE(loader.Stop());  // their threads go on
+  gate->Open();
 }
 
 }  // namespace
