@@ -27,8 +27,8 @@ absl::Status NotReady(const CatalogueVersion& version) {
   if (version.state == ModelState::kLoading) {
     return UnavailableBecause("loading", absl::StrCat(what, " is loading"));
   }
-  return UnavailableBecause(
-      "failed", absl::StrCat(what, " failed to load; GetModel says why"));
+  return FailedModelError(
+      absl::StrCat(what, " failed to load: ", version.message));
 }
 
 }  // namespace

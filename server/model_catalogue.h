@@ -63,8 +63,9 @@ class ModelCatalogue {
   // The version that a call for `model` (empty: the only one) and `version`
   // (0: the highest that is ready) is answered by.
   // Errors: NOT_FOUND with near matches; INVALID_ARGUMENT no name though there
-  //   are several models, or a negative version; UNAVAILABLE with the state
-  //   when it is not ready.
+  //   are several models, or a negative version; UNAVAILABLE when it is
+  //   loading; FAILED_PRECONDITION with the reason when it could not be loaded,
+  //   since trying again does not help.
   absl::StatusOr<CatalogueVersion> FindReady(absl::string_view model,
                                              int64_t version) const
       ABSL_LOCKS_EXCLUDED(mu_);

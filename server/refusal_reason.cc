@@ -8,7 +8,8 @@ namespace {
 
 constexpr absl::string_view kReasonUrl = "saliency/refusal-reason";
 constexpr absl::string_view kStudiesFull = "studies_full";
-constexpr absl::string_view kReasons[] = {"draining", "loading", "failed"};
+constexpr absl::string_view kFailed = "failed";
+constexpr absl::string_view kReasons[] = {"draining", "loading"};
 
 }  // namespace
 
@@ -16,6 +17,12 @@ absl::Status UnavailableBecause(absl::string_view reason,
                                 absl::string_view message) {
   absl::Status status = absl::UnavailableError(message);
   status.SetPayload(kReasonUrl, absl::Cord(reason));
+  return status;
+}
+
+absl::Status FailedModelError(absl::string_view message) {
+  absl::Status status = absl::FailedPreconditionError(message);
+  status.SetPayload(kReasonUrl, absl::Cord(kFailed));
   return status;
 }
 
@@ -34,8 +41,11 @@ absl::string_view RefusalReason(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kUnauthenticated) {
     return "unauthenticated";
   }
-  if (status.code() != absl::StatusCode::kUnavailable) return "";
   const auto payload = status.GetPayload(kReasonUrl);
+  if (status.code() == absl::StatusCode::kFailedPrecondition) {
+    return payload == kFailed ? kFailed : "";
+  }
+  if (status.code() != absl::StatusCode::kUnavailable) return "";
   for (const absl::string_view reason : kReasons) {
     if (payload.has_value() && *payload == reason) return reason;
   }

@@ -10,19 +10,23 @@
 
 namespace saliency {
 
-// UNAVAILABLE with one of the reasons "draining", "loading" and "failed".
+// UNAVAILABLE with one of the reasons "draining" and "loading".
 absl::Status UnavailableBecause(absl::string_view reason,
                                 absl::string_view message);
+
+// FAILED_PRECONDITION with the reason "failed": the model could not be loaded,
+// and asking again does not help.
+absl::Status FailedModelError(absl::string_view message);
 
 // RESOURCE_EXHAUSTED, later, with the reason "studies_full": all places for
 // calls that copy a model are taken.
 absl::Status StudiesFullError(absl::string_view message);
 
 // The reason behind a refusal: that of UnavailableBecause, "unavailable" for
-// another UNAVAILABLE; "too_large", "studies_full" or else "queue_full" for
-// RESOURCE_EXHAUSTED,
-// "unauthenticated" for UNAUTHENTICATED; "" for a status that is no refusal.
-// Never what a caller invented.
+// another UNAVAILABLE; "failed" for FailedModelError; "too_large",
+// "studies_full" or else "queue_full" for RESOURCE_EXHAUSTED, "unauthenticated"
+// for UNAUTHENTICATED; "" for a status that is no refusal. Never what a caller
+// invented.
 absl::string_view RefusalReason(const absl::Status& status);
 
 }  // namespace saliency

@@ -41,17 +41,21 @@ TEST(ModelCatalogueTest, NoVersionMeansTheHighestThatIsReady) {
   EXPECT_EQ(RefusalReason(catalogue.FindReady("net", 3).status()), "failed");
 }
 
-TEST(ModelCatalogueTest, AModelThatNeverGotReadyIsUnavailableWithItsState) {
+TEST(ModelCatalogueTest, OnlyAModelThatIsLoadingIsWorthAskingAgain) {
   ModelCatalogue catalogue;
   catalogue.MarkListed();
   Set(catalogue, "net", 1, ModelState::kLoading);
   absl::Status status = catalogue.FindReady("net", 0).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("is loading"));
-  Set(catalogue, "net", 1, ModelState::kFailed);
-  status = catalogue.FindReady("net", 0).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("failed to load"));
+  catalogue.Set({.model = "net",
+                 .version = 1,
+                 .state = ModelState::kFailed,
+                 .message = "no model.pt"});
+  EXPECT_EQ(catalogue.FindReady("net", 0).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(catalogue.FindReady("net", 1).status().message(),
+            "model \"net\" version 1 failed to load: no model.pt");
 }
 
 TEST(ModelCatalogueTest, NamesThatAreNotThereGetNearMatches) {
