@@ -22,13 +22,37 @@ namespace fs = std::filesystem;
 constexpr size_t kMaxModelNameChars = 64;
 constexpr uintmax_t kMaxTextBytes = 16 << 20;
 
-// Whether `path`, all links followed, lies below `root` (already canonical).
-bool StaysInside(const fs::path& root, const fs::path& path) {
+// Whether `path`, all links followed, lies below `root` (already canonical),
+// and if not, why: the message has no path.
+absl::Status CheckInside(const fs::path& root, const fs::path& path) {
   std::error_code error;
   const fs::path real = fs::canonical(path, error);
-  if (error) return false;
-  return std::mismatch(root.begin(), root.end(), real.begin(), real.end())
-             .first == root.end();
+  if (error == std::errc::no_such_file_or_directory ||
+      error == std::errc::not_a_directory) {
+    return absl::InvalidArgumentError("a link that is broken");
+  }
+  if (error == std::errc::too_many_symbolic_link_levels) {
+    return absl::InvalidArgumentError("a link that goes round in circles");
+  }
+  if (error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot be read: ", error.message()));
+  }
+  if (std::mismatch(root.begin(), root.end(), real.begin(), real.end()).first ==
+      root.end()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("a link that leaves the repository");
+}
+
+// Whether a folder's entries may be listed and opened.
+absl::Status CheckFolder(const fs::path& path) {
+  std::error_code error;
+  const fs::directory_iterator entries(path, error);
+  if (!error) fs::status(path / ".", error);
+  if (!error) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("cannot be read: ", error.message()));
 }
 
 bool Exists(const fs::path& path) {
@@ -44,10 +68,7 @@ bool IsFolder(const fs::path& path) {
 absl::Status CheckFile(const fs::path& root, const fs::path& path) {
   const std::string name = path.filename().string();
   if (!Exists(path)) return absl::NotFoundError(absl::StrCat("no ", name));
-  if (!StaysInside(root, path)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": a link that leaves the repository or is broken"));
-  }
+  RETURN_IF_ERROR(Annotate(CheckInside(root, path), name));
   std::error_code error;
   if (!fs::is_regular_file(path, error)) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": not a file"));
@@ -142,13 +163,16 @@ std::vector<RepositoryVersion> ScanVersions(const fs::path& root,
     const auto number = VersionNumber(entry.filename().string());
     if (!number.has_value()) continue;
     RepositoryVersion version = {.version = *number};
-    if (!StaysInside(root, entry)) {
-      version.status = absl::InvalidArgumentError(absl::StrCat(
-          "version ", *number, ": a link that leaves the repository"));
-    } else if (IsFolder(entry)) {
+    version.status = CheckInside(root, entry);
+    if (version.status.ok()) {
+      if (!IsFolder(entry)) continue;
+      version.status = CheckFolder(entry);
+    }
+    if (version.status.ok()) {
       version.status = CheckFile(root, entry / "model.pt");
     } else {
-      continue;
+      version.status =
+          Annotate(version.status, absl::StrCat("version ", *number));
     }
     if (version.status.ok()) {
       version.model_file = (entry / "model.pt").string();
@@ -225,12 +249,16 @@ absl::StatusOr<RepositoryContents> ScanRepository(
       contents.ignored.push_back(
           absl::StrCat("\"", Printable(name), "\": ", why));
     };
-    if (!StaysInside(real_root, entry)) {
-      ignore("a link that leaves the repository or is broken");
+    if (const absl::Status inside = CheckInside(real_root, entry);
+        !inside.ok()) {
+      ignore(inside.message());
     } else if (!IsFolder(entry)) {
       ignore("not a folder");
     } else if (!IsModelName(name)) {
       ignore("not a model name, [A-Za-z0-9_.-]{1,64}");
+    } else if (const absl::Status readable = CheckFolder(entry);
+               !readable.ok()) {
+      ignore(readable.message());
     } else {
       RepositoryModel model = {.name = name};
       model.versions = ScanVersions(real_root, entry);

@@ -1,5 +1,8 @@
 #include "core/model/model_repository.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <string>
 
 #include "gmock/gmock.h"
@@ -108,6 +111,61 @@ TEST(ModelRepositoryTest, LinksThatStayInsideAreFollowed) {
   for (const RepositoryModel& model : contents.models) {
     EXPECT_TRUE(model.versions[0].status.ok()) << model.name;
   }
+}
+
+// Gives up root's right to read everything.
+class AsNobody {
+ public:
+  AsNobody() : was_(geteuid()) {
+    if (was_ == 0) EXPECT_EQ(seteuid(65534), 0);
+  }
+  ~AsNobody() {
+    if (was_ == 0) EXPECT_EQ(seteuid(0), 0);
+  }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+
+ private:
+  const uid_t was_;
+};
+
+TEST(ModelRepositoryTest, WhatCannotBeReadIsNotCalledALink) {
+  TemporaryFolder folder;
+  for (const char* name : {"model", "version", "file", "labels"}) {
+    folder.Write(std::string(name) + "/1/model.pt", "x");
+  }
+  folder.Write("labels/labels.txt", "cat");
+  const std::string shut[] = {folder / "model", folder / "version/1",
+                              folder / "labels/labels.txt"};
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  for (const std::string& path : shut) ASSERT_EQ(chmod(path.c_str(), 0), 0);
+  {
+    const AsNobody nobody;
+    const RepositoryContents contents = Scan(folder);
+    EXPECT_THAT(contents.ignored,
+                ElementsAre("\"model\": cannot be read: Permission denied"));
+    ASSERT_THAT(contents.models, SizeIs(3));
+    EXPECT_EQ(contents.models[1].status.message(),
+              "labels.txt: cannot be read");
+    EXPECT_EQ(contents.models[2].versions.at(0).status.message(),
+              "version 1: cannot be read: Permission denied");
+  }
+  for (const std::string& path : shut) ASSERT_EQ(chmod(path.c_str(), 0755), 0);
+}
+
+TEST(ModelRepositoryTest, LinksThatLeadNowhereAreToldApart) {
+  TemporaryFolder folder;
+  folder.Link("gone/1", "../nowhere");
+  folder.Link("round/1", "1");
+  folder.Link("file/1/model.pt", "nowhere");
+  const RepositoryContents contents = Scan(folder);
+  ASSERT_THAT(contents.models, SizeIs(3));
+  const auto why = [&](int model) {
+    return std::string(contents.models[model].versions.at(0).status.message());
+  };
+  EXPECT_EQ(why(0), "model.pt: a link that is broken");
+  EXPECT_EQ(why(1), "version 1: a link that is broken");
+  EXPECT_EQ(why(2), "version 1: a link that goes round in circles");
 }
 
 TEST(ModelRepositoryTest, LinksThatLeaveTheRepositoryAreRefused) {
