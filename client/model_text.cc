@@ -87,6 +87,22 @@ Json InputJson(const v1::InputSpec& input) {
           {"resize", input.resize()}};
 }
 
+// "output 1 [5], not output 0 [64]".
+std::string OutputText(const v1::ModelOutput& output) {
+  std::string text = absl::StrCat(output.name(), " [",
+                                  absl::StrJoin(output.shape(), ","), "]");
+  if (output.others_size() > 0) {
+    absl::StrAppend(&text, ", not ", absl::StrJoin(output.others(), ", "));
+  }
+  return text;
+}
+
+Json OutputJson(const v1::ModelOutput& output) {
+  return {{"name", output.name()},
+          {"shape", output.shape()},
+          {"others", output.others()}};
+}
+
 std::string NumberText(bool measured, double number) {
   return measured ? absl::StrFormat("%.4g", number) : "-";
 }
@@ -154,6 +170,7 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   rows.push_back({"rows independent", model.rows_independent() ? "yes" : "no"});
   rows.push_back(
       {"targets share work", model.targets_share_work() ? "yes" : "no"});
+  rows.push_back({"output", OutputText(model.output())});
   rows.push_back({"sha256", model.sha256()});
   PrintTable(rows, out);
 
@@ -165,10 +182,10 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   out << '\n';
   PrintTable(rows, out);
 
-  rows = {{"LAYER", "KIND", "SHAPE", ""}};
+  rows = {{"LAYER", "KIND", "SHAPE", "", ""}};
   for (const v1::Layer& layer : model.layers()) {
     rows.push_back({layer.name(), layer.kind(), ShapeText(layer),
-                    layer.is_cut() ? "cut" : ""});
+                    layer.is_cut() ? "cut" : "", layer.note()});
   }
   out << '\n';
   PrintTable(rows, out);
@@ -206,6 +223,7 @@ std::string ModelJson(const v1::GetModelResponse& model) {
                {"combine_layers", config.combine_layers()},
                {"rows_independent", model.rows_independent()},
                {"targets_share_work", model.targets_share_work()},
+               {"output", OutputJson(model.output())},
                {"sha256", model.sha256()}};
   Json& layers = json["layers"] = Json::array();
   for (const v1::Layer& layer : model.layers()) {
@@ -213,6 +231,7 @@ std::string ModelJson(const v1::GetModelResponse& model) {
                       {"kind", layer.kind()},
                       {"shape", layer.shape()},
                       {"is_cut", layer.is_cut()}});
+    if (!layer.note().empty()) layers.back()["note"] = layer.note();
   }
   if (model.has_layer_weights()) {
     json["layer_weights"] = LayerWeightsJson(model.layer_weights());

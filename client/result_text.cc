@@ -64,6 +64,7 @@ void AddMap(const v1::SaliencyMap& map, Json& json) {
   json["raw_min"] = Shortest(map.raw_min());
   json["raw_max"] = Shortest(map.raw_max());
   json["constant"] = map.constant();
+  if (!map.warning().empty()) json["warning"] = map.warning();
   if (map.has_region()) {
     json["region"] = {{"y", map.region().y()},
                       {"x", map.region().x()},
@@ -101,6 +102,9 @@ std::string SharesText(const v1::CombinedMap& combined) {
   for (const v1::LayerShare& share : combined.shares()) {
     if (share.constant()) {
       absl::StrAppend(&constant, constant.empty() ? "" : " ", share.layer());
+      if (!share.warning().empty()) {
+        absl::StrAppend(&constant, ", ", share.warning());
+      }
     } else {
       absl::StrAppendFormat(&text, " %s %.3g", share.layer(), share.weight());
     }
@@ -119,6 +123,7 @@ Json CombinationJson(const v1::CombinedMap& combined) {
     layers.push_back({{"layer", share.layer()},
                       {"weight", Shortest(share.weight())},
                       {"constant", share.constant()}});
+    if (!share.warning().empty()) layers.back()["warning"] = share.warning();
   }
   return json;
 }
@@ -146,6 +151,7 @@ std::string ResultLine(const PictureAnswer& answer, int map_index) {
                       map.method(), map.layer());
   if (map.constant()) {
     line += "constant map, ";
+    if (!map.warning().empty()) absl::StrAppend(&line, map.warning(), ", ");
   } else {
     absl::StrAppend(&line, "point y=", map.point().y(), " x=", map.point().x(),
                     ", ");

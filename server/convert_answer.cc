@@ -39,6 +39,7 @@ void FillMap(MapResult&& result, v1::SaliencyMap* out) {
   out->mutable_point()->set_y(static_cast<int32_t>(result.point_y));
   out->mutable_point()->set_x(static_cast<int32_t>(result.point_x));
   out->set_constant(result.constant);
+  out->set_warning(result.warning);
   if (!SeesAll(result)) {
     v1::Rect* region = out->mutable_region();
     region->set_y(static_cast<int32_t>(result.region.y));

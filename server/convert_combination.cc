@@ -207,6 +207,7 @@ void ToProto(CombinedResult&& combined, absl::string_view request_id,
     layer->set_layer(share.layer);
     layer->set_weight(static_cast<float>(share.weight));
     layer->set_constant(share.constant);
+    layer->set_warning(share.warning);
   }
   ToProto(std::move(combined.map), request_id, out->mutable_map());
 }

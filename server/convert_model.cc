@@ -62,6 +62,7 @@ void LayerToProto(const LayerInfo& layer, v1::Layer* out) {
   out->set_kind(layer.kind);
   for (const int64_t size : layer.shape) out->add_shape(size);
   out->set_is_cut(layer.is_cut);
+  out->set_note(layer.note);
 }
 
 // Where a method that needs `evidence` applies.
@@ -158,6 +159,13 @@ void ToProto(const ModelFacts& facts, v1::GetModelResponse* response) {
   AddMethods(facts, response);
   response->set_rows_independent(facts.self_check.rows_independent);
   response->set_targets_share_work(facts.self_check.fan_out_at_probe);
+  response->mutable_output()->set_name(facts.output.name);
+  for (const int64_t size : facts.output.shape) {
+    response->mutable_output()->add_shape(size);
+  }
+  for (const std::string& other : facts.output.others) {
+    response->mutable_output()->add_others(other);
+  }
   if (facts.layer_weights.calibrated()) {
     *response->mutable_layer_weights() = ToProto(facts.layer_weights);
   }

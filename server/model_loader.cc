@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/base/status.h"
 #include "core/engine/pass_explainer.h"
@@ -41,13 +43,32 @@ absl::Status CheckDigest(const LoadedModel& loaded) {
                    ", but config.pbtxt names ", loaded.config.sha256));
 }
 
+std::string OutputText(const ModelOutput& output) {
+  return absl::StrCat(output.name, " [", absl::StrJoin(output.shape, ","), "]");
+}
+
+// Of several outputs, when the configuration names none: which one it is.
+std::string OutputChoice(const ModelConfig& config, const ModelOutput& output) {
+  const bool is_named =
+      config.output_index.has_value() || !config.output_key.empty();
+  if (is_named || output.others.empty()) return "";
+  const bool is_dict = absl::StrContains(output.name, "\"");
+  return absl::StrCat(
+      "of ", output.others.size() + 1,
+      " outputs the first tensor is explained, ", OutputText(output), "; ",
+      is_dict ? "output_key" : "output_index",
+      " in config.pbtxt picks another: ", absl::StrJoin(output.others, ", "));
+}
+
 absl::Status CheckLabels(const LoadedModel& loaded) {
   const int64_t classes = loaded.replicas.front()->num_classes();
   const auto labels = static_cast<int64_t>(loaded.labels.size());
   if (labels == 0 || labels == classes) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("labels.txt has ", labels,
-                                                 " lines, but the model has ",
-                                                 classes, " classes"));
+  const std::string choice =
+      OutputChoice(loaded.config, loaded.replicas.front()->output());
+  return absl::InvalidArgumentError(
+      absl::StrCat("labels.txt has ", labels, " lines, but the model has ",
+                   classes, " classes", choice.empty() ? "" : ": ", choice));
 }
 
 absl::Status ReadLayerWeights(const RepositoryVersion& version,
@@ -87,6 +108,11 @@ std::string LimitsOf(const SelfCheck& check) {
   return "";
 }
 
+std::string Sentences(std::vector<std::string> notes) {
+  std::erase(notes, "");
+  return absl::StrJoin(notes, "; ");
+}
+
 // How the model takes them, in the words of the log.
 const char* MetaSteps(MetaPath path) {
   switch (path) {
@@ -118,7 +144,9 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadVersion(
   loaded->version = version.version;
   loaded->config = model.config;
   loaded->labels = model.labels;
-  ASSIGN_OR_RETURN(loaded->sha256, Sha256OfFile(version.model_file));
+  const absl::StatusOr<std::string> digest = Sha256OfFile(version.model_file);
+  if (!digest.ok()) return Annotate(digest.status(), "model.pt");
+  loaded->sha256 = *digest;
   RETURN_IF_ERROR(CheckDigest(*loaded));
   RETURN_IF_ERROR(LoadReplicas(version.model_file, *loaded));
   RETURN_IF_ERROR(CheckLabels(*loaded));
@@ -233,7 +261,8 @@ void ModelLoader::Finish(const RepositoryModel& model,
   if (!loaded.ok()) return Fail(std::move(entry), loaded.status());
   auto facts = std::make_shared<const ModelFacts>(FactsOf(**loaded));
   entry.state = ModelState::kReady;
-  entry.message = LimitsOf(facts->self_check);
+  entry.message = Sentences({LimitsOf(facts->self_check),
+                             OutputChoice(facts->config, facts->output)});
   entry.sha256 = (*loaded)->sha256;
   entry.folder =
       std::filesystem::path(version.model_file).parent_path().string();
@@ -242,6 +271,7 @@ void ModelLoader::Finish(const RepositoryModel& model,
                             {"version", entry.version},
                             {"seconds", absl::ToDoubleSeconds(took)},
                             {"classes", entry.facts->num_classes},
+                            {"output", OutputText(entry.facts->output)},
                             {"meta_steps", MetaSteps(entry.facts->meta_path)},
                             {"note", entry.message}});
   metrics_.ObserveModelLoad(entry.model, took);

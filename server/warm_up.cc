@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/attribution/registry.h"
@@ -30,30 +31,75 @@ std::optional<std::string> LayerFor(Evidence evidence,
   return deepest;
 }
 
-absl::Status CheckMaps(const PassItem& item, const PassAnswer& answer) {
+bool IsFinite(const at::Tensor& values) {
+  return !values.defined() || values.isfinite().all().item<bool>();
+}
+
+absl::Status CheckAnswer(const PassItem& item, const PassAnswer& answer) {
+  if (!IsFinite(answer.logits)) {
+    return absl::FailedPreconditionError(
+        "warm-up: the model's output for a random picture is not finite");
+  }
   for (size_t i = 0; i < answer.maps.size(); ++i) {
     const PassAttribution& asked =
         item.attributions[i % item.attributions.size()];
-    RETURN_IF_ERROR(
-        Annotate(answer.maps[i].status(),
-                 absl::StrCat("warm-up of ", asked.attribution.name(),
-                              " at layer \"", asked.layer, "\"")));
+    const std::string what =
+        absl::StrCat("warm-up of ", asked.attribution.name(), " at layer \"",
+                     asked.layer, "\"");
+    const absl::StatusOr<at::Tensor>& map = answer.maps[i];
+    // Another picture's pass may come by the layer.
+    if (absl::IsFailedPrecondition(map.status())) continue;
+    RETURN_IF_ERROR(Annotate(map.status(), what));
+    if (IsFinite(*map)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, ": the map has values that are not finite"));
   }
   return absl::OkStatus();
 }
 
-absl::Status Explain(const ModelFacts& facts, int64_t pictures,
-                     Explainer& explainer) {
-  const InputConfig& input = facts.config.input;
+// Does not move the process's own generator.
+at::Tensor RandomInput(int64_t pictures, const InputConfig& input) {
+  auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
+  return at::randn({pictures, 3, input.height, input.width}, generator);
+}
+
+absl::StatusOr<PassAnswer> Ask(const ModelFacts& facts, int64_t pictures,
+                               std::vector<PassAttribution> attributions,
+                               Explainer& explainer) {
   const PassItem item = {
-      .input = at::zeros({pictures, 3, input.height, input.width}),
+      .input = RandomInput(pictures, facts.config.input),
       .targets = {RankFromTop{}},
       .score = facts.num_classes == 1 ? Score::kScalarOutput : Score::kLogit,
-      .attributions = WarmUpAttributions(facts)};
+      .attributions = std::move(attributions)};
   const PassItem* const items[] = {&item};
   absl::StatusOr<PassAnswers> answers = explainer.Explain(items);
   if (!answers.ok()) return Annotate(answers.status(), "warm-up");
-  return CheckMaps(item, answers->items.front());
+  RETURN_IF_ERROR(CheckAnswer(item, answers->items.front()));
+  return std::move(answers->items.front());
+}
+
+// The first layer may be one that the explained output does not depend on: only
+// when no gradient reaches the picture either is there nothing to explain.
+absl::Status CheckGradients(const ModelFacts& facts,
+                            const std::vector<PassAttribution>& asked,
+                            const PassAnswer& answer, Explainer& explainer) {
+  bool any_reached = answer.warnings.empty();
+  for (size_t i = 0; i < answer.warnings.size(); ++i) {
+    const bool wants_gradient =
+        asked[i].attribution.evidence() != Evidence::kActivationAndHead;
+    any_reached |=
+        wants_gradient && answer.maps[i].ok() && answer.warnings[i].empty();
+  }
+  if (any_reached) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Attribution gradient, Attribution::Named("gradient"));
+  ASSIGN_OR_RETURN(const PassAnswer at_input,
+                   Ask(facts, 1, {{gradient, "input"}}, explainer));
+  if (at_input.warnings.empty() || at_input.warnings.front().empty()) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("warm-up: ", at_input.warnings.front(),
+                   " (warm_up: false in config.pbtxt serves it all the same)"));
 }
 
 }  // namespace
@@ -81,10 +127,14 @@ std::vector<PassAttribution> WarmUpAttributions(const ModelFacts& facts) {
 }
 
 absl::Status WarmUp(const ModelFacts& facts, Explainer& explainer) {
-  RETURN_IF_ERROR(Explain(facts, 1, explainer));
+  const std::vector<PassAttribution> attributions = WarmUpAttributions(facts);
+  ASSIGN_OR_RETURN(const PassAnswer answer,
+                   Ask(facts, 1, attributions, explainer));
+  RETURN_IF_ERROR(CheckGradients(facts, attributions, answer, explainer));
   const int64_t largest =
       facts.self_check.rows_independent ? facts.config.batching.max_rows : 1;
-  return largest == 1 ? absl::OkStatus() : Explain(facts, largest, explainer);
+  if (largest == 1) return absl::OkStatus();
+  return Ask(facts, largest, attributions, explainer).status();
 }
 
 }  // namespace saliency

@@ -17,9 +17,11 @@ namespace saliency {
 // and gradient at the default layers, and the last layer of each other kind.
 std::vector<PassAttribution> WarmUpAttributions(const ModelFacts& facts);
 
-// Explains a black input of the configured size with all of them, in batches of
-// one row and of the largest size.
-// Errors: those of the passes and of single maps.
+// Explains random inputs (normal, as preprocessing leaves pictures) of the
+// configured size with all of them, in batches of one row and of the largest
+// size.  A layer that a pass does not come by is passed over.
+// Errors: those of the passes and of single maps; FAILED_PRECONDITION output or
+//   maps that are not finite, or no gradient that reaches the picture.
 absl::Status WarmUp(const ModelFacts& facts, Explainer& explainer);
 
 }  // namespace saliency

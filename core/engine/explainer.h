@@ -51,12 +51,16 @@ struct PassAnswer {
   // [n x targets x attributions], picture-major: raw maps [H,W] float32 at
   // layer resolution on the CPU, or why there is none.
   std::vector<absl::StatusOr<at::Tensor>> maps;
+  // As maps: what is to be known of each, as that no gradient reaches its
+  // layer; empty for most.  Empty: none has a warning.
+  std::vector<std::string> warnings;
   // With a meta step, of which score and maps are then: [n x targets,C]
   // float32, CPU, each row's logits after it.
   at::Tensor stepped_logits;
   // With PassItem::plain_too: as score and maps, of the model as it is.
   std::vector<float> plain_score;
   std::vector<absl::StatusOr<at::Tensor>> plain_maps;
+  std::vector<std::string> plain_warnings;
   // [n x pooled_layers], picture-major: the activation's spatial means, [K]
   // float32, CPU.
   std::vector<at::Tensor> pooled;
@@ -74,6 +78,10 @@ struct PassAnswers {
 class Explainer {
  public:
   virtual ~Explainer() = default;
+
+  // Counts the passes that are done, so that long work can be told from work
+  // that hangs.  Any thread may call it.
+  virtual int64_t progress() const { return 0; }
 
   // Explains a batch in shared passes.  An error is the batch's: the caller
   // bisects until only the culprit fails.

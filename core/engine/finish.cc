@@ -68,6 +68,14 @@ absl::Span<const absl::StatusOr<at::Tensor>> MapsOf(
   return absl::MakeConstSpan(maps).subspan(row * count, count);
 }
 
+absl::Span<const std::string> WarningsOf(
+    const std::vector<std::string>& warnings, std::size_t row,
+    const PassItem& item) {
+  if (warnings.empty()) return {};
+  const std::size_t count = item.attributions.size();
+  return absl::MakeConstSpan(warnings).subspan(row * count, count);
+}
+
 // `scores` are the picture's, by the model as it is.
 FinishRow RowOf(const Ground& ground, std::size_t picture, std::size_t target,
                 const ClassScores& scores) {
@@ -89,6 +97,7 @@ FinishRow RowOf(const Ground& ground, std::size_t picture, std::size_t target,
                     .input_width = item.input.size(3)},
       .pixels = ground.prepared.picture,
       .maps = MapsOf(answer.maps, row, item),
+      .warnings = WarningsOf(answer.warnings, row, item),
       .output = ground.options.output};
 }
 
@@ -103,6 +112,7 @@ FinishRow WithoutStep(const Ground& ground, const FinishRow& stepped,
   plain.score = ground.answer.plain_score[row];
   plain.stepped = false;
   plain.maps = MapsOf(ground.answer.plain_maps, row, item);
+  plain.warnings = WarningsOf(ground.answer.plain_warnings, row, item);
   return plain;
 }
 

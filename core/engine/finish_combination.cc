@@ -30,7 +30,8 @@ struct Joined {
   std::vector<LayerShare> shares;
 };
 
-absl::StatusOr<Joined> Join(const PlannedCombination& plan,
+absl::StatusOr<Joined> Join(const FinishRow& row,
+                            const PlannedCombination& plan,
                             absl::Span<const PlannedResult> names,
                             const LayerMaps& maps) {
   Joined joined;
@@ -42,7 +43,8 @@ absl::StatusOr<Joined> Join(const PlannedCombination& plan,
     const double weight = plan.weights->values()[j];
     joined.shares.push_back(
         {.layer = names[plan.layers[j]].layer,
-         .constant = layer.ok() && layer->summaries.front().constant});
+         .constant = layer.ok() && layer->summaries.front().constant,
+         .warning = WarningOf(row, names[plan.layers[j]])});
     if (weight == 0) continue;
     RETURN_IF_ERROR(layer.status());
     taking_part.push_back(&*layer);
@@ -109,7 +111,7 @@ CombinedResult OneCombination(const FinishRow& row,
                           .weighting = plan.weighting,
                           .rule = plan.rule};
   if (!plan.status.ok()) return named;
-  absl::StatusOr<Joined> joined = Join(plan, names, maps);
+  absl::StatusOr<Joined> joined = Join(row, plan, names, maps);
   named.map.status = joined.status();
   if (!joined.ok()) return named;
   CombinedResult result = named;
@@ -153,7 +155,7 @@ std::vector<absl::StatusOr<at::Tensor>> JoinCombinations(
   for (const PlannedCombination& plan : combinations) {
     joined_maps.push_back([&]() -> absl::StatusOr<at::Tensor> {
       RETURN_IF_ERROR(plan.status);
-      ASSIGN_OR_RETURN(Joined joined, Join(plan, layers, maps));
+      ASSIGN_OR_RETURN(Joined joined, Join(row, plan, layers, maps));
       return std::move(joined.map);
     }());
   }

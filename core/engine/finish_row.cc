@@ -27,6 +27,11 @@ absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
 
 }  // namespace
 
+std::string WarningOf(const FinishRow& row, const PlannedResult& plan) {
+  if (row.warnings.empty() || plan.pass_index < 0) return "";
+  return row.warnings[plan.pass_index];
+}
+
 absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
                                   const PlannedResult& plan) {
   RETURN_IF_ERROR(plan.status);
@@ -70,6 +75,7 @@ MapResult FinishResult(const FinishRow& row, const PlannedResult& plan) {
   MapResult result = named;
   result.explained = row.explained;
   result.score = row.score;
+  result.warning = WarningOf(row, plan);
   named.status = Finish(row, plan, *raw, result);
   return named.status.ok() ? result : named;
 }

@@ -29,8 +29,13 @@ struct FinishRow {
   const std::optional<Picture>& pixels;  // for overlays
   // Raw maps [H,W] float32 on the CPU, by pass_index.
   absl::Span<const absl::StatusOr<at::Tensor>> maps;
+  // As maps; empty: none has a warning.
+  absl::Span<const std::string> warnings;
   const OutputOptions& output;
 };
+
+// The warning of the map behind `plan`; empty: there is none.
+std::string WarningOf(const FinishRow& row, const PlannedResult& plan);
 
 // The raw map behind `plan`, or why there is none.
 absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,

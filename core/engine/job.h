@@ -161,6 +161,7 @@ struct MapResult {
   int64_t point_y = 0;  // argmax, pixels of the map
   int64_t point_x = 0;
   bool constant = false;
+  std::string warning;  // why the map may say nothing; empty for most
   // Where the model looked, in pixels of the map: all of it but for a centre
   // crop at picture size.
   PixelRect region;
@@ -173,6 +174,7 @@ struct LayerShare {
   std::string layer;
   double weight = 0;      // in this map; 0 where it was left out
   bool constant = false;  // its map said nothing and was left out
+  std::string warning;    // as in MapResult
 };
 
 // One target x combination of one picture.

@@ -22,6 +22,7 @@ ModelFacts FactsOf(const LoadedModel& model) {
       .num_classes = replica.num_classes(),
       .layer_weights = model.layer_weights,
       .self_check = replica.self_check(),
+      .output = replica.output(),
       .meta_path = replica.meta_path(),
       .device = replica.device()};
   if (replica.linear_head().has_value()) {

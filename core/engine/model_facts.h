@@ -28,6 +28,7 @@ struct ModelFacts {
   std::vector<std::string> head_layers;
   LayerWeights layer_weights;  // empty: not calibrated
   SelfCheck self_check;
+  ModelOutput output;  // which of its outputs is explained
   MetaPath meta_path = MetaPath::kNone;
   std::string device = "cpu";  // of the first replica
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/status.h"
 #include "core/engine/aggregate_pass.h"
@@ -74,6 +75,13 @@ void StoreScores(absl::Span<const PassItem* const> items,
   }
 }
 
+// Where the map of a group's i-th row belongs, in its item's maps.
+int64_t MapSlot(const PassItem& item, const BatchRow& row,
+                const MapGroup& group, std::size_t i) {
+  return RowInItem(item, row) * static_cast<int64_t>(item.attributions.size()) +
+         group.slots[i];
+}
+
 void StoreMaps(absl::Span<const PassItem* const> items,
                absl::Span<const BatchRow> rows, const PassChunk& chunk,
                const std::vector<at::Tensor>& maps, PassAnswers& answers) {
@@ -81,13 +89,81 @@ void StoreMaps(absl::Span<const PassItem* const> items,
     const MapGroup& group = chunk.groups[g];
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       const BatchRow& row = rows[group.rows[i]];
-      const PassItem& item = *items[row.item];
-      const int64_t slot = RowInItem(item, row) *
-                               static_cast<int64_t>(item.attributions.size()) +
-                           group.slots[i];
+      const int64_t slot = MapSlot(*items[row.item], row, group, i);
       PassAnswer& answer = answers.items[row.item];
       (row.plain ? answer.plain_maps : answer.maps)[slot] =
           maps[g].select(0, static_cast<int64_t>(i));
+    }
+  }
+}
+
+absl::Status NotReached(const std::string& layer) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the pass of this picture does not come by layer \"", layer, "\""));
+}
+
+bool Missed(const ProbeResult& result, int probe, int64_t row) {
+  return probe >= 0 && !result.records[probe].missed.empty() &&
+         result.records[probe].missed[row];
+}
+
+// Rows whose pass did not come by a layer get that for an answer and leave the
+// layer's group.
+void TakeOutMissed(absl::Span<const PassItem* const> items,
+                   absl::Span<const BatchRow> rows, const ProbeResult& result,
+                   PassChunk& chunk, PassAnswers& answers) {
+  for (MapGroup& group : chunk.groups) {
+    MapGroup left = group;
+    left.rows.clear();
+    left.slots.clear();
+    for (std::size_t i = 0; i < group.rows.size(); ++i) {
+      if (!Missed(result, group.main_probe, group.rows[i]) &&
+          !Missed(result, group.input_probe, group.rows[i])) {
+        left.rows.push_back(group.rows[i]);
+        left.slots.push_back(group.slots[i]);
+        continue;
+      }
+      const BatchRow& row = rows[group.rows[i]];
+      PassAnswer& answer = answers.items[row.item];
+      (row.plain ? answer.plain_maps
+                 : answer.maps)[MapSlot(*items[row.item], row, group, i)] =
+          NotReached(group.layer);
+    }
+    group = std::move(left);
+  }
+  std::erase_if(chunk.groups,
+                [](const MapGroup& group) { return group.rows.empty(); });
+}
+
+absl::Status CheckPools(const PassChunk& chunk, const ProbeResult& result) {
+  for (const PoolGroup& pool : chunk.pools) {
+    for (const int64_t row : pool.rows) {
+      if (!Missed(result, pool.probe, row)) continue;
+      return NotReached(chunk.request.probes[pool.probe].layer);
+    }
+  }
+  return absl::OkStatus();
+}
+
+void StoreWarnings(absl::Span<const PassItem* const> items,
+                   absl::Span<const BatchRow> rows, const ProbeResult& result,
+                   const PassChunk& chunk, PassAnswers& answers) {
+  for (const MapGroup& group : chunk.groups) {
+    const std::vector<std::string>& reasons =
+        result.records[group.main_probe].no_gradient;
+    const bool wants_gradient =
+        group.attribution.evidence() != Evidence::kActivationAndHead;
+    if (reasons.empty() || !wants_gradient) continue;
+    for (std::size_t i = 0; i < group.rows.size(); ++i) {
+      const std::string& reason = reasons[group.rows[i]];
+      if (reason.empty()) continue;
+      const BatchRow& row = rows[group.rows[i]];
+      PassAnswer& answer = answers.items[row.item];
+      std::vector<std::string>& warnings =
+          row.plain ? answer.plain_warnings : answer.warnings;
+      warnings.resize(answer.maps.size());
+      warnings[MapSlot(*items[row.item], row, group, i)] = absl::StrCat(
+          "no gradient reaches layer \"", group.layer, "\": ", reason);
     }
   }
 }
@@ -159,7 +235,10 @@ absl::Status PassExplainer::RunChunk(absl::Span<const PassItem* const> items,
           chunk.request.input = chunk.request.input.pin_memory();
         }
         ASSIGN_OR_RETURN(ProbeResult result, model_.Run(chunk.request));
+        RETURN_IF_ERROR(CheckPools(chunk, result));
         StoreScores(items, rows, chunk, result, answers);
+        TakeOutMissed(items, rows, result, chunk, answers);
+        StoreWarnings(items, rows, result, chunk, answers);
         answers.forward_time += result.forward_time;
         answers.backward_time += result.backward_time;
         const absl::Time start = absl::Now();
@@ -168,6 +247,7 @@ absl::Status PassExplainer::RunChunk(absl::Span<const PassItem* const> items,
         StoreMaps(items, rows, chunk, pass.maps, answers);
         StorePooled(items, rows, chunk, pass.pooled, answers);
         answers.aggregate_time += absl::Now() - start;
+        ++passes_;
         return absl::OkStatus();
       });
 }

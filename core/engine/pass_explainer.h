@@ -5,6 +5,7 @@
 #ifndef SALIENCY_CORE_ENGINE_PASS_EXPLAINER_H_
 #define SALIENCY_CORE_ENGINE_PASS_EXPLAINER_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
@@ -34,6 +35,8 @@ class PassExplainer final : public Explainer {
   absl::StatusOr<PassAnswers> Explain(
       absl::Span<const PassItem* const> items) override;
 
+  int64_t progress() const override { return passes_; }
+
  private:
   int64_t RowsAtOnce(const PassItem& item, bool stepped) const;
   absl::Status RunRows(absl::Span<const PassItem* const> items,
@@ -43,6 +46,7 @@ class PassExplainer final : public Explainer {
 
   ProbedModel& model_;
   const Options options_;
+  std::atomic<int64_t> passes_ = 0;
 };
 
 }  // namespace saliency

@@ -18,7 +18,9 @@
 #include "core/base/status.h"
 #include "core/model/functionalise.h"
 #include "core/model/graph_facts.h"
+#include "core/model/no_grad.h"
 #include "core/model/probe_ops.h"
+#include "core/model/unroll_loops.h"
 
 namespace saliency {
 namespace {
@@ -104,6 +106,7 @@ class Marker {
 
   Position InlineMethod(Node* call) {
     const auto type = call->input(0)->type()->cast<c10::ClassType>();
+    if (type && IsNoGrad(*type)) return ++Position(call->iterator());
     const std::string method = call->s(c10::attr::name);
     torch::jit::Function* function = type ? type->findMethod(method) : nullptr;
     torch::jit::GraphFunction* callee =
@@ -346,13 +349,16 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
   }
   marked.graph =
       torch::jit::toGraphFunction(forward->function()).graph()->copy();
-  Graph& graph = *marked.graph;
-  RETURN_IF_ERROR(FixExtraInputs(graph, forward->function().getSchema()));
-  Marker marker(graph, marked.marks);
+  RETURN_IF_ERROR(
+      FixExtraInputs(*marked.graph, forward->function().getSchema()));
+  Marker marker(*marked.graph, marked.marks);
   marker.MarkInput();
-  marker.InlineBlock(graph.block());
-  AttributeLifter(module, marked).Lift(graph.block());
+  marker.InlineBlock(marked.graph->block());
+  AttributeLifter(module, marked).Lift(marked.graph->block());
   Simplify(marked.graph);
+  RETURN_IF_ERROR(ReplaceNoGrad(*marked.graph));
+  UnrollLoops(marked.graph, marked.marks, &Simplify);
+  Graph& graph = *marked.graph;
   RETURN_IF_ERROR(CheckNothingLeft(graph.block()));
   marked.overwrites_tensors = FunctionaliseInPlaceOps(graph);
   if (marked.overwrites_tensors) marked.written_inputs = WrittenInputs(graph);

@@ -5,7 +5,8 @@
 //      know each call's module path;
 //   2. turn attributes into constants (switches, sizes) or into inputs of the
 //      graph (parameters, buffers);
-//   3. propagate constants, so that the If blocks around scripted layers go;
+//   3. propagate constants, so that the If blocks around scripted layers go,
+//      and unroll the loops whose rounds they tell (unroll_loops.h);
 //   4. make in-place operators functional (functionalise.h).
 //
 // Internal to the model room.  Thread-compatible.

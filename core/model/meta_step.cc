@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/model/record_rows.h"
 
 namespace saliency {
 namespace {
@@ -75,10 +76,11 @@ ProbeResult Merge(const Part& first, const ProbeResult& a, const Part& second,
   all.logits =
       Interleave(a.logits, b.logits, OrderOf(first.pictures, second.pictures));
   all.stepped_logits = Interleave(a.stepped_logits, b.stepped_logits, order);
+  const std::vector<int64_t> places(order.data_ptr<int64_t>(),
+                                    order.data_ptr<int64_t>() + order.numel());
   for (size_t i = 0; i < a.records.size(); ++i) {
     all.records.push_back(
-        {Interleave(a.records[i].activation, b.records[i].activation, order),
-         Interleave(a.records[i].gradient, b.records[i].gradient, order)});
+        PickRows(JoinRows({a.records[i], b.records[i]}), places));
   }
   const auto from_a = static_cast<int64_t>(first.rows.size());
   for (int64_t i = 0; i < order.numel(); ++i) {

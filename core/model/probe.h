@@ -110,8 +110,15 @@ struct ProbeResult {
   std::vector<int64_t> class_index;  // per row, resolved
   std::vector<float> score;          // per row; at theta' after a meta step
   struct Record {
+    // Undefined when no row came by the layer.
     at::Tensor activation;  // [R,K,H,W] float32, device
     at::Tensor gradient;    // [R,K,H,W] float32, device
+    // By row: whether its pass did not come by the layer (a branch was not
+    // taken); its tensors then hold zeros.  Empty: every row came by.
+    std::vector<bool> missed;
+    // By row: why no gradient reaches the layer, which is then zero; empty
+    // where one does, or where there is no known reason.  Empty: all rows.
+    std::vector<std::string> no_gradient;
   };
   std::vector<Record> records;  // per probe
   absl::Duration forward_time;

@@ -18,8 +18,10 @@ ProbeRecorder& PopRecorder(Stack& stack) {
 
 // Where the tensor already depends on an earlier probe, an alias of its own
 // makes sure that only what lies behind this probe counts for its gradient.
+// Whole and quantised numbers have no gradient.
 at::Tensor GradientStart(const at::Tensor& x, bool copy_values) {
   at::Tensor start;
+  if (!x.is_floating_point()) return copy_values ? x.clone() : x;
   if (x.requires_grad()) {
     start = copy_values ? x.clone() : x.view_as(x);
   } else {
@@ -31,6 +33,9 @@ at::Tensor GradientStart(const at::Tensor& x, bool copy_values) {
 
 at::Tensor RecordValue(const at::Tensor& x, bool copy_values,
                        ProbeRecorder::Slot& slot) {
+  // In a loop: a layer's name means its first call.
+  if (slot.passed) return x;
+  slot.passed = true;
   slot.sizes = x.sizes().vec();
   if (slot.mode == ProbeRecorder::Mode::kSizesOnly) return x;
   if (slot.mode == ProbeRecorder::Mode::kActivation) {

@@ -36,7 +36,8 @@ struct ProbeRecorder : torch::CustomClassHolder {
   };
   struct Slot {
     Mode mode = Mode::kGradient;
-    at::Tensor value;  // undefined when the pass did not get here
+    bool passed = false;  // the pass has come by; later calls are not recorded
+    at::Tensor value;     // undefined when the pass did not get here
     std::vector<int64_t> sizes;
   };
 

@@ -12,7 +12,9 @@
 #include "core/base/status.h"
 #include "core/model/data_dependence.h"
 #include "core/model/device.h"
+#include "core/model/failure_reason.h"
 #include "core/model/graph_facts.h"
+#include "core/model/layer_notes.h"
 #include "core/model/marked_graph.h"
 #include "core/model/meta_fast.h"
 #include "core/model/meta_reference.h"
@@ -67,6 +69,25 @@ bool Agree(const at::Tensor& a, const at::Tensor& b, at::ScalarType dtype) {
   return (a - b).abs().max().item<double>() <= tolerance * scale;
 }
 
+// Adds why LibTorch refused to run `input`.  Nothing is run on a GPU that was
+// lost.
+absl::Status WithReason(const absl::Status& status,
+                        const ProbedNetwork& network, const at::Tensor& input) {
+  const std::string detail = TorchDetail(status);
+  const bool may_run =
+      absl::IsInvalidArgument(status) ||
+      (absl::IsUnavailable(status) && network.device().is_cpu());
+  if (detail.empty() || !may_run) return status;
+  std::string reason;
+  const absl::Status found = CatchTorch(absl::StatusCode::kInternal, "", [&] {
+    reason = ReasonOfFailure(network, input);
+    return absl::OkStatus();
+  });
+  if (!found.ok() || reason.empty()) return status;
+  return WithTorchDetail(absl::StatusCode::kInvalidArgument,
+                         absl::StrCat(status.message(), ": ", reason), detail);
+}
+
 }  // namespace
 
 struct ProbedModel::Impl {
@@ -91,6 +112,10 @@ struct ProbedModel::Impl {
   }
 
   absl::Status Measure();
+  // By mark id; a layer behind a branch has that of the first of some pictures
+  // that comes by it.
+  absl::StatusOr<std::vector<std::vector<int64_t>>> MeasureSizes(
+      const at::Tensor& picture);
   absl::Status DescribeLayers();
   absl::Status ChooseMetaPath();
   absl::Status CheckItself();
@@ -118,16 +143,45 @@ struct ProbedModel::Impl {
   std::map<std::string, size_t, std::less<>> layer_index;
   std::optional<LinearHead> head;
   int64_t num_classes = 0;
+  ModelOutput output;
   SelfCheck self_check;
   MetaPath meta_path = MetaPath::kNone;
   std::unique_ptr<MetaFastPath> meta_fast;  // null: not kFast
   std::map<int, bool> fan_out_works;        // by cut, found at first use
 };
 
+absl::StatusOr<std::vector<std::vector<int64_t>>>
+ProbedModel::Impl::MeasureSizes(const at::Tensor& picture) {
+  ASSIGN_OR_RETURN(auto sizes, network.MeasureSizes(picture));
+  const auto is_missing = [&](size_t id) {
+    return network.positions()[id] >= 0 && sizes[id].empty();
+  };
+  // Branches that depend on the data: other pictures may take the other way.
+  for (const double shift : {-2.0, 2.0, 0.0}) {
+    bool missing = false;
+    for (size_t id = 0; id < sizes.size(); ++id) missing |= is_missing(id);
+    if (!missing) break;
+    const at::Tensor other =
+        shift == 0 ? at::zeros_like(picture) : picture + shift;
+    // One that the model cannot run shows nothing.
+    const absl::Status ran = CatchTorch(absl::StatusCode::kInternal, "", [&] {
+      ASSIGN_OR_RETURN(const auto more, network.MeasureSizes(other));
+      for (size_t id = 0; id < sizes.size(); ++id) {
+        if (is_missing(id)) sizes[id] = more[id];
+      }
+      return absl::OkStatus();
+    });
+    if (absl::IsUnavailable(ran)) return ran;
+  }
+  return sizes;
+}
+
 absl::Status ProbedModel::Impl::DescribeLayers() {
   const at::Tensor picture =
       RandomPictures(1, options.input_height, options.input_width);
-  ASSIGN_OR_RETURN(const auto sizes, network.MeasureSizes(picture));
+  ASSIGN_OR_RETURN(const auto sizes, MeasureSizes(picture));
+  ASSIGN_OR_RETURN(output, network.DescribeTaken(picture));
+  const std::vector<MarkPlace> places = MarkPlaces(network.marked());
   const auto convs = ConvLayers(network.marked());
   const auto batch_norms = BatchNormLayers(network.marked());
   std::vector<int> ids;
@@ -152,6 +206,7 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
     if (const auto it = batch_norms.find(layer.name); it != batch_norms.end()) {
       layer.batch_norm = it->second;
     }
+    layer.note = LayerNote(places[id], network.gradient_ends()[id]);
     layer_index[layer.name] = layers.size();
     layers.push_back(std::move(layer));
   }
@@ -317,7 +372,7 @@ absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
   ASSIGN_OR_RETURN(const at::ScalarType dtype,
                    DtypeOf(options.precision, device));
   std::unique_ptr<ProbedModel> model;
-  RETURN_IF_ERROR(CatchTorch(
+  const absl::Status read = CatchTorch(
       absl::StatusCode::kInvalidArgument,
       "the file is no TorchScript archive that this build can read", [&] {
         ASSIGN_OR_RETURN(MarkedGraph marked,
@@ -325,15 +380,25 @@ absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
         model.reset(new ProbedModel(
             std::make_unique<Impl>(std::move(marked), options, device, dtype)));
         return absl::OkStatus();
-      }));
-  RETURN_IF_ERROR(
+      });
+  if (const std::string why = ReasonOfUnreadableFile(TorchDetail(read));
+      !why.empty()) {
+    return WithTorchDetail(read.code(), absl::StrCat(read.message(), ": ", why),
+                           TorchDetail(read));
+  }
+  RETURN_IF_ERROR(read);
+  Impl& impl = *model->impl_;
+  const absl::Status measured =
       CatchTorch(absl::StatusCode::kInvalidArgument,
                  absl::StrCat("the model cannot run a picture of 3x",
                               options.input_height, "x", options.input_width),
                  [&] {
-                   const StreamScope scope(model->impl_->stream);
-                   return model->impl_->Measure();
-                 }));
+                   const StreamScope scope(impl.stream);
+                   return impl.Measure();
+                 });
+  RETURN_IF_ERROR(
+      WithReason(measured, impl.network,
+                 RandomPictures(1, options.input_height, options.input_width)));
   return model;
 }
 
@@ -358,6 +423,7 @@ const std::optional<LinearHead>& ProbedModel::linear_head() const {
   return impl_->head;
 }
 const SelfCheck& ProbedModel::self_check() const { return impl_->self_check; }
+const ModelOutput& ProbedModel::output() const { return impl_->output; }
 MetaPath ProbedModel::meta_path() const { return impl_->meta_path; }
 const std::vector<std::string>& ProbedModel::parameter_names() const {
   return impl_->parameter_names;
@@ -397,7 +463,7 @@ absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
         return result.status();
       });
   if (absl::IsResourceExhausted(status)) ReleaseCachedMemory(impl_->target);
-  if (!status.ok()) return status;
+  if (!status.ok()) return WithReason(status, impl_->network, input);
   return result;
 }
 

@@ -45,6 +45,10 @@ struct LayerInfo {
   bool is_cut = false;
   std::optional<ConvGeometry> conv;               // set for a 2-d convolution
   std::optional<BatchNormStatistics> batch_norm;  // set for a batch norm
+  // What is to be known before it is asked for, in words for callers: which
+  // call of a loop it is, that not every pass comes by it, that no gradient
+  // reaches it.  Empty for most.
+  std::string note;
 };
 
 // A linear classifier directly behind a global average pool, as `cam` needs.
@@ -72,6 +76,14 @@ struct LoadOptions {
 struct SelfCheck {
   bool rows_independent = true;  // false: served one picture at a time
   bool fan_out_at_probe = true;  // false: rows fan out at the input
+};
+
+// Which of forward()'s outputs holds the logits.
+struct ModelOutput {
+  std::string name;            // "output 1", "output \"out\"", "the output"
+  std::vector<int64_t> shape;  // [C] or [C,h,w], without the batch
+  // The tensors that it was not: "output 0 [64]".
+  std::vector<std::string> others;
 };
 
 // How rows with a meta step are run; found from the graph at load.
@@ -103,6 +115,8 @@ class ProbedModel {
   int64_t num_classes() const;  // 1 for a scalar output
   const std::optional<LinearHead>& linear_head() const;
   const SelfCheck& self_check() const;
+  // Which of forward()'s outputs is explained.
+  const ModelOutput& output() const;
   MetaPath meta_path() const;
   // Dotted names, "layer1.0.conv1.weight", in the order in which the graph
   // reads them; empty for a frozen model.
@@ -118,9 +132,8 @@ class ProbedModel {
   // between their rows.  The probes see theta'.
   // Errors: INVALID_ARGUMENT rank or class out of range, a meta step that is
   //   not defined (see MetaStep), a picture without a row, or the model cannot
-  //   run this input; NOT_FOUND an unknown probe; FAILED_PRECONDITION a
-  //   picture's way through the model does not come by a probe, or a meta step
-  //   on MetaPath::kNone;
+  //   run this input, with the operator that fails and why; NOT_FOUND an
+  //   unknown probe; FAILED_PRECONDITION a meta step on MetaPath::kNone;
   //   RESOURCE_EXHAUSTED out of device memory; UNAVAILABLE the device was lost.
   // REQUIRES: all rows have a meta step or none has.
   absl::StatusOr<ProbeResult> Run(const ProbeRequest& request);

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/base/status.h"
+#include "core/model/gradient_reach.h"
 #include "core/model/graph_facts.h"
 #include "core/model/scores.h"
 
@@ -59,13 +60,17 @@ at::Tensor PictureOfRow(const std::vector<ProbeRow>& rows, c10::Device device) {
 }
 
 // Puts a round's gradients [entries,K,H,W] at their rows; a probe that the
-// score does not depend on has gradient zero.
+// score does not depend on has gradient zero, and is noted in `unreached`.
 void StoreGradients(const std::vector<at::Tensor>& gradients,
                     const std::vector<size_t>& slot_of, const Slots& slots,
                     const Round& round, bool is_whole,
-                    std::vector<std::vector<at::Tensor>>& by_row) {
+                    std::vector<std::vector<at::Tensor>>& by_row,
+                    std::vector<std::vector<bool>>& unreached) {
   for (size_t i = 0; i < gradients.size(); ++i) {
     const at::Tensor& value = slots[slot_of[i]].value;
+    for (const int64_t row : round.rows) {
+      unreached[slot_of[i]][row] = !gradients[i].defined();
+    }
     const at::Tensor gradient =
         gradients[i].defined() ? gradients[i] : at::zeros_like(value);
     if (is_whole) {
@@ -79,18 +84,8 @@ void StoreGradients(const std::vector<at::Tensor>& gradients,
 }
 
 at::Tensor ToFloat(const at::Tensor& tensor) {
-  return tensor.detach().to(at::kFloat);
-}
-
-// A branch not taken leaves its probes without a value.
-absl::Status CheckReached(const ProbeRequest& request, const Slots& slots) {
-  for (size_t i = 0; i < slots.size(); ++i) {
-    if (slots[i].value.defined()) continue;
-    return absl::FailedPreconditionError(
-        absl::StrCat("the pass of this picture does not come by layer \"",
-                     request.probes[i].layer, "\""));
-  }
-  return absl::OkStatus();
+  const at::Tensor value = tensor.detach();
+  return (value.is_quantized() ? value.dequantize() : value).to(at::kFloat);
 }
 
 // One forward's result on its way to the rows' gradients.
@@ -102,17 +97,20 @@ class BackwardPass {
         logits_(logits),
         slots_(slots),
         rounds_(PlanRounds(request.rows, repeated)),
-        by_row_(slots.size(), std::vector<at::Tensor>(request.rows.size())) {
+        by_row_(slots.size(), std::vector<at::Tensor>(request.rows.size())),
+        unreached_(slots.size(), std::vector<bool>(request.rows.size())) {
     for (size_t i = 0; i < slots.size(); ++i) {
-      if (slots[i].mode == ProbeRecorder::Mode::kGradient)
-        slot_of_.push_back(i);
+      // A branch not taken leaves its probes without a value.
+      const bool wanted = slots[i].mode == ProbeRecorder::Mode::kGradient &&
+                          slots[i].value.defined();
+      if (wanted && slots[i].value.requires_grad()) slot_of_.push_back(i);
+      if (wanted) unreached_[i].assign(request.rows.size(), true);
     }
   }
 
   // Resolves every row's class from the logits of this very pass.
   absl::Status ResolveClasses(const at::Tensor& logits_cpu,
                               ProbeResult& result) {
-    RETURN_IF_ERROR(CheckReached(request_, slots_));
     result.class_index.resize(request_.rows.size());
     result.score.resize(request_.rows.size());
     for (const Round& round : rounds_) {
@@ -147,6 +145,11 @@ class BackwardPass {
                                                   : at::stack(parts));
   }
 
+  // By row: whether autograd found no way from its score to the slot.
+  const std::vector<bool>& Unreached(size_t slot) const {
+    return unreached_[slot];
+  }
+
  private:
   // One round holds every batch entry once, in order: no need to take it apart.
   bool IsWhole() const {
@@ -176,7 +179,7 @@ class BackwardPass {
     }
     if (slot_of_.empty()) return;
     StoreGradients(Gradients(scores.sum(), is_last), slot_of_, slots_, round,
-                   IsWhole(), by_row_);
+                   IsWhole(), by_row_, unreached_);
   }
 
   std::vector<at::Tensor> Gradients(const at::Tensor& total, bool is_last) {
@@ -196,7 +199,29 @@ class BackwardPass {
   std::vector<size_t> slot_of_;  // the slots that want gradients
   // By slot: one tensor of all rows, or one [K,H,W] a row.
   std::vector<std::vector<at::Tensor>> by_row_;
+  std::vector<std::vector<bool>> unreached_;
 };
+
+// By row, why the gradient [R,K,H,W] of a layer is zero; empty when it is not.
+// `why` is what the graph tells of the layer, whose gradient is then looked at:
+// what has a derivative of zero (round) is a way that autograd takes.
+std::vector<std::string> WhyNoGradient(const at::Tensor& gradient,
+                                       const std::vector<bool>& unreached,
+                                       const std::string& why) {
+  std::vector<std::string> reasons(unreached.size());
+  bool any = false;
+  for (size_t r = 0; r < unreached.size(); ++r) {
+    const bool is_zero =
+        unreached[r] ||
+        (!why.empty() && !gradient[static_cast<int64_t>(r)].any().item<bool>());
+    if (!is_zero) continue;
+    reasons[r] =
+        why.empty() ? "what the model does behind it has no derivative" : why;
+    any = true;
+  }
+  if (!any) reasons.clear();
+  return reasons;
+}
 
 // [N,C]: the logits of each picture's first row; every picture has one.
 at::Tensor PictureLogits(const at::Tensor& row_logits,
@@ -221,7 +246,8 @@ ProbedNetwork::ProbedNetwork(MarkedGraph marked, c10::Device device,
       dtype_(dtype),
       output_(std::move(output)),
       cuts_(FindCuts(marked_)),
-      positions_(MarkPositions(marked_)) {}
+      positions_(MarkPositions(marked_)),
+      gradient_ends_(GradientEnds(marked_, output_.index, output_.key)) {}
 
 const ProbePlan& ProbedNetwork::Plan(const std::vector<int>& slots,
                                      int fan_out) {
@@ -262,6 +288,17 @@ absl::StatusOr<std::vector<std::vector<int64_t>>> ProbedNetwork::MeasureSizes(
     sizes[slots[i]] = recorder->slots[i].sizes;
   }
   return sizes;
+}
+
+absl::StatusOr<ModelOutput> ProbedNetwork::DescribeTaken(
+    const at::Tensor& input) {
+  const at::NoGradGuard no_grad;
+  const c10::IValue output =
+      Plan({}, /*fan_out=*/-1)
+          .Run(Upload(input, device_, dtype_), marked_.attributes,
+               c10::make_intrusive<ProbeRecorder>());
+  RETURN_IF_ERROR(SelectOutput(output, output_.index, output_.key).status());
+  return DescribeOutput(output, output_.index, output_.key);
 }
 
 absl::StatusOr<at::Tensor> ProbedNetwork::Forward(const at::Tensor& input,
@@ -349,10 +386,22 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
 
   for (size_t i = 0; i < slots.size(); ++i) {
     const at::Tensor& value = recorder->slots[i].value;
+    if (!value.defined()) {
+      result.records.push_back(
+          {.missed = std::vector<bool>(request.rows.size(), true)});
+      continue;
+    }
     const bool share = fans_out && !repeated;
-    result.records.push_back(
-        {ToFloat(share ? value.detach().index_select(0, row_picture) : value),
-         backward.Gradient(i)});
+    ProbeResult::Record& record = result.records.emplace_back();
+    record.activation =
+        ToFloat(share ? value.detach().index_select(0, row_picture) : value);
+    record.gradient = backward.Gradient(i);
+    if (recorder->slots[i].mode != ProbeRecorder::Mode::kGradient) continue;
+    if (!record.gradient.defined()) {
+      record.gradient = at::zeros_like(record.activation);
+    }
+    record.no_gradient = WhyNoGradient(record.gradient, backward.Unreached(i),
+                                       gradient_ends_[slots[i]]);
   }
   const absl::Time done = absl::Now();
   result.forward_time = forward_done - start;

@@ -21,6 +21,7 @@
 #include "core/model/marked_graph.h"
 #include "core/model/probe.h"
 #include "core/model/probe_plan.h"
+#include "core/model/probed_model.h"
 
 namespace saliency {
 
@@ -44,13 +45,21 @@ class ProbedNetwork {
   // By mark id.
   const std::vector<bool>& cuts() const { return cuts_; }
   const std::vector<int>& positions() const { return positions_; }
+  // Why no gradient reaches a mark; empty: one may (gradient_reach.h).
+  const std::vector<std::string>& gradient_ends() const {
+    return gradient_ends_;
+  }
   c10::Device device() const { return device_; }
+  at::ScalarType dtype() const { return dtype_; }
   const OutputSelector& output() const { return output_; }
 
   // Sizes of every marked tensor for this input, by mark id; empty where the
-  // pass did not come by.  Throws what LibTorch throws, as do the next three.
+  // pass did not come by.  Throws what LibTorch throws, as do the next four.
   absl::StatusOr<std::vector<std::vector<int64_t>>> MeasureSizes(
       const at::Tensor& input);
+
+  // Which of its outputs is taken for logits; by a plain forward.
+  absl::StatusOr<ModelOutput> DescribeTaken(const at::Tensor& input);
 
   // Plain forward: [N,C] float32 on the device.  `repeats` > 1 fans each
   // picture out at mark `fan_out`.
@@ -89,6 +98,7 @@ class ProbedNetwork {
   const OutputSelector output_;
   const std::vector<bool> cuts_;
   const std::vector<int> positions_;
+  const std::vector<std::string> gradient_ends_;
 
   FanOutCost fan_out_cost_;
   struct CachedPlan {

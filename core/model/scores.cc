@@ -6,8 +6,10 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 
 namespace saliency {
@@ -100,6 +102,41 @@ absl::StatusOr<at::Tensor> SelectOutput(const c10::IValue& output,
   return elements[*index].toTensor();
 }
 
+ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
+                           const std::string& key) {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  if (output.isGenericDict()) {
+    for (const auto& entry : output.toGenericDict()) {
+      if (!entry.key().isString() || !entry.value().isTensor()) continue;
+      tensors.emplace_back(
+          absl::StrCat("output \"", Printable(entry.key().toStringRef()), "\""),
+          entry.value().toTensor());
+    }
+  } else {
+    const std::vector<c10::IValue> elements = Elements(output);
+    for (size_t i = 0; i < elements.size(); ++i) {
+      if (!elements[i].isTensor()) continue;
+      tensors.emplace_back(
+          output.isTensor() ? "the output" : absl::StrCat("output ", i),
+          elements[i].toTensor());
+    }
+  }
+  const at::Tensor taken = *SelectOutput(output, index, key);
+  ModelOutput described;
+  for (const auto& [name, tensor] : tensors) {
+    std::vector<int64_t> shape = tensor.sizes().vec();
+    if (!shape.empty()) shape.erase(shape.begin());
+    if (described.name.empty() && tensor.is_same(taken)) {
+      described.name = name;
+      described.shape = std::move(shape);
+    } else {
+      described.others.push_back(
+          absl::StrCat(name, " [", absl::StrJoin(shape, ","), "]"));
+    }
+  }
+  return described;
+}
+
 absl::StatusOr<at::Tensor> PoolLogits(const at::Tensor& output) {
   const at::Tensor logits = output.to(at::kFloat);
   switch (logits.dim()) {
@@ -109,8 +146,12 @@ absl::StatusOr<at::Tensor> PoolLogits(const at::Tensor& output) {
       return logits;
     case 4: {
       const at::Tensor flat = logits.flatten(2);
-      const at::Tensor weights = at::softmax(flat, 2).detach();
-      return (weights * flat).sum(2);
+      // From the largest on: differences of large logits would cancel in the
+      // softmax's derivative.  The weights add up to 1, so that what is
+      // subtracted comes back whole and has no part in the gradient.
+      const at::Tensor largest = flat.detach().amax(2, /*keepdim=*/true);
+      const at::Tensor below = flat - largest;
+      return (at::softmax(below, 2) * below).sum(2) + largest.squeeze(2);
     }
     default:
       return absl::InvalidArgumentError(

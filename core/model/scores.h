@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/model/probe.h"
+#include "core/model/probed_model.h"
 
 namespace saliency {
 
@@ -24,10 +25,16 @@ absl::StatusOr<at::Tensor> SelectOutput(const c10::IValue& output,
                                         std::optional<int> index,
                                         const std::string& key);
 
+// What SelectOutput picks, and what it leaves, in words.
+// REQUIRES: SelectOutput picks something.
+ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
+                           const std::string& key);
+
 // [B,C] float32 from [B], [B,C] or a spatial logit map [B,C,h,w].  The map's
-// score is the sum of the class's logits weighted by their own spatial softmax,
-// the weights taken as constants; at 1x1 that is the plain logit.
-// Errors: INVALID_ARGUMENT another number of dimensions.
+// logit of a class is sum_u p_u z_u, its logits z weighted by their own softmax
+// p over the positions u; at 1x1 that is the plain logit.  Gradients are those
+// of this very number: d/dz_u = p_u (1 + z_u - sum p z). Errors:
+// INVALID_ARGUMENT another number of dimensions.
 absl::StatusOr<at::Tensor> PoolLogits(const at::Tensor& output);
 
 // The class that `target` means for one row of logits [C] (CPU, float32).  Ties

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/model/record_rows.h"
 
 namespace saliency {
 namespace {
@@ -28,14 +29,14 @@ absl::StatusOr<ProbeResult> RunRowByRow(
   const size_t probes = request.probes.size();
   std::vector<at::Tensor> logits(request.input.size(0));
   std::vector<at::Tensor> stepped_logits;
-  std::vector<std::vector<at::Tensor>> activations(probes), gradients(probes);
+  std::vector<std::vector<ProbeResult::Record>> records(probes);
   for (const ProbeRow& row : request.rows) {
     ProbeRequest single = {request.input.slice(0, row.picture, row.picture + 1),
                            {row},
                            request.probes,
                            request.activation_only};
     single.rows[0].picture = 0;
-    ASSIGN_OR_RETURN(const ProbeResult result, run(single));
+    ASSIGN_OR_RETURN(ProbeResult result, run(single));
     logits[row.picture] = result.logits;
     stepped_logits.push_back(result.stepped_logits);
     all.class_index.push_back(result.class_index[0]);
@@ -43,12 +44,11 @@ absl::StatusOr<ProbeResult> RunRowByRow(
     all.forward_time += result.forward_time;
     all.backward_time += result.backward_time;
     for (size_t i = 0; i < probes; ++i) {
-      activations[i].push_back(result.records[i].activation);
-      gradients[i].push_back(result.records[i].gradient);
+      records[i].push_back(std::move(result.records[i]));
     }
   }
   for (size_t i = 0; i < probes; ++i) {
-    all.records.push_back({Join(activations[i]), Join(gradients[i])});
+    all.records.push_back(JoinRows(records[i]));
   }
   all.logits = Join(logits);
   all.stepped_logits = Join(stepped_logits);

@@ -12,13 +12,6 @@ namespace {
 
 constexpr char kDetailUrl[] = "saliency/torch_detail";
 
-absl::Status WithDetail(absl::StatusCode code, absl::string_view what,
-                        absl::string_view detail) {
-  absl::Status status(code, what);
-  status.SetPayload(kDetailUrl, absl::Cord(detail));
-  return status;
-}
-
 // The allocator's and the driver's failures surface as plain c10::Error or, out
 // of the interpreter, as std::exception: their text is all there is to go by.
 bool SaysOutOfMemory(absl::string_view text) {
@@ -38,26 +31,36 @@ bool SaysDeviceLost(absl::string_view text) {
 
 }  // namespace
 
+absl::Status WithTorchDetail(absl::StatusCode code, absl::string_view what,
+                             absl::string_view detail) {
+  absl::Status status(code, what);
+  status.SetPayload(kDetailUrl, absl::Cord(detail));
+  return status;
+}
+
 absl::Status CatchTorch(absl::StatusCode code, absl::string_view what,
                         const std::function<absl::Status()>& work) {
   try {
     return work();
   } catch (const c10::OutOfMemoryError& e) {
-    return WithDetail(absl::StatusCode::kResourceExhausted,
-                      absl::StrCat(what, ": out of device memory"), e.what());
+    return WithTorchDetail(absl::StatusCode::kResourceExhausted,
+                           absl::StrCat(what, ": out of device memory"),
+                           e.what());
   } catch (const std::bad_alloc& e) {
-    return WithDetail(absl::StatusCode::kResourceExhausted,
-                      absl::StrCat(what, ": out of memory"), e.what());
+    return WithTorchDetail(absl::StatusCode::kResourceExhausted,
+                           absl::StrCat(what, ": out of memory"), e.what());
   } catch (const std::exception& e) {
     if (SaysOutOfMemory(e.what())) {
-      return WithDetail(absl::StatusCode::kResourceExhausted,
-                        absl::StrCat(what, ": out of device memory"), e.what());
+      return WithTorchDetail(absl::StatusCode::kResourceExhausted,
+                             absl::StrCat(what, ": out of device memory"),
+                             e.what());
     }
     if (SaysDeviceLost(e.what())) {
-      return WithDetail(absl::StatusCode::kUnavailable,
-                        absl::StrCat(what, ": the device is lost"), e.what());
+      return WithTorchDetail(absl::StatusCode::kUnavailable,
+                             absl::StrCat(what, ": the device is lost"),
+                             e.what());
     }
-    return WithDetail(code, what, e.what());
+    return WithTorchDetail(code, what, e.what());
   }
 }
 

@@ -22,6 +22,11 @@ namespace saliency {
 absl::Status CatchTorch(absl::StatusCode code, absl::string_view what,
                         const std::function<absl::Status()>& work);
 
+// A status with the library's words `detail` attached, as CatchTorch makes
+// them.
+absl::Status WithTorchDetail(absl::StatusCode code, absl::string_view what,
+                             absl::string_view detail);
+
 // The library's words behind a status of CatchTorch; empty when there are none.
 std::string TorchDetail(const absl::Status& status);
 

@@ -88,10 +88,38 @@ TEST_P(ControlFlowTest, BranchOnDataRecordsTheLayerThatRan) {
     v["logits"] = at::tanh(v[taken]).mean({2, 3});
     ExpectReference(*model, pictures, v);
     const std::string other = bright ? "dark" : "bright";
-    const absl::Status status =
-        model->Run(EachPicture(pictures, 3, {taken, other})).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_THAT(std::string(status.message()), HasSubstr("\"" + other + "\""));
+    const ProbeResult both =
+        model->Run(EachPicture(pictures, 3, {taken, other})).value();
+    EXPECT_TRUE(both.records[0].missed.empty());
+    EXPECT_THAT(both.records[1].missed, ElementsAre(true));
+    EXPECT_FALSE(both.records[1].activation.defined());
+    EXPECT_THAT((*model->FindLayer(other))->note,
+                HasSubstr("not every pass comes by it"));
+    // Whichever way the picture went that shapes were measured with.
+    EXPECT_TRUE((*model->FindLayer(other))->spatial());
+  }
+}
+
+TEST_P(ControlFlowTest, RowsThatMissALayerLeaveTheOthersTheirMaps) {
+  const auto model = Load(DataDependentNet());
+  const at::Tensor shift = at::tensor({1.F, -2.F, 3.F}).view({3, 1, 1, 1});
+  const at::Tensor pictures = Pictures(3) + shift;
+  const ProbeResult batch =
+      model->Run(EachPicture(pictures, 3, {"bright", "dark"})).value();
+  EXPECT_THAT(batch.records[0].missed, ElementsAre(false, true, false));
+  EXPECT_THAT(batch.records[1].missed, ElementsAre(true, false, true));
+  for (const int64_t p : {0, 1, 2}) {
+    const ProbeResult alone = model
+                                  ->Run({pictures.slice(0, p, p + 1),
+                                         {{0, ClassIndex{p}}},
+                                         {{p == 1 ? "dark" : "bright"}},
+                                         {}})
+                                  .value();
+    const ProbeResult::Record& record = batch.records[p == 1 ? 1 : 0];
+    EXPECT_TRUE(Identical(record.activation.slice(0, p, p + 1),
+                          alone.records[0].activation));
+    EXPECT_TRUE(Identical(record.gradient.slice(0, p, p + 1),
+                          alone.records[0].gradient));
   }
 }
 
@@ -122,11 +150,14 @@ TEST_P(ControlFlowTest, LoopCountedByDataRunsAsOftenAsEachPictureSays) {
       static_cast<int>(std::ceil(single.abs().mean().item<float>()));
   EXPECT_GT(count, 1);
   for (int i = 0; i < count; ++i) {
-    v["step"] = ApplyConv(net, "step", x);
-    x = at::tanh(v["step"]);
+    const at::Tensor step = ApplyConv(net, "step", x);
+    if (i == 0) v["step"] = step;  // a name means the first call
+    x = at::tanh(step);
   }
   v["logits"] = x.mean({2, 3});
   ExpectReference(*model, single, v);
+  EXPECT_THAT((*model->FindLayer("step"))->note,
+              HasSubstr("the first of its calls in a loop"));
 }
 
 TEST_P(ControlFlowTest, BranchOnTheSizeLeavesRowsIndependent) {
@@ -160,12 +191,16 @@ TEST_P(ControlFlowTest, BranchInsideALoop) {
   LayerValues v;
   at::Tensor x = Leaf(pictures);
   v["input"] = x;
-  for (int i = 0; i < 4; i += 2) {
-    v["even"] = ApplyConv(net, "even", x);
-    x = at::tanh(v["even"]);
-    v["odd"] = ApplyConv(net, "odd", x);
-    x = v["odd"] + x;
+  for (const char* call : {"", "#2"}) {
+    const std::string even = std::string("even") + call;
+    const std::string odd = std::string("odd") + call;
+    v[even] = ApplyConv(net, "even", x);
+    x = at::tanh(v[even]);
+    v[odd] = ApplyConv(net, "odd", x);
+    x = v[odd] + x;
   }
+  EXPECT_THAT(LayerNames(*model),
+              ElementsAre("input", "even", "odd", "even#2", "odd#2"));
   v["logits"] = x.mean({2, 3});
   ExpectReference(*model, pictures, v);
 }
@@ -182,8 +217,9 @@ TEST_P(ControlFlowTest, WhileLoop) {
   at::Tensor x = Leaf(pictures);
   v["input"] = x;
   while (x.size(2) > 2) {
-    v["step"] = ApplyConv(net, "step", x, /*stride=*/2);
-    x = at::relu(v["step"]);
+    const at::Tensor step = ApplyConv(net, "step", x, /*stride=*/2);
+    v.emplace("step", step);  // the first
+    x = at::relu(step);
   }
   v["logits"] = x.mean({2, 3});
   ExpectReference(*model, pictures, v);

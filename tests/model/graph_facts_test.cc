@@ -274,10 +274,16 @@ const CutCase kCuts[] = {
      {"input", "c"}},
     {"loop",
      "x = self.a.forward(x)\n"
-     "for i in range(2):\n"
+     "for i in range(x.size(3) // 4):\n"
      "  x = self.b.forward(x)\n"
      "x = self.c.forward(x)",
      {"input", "a", "c"}},
+    {"loop that is unrolled",
+     "x = self.a.forward(x)\n"
+     "for i in range(2):\n"
+     "  x = self.b.forward(x)\n"
+     "x = self.c.forward(x)",
+     {"input", "a", "b", "b#2", "c"}},
     {"loop with an outer value",
      "x = self.a.forward(x)\n"
      "y = self.b.forward(x)\n"

@@ -2,8 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <functional>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"
@@ -119,10 +122,9 @@ TEST_P(OutputsTest, LogitsOfOtherShapesAreRefused) {
               HasSubstr("4 rows of logits for one picture"));
 }
 
-// The mean of a class's logits, weighted by their own spatial softmax whose
-// weights are constants (methods.md 1).
+// The mean of a class's logits, weighted by their own spatial softmax.
 at::Tensor SpatialScore(const at::Tensor& map) {
-  const at::Tensor weight = at::softmax(map.flatten(2), 2).detach();
+  const at::Tensor weight = at::softmax(map.flatten(2), 2);
   return (weight * map.flatten(2)).sum(2);
 }
 
@@ -135,16 +137,52 @@ TEST_P(OutputsTest, SpatialLogitMapOfOnePixelIsThePlainLogit) {
   ExpectLogits(NetReturning("torch.mean(y, [2, 3], True)"), {}, &Mean);
 }
 
-TEST_P(OutputsTest, WeightsOfASpatialLogitMapAreStableAndConstants) {
+TEST_P(OutputsTest, WeightsOfASpatialLogitMapAreStable) {
   const auto model = Load(NetReturning("y * 1000."));
   const at::Tensor pictures = Pictures(2);
   const ProbeResult result =
       model->Run(EachPicture(pictures, 4, {"conv"})).value();
   EXPECT_TRUE(at::isfinite(result.logits).all().item<bool>());
-  // The gradient at the logits is the weights: they sum to 1.
+  // p (1 + z - s) over the positions adds up to 1.
   const at::Tensor sums = result.records[0].gradient.sum({1, 2, 3}) / 1000;
   EXPECT_TRUE(RowsClose(sums, at::ones({2}), 1e-5));
-  EXPECT_GE(result.records[0].gradient.min().item<float>(), 0);
+}
+
+TEST_P(OutputsTest, AMapIsTheDerivativeOfTheScoreThatIsShown) {
+  // By finite differences of the score alone.
+  const auto model = Load(NetReturning("y * 3."));
+  const at::Tensor picture = Pictures(1);
+  const ProbeResult result =
+      model->Run(EachPicture(picture, 4, {"input"})).value();
+  const at::Tensor direction = at::randn_like(picture);
+  const double step = 1e-2;
+  const auto score = [&](double at) {
+    return static_cast<double>(
+        model->Run(EachPicture(picture + at * direction, 4, {"input"}))
+            .value()
+            .score[0]);
+  };
+  const double slope = (score(step) - score(-step)) / (2 * step);
+  const double derivative =
+      (result.records[0].gradient.cpu() * direction).sum().item<double>();
+  EXPECT_NEAR(derivative, slope, 2e-2 * std::abs(slope));
+}
+
+TEST_P(OutputsTest, WhatIsTakenAndWhatIsNotIsTold) {
+  const auto told = [&](const char* result, const LoadOptions& options) {
+    const ModelOutput output = Load(NetReturning(result), options)->output();
+    return absl::StrCat(output.name, " [", absl::StrJoin(output.shape, ","),
+                        "], not ", absl::StrJoin(output.others, " or "));
+  };
+  EXPECT_EQ(told("torch.mean(y, [2, 3])", {}), "the output [4], not ");
+  EXPECT_EQ(told("y", {}), "the output [4,8,8], not ");
+  EXPECT_EQ(told("(y, torch.mean(y, [2, 3]))", {}),
+            "output 0 [4,8,8], not output 1 [4]");
+  EXPECT_EQ(told("(y, torch.mean(y, [2, 3]))", AtIndex(1)),
+            "output 1 [4], not output 0 [4,8,8]");
+  EXPECT_EQ(told("((y, 1), torch.mean(y, [2, 3]))", {}), "output 1 [4], not ");
+  EXPECT_EQ(told(kDict, AtKey("square")),
+            "output \"square\" [4], not output \"mean\" [4]");
 }
 
 TEST_P(OutputsTest, OneNumberForEachPictureIsAScalarOutput) {

@@ -129,21 +129,22 @@ TEST_P(ProbeNamesTest, PartsOfATupleAreProbedByTheirPosition) {
   ExpectReference(*model, pictures, v);
 }
 
-TEST_P(ProbeNamesTest, ModuleInALoopRecordsItsLastIteration) {
+TEST_P(ProbeNamesTest, CallsOfAModuleInALoopAreNumbered) {
   const TinyModule net = Net({{"first", Conv(3, 4)}, {"step", Conv(4, 4)}},
                              R"(x = self.first.forward(x)
                                 for i in range(3):
                                   x = torch.tanh(self.step.forward(x))
                                 return torch.mean(x, [2, 3]))");
   const auto model = Load(net);
-  EXPECT_THAT(LayerNames(*model), ElementsAre("input", "first", "step"));
+  EXPECT_THAT(LayerNames(*model),
+              ElementsAre("input", "first", "step", "step#2", "step#3"));
   const at::Tensor pictures = Pictures(2);
   LayerValues v;
   v["first"] = ApplyConv(net, "first", Leaf(pictures));
   at::Tensor x = v["first"];
-  for (int i = 0; i < 3; ++i) {
-    v["step"] = ApplyConv(net, "step", x);
-    x = at::tanh(v["step"]);
+  for (const char* step : {"step", "step#2", "step#3"}) {
+    v[step] = ApplyConv(net, "step", x);
+    x = at::tanh(v[step]);
   }
   v["logits"] = x.mean({2, 3});
   ExpectReference(*model, pictures, v);
@@ -152,7 +153,7 @@ TEST_P(ProbeNamesTest, ModuleInALoopRecordsItsLastIteration) {
 TEST_P(ProbeNamesTest, LayersInsideABlockAreListedInTheOrderOfTheGraph) {
   const TinyModule net =
       Net({{"z", Conv(3, 3)}, {"y", Conv(3, 3)}, {"a", Conv(3, 3)}},
-          R"(for i in range(2):
+          R"(for i in range(int(x.size(3) / 4)):
                x = self.y.forward(self.z.forward(x))
              return torch.mean(self.a.forward(x), [2, 3]))");
   EXPECT_THAT(LayerNames(*Load(net)), ElementsAre("input", "z", "y", "a"));

@@ -132,7 +132,9 @@ TEST_P(ScoresTest, SpatialMapIsPooledToItsSoftmaxWeightedSum) {
   const at::Tensor z = map.detach().cpu().to(at::kDouble).flatten(2);
   const at::Tensor weight = z.exp() / z.exp().sum(2, /*keepdim=*/true);
   EXPECT_TRUE(RowsClose(pooled, (weight * z).sum(2), 1e-6));
-  EXPECT_TRUE(RowsClose(gradient.flatten(2), weight, 1e-5));
+  // The weights depend on the logits too: p (1 + z - s).
+  const at::Tensor score = (weight * z).sum(2, /*keepdim=*/true);
+  EXPECT_TRUE(RowsClose(gradient.flatten(2), weight * (1 + z - score), 1e-5));
 }
 
 int64_t Resolve(const ClassTarget& target, const std::vector<float>& logits) {

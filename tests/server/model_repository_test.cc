@@ -117,10 +117,14 @@ TEST(ModelRepositoryTest, LinksThatStayInsideAreFollowed) {
 class AsNobody {
  public:
   AsNobody() : was_(geteuid()) {
-    if (was_ == 0) EXPECT_EQ(seteuid(65534), 0);
+    if (was_ == 0) {
+      EXPECT_EQ(seteuid(65534), 0);
+    }
   }
   ~AsNobody() {
-    if (was_ == 0) EXPECT_EQ(seteuid(0), 0);
+    if (was_ == 0) {
+      EXPECT_EQ(seteuid(0), 0);
+    }
   }
   AsNobody(const AsNobody&) = delete;
   AsNobody& operator=(const AsNobody&) = delete;

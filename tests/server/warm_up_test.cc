@@ -1,5 +1,8 @@
 #include "server/warm_up.h"
 
+#include <ATen/ATen.h>
+
+#include <cmath>
 #include <set>
 #include <string>
 #include <vector>
@@ -78,11 +81,80 @@ TEST(WarmUpTest, WhatTheModelCannotGiveIsNotAskedFor) {
 }
 
 TEST(WarmUpTest, AMapThatFailsFailsTheModelAndIsNamed) {
-  CountingExplainer explainer(absl::FailedPreconditionError("not finite"));
+  CountingExplainer explainer(absl::InvalidArgumentError("too odd"));
   const absl::Status status = WarmUp(FakeModel(), explainer);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("at layer \"last\": too odd"));
+}
+
+TEST(WarmUpTest, ALayerThatThePassDoesNotComeByIsPassedOver) {
+  CountingExplainer explainer(absl::FailedPreconditionError("not come by"));
+  EXPECT_TRUE(WarmUp(FakeModel(), explainer).ok());
+}
+
+// Answers with the same map, logits and warning for all; `at_input` is the
+// warning at the input.
+class SameExplainer : public Explainer {
+ public:
+  SameExplainer(float map, float logit, std::string warning,
+                std::string at_input)
+      : map_(map),
+        logit_(logit),
+        warning_(std::move(warning)),
+        at_input_(std::move(at_input)) {}
+
+  absl::StatusOr<PassAnswers> Explain(
+      absl::Span<const PassItem* const> items) override {
+    const PassItem& item = *items.at(0);
+    PassAnswers answers;
+    PassAnswer& answer = answers.items.emplace_back();
+    answer.logits = at::full({item.input.size(0), 10}, logit_);
+    for (int64_t row = 0; row < item.rows(); ++row) {
+      for (const PassAttribution& asked : item.attributions) {
+        const bool has_gradient =
+            asked.attribution.evidence() != Evidence::kActivationAndHead;
+        answer.maps.emplace_back(at::full({2, 2}, map_));
+        answer.warnings.push_back(!has_gradient            ? ""
+                                  : asked.layer == "input" ? at_input_
+                                                           : warning_);
+      }
+    }
+    return answers;
+  }
+
+ private:
+  const float map_;
+  const float logit_;
+  const std::string warning_;
+  const std::string at_input_;
+};
+
+TEST(WarmUpTest, OutputAndMapsMustBeFinite) {
+  SameExplainer bad_map(INFINITY, 1, "", "");
+  absl::Status status = WarmUp(FakeModel(), bad_map);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("not finite"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"last\""));
+  SameExplainer bad_output(1, NAN, "", "");
+  status = WarmUp(FakeModel(), bad_output);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("at layer \"last\": not finite"));
+              HasSubstr("the model's output for a random picture"));
+  SameExplainer good(1, 1, "", "");
+  EXPECT_TRUE(WarmUp(FakeModel(), good).ok());
+}
+
+TEST(WarmUpTest, AGradientMustReachThePicture) {
+  SameExplainer none(1, 1, "no gradient reaches layer \"last\": argmax",
+                     "no gradient reaches layer \"input\": argmax");
+  const absl::Status status = WarmUp(FakeModel(), none);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("no gradient reaches layer \"input\": argmax"));
+  // A default layer beside the way to the output is no reason to fail.
+  SameExplainer beside(1, 1, "no gradient reaches layer \"last\"", "");
+  EXPECT_TRUE(WarmUp(FakeModel(), beside).ok());
 }
 
 }  // namespace
