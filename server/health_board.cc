@@ -22,6 +22,14 @@ void HealthBoard::StopServing() {
   Tell();
 }
 
+void HealthBoard::SetStalled(bool stalled) {
+  {
+    MutexLock lock(&mu_);
+    stalled_ = stalled;
+  }
+  Tell();
+}
+
 void HealthBoard::Close() {
   std::vector<std::shared_ptr<HealthWatcher>> living;
   {
@@ -36,7 +44,7 @@ std::optional<Health> HealthBoard::Get(const std::string& name) const {
   MutexLock lock(&mu_);
   const auto it = names_.find(name);
   if (it == names_.end()) return std::nullopt;
-  return stopped_ ? Health::kNotServing : it->second;
+  return stopped_ || stalled_ ? Health::kNotServing : it->second;
 }
 
 void HealthBoard::Watch(const std::weak_ptr<HealthWatcher>& watcher) {

@@ -33,6 +33,8 @@ class HealthBoard {
   void Publish(std::map<std::string, Health> names) ABSL_LOCKS_EXCLUDED(mu_);
   // Every name, now and later, is kNotServing.
   void StopServing() ABSL_LOCKS_EXCLUDED(mu_);
+  // While stalled every name is kNotServing.
+  void SetStalled(bool stalled) ABSL_LOCKS_EXCLUDED(mu_);
   // Tells the watchers to end; later ones are told at once.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -52,6 +54,7 @@ class HealthBoard {
 
   mutable Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  bool stalled_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::map<std::string, Health> names_ ABSL_GUARDED_BY(mu_);
   std::vector<std::weak_ptr<HealthWatcher>> watchers_ ABSL_GUARDED_BY(mu_);

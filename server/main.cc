@@ -37,6 +37,7 @@
 #include "server/tls_file_watch.h"
 #include "server/token_file.h"
 #include "server/version.h"
+#include "server/watchdog.h"
 
 namespace saliency {
 namespace {
@@ -44,6 +45,7 @@ namespace {
 constexpr int kStartFailed = 1;
 constexpr int kDrainTimedOut = 4;
 constexpr int kDeviceLost = 5;
+constexpr int kStalled = 6;
 
 int ServeUntilStopped(const ServerOptions& options, Log& log,
                       StopSignal& stop) {
@@ -154,12 +156,22 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
                       .parallel_loads = options.parallel_loads,
                       .load_timeout = options.load_timeout},
                      catalogue, engine, metrics, log);
+  std::optional<Watchdog> watchdog;
+  if (options.stall_timeout > absl::ZeroDuration()) {
+    Watchdog::Options watch = {.timeout = options.stall_timeout};
+    if (options.exit_on_stall) {
+      watch.on_stall = [&] { stop.Stop(StopReason::kStalled); };
+    }
+    watchdog.emplace(std::move(watch), clock, board, log,
+                     [&] { return engine.LongestIdle(); });
+  }
   const StopReason reason = stop.Await();
   log.Info("draining",
            {{"delay", absl::FormatDuration(options.drain_delay)},
             {"timeout", absl::FormatDuration(options.drain_timeout)}});
-  // Nothing is gained by serving on without the device.
-  const bool lost = reason == StopReason::kDeviceLost;
+  // Nothing is gained by serving on without the device, or with a thread that
+  // hangs.
+  const bool lost = reason != StopReason::kSignal;
   const bool drained =
       Drain({.delay = lost ? absl::ZeroDuration() : options.drain_delay,
              .timeout = options.drain_timeout},
@@ -168,7 +180,10 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
               return engine.Drain(deadline);
             });
   log.Info("stopped", {{"all_answered", drained ? "yes" : "no"}});
-  const int code = lost ? kDeviceLost : drained ? 0 : kDrainTimedOut;
+  const int code = reason == StopReason::kDeviceLost ? kDeviceLost
+                   : reason == StopReason::kStalled  ? kStalled
+                   : drained                         ? 0
+                                                     : kDrainTimedOut;
   // A pass or a load that is under way may take minutes, and the destructors
   // would wait for it.
   const bool loading = !loader.Stop();

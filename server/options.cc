@@ -147,6 +147,13 @@ class CommandLine {
                        absl::ZeroDuration(),
                        "How long one version may take to load and warm up "
                        "before it is FAILED and given up; 0 waits for ever");
+    adder_.AddDuration("stall-timeout", options_.stall_timeout,
+                       absl::ZeroDuration(),
+                       "How long a pass, a decoding or a rendering may be "
+                       "without progress before health says NOT_SERVING; 0 "
+                       "never");
+    adder_.AddSwitch("exit-on-stall", options_.exit_on_stall,
+                     "Drain and exit with code 6 when that happens");
     adder_.AddDuration("drain-delay", options_.drain_delay,
                        absl::ZeroDuration(),
                        "After SIGTERM: how long to go on serving while health "

@@ -42,6 +42,8 @@ struct ServerOptions {
   int parallel_loads = 4;      // versions of models
   absl::Duration load_timeout = absl::Minutes(10);  // of one; zero: for ever
   absl::Duration send_timeout = absl::Minutes(5);   // zero: for ever
+  absl::Duration stall_timeout = absl::Minutes(5);  // zero: not looked for
+  bool exit_on_stall = false;
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(30);
   LogFormat log_format = LogFormat::kText;

@@ -13,7 +13,7 @@
 
 namespace saliency {
 
-enum class StopReason { kSignal, kDeviceLost };
+enum class StopReason { kSignal, kDeviceLost, kStalled };
 
 class StopSignal {
  public:

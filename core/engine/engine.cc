@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/base/thread_pool.h"
 #include "core/engine/active_job.h"
@@ -74,6 +75,7 @@ struct Engine::Impl {
   Clock& clock;
   EngineObserver& observer;
 
+  WorkInHand in_hand{clock};
   const std::shared_ptr<Admission> admission;
   ModelTable table;
   Backlog backlog{kMaxBacklog};
@@ -157,6 +159,10 @@ bool Engine::Drain(absl::Time deadline) {
 
 EngineLoad Engine::load() const { return impl_->admission->load(); }
 
+std::optional<IdleWork> Engine::LongestIdle() {
+  return impl_->in_hand.LongestIdle();
+}
+
 // Answers what cannot start; the rest goes to the pool.
 absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
   RETURN_IF_ERROR(admission->CheckOpen());
@@ -230,6 +236,7 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::Impl::Announce(
 void Engine::Impl::Decode(const std::shared_ptr<ActiveJob>& job,
                           const std::shared_ptr<ServedModel>& model) {
   ComputeAlone();
+  const WorkInHand::Piece piece = in_hand.Begin("decoding a picture");
   absl::Status status = absl::CancelledError("answered already");
   if (!job->answered() && !Expired(*job))
     status = Prepare(*job, *model->facts());
@@ -263,12 +270,19 @@ absl::Status Engine::Impl::Prepare(ActiveJob& job, const ModelFacts& facts) {
 
 void Engine::Impl::Work(const std::shared_ptr<ServedModel>& model,
                         Explainer& explainer) {
+  const std::string what =
+      absl::StrCat("a pass of model \"", model->facts()->name, "\" version ",
+                   model->facts()->version);
+  const auto explain = [&](const Batcher::Batch& batch) {
+    const WorkInHand::Piece piece =
+        in_hand.Begin(what, [&] { return explainer.progress(); });
+    return RunBatch(*model, explainer, batch, clock, observer);
+  };
   while (true) {
     backlog.AwaitRoom();
     const Batcher::Batch batch = model->batcher.Pull();
     if (batch.empty()) return;
-    for (const std::shared_ptr<ActiveJob>& job :
-         RunBatch(*model, explainer, batch, clock, observer)) {
+    for (const std::shared_ptr<ActiveJob>& job : explain(batch)) {
       job->Enter(JobStage::kRender);
       backlog.Add();
       pool->Schedule([this, job, model] {
@@ -282,6 +296,7 @@ void Engine::Impl::Work(const std::shared_ptr<ServedModel>& model,
 void Engine::Impl::Render(
     ActiveJob& job, absl::FunctionRef<absl::StatusOr<Explanation>()> finish) {
   ComputeAlone();
+  const WorkInHand::Piece piece = in_hand.Begin("rendering maps");
   if (job.answered() || Expired(job)) return;
   absl::StatusOr<Explanation> result = absl::UnknownError("not rendered");
   const absl::Status status = CatchAsStatus(

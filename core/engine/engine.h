@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +27,7 @@
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
 #include "core/engine/model_facts.h"
+#include "core/engine/work_in_hand.h"
 #include "core/model/loaded_model.h"
 
 namespace saliency {
@@ -78,6 +80,10 @@ class Engine {
   bool Drain(absl::Time deadline);
 
   EngineLoad load() const;
+
+  // What its threads have had in hand the longest without progress (a pass that
+  // ends, a picture that is decoded or rendered); none: they are idle.
+  std::optional<IdleWork> LongestIdle();
 
  private:
   struct Impl;
