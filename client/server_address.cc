@@ -89,8 +89,8 @@ std::string NumericTarget(const std::vector<ServerAddress>& addresses) {
 }  // namespace
 
 std::string ServerAddress::text() const {
-  return absl::StrFormat(family == AddressFamily::kIpv6 ? "[%s]:%d" : "%s:%d",
-                         host, port);
+  return family == AddressFamily::kIpv6 ? absl::StrFormat("[%s]:%d", host, port)
+                                        : absl::StrFormat("%s:%d", host, port);
 }
 
 bool ServerAddress::is_loopback() const {

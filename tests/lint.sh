@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Checks the form of the sources, which no compiler minds.
-#   usage: lint.sh [format] [tidy] [shell] [paths] [packages]   default: all
+#   usage: lint.sh [CHECK...]   default: all
 #     format     C++ is laid out as clang-format 14 does it
-#     tidy       clang-tidy 14 and clang's thread-safety analysis, on the files
-#                of base, engine, server and client that differ from
-#                $LINT_BASE (default HEAD~1); at most ten minutes
+#     safety     clang's thread-safety analysis of base, engine, server and client
+#     tidy       clang-tidy 14, on the files of base, engine, server and client
+#                that differ from $LINT_BASE (default HEAD~1); at most ten minutes
 #     shell      shellcheck on every script
 #     paths      no file names a path of somebody's machine
 #     packages   what CMake looks for stands in deploy/packages/
@@ -16,6 +16,26 @@ readonly tidy_seconds=420  # none is begun later; one takes up to two minutes
 check_format() {
   git ls-files -z '*.cc' '*.h' |
     xargs -0 clang-format-14 --dry-run -Werror
+}
+
+# Generates the messages' headers in a configured folder.
+generate_protos() {
+  ninja -C "$1" -t targets all |
+    sed -n 's/^\(proto\/.*\.pb\.h\): .*/\1/p' |
+    xargs ninja -C "$1" --quiet
+}
+
+# The analysis happens before code is generated, so none is.
+check_safety() {
+  local build=build/safety
+  cmake --preset tidy -B $build -DCMAKE_CXX_COMPILER=clang++-14 \
+    -DSALIENCY_UNITY=ON -DSALIENCY_TESTS=OFF --log-level=WARNING >/dev/null &&
+    generate_protos $build || return 1
+  ninja -C $build -t commands saliency_base saliency_engine \
+    saliency_server_lib saliency_client saliency_command_line |
+    grep -E -- ' -c [^ ]*/(core/base|core/engine|server|client)/[^ ]*$' |
+    sed -e 's/ -MD -MT [^ ]* -MF [^ ]*//' -e 's/ -o [^ ]* -c / -fsyntax-only /' |
+    (cd $build && xargs -P "$(nproc)" -d '\n' -n 1 bash -c)
 }
 
 # The sources that changed, or whose header did; a fixed few when none did, so
@@ -45,9 +65,7 @@ tidy_file() {
 
 check_tidy() {
   cmake --preset tidy -DCMAKE_CXX_COMPILER=clang++-14 --log-level=WARNING &&
-    ninja -C build/tidy -t targets all |
-    sed -n 's/^\(proto\/.*\.pb\.h\): .*/\1/p' |
-      xargs ninja -C build/tidy --quiet || return 1
+    generate_protos build/tidy || return 1
   export -f tidy_file
   export tidy_deadline=$((EPOCHSECONDS + tidy_seconds))
   files_to_tidy | xargs -P "$(nproc)" -I {} bash -c 'tidy_file {}'
@@ -80,7 +98,7 @@ check_packages() {
 
 main() {
   local started check failed=()
-  (($#)) || set -- format shell paths packages tidy
+  (($#)) || set -- format shell paths packages safety tidy
   for check in "$@"; do
     started=$EPOCHSECONDS
     "check_$check" || failed+=("$check")
