@@ -1,15 +1,14 @@
 // Meta steps for batches without a copy of the parameters: pass 1 gathers what
 // each row's step needs, pass 2 runs the network with every parameterised
-// operator at its row's theta' (meta_run.h, stepped_conv.h).  Exact: other
-// orders of the same sums as the reference path; without AVX-512 pass 1's
-// gradients of wide 3x3 kernels are rounded as winograd.h says.
+// operator at its row's theta' (meta_run.h, stepped_conv.h).  Exact: another
+// order of the same sums as the reference path.
 //
 // Cost of a row: two forwards, one backward to the first layer without
 // parameter gradients, for wide convolutions a weight gradient, and what the
 // probes ask for.  Memory beyond activations: weights of the convolutions
 // larger than 1x1 in another order, kept from the first use on; for each row
 // the explicit weights of stepped_conv.h, each less than the activations that
-// it replaces; while winograd.h is at work, 8 times one kernel's weight.
+// it replaces.
 //
 // Internal to the model room.  Thread-compatible.
 //

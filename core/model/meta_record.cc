@@ -127,7 +127,7 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
       RecordConv(*run, stage, x, back, way.scale);
       x_gradient =
           ctx->saved_data["x_moves"].toBool()
-              ? QuickConvBackward(back.before_scale, x, site.WeightFor(x),
+              ? PlainConvBackward(back.before_scale, x, site.WeightFor(x),
                                   site.site.geometry)
               : at::Tensor();
     }

@@ -7,7 +7,6 @@
 #include <atomic>
 
 #include "core/model/position_products.h"
-#include "core/model/winograd.h"
 
 namespace saliency {
 namespace {
@@ -88,13 +87,6 @@ bool WantsPlanes(const at::Tensor& x, const ConvGeometry& geometry) {
           x.numel() > kRowBeyondCache * x.size(0));
 }
 
-// Not where AVX-512 is: there Winograd's form has not been held against
-// LibTorch's own kernels.
-bool MayUseWinograd(const at::Tensor& x, const ConvGeometry& geometry) {
-  return HasSlowChannelsLast(x, geometry) && HasWinogradForm(geometry) &&
-         x.scalar_type() == at::kFloat;
-}
-
 // For output gradient g [R,K,H,W] the gradient of the weight [K,C/groups,kh,kw]
 // (`of_weight`), or that of the input x [R,C,Hin,Win].  Of whichever it is the
 // gradient, the size and the memory order alone are read.
@@ -119,10 +111,6 @@ at::Tensor UnreadLike(const at::Tensor& x) {
 at::Tensor WeightGradient(const at::Tensor& x, const at::Tensor& g,
                           const at::Tensor& weight,
                           const ConvGeometry& geometry) {
-  if (MayUseWinograd(x, geometry) &&
-      IsWeightGradientQuickerByWinograd(x, g.size(1), geometry)) {
-    return WinogradWeightGradient(x, g, geometry);
-  }
   return HasSlowChannelsLast(x, geometry)
              ? Gradient(g.contiguous(), x.contiguous(), UnreadLike(weight),
                         geometry, /*of_weight=*/true)
@@ -213,16 +201,6 @@ at::Tensor PlainConvBackward(const at::Tensor& h, const at::Tensor& x,
   }
   return Gradient(ChannelsLast(h), ChannelsLast(x), weight, geometry,
                   /*of_weight=*/false);
-}
-
-at::Tensor QuickConvBackward(const at::Tensor& h, const at::Tensor& x,
-                             const at::Tensor& weight,
-                             const ConvGeometry& geometry) {
-  const bool is_quicker =
-      MayUseWinograd(x, geometry) && WantsPlanes(x, geometry) &&
-      IsInputGradientQuickerByWinograd(x, weight.size(0), geometry);
-  return is_quicker ? WinogradInputGradient(h, weight, geometry)
-                    : PlainConvBackward(h, x, weight, geometry);
 }
 
 void AddGramStep(const ConvStep& step, const at::Tensor& y,

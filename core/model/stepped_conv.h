@@ -37,8 +37,7 @@ struct ConvStep {
 };
 
 // Whether this machine's kernels for channels-last tensors are the slower ones:
-// found once.  What is fast hangs on it, and by how much sums are rounded, no
-// more.  Tests try both.
+// found once, and only what is fast hangs on it.  Tests try both.
 bool ChannelsLastIsSlow();
 void SetChannelsLastIsSlow(bool is_slow);
 
@@ -48,7 +47,7 @@ bool PrefersGram(const at::Tensor& x, const at::Tensor& g,
                  const at::Tensor& weight, const ConvGeometry& geometry);
 
 // `weight` is W; its memory order, best OrderOfConv's, becomes that of the
-// stepped weights.  Their gradients may be rounded as winograd.h says.
+// stepped weights.
 ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
                       const at::Tensor& weight, const ConvGeometry& geometry,
                       absl::Span<const double> sizes);
@@ -62,13 +61,6 @@ at::Tensor PlainConv(const at::Tensor& x, const at::Tensor& weight,
                      const ConvGeometry& geometry);
 // d/dx of it for output gradient `h`; `x` gives the size.
 at::Tensor PlainConvBackward(const at::Tensor& h, const at::Tensor& x,
-                             const at::Tensor& weight,
-                             const ConvGeometry& geometry);
-
-// The same with rounding errors up to ten times as large (winograd.h), where
-// that takes less time: for the gradients of pass 1, which move theta and are
-// not shown.  Without autograd.
-at::Tensor QuickConvBackward(const at::Tensor& h, const at::Tensor& x,
                              const at::Tensor& weight,
                              const ConvGeometry& geometry);
 

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """What a meta step at the last layers takes at least on this machine, with
-LibTorch's own kernels (without AVX-512 core/model/winograd.h takes less for
-gradients of 3x3 kernels): for each convolution and linear layer of a network two
+LibTorch's own kernels: for each convolution and linear layer of a network two
 forwards, a data gradient (not of the first) and the part that is each row's
 own - its weight gradient, or the products of the Gram form where those take
 less - each in the faster of the two memory orders, called one by one on

@@ -25,6 +25,7 @@
 #include "core/base/cpu_limit.h"
 #include "core/base/heap.h"
 #include "core/model/probed_model.h"
+#include "core/model/stepped_conv.h"
 #include "tests/bench/bench_arguments.h"
 #include "tests/bench/ratio.h"
 #include "tests/support/cpu_memory.h"
@@ -43,6 +44,9 @@ struct PassCase {
   double target;
   bool meta = false;  // explained at theta', one step of the default size
 };
+
+// A weight gradient of VGG16's wide kernels takes longer without AVX-512.
+double VggMetaTarget() { return ChannelsLastIsSlow() ? 4.2 : 4.0; }
 
 const std::vector<PassCase>& Cases() {
   static const auto* const cases = new std::vector<PassCase>{
@@ -111,7 +115,7 @@ const std::vector<PassCase>& Cases() {
        {"norm_grad"},
        1,
        1,
-       4.0,
+       VggMetaTarget(),
        /*meta=*/true},
       {"vgg16/meta/norm_grad/features.29/b8/fp32",
        "vgg16",
@@ -119,7 +123,7 @@ const std::vector<PassCase>& Cases() {
        {"norm_grad"},
        8,
        1,
-       4.0,
+       VggMetaTarget(),
        /*meta=*/true},
   };
   return *cases;

@@ -134,33 +134,6 @@ TEST_P(MetaFallbackTest, GradientsComeInTheMemoryOrderOfWhatTheyBelongTo) {
   SetChannelsLastIsSlow(is_slow_here);
 }
 
-// Pass 1's gradients of the wide convolution come in tiles of outputs where
-// channels-last is slow; what is shown of that pass does not.
-TEST_P(MetaFallbackTest, GradientsInTilesMakeTheSameStep) {
-  const TinyModule net =
-      Net({{"a", Conv(3, 192, {.kernel = {1, 1}, .padding = "[0, 0]"})},
-           {"b", Conv(192, 192)},
-           {"bn", BatchNorm(192)},
-           {"fc", Linear(192, 5)}},
-          R"(x = self.b.forward(torch.relu(self.a.forward(x)))
-             x = torch.relu(self.bn.forward(x))
-             return self.fc.forward(torch.mean(x, [2, 3])))");
-  const auto fast = Load(net);
-  ASSERT_EQ(fast->meta_path(), MetaPath::kFast);
-  const auto reference = Load(net, {.reference_meta_path = true});
-  const ProbeRequest request = Request(at::randn({2, 3, 44, 44}), "a");
-  const ProbeResult expected = reference->Run(request).value();
-  const bool is_slow_here = ChannelsLastIsSlow();
-  for (const bool slow : {true, false}) {
-    SCOPED_TRACE(slow ? "tiles" : "LibTorch's");
-    SetChannelsLastIsSlow(slow);
-    const ProbeResult result = fast->Run(request).value();
-    ExpectSame(result, expected);
-    EXPECT_TRUE(RowsClose(result.logits, expected.logits, 1e-5));
-  }
-  SetChannelsLastIsSlow(is_slow_here);
-}
-
 // A norm that scales by little below a stream of large values: what went into
 // the norm cannot be had back from what came out.
 TEST_P(MetaFallbackTest, ASmallScaleBelowALargeResidualIsExact) {
