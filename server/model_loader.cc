@@ -114,10 +114,10 @@ std::string Sentences(std::vector<std::string> notes) {
 }
 
 // How the model takes them, in the words of the log.
-const char* MetaSteps(MetaPath path) {
-  switch (path) {
+std::string MetaSteps(const ModelFacts& facts) {
+  switch (facts.meta_path) {
     case MetaPath::kNone:
-      return "none";
+      return absl::StrCat("none: ", facts.meta_refusal);
     case MetaPath::kReference:
       return "row by row";
     case MetaPath::kFast:
@@ -272,7 +272,7 @@ void ModelLoader::Finish(const RepositoryModel& model,
                             {"seconds", absl::ToDoubleSeconds(took)},
                             {"classes", entry.facts->num_classes},
                             {"output", OutputText(entry.facts->output)},
-                            {"meta_steps", MetaSteps(entry.facts->meta_path)},
+                            {"meta_steps", MetaSteps(*entry.facts)},
                             {"note", entry.message}});
   metrics_.ObserveModelLoad(entry.model, took);
   engine_.AddModel(*std::move(loaded));

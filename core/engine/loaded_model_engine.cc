@@ -24,6 +24,7 @@ ModelFacts FactsOf(const LoadedModel& model) {
       .self_check = replica.self_check(),
       .output = replica.output(),
       .meta_path = replica.meta_path(),
+      .meta_refusal = replica.meta_refusal(),
       .device = replica.device()};
   if (replica.linear_head().has_value()) {
     facts.head_layers = replica.linear_head()->layers;

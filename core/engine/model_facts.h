@@ -30,6 +30,7 @@ struct ModelFacts {
   SelfCheck self_check;
   ModelOutput output;  // which of its outputs is explained
   MetaPath meta_path = MetaPath::kNone;
+  std::string meta_refusal;    // as of ProbedModel
   std::string device = "cpu";  // of the first replica
 };
 

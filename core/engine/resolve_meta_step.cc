@@ -44,9 +44,7 @@ absl::StatusOr<std::optional<MetaStep>> ResolveMetaStep(
                      model.num_classes));
   }
   if (model.meta_path == MetaPath::kNone) {
-    return absl::FailedPreconditionError(
-        "the model's file holds no parameters that a meta step could move; "
-        "frozen models have none");
+    return absl::FailedPreconditionError(model.meta_refusal);
   }
   return std::optional<MetaStep>(step);
 }

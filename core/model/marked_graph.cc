@@ -18,6 +18,7 @@
 #include "core/base/status.h"
 #include "core/model/functionalise.h"
 #include "core/model/graph_facts.h"
+#include "core/model/nested_tensors.h"
 #include "core/model/no_grad.h"
 #include "core/model/probe_ops.h"
 #include "core/model/unroll_loops.h"
@@ -161,33 +162,18 @@ class Marker {
   std::map<std::string, int> calls_;  // of forward, by module path
 };
 
-// An attribute of a module's tree.
-struct Found {
-  c10::IValue value;
-  bool is_parameter = false;
-};
-
-Found Attribute(const torch::jit::Module& root, absl::string_view path) {
-  Found found = {root._ivalue()};
+// The value of an attribute in a module's tree.
+c10::IValue Attribute(const torch::jit::Module& root, absl::string_view path) {
+  c10::IValue found = root._ivalue();
   size_t begin = 0;
   while (begin <= path.size()) {
     const size_t end = std::min(path.find('.', begin), path.size());
     const std::string name(path.substr(begin, end - begin));
-    const auto owner = found.value.toObject();
-    const size_t slot = owner->type()->getAttributeSlot(name);
-    found = {owner->getSlot(slot), owner->type()->is_parameter(slot)};
+    const auto owner = found.toObject();
+    found = owner->getSlot(owner->type()->getAttributeSlot(name));
     begin = end + 1;
   }
   return found;
-}
-
-bool IsSameTensor(const c10::IValue& a, const c10::IValue& b) {
-  if (!a.isTensor() || !b.isTensor()) return false;
-  const at::Tensor& s = a.toTensor();
-  const at::Tensor& t = b.toTensor();
-  return s.is_same(t) ||
-         (s.is_alias_of(t) && s.storage_offset() == t.storage_offset() &&
-          s.sizes() == t.sizes() && s.strides() == t.strides());
 }
 
 // Turns every read of a module's attribute into a constant or an input.
@@ -217,8 +203,9 @@ class AttributeLifter {
   }
 
   Value* Replacement(Node* node, const std::string& path) {
-    const auto [value, is_parameter] = Attribute(module_, path);
-    if (!value.isTensor() && !value.isTensorList()) {
+    const c10::IValue value = Attribute(module_, path);
+    if (!value.isTensor() && !value.isTensorList() &&
+        !HoldsParameters(module_, value)) {
       torch::jit::WithInsertPoint guard(node);
       if (auto constant = torch::jit::tryInsertConstant(graph_, value)) {
         return *constant;
@@ -228,21 +215,10 @@ class AttributeLifter {
     if (known != inputs_.end()) return known->second;
     Value* input = graph_.addInput()->setType(node->output()->type());
     marked_.attribute_names.push_back(path);
-    marked_.attributes.push_back(value);
-    marked_.parameter.push_back(
-        is_parameter && value.isTensor() ? FirstSame(value) : -1);
+    // A list keeps asking for gradients when the module's parameters do not.
+    marked_.attributes.push_back(MapTensors(
+        value, [](const at::Tensor& tensor) { return tensor.detach(); }));
     return inputs_[path] = input;
-  }
-
-  // REQUIRES: `value` is the last attribute so far.
-  int FirstSame(const c10::IValue& value) const {
-    for (size_t i = 0; i < marked_.parameter.size(); ++i) {
-      const bool is_parameter = marked_.parameter[i] >= 0;
-      if (is_parameter && IsSameTensor(marked_.attributes[i], value)) {
-        return static_cast<int>(i);
-      }
-    }
-    return static_cast<int>(marked_.parameter.size());
   }
 
   const torch::jit::Module& module_;
@@ -280,6 +256,21 @@ void Simplify(std::shared_ptr<Graph>& graph) {
   torch::jit::ConstantPropagation(graph);
   torch::jit::LowerSimpleTuples(graph);
   torch::jit::EliminateDeadCode(graph);
+}
+
+// Of the attributes that are still read.
+std::string WhatCannotMove(const torch::jit::Module& module,
+                           const MarkedGraph& marked) {
+  const auto inputs = marked.graph->inputs();
+  const size_t first = inputs.size() - marked.attributes.size();
+  for (size_t i = 0; i < marked.attributes.size(); ++i) {
+    if (inputs[first + i]->uses().empty()) continue;
+    const std::string reason = WhyItCannotMove(module, marked.attributes[i]);
+    if (reason.empty()) continue;
+    return absl::StrCat("\"", Printable(marked.attribute_names[i]), "\" ",
+                        reason);
+  }
+  return "";
 }
 
 absl::Status CheckNothingLeft(const Block* block) {
@@ -355,6 +346,8 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
   marker.MarkInput();
   marker.InlineBlock(marked.graph->block());
   AttributeLifter(module, marked).Lift(marked.graph->block());
+  marked.views = FindParameterViews(module, marked.attributes);
+  marked.parameter = FirstInSameMemory(marked.views);
   Simplify(marked.graph);
   RETURN_IF_ERROR(ReplaceNoGrad(*marked.graph));
   UnrollLoops(marked.graph, marked.marks, &Simplify);
@@ -366,6 +359,7 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
   MarkLayerInputs(marked);
   torch::jit::EliminateDeadCode(marked.graph);
   torch::jit::ConstantPooling(marked.graph);
+  marked.immovable = WhatCannotMove(module, marked);
   if (!graph.inputs().at(0)->uses().empty()) {
     return absl::InvalidArgumentError(
         "the model uses itself in a way that cannot be followed");
@@ -379,9 +373,9 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
 
 void ConvertFloats(MarkedGraph& marked, at::ScalarType dtype) {
   for (c10::IValue& attribute : marked.attributes) {
-    if (attribute.isTensor() && attribute.toTensor().is_floating_point()) {
-      attribute = attribute.toTensor().detach().to(dtype);
-    }
+    attribute = MapTensors(attribute, [&](const at::Tensor& tensor) {
+      return tensor.is_floating_point() ? tensor.detach().to(dtype) : tensor;
+    });
   }
   ConvertConstants(marked.graph->block(), dtype);
 }

@@ -21,6 +21,7 @@
 #include "ATen/core/Tensor.h"
 #include "ATen/core/ivalue.h"
 #include "absl/status/statusor.h"
+#include "core/model/parameter_views.h"
 #include "core/model/probe.h"
 
 namespace torch::jit {
@@ -48,10 +49,14 @@ struct MarkedGraph {
   std::vector<Mark> marks;                   // by mark id; names are unique
   std::vector<std::string> attribute_names;  // "layer1.0.conv1.weight"
   std::vector<c10::IValue> attributes;  // shared with the module, never written
+  // How the attributes lie in the memory of the parameters.
+  ParameterViews views;
   // By attribute: -1 for what is no parameter (buffers, running statistics);
-  // otherwise the first attribute that is this parameter, another one than
-  // itself when weights are tied.
+  // otherwise the first attribute in the same memory, another one than itself
+  // when weights are tied.
   std::vector<int> parameter;
+  // What a meta step could not move, and why; empty: nothing.
+  std::string immovable;
   bool overwrites_tensors = false;  // an in-place op could not be made
                                     // functional
   // By input of the graph, when such an op is left: whether it may write there,

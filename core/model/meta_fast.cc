@@ -190,6 +190,16 @@ absl::Status MetaFastPath::Record(const ProbeRequest& request, Rows& rows) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<c10::intrusive_ptr<MetaRun>> MetaFastPath::TakeSteps(
+    const ProbeRequest& request) {
+  PrepareWeights();
+  Rows rows;
+  rows.input = RepeatIntoRows(request, network_.device());
+  RETURN_IF_ERROR(Record(request, rows));
+  if (rows.run->is_unfit) return c10::intrusive_ptr<MetaRun>();
+  return rows.run;
+}
+
 absl::StatusOr<std::optional<ProbeResult>> MetaFastPath::Explain(
     const ProbeRequest& request, const std::vector<int>& slots) {
   PrepareWeights();

@@ -41,6 +41,14 @@ class MetaFastPath {
       ProbedNetwork& network, const at::Tensor& two_pictures);
   ~MetaFastPath();
 
+  const MetaSites& sites() const { return sites_; }
+
+  // Pass 1 alone: the step of each row by site; null when Explain would return
+  // nullopt.
+  // REQUIRES: every row has a meta step.
+  absl::StatusOr<c10::intrusive_ptr<MetaRun>> TakeSteps(
+      const ProbeRequest& request);
+
   // Takes the step of each row and explains it at theta'; nullopt when this
   // input brings tensors that the stages do not know how to treat: use the
   // reference path.  `slots` as in ProbedNetwork::Explain.

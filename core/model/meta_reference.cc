@@ -8,61 +8,40 @@
 #include "absl/time/clock.h"
 #include "core/base/status.h"
 #include "core/model/meta_step.h"
+#include "core/model/nested_tensors.h"
+#include "core/model/parameter_views.h"
 #include "core/model/scores.h"
 #include "core/model/single_rows.h"
 
 namespace saliency {
 namespace {
 
-// theta as the start of an autograd graph.  The leaves are new tensors on the
-// model's own memory, which is only read.
-NetworkWeights AsLeaves(const MarkedGraph& marked, const NetworkWeights& theta,
-                        std::vector<at::Tensor>& leaves) {
-  NetworkWeights weights = theta;
-  leaves.resize(theta.attributes.size());
-  for (size_t i = 0; i < leaves.size(); ++i) {
-    const int first = marked.parameter[i];
-    if (first < 0 || !theta.attributes[i].toTensor().is_floating_point()) {
-      continue;
-    }
-    if (first == static_cast<int>(i)) {
-      leaves[i] = theta.attributes[i].toTensor().detach();
-      leaves[i].set_requires_grad(true);
-    }
-    weights.attributes[i] = leaves[first];
-  }
-  return weights;
-}
-
-// theta' = theta - size * gradient, in the gradients' memory.
-NetworkWeights Stepped(const MarkedGraph& marked, const NetworkWeights& theta,
-                       const at::Tensor& loss,
-                       const std::vector<at::Tensor>& leaves, double size) {
+// theta - size * gradient by piece of memory.
+std::vector<at::Tensor> StepPieces(const std::vector<at::Tensor>& pieces,
+                                   const at::Tensor& loss, double size) {
   std::vector<at::Tensor> wanted;
-  for (const at::Tensor& leaf : leaves) {
-    if (leaf.defined()) wanted.push_back(leaf);
+  for (const at::Tensor& piece : pieces) {
+    if (piece.defined()) wanted.push_back(piece);
   }
   std::vector<at::Tensor> gradients = torch::autograd::grad(
       {loss}, wanted, /*grad_outputs=*/{}, /*retain_graph=*/false,
       /*create_graph=*/false, /*allow_unused=*/true);
   const at::NoGradGuard no_grad;
-  NetworkWeights stepped = theta;
+  std::vector<at::Tensor> stepped;
   size_t next = 0;
-  for (size_t i = 0; i < leaves.size(); ++i) {
-    if (leaves[i].defined()) {
-      at::Tensor gradient = std::move(gradients[next++]);
-      // Undefined: the loss does not depend on it.  Expanded: several numbers
-      // in one place, which cannot be written.
-      if (gradient.defined()) {
-        if (!gradient.is_non_overlapping_and_dense()) {
-          gradient = gradient.clone();
-        }
-        stepped.attributes[i] =
-            gradient.mul_(-size).add_(theta.attributes[i].toTensor());
-      }
+  for (const at::Tensor& piece : pieces) {
+    if (!piece.defined()) {
+      stepped.emplace_back();
+      continue;
     }
-    const int first = marked.parameter[i];
-    if (first >= 0) stepped.attributes[i] = stepped.attributes[first];
+    // Not in the gradient's memory: autograd hands out several parameters'
+    // gradients as views of one tensor, as those of a class token and of the
+    // position embedding that is added to it.
+    const at::Tensor gradient = std::move(gradients[next++]);
+    // Undefined: the loss does not depend on it.
+    stepped.push_back(gradient.defined()
+                          ? at::sub(piece.detach(), gradient, /*alpha=*/size)
+                          : piece.detach());
   }
   return stepped;
 }
@@ -72,34 +51,15 @@ absl::StatusOr<ProbeResult> ExplainRow(ProbedNetwork& network,
                                        const ProbeRequest& single,
                                        const std::vector<int>& slots,
                                        int fan_out) {
-  const at::AutoGradMode with_grad(true);
-  const absl::Time start = absl::Now();
-  const ProbeRow& row = single.rows[0];
-  std::vector<at::Tensor> leaves;
-  const NetworkWeights with_gradients =
-      AsLeaves(network.marked(), theta, leaves);
-  ASSIGN_OR_RETURN(const at::Tensor logits,
-                   network.Logits(single.input, with_gradients));
-  const at::Tensor plain_logits = logits.detach().to(at::kCPU);
-  ASSIGN_OR_RETURN(const int64_t explained,
-                   ResolveTarget(row.target, plain_logits[0]));
-  const absl::Time forward_done = absl::Now();
-  const at::Tensor loss = MetaLosses(logits, {explained}, {row})[0];
-  if (!loss.requires_grad()) {
-    return absl::FailedPreconditionError(
-        "no parameter of the model has an effect on its output");
-  }
-  const NetworkWeights stepped =
-      Stepped(network.marked(), theta, loss, leaves, StepSize(*row.meta));
-  const absl::Time step_done = absl::Now();
-
+  ASSIGN_OR_RETURN(const ReferenceStep step,
+                   StepByReference(network, theta, single));
   ProbeRequest at_stepped = single;
-  at_stepped.rows[0].target = ClassIndex{explained};
+  at_stepped.rows[0].target = ClassIndex{step.class_index};
   ASSIGN_OR_RETURN(ProbeResult result,
-                   network.Explain(at_stepped, slots, fan_out, &stepped));
-  result.stepped_logits = std::exchange(result.logits, plain_logits);
-  result.forward_time += forward_done - start;
-  result.backward_time += step_done - forward_done;
+                   network.Explain(at_stepped, slots, fan_out, &step.stepped));
+  result.stepped_logits = std::exchange(result.logits, step.logits);
+  result.forward_time += step.forward_time;
+  result.backward_time += step.backward_time;
   return result;
 }
 
@@ -107,13 +67,45 @@ absl::StatusOr<ProbeResult> ExplainRow(ProbedNetwork& network,
 
 NetworkWeights FloatWeights(const MarkedGraph& marked) {
   NetworkWeights weights = {marked.attributes, at::kFloat};
-  for (size_t i = 0; i < weights.attributes.size(); ++i) {
-    c10::IValue& attribute = weights.attributes[i];
-    if (attribute.isTensor() && attribute.toTensor().is_floating_point()) {
-      attribute = attribute.toTensor().to(at::kFloat);
-    }
+  for (c10::IValue& attribute : weights.attributes) {
+    attribute = MapTensors(attribute, [](const at::Tensor& tensor) {
+      return tensor.is_floating_point() ? tensor.to(at::kFloat) : tensor;
+    });
   }
   return weights;
+}
+
+absl::StatusOr<ReferenceStep> StepByReference(ProbedNetwork& network,
+                                              const NetworkWeights& theta,
+                                              const ProbeRequest& single) {
+  const at::AutoGradMode with_grad(true);
+  const absl::Time start = absl::Now();
+  const ParameterViews& views = network.marked().views;
+  const ProbeRow& row = single.rows[0];
+  // New tensors on the model's own memory, which is only read.
+  const std::vector<at::Tensor> pieces = ReadPieces(views, theta.attributes);
+  for (const at::Tensor& piece : pieces) {
+    if (piece.defined()) piece.set_requires_grad(true);
+  }
+  ASSIGN_OR_RETURN(
+      const at::Tensor logits,
+      network.Logits(single.input, {WithPieces(views, theta.attributes, pieces),
+                                    theta.dtype}));
+  ReferenceStep step;
+  step.logits = logits.detach().to(at::kCPU);
+  ASSIGN_OR_RETURN(step.class_index, ResolveTarget(row.target, step.logits[0]));
+  const absl::Time forward_done = absl::Now();
+  const at::Tensor loss = MetaLosses(logits, {step.class_index}, {row})[0];
+  if (!loss.requires_grad()) {
+    return absl::FailedPreconditionError(
+        "no parameter of the model has an effect on its output");
+  }
+  step.stepped = {WithPieces(views, theta.attributes,
+                             StepPieces(pieces, loss, StepSize(*row.meta))),
+                  theta.dtype};
+  step.forward_time = forward_done - start;
+  step.backward_time = absl::Now() - forward_done;
+  return step;
 }
 
 absl::StatusOr<ProbeResult> ExplainByReference(ProbedNetwork& network,

@@ -9,9 +9,12 @@
 #ifndef SALIENCY_CORE_MODEL_META_REFERENCE_H_
 #define SALIENCY_CORE_MODEL_META_REFERENCE_H_
 
+#include <cstdint>
 #include <vector>
 
+#include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "core/model/probe.h"
 #include "core/model/probed_network.h"
 
@@ -20,6 +23,22 @@ namespace saliency {
 // The model's own weights in float32: a step is too small for half precision.
 // They share memory with the model's when those are float32.
 NetworkWeights FloatWeights(const MarkedGraph& marked);
+
+struct ReferenceStep {
+  NetworkWeights stepped;  // theta'
+  at::Tensor logits;       // [1,C] on the CPU, at theta
+  int64_t class_index = 0;
+  absl::Duration forward_time, backward_time;
+};
+
+// The step of `single`'s one row.  Parameters that the loss does not depend on
+// are theta's own.
+// Errors: INVALID_ARGUMENT the row's target; FAILED_PRECONDITION the loss
+// depends on no parameter.  Throws what LibTorch throws.
+// REQUIRES: the row has a meta step; `theta` is FloatWeights'.
+absl::StatusOr<ReferenceStep> StepByReference(ProbedNetwork& network,
+                                              const NetworkWeights& theta,
+                                              const ProbeRequest& single);
 
 // Takes the step of each row of `request` and explains it at theta'.  Memory
 // beyond that of a plain pass of one row with gradients: one copy of the

@@ -146,6 +146,7 @@ struct ProbedModel::Impl {
   ModelOutput output;
   SelfCheck self_check;
   MetaPath meta_path = MetaPath::kNone;
+  std::string meta_refusal;
   std::unique_ptr<MetaFastPath> meta_fast;  // null: not kFast
   std::map<int, bool> fan_out_works;        // by cut, found at first use
 };
@@ -221,7 +222,16 @@ absl::Status ProbedModel::Impl::Measure() {
 }
 
 absl::Status ProbedModel::Impl::ChooseMetaPath() {
-  if (parameter_names.empty()) return absl::OkStatus();
+  if (parameter_names.empty()) {
+    meta_refusal =
+        "the model's file holds no parameters that a meta step could move; "
+        "frozen models have none";
+  } else if (!network.marked().immovable.empty()) {
+    meta_refusal = absl::StrCat(
+        "a meta step moves all parameters, and cannot move one of this model: ",
+        network.marked().immovable);
+  }
+  if (!meta_refusal.empty()) return absl::OkStatus();
   meta_path = MetaPath::kReference;
   if (options.reference_meta_path) return absl::OkStatus();
   ASSIGN_OR_RETURN(
@@ -340,9 +350,7 @@ absl::StatusOr<ProbeResult> ProbedModel::Impl::RunPlain(
 absl::StatusOr<ProbeResult> ProbedModel::Impl::RunStepped(
     const ProbeRequest& request, const std::vector<int>& slots) {
   if (meta_path == MetaPath::kNone) {
-    return absl::FailedPreconditionError(
-        "the model's file holds no parameters that a meta step could move; "
-        "frozen models have none");
+    return absl::FailedPreconditionError(meta_refusal);
   }
   RETURN_IF_ERROR(CheckMetaSteps(request, num_classes));
   return SplitZeroSteps(
@@ -425,6 +433,9 @@ const std::optional<LinearHead>& ProbedModel::linear_head() const {
 const SelfCheck& ProbedModel::self_check() const { return impl_->self_check; }
 const ModelOutput& ProbedModel::output() const { return impl_->output; }
 MetaPath ProbedModel::meta_path() const { return impl_->meta_path; }
+const std::string& ProbedModel::meta_refusal() const {
+  return impl_->meta_refusal;
+}
 const std::vector<std::string>& ProbedModel::parameter_names() const {
   return impl_->parameter_names;
 }

@@ -88,8 +88,8 @@ struct ModelOutput {
 
 // How rows with a meta step are run; found from the graph at load.
 enum class MetaPath {
-  kNone,       // the file holds no parameters (a frozen model): such rows get
-               // FAILED_PRECONDITION
+  kNone,       // not at all: such rows get FAILED_PRECONDITION with
+               // meta_refusal()
   kReference,  // one row at a time, on copies of the parameters
   kFast,       // in batches, without copies
 };
@@ -118,6 +118,9 @@ class ProbedModel {
   // Which of forward()'s outputs is explained.
   const ModelOutput& output() const;
   MetaPath meta_path() const;
+  // On MetaPath::kNone why: the file holds no parameters (a frozen model), or
+  // the path of what a step could not move, and the reason.
+  const std::string& meta_refusal() const;
   // Dotted names, "layer1.0.conv1.weight", in the order in which the graph
   // reads them; empty for a frozen model.
   const std::vector<std::string>& parameter_names() const;

@@ -67,11 +67,12 @@ TEST(ResolveMetaStepTest, AScalarOutputHasNoLoss) {
   EXPECT_EQ(StatusOf(job, model).code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(ResolveMetaStepTest, AFrozenModelCannotBeStepped) {
+TEST(ResolveMetaStepTest, AModelThatCannotBeSteppedSaysWhy) {
   ModelFacts model = FakeModel();
   model.meta_path = MetaPath::kNone;
-  EXPECT_EQ(StatusOf(SteppedJob(), model).code(),
-            absl::StatusCode::kFailedPrecondition);
+  model.meta_refusal = "frozen models have no parameters";
+  EXPECT_EQ(StatusOf(SteppedJob(), model),
+            absl::FailedPreconditionError("frozen models have no parameters"));
   EXPECT_TRUE(StatusOf(FakeJob(1), model).ok()) << "but explained";
 }
 
