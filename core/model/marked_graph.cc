@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "core/model/decompose_attention.h"
 #include "core/model/functionalise.h"
 #include "core/model/graph_facts.h"
 #include "core/model/nested_tensors.h"
@@ -348,6 +349,7 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
   AttributeLifter(module, marked).Lift(marked.graph->block());
   marked.views = FindParameterViews(module, marked.attributes);
   marked.parameter = FirstInSameMemory(marked.views);
+  DecomposeAttention(*marked.graph);
   Simplify(marked.graph);
   RETURN_IF_ERROR(ReplaceNoGrad(*marked.graph));
   UnrollLoops(marked.graph, marked.marks, &Simplify);
