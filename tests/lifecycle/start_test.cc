@@ -19,7 +19,7 @@ TEST(StartTest, ThePortIsOpenAtOnceAndCallsWaitForTheirModel) {
   ModelFolder models;
   AddModel(models);
   EndlessModel endless(models, "required: false");
-  const auto server = Serve(models);
+  const auto server = Serve(models, {"--parallel-loads=1"});
   HealthWatch whole(server->channel(), "");
   HealthWatch model(server->channel(), "model/resnet");
   EXPECT_EQ(whole.Next(), HealthCheckResponse::NOT_SERVING);
@@ -41,6 +41,36 @@ TEST(StartTest, ThePortIsOpenAtOnceAndCallsWaitForTheirModel) {
       << "what has failed is not required";
   EXPECT_EQ(CheckHealth(server->channel(), "model/a_endless"),
             HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(server->Stop(), 0);
+}
+
+TEST(StartTest, AModelThatIsReadForHoursHoldsUpNoneOfTheOthers) {
+  ModelFolder models;
+  AddModel(models);
+  const EndlessModel endless(models, "required: false");
+  const auto server = Serve(models);
+  ASSERT_TRUE(server->AwaitServing("model/resnet").ok());
+  EXPECT_TRUE(AskOnce(server->channel()).ok());
+  const auto listed = ClientOf(*server)->ListModels({});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  EXPECT_EQ(listed->models(0).versions(0).state(), v1::MODEL_STATE_LOADING);
+  EXPECT_EQ(server->Stop(), 0);
+}
+
+TEST(StartTest, ALoadWhoseTimeIsUpFailsAndIsWaitedForByNobody) {
+  ModelFolder models;
+  AddModel(models);
+  const EndlessModel endless(models, "required: false");
+  const auto server =
+      Serve(models, {"--parallel-loads=1", "--load-timeout=10s"});
+  ASSERT_TRUE(server->process().AwaitError("not loaded within 10s"));
+  ASSERT_TRUE(server->AwaitServing("model/resnet").ok());
+  v1::ComputeSaliencyRequest question = Question();
+  question.set_model("a_endless");
+  const absl::Status refused = AskOnce(server->channel(), question);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("failed to load: not loaded within 10s"));
   EXPECT_EQ(server->Stop(), 0);
 }
 
