@@ -81,7 +81,7 @@ absl::StatusOr<Picture> DecodePicture(absl::string_view bytes,
     bytes = upright;
   }
   ASSIGN_OR_RETURN(const cv::Mat decoded, Decode(bytes, layout.header));
-  ASSIGN_OR_RETURN(Picture picture, ToRgb(decoded, layout.alpha));
+  ASSIGN_OR_RETURN(Picture picture, ToRgb(decoded, layout));
   return Orient(std::move(picture), layout.orientation);
 }
 

@@ -30,6 +30,9 @@ struct PictureLayout {
   PictureHeader header;
   Orientation orientation = Orientation::kUpright;
   AlphaMeaning alpha = AlphaMeaning::kStraight;
+  // PNG: the value of a grey picture that is transparent, of 8 or 16 bits as
+  // decoded; of all keys the only one that the decoder does not see to.
+  std::optional<uint16_t> clear_grey;
   // TIFF: where the directory entry of the orientation begins, if there is one.
   std::optional<size_t> tiff_orientation_entry;
 };

@@ -1,5 +1,5 @@
-// Source: Portable Network Graphics, third edition (W3C), sections 5, 11.2 and
-// 11.3.4.5 (eXIf).
+// Source: Portable Network Graphics, third edition (W3C), sections 5, 11.2,
+// 11.3.1.1 (tRNS) and 11.3.4.5 (eXIf).
 
 #include <optional>
 
@@ -33,7 +33,14 @@ bool IsPossible(uint32_t colour_type, uint32_t bits) {
   }
 }
 
-absl::Status ReadImageHeader(absl::string_view header, PictureLayout& layout) {
+// What the header says of a sample.
+struct PngSamples {
+  uint32_t bits = 0;
+  uint32_t colour_type = 0;
+};
+
+absl::StatusOr<PngSamples> ReadImageHeader(absl::string_view header,
+                                        PictureLayout& layout) {
   const auto field = [&](size_t offset, size_t size) {
     return *ReadUnsigned(header, offset, size, ByteOrder::kBig);
   };
@@ -42,7 +49,19 @@ absl::Status ReadImageHeader(absl::string_view header, PictureLayout& layout) {
     return BadPng(absl::StrCat("combines colour type ", field(9, 1), " with ",
                                field(8, 1), " bits, which PNG does not"));
   }
-  return absl::OkStatus();
+  return PngSamples{.bits = field(8, 1), .colour_type = field(9, 1)};
+}
+
+// tRNS of a grey picture, as the decoder hands its samples out: with fewer than
+// 8 bits they are stretched to 8.
+std::optional<uint16_t> ClearGrey(absl::string_view data,
+                                  const PngSamples& samples) {
+  constexpr uint32_t kGrey = 0;
+  if (samples.colour_type != kGrey || data.size() != 2) return std::nullopt;
+  const uint32_t largest = (1U << samples.bits) - 1;
+  const uint32_t sample = *ReadUnsigned(data, 0, 2, ByteOrder::kBig) & largest;
+  return static_cast<uint16_t>(samples.bits < 8 ? sample * (255 / largest)
+                                                : sample);
 }
 
 struct PngChunk {
@@ -71,11 +90,16 @@ absl::StatusOr<PictureLayout> ReadPngLayout(absl::string_view bytes) {
   if (!first || first->type != "IHDR" || first->data.size() != 13) {
     return BadPng("does not begin with an image header");
   }
-  RETURN_IF_ERROR(ReadImageHeader(first->data, layout));
+  ASSIGN_OR_RETURN(const PngSamples samples, ReadImageHeader(first->data, layout));
+  bool before_pixels = true;
   while (const std::optional<PngChunk> chunk = NextPngChunk(rest)) {
     if (chunk->type == "eXIf") {
       layout.orientation = ReadExifOrientation(chunk->data);
     }
+    if (chunk->type == "tRNS" && before_pixels && !layout.clear_grey) {
+      layout.clear_grey = ClearGrey(chunk->data, samples);
+    }
+    if (chunk->type == "IDAT") before_pixels = false;
     if (chunk->type == "IEND") return layout;
   }
   return BadPng("ends before its last chunk: it is truncated");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 
@@ -15,9 +16,10 @@ uint8_t ToByte(uint16_t value) {
 }
 
 template <typename Sample>
-void FromGrey(const Sample* grey, int64_t width, uint8_t* rgb) {
+void FromGrey(const Sample* grey, std::optional<uint16_t> clear, int64_t width,
+              uint8_t* rgb) {
   for (int64_t x = 0; x < width; ++x) {
-    const uint8_t value = ToByte(grey[x]);
+    const uint8_t value = grey[x] == clear ? 255 : ToByte(grey[x]);
     rgb[3 * x] = value;
     rgb[3 * x + 1] = value;
     rgb[3 * x + 2] = value;
@@ -58,11 +60,11 @@ void FromPremultiplied(const Sample* bgra, int64_t width, uint8_t* rgb) {
 }
 
 template <typename Sample>
-void ConvertRow(const Sample* row, int channels, AlphaMeaning alpha,
+void ConvertRow(const Sample* row, int channels, const PictureLayout& layout,
                 int64_t width, uint8_t* rgb) {
-  if (channels == 1) return FromGrey(row, width, rgb);
+  if (channels == 1) return FromGrey(row, layout.clear_grey, width, rgb);
   if (channels == 3) return FromBgr<3>(row, width, rgb);
-  switch (alpha) {
+  switch (layout.alpha) {
     case AlphaMeaning::kStraight:
       return FromStraightAlpha(row, width, rgb);
     case AlphaMeaning::kPremultiplied:
@@ -74,7 +76,8 @@ void ConvertRow(const Sample* row, int channels, AlphaMeaning alpha,
 
 }  // namespace
 
-absl::StatusOr<Picture> ToRgb(const cv::Mat& decoded, AlphaMeaning alpha) {
+absl::StatusOr<Picture> ToRgb(const cv::Mat& decoded,
+                              const PictureLayout& layout) {
   const int depth = decoded.depth();
   const int channels = decoded.channels();
   if ((depth != CV_8U && depth != CV_16U) ||
@@ -88,9 +91,10 @@ absl::StatusOr<Picture> ToRgb(const cv::Mat& decoded, AlphaMeaning alpha) {
   for (int y = 0; y < decoded.rows; ++y) {
     uint8_t* rgb = picture.rgb.data() + 3 * y * picture.width;
     if (depth == CV_8U) {
-      ConvertRow(decoded.ptr<uint8_t>(y), channels, alpha, picture.width, rgb);
+      ConvertRow(decoded.ptr<uint8_t>(y), channels, layout, picture.width, rgb);
     } else {
-      ConvertRow(decoded.ptr<uint16_t>(y), channels, alpha, picture.width, rgb);
+      ConvertRow(decoded.ptr<uint16_t>(y), channels, layout, picture.width,
+                 rgb);
     }
   }
   return picture;

@@ -13,9 +13,11 @@
 namespace saliency {
 
 // `decoded` holds 1 (grey), 3 (BGR) or 4 (BGR and alpha) channels of 8 or 16
-// unsigned bits.  16 bits become 8 by round(255 v / 65535), before alpha.
+// unsigned bits.  16 bits become 8 by round(255 v / 65535), before alpha and
+// after a grey value that is clear has become white.
 // Errors: INVALID_ARGUMENT another number or kind of channels.
-absl::StatusOr<Picture> ToRgb(const cv::Mat& decoded, AlphaMeaning alpha);
+absl::StatusOr<Picture> ToRgb(const cv::Mat& decoded,
+                              const PictureLayout& layout);
 
 }  // namespace saliency
 
