@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/utf8.h"
 
 namespace saliency {
 namespace {
@@ -46,9 +47,18 @@ std::vector<std::string> NearNames(absl::string_view wanted,
 }
 
 std::string Printable(absl::string_view text, int max_chars) {
-  std::string escaped = absl::CEscape(text.substr(0, max_chars));
-  if (text.size() > static_cast<size_t>(max_chars)) escaped += "...";
-  return escaped;
+  std::string shown;
+  size_t at = 0;
+  for (int i = 0; i < max_chars && at < text.size(); ++i) {
+    const Utf8Character character = Utf8At(text, at);
+    const absl::string_view bytes =
+        text.substr(at, std::max<size_t>(character.length, 1));
+    const bool as_it_is = character.code >= 0x80 && IsShown(character.code);
+    absl::StrAppend(&shown, as_it_is ? bytes : absl::CEscape(bytes));
+    at += bytes.size();
+  }
+  if (at < text.size()) shown += "...";
+  return shown;
 }
 
 std::string NotFoundMessage(absl::string_view noun, absl::string_view wanted,
@@ -61,7 +71,7 @@ std::string NotFoundMessage(absl::string_view noun, absl::string_view wanted,
         &message, "; nearest: ",
         absl::StrJoin(near, ", ",
                       [](std::string* out, const std::string& name) {
-                        absl::StrAppend(out, "\"", name, "\"");
+                        absl::StrAppend(out, "\"", Printable(name), "\"");
                       }));
   }
   return message;

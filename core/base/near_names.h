@@ -23,8 +23,9 @@ std::vector<std::string> NearNames(absl::string_view wanted,
 std::string NotFoundMessage(absl::string_view noun, absl::string_view wanted,
                             absl::Span<const std::string> known);
 
-// A caller's text made safe for a message or a log line: C-escaped, cut to
-// `max_chars` with "..." at the end.
+// A caller's text made safe for a message or a log line: characters of UTF-8 as
+// they are, but quotes, backslashes, control characters and bytes that are no
+// UTF-8 C-escaped; cut to `max_chars` characters with "..." at the end.
 std::string Printable(absl::string_view text, int max_chars = 80);
 
 }  // namespace saliency

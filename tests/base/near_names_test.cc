@@ -31,5 +31,25 @@ TEST(NearNamesTest, CallersTextIsEscapedAndCut) {
   EXPECT_EQ(Printable(std::string(100, 'x'), 3), "xxx...");
 }
 
+TEST(NearNamesTest, TextOfAnyScriptIsShownAsItIs) {
+  const std::string text =
+      "caf\u00e9 \u732b \u0429\u0443\u043a\u0430 \U0001f98a cafe\u0301";
+  EXPECT_EQ(Printable(text), text);
+  EXPECT_EQ(
+      NotFoundMessage("label", "\u732a", std::vector<std::string>{"\u732b"}),
+      "label \"\u732a\" not found; nearest: \"\u732b\"");
+}
+
+TEST(NearNamesTest, WhatWouldTurnOrBreakALineIsEscaped) {
+  EXPECT_EQ(Printable("\"\\"), "\\\"\\\\");
+  EXPECT_EQ(Printable("\x1b[31m"), "\\033[31m");
+  EXPECT_EQ(Printable("\u0085\u2028"), "\\302\\205\\342\\200\\250");
+  EXPECT_EQ(Printable("\u202e"), "\\342\\200\\256");
+  EXPECT_EQ(Printable("caf\xe9"), "caf\\351") << "no UTF-8";
+  EXPECT_EQ(Printable("\xc3"), "\\303") << "half a character";
+  EXPECT_EQ(Printable("\u732b\u732b\u732b", 2), "\u732b\u732b...")
+      << "cut between characters";
+}
+
 }  // namespace
 }  // namespace saliency::near_names_test
