@@ -2,8 +2,8 @@
 # Step 3 of the image: a folder with all that the server needs at run time and
 # nothing else - no shell, no package manager.
 #   usage: collect_image.sh FOLDER
-# It holds the two programs, the shared libraries that they name, the bundled
-# model, a configuration for containers and the user they run as.
+# It holds the two programs, the shared libraries that they name, fonts, the
+# bundled model, a configuration for containers and the user they run as.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 image=${1:?usage: collect_image.sh FOLDER}
@@ -55,6 +55,18 @@ model() {
   done
 }
 
+# Text on overlays is drawn with these (core/image/text.cc).
+fonts() {
+  local font
+  for font in dejavu/DejaVuSans.ttf dejavu/DejaVuSans-Bold.ttf \
+      droid/DroidSansFallbackFull.ttf; do
+    put 644 "/usr/share/fonts/truetype/$font" "/usr/share/fonts/truetype/$font"
+  done
+  for font in fonts-dejavu-core fonts-droid-fallback; do
+    put 644 "/usr/share/doc/$font/copyright" "/usr/share/doc/$font/copyright"
+  done
+}
+
 system() {
   put 644 docker/server.toml /etc/saliency/server.toml
   put 644 LICENSE /usr/share/doc/saliency-server/LICENSE
@@ -71,4 +83,5 @@ mkdir -p "$image"
 programs
 libraries
 model
+fonts
 system

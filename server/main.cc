@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/base/heap.h"
 #include "core/engine/engine.h"
+#include "core/image/text.h"
 #include "server/calibrations.h"
 #include "server/call_desk.h"
 #include "server/drain.h"
@@ -150,6 +151,11 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   if (tokens != nullptr && !options.tls.enabled() &&
       !IsLoopback(options.listen_address)) {
     log.Warning("tokens are taken in plain text: others may read them");
+  }
+  if (!DrawsAllScripts()) {
+    log.Warning(
+        "no font is installed (fonts-dejavu-core): on overlays, text beyond "
+        "ASCII is question marks");
   }
 
   ModelLoader loader({.repository = options.models,

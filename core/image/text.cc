@@ -4,19 +4,23 @@
 #include <cmath>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/base/utf8.h"
+#include "core/image/fonts.h"
 
 namespace saliency {
 namespace {
 
-// Hershey's strokes look ragged at the size of a caption, antialiased or not:
-// they are drawn this many times larger and averaged down.
+// Drawn this many times larger and averaged down: glyphs then stand at parts of
+// a pixel, and Hershey's strokes, taken where there is no font, look less
+// ragged.
 constexpr int kOversampling = 4;
-constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
-constexpr double kUnitCapitalHeight = 21;  // of kFont at scale 1
+constexpr int kStrokes = cv::FONT_HERSHEY_SIMPLEX;
+constexpr double kUnitCapitalHeight = 21;  // of kStrokes at scale 1
 
 struct Pen {
   double scale;
@@ -31,8 +35,54 @@ Pen PenFor(const TextStyle& style) {
       .thickness = std::max(1, static_cast<int>(std::lround(height * share)))};
 }
 
-cv::Size Measure(const std::string& drawable, const Pen& pen) {
-  return cv::getTextSize(drawable, kFont, pen.scale, pen.thickness, nullptr);
+// DejaVu has most alphabets, those behind it the scripts of East Asia and
+// signs; each is used where it is installed.
+std::vector<std::string> FontFiles(TextWeight weight) {
+  std::vector<std::string> files;
+  if (weight == TextWeight::kBold) {
+    files = {"/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf"};
+  }
+  for (const char* file :
+       {"/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+        "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+        "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+        "/usr/share/fonts/truetype/ancient-scripts/Symbola_hint.ttf"}) {
+    files.emplace_back(file);
+  }
+  return files;
+}
+
+// FreeType's faces are not shared between threads.
+const Fonts& FontsOfThread(TextWeight weight) {
+  thread_local const Fonts regular(FontFiles(TextWeight::kRegular));
+  thread_local const Fonts bold(FontFiles(TextWeight::kBold));
+  return weight == TextWeight::kBold ? bold : regular;
+}
+
+// One '?' for each character that is not printable ASCII.
+std::string AsciiOnly(absl::string_view drawable) {
+  std::string ascii;
+  for (const char c : drawable) {
+    const bool continues = (static_cast<uint8_t>(c) & 0xC0) == 0x80;
+    if (continues) continue;
+    ascii += absl::ascii_isprint(static_cast<uint8_t>(c)) ? c : '?';
+  }
+  return ascii;
+}
+
+// In pixels of kOversampling.
+int InkWidth(const std::string& drawable, const TextStyle& style) {
+  const Fonts& fonts = FontsOfThread(style.weight);
+  if (!fonts.empty()) {
+    return static_cast<int>(
+        std::ceil(fonts.Draw(drawable, style.capital_height * kOversampling, 0,
+                             0, /*coverage=*/nullptr)));
+  }
+  const Pen pen = PenFor(style);
+  return cv::getTextSize(AsciiOnly(drawable), kStrokes, pen.scale,
+                         pen.thickness, nullptr)
+      .width;
 }
 
 // Coverage of the text in [0,255] at kOversampling times its size.
@@ -42,19 +92,24 @@ struct Ink {
 };
 
 Ink DrawInk(const std::string& drawable, const TextStyle& style) {
-  const Pen pen = PenFor(style);
-  const cv::Size size = Measure(drawable, pen);
   const auto margin =
       static_cast<int>(std::ceil(style.capital_height * 0.5)) + 1;
   const auto capitals = static_cast<int>(std::ceil(style.capital_height));
   Ink ink{.margin = margin};
-  const int width = size.width / kOversampling + 1 + 2 * margin;
+  const int width = InkWidth(drawable, style) / kOversampling + 1 + 2 * margin;
   const int height = capitals + 2 * margin;
   ink.coverage =
       cv::Mat::zeros(height * kOversampling, width * kOversampling, CV_8UC1);
   const cv::Point baseline(margin * kOversampling,
                            (margin + capitals) * kOversampling);
-  cv::putText(ink.coverage, drawable, baseline, kFont, pen.scale,
+  const Fonts& fonts = FontsOfThread(style.weight);
+  if (!fonts.empty()) {
+    fonts.Draw(drawable, style.capital_height * kOversampling, baseline.y,
+               baseline.x, &ink.coverage);
+    return ink;
+  }
+  const Pen pen = PenFor(style);
+  cv::putText(ink.coverage, AsciiOnly(drawable), baseline, kStrokes, pen.scale,
               cv::Scalar(255), pen.thickness, cv::LINE_AA);
   return ink;
 }
@@ -90,20 +145,22 @@ void Blend(const cv::Mat& coverage, const Rgb& colour, int64_t top,
 
 }  // namespace
 
-std::string DrawableText(absl::string_view utf8) {
+std::string DrawableText(absl::string_view text) {
   std::string drawable;
-  for (const char c : utf8) {
-    const bool continues = (static_cast<uint8_t>(c) & 0xC0) == 0x80;
-    if (continues) continue;
-    drawable += absl::ascii_isprint(static_cast<uint8_t>(c)) ? c : '?';
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Character character = Utf8At(text, at);
+    const size_t length = std::max<size_t>(character.length, 1);
+    const bool is_shown = character.length > 0 && IsShown(character.code);
+    absl::StrAppend(&drawable, is_shown ? text.substr(at, length) : "?");
+    at += length;
   }
   return drawable;
 }
 
 int64_t TextWidth(absl::string_view text, const TextStyle& style) {
   if (text.empty()) return 0;
-  const cv::Size size = Measure(DrawableText(text), PenFor(style));
-  return (size.width + kOversampling - 1) / kOversampling;
+  return (InkWidth(DrawableText(text), style) + kOversampling - 1) /
+         kOversampling;
 }
 
 std::string FitText(absl::string_view text, const TextStyle& style,
@@ -112,9 +169,9 @@ std::string FitText(absl::string_view text, const TextStyle& style,
   if (TextWidth(drawable, style) <= max_width) return drawable;
   size_t fits = 0;
   size_t too_long = drawable.size();
-  const auto cut = [&](size_t length) {
+  const auto cut = [&](size_t bytes) {
     return absl::StrCat(
-        absl::StripTrailingAsciiWhitespace(drawable.substr(0, length)), "...");
+        absl::StripTrailingAsciiWhitespace(Utf8Prefix(drawable, bytes)), "...");
   };
   if (TextWidth(cut(0), style) > max_width) return "";
   while (too_long - fits > 1) {
@@ -123,6 +180,8 @@ std::string FitText(absl::string_view text, const TextStyle& style,
   }
   return cut(fits);
 }
+
+bool DrawsAllScripts() { return !FontsOfThread(TextWeight::kRegular).empty(); }
 
 absl::Status DrawText(absl::string_view text, const TextStyle& style, int64_t y,
                       int64_t x, Picture& picture) {

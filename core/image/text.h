@@ -1,5 +1,7 @@
 // Lines of text on a picture: antialiased, measured, and cut where they do not
-// fit.  Only printable ASCII can be drawn; every other character is a '?'.
+// fit.  UTF-8 of any script in the fonts that are installed (fonts-dejavu-core,
+// fonts-droid-fallback); without any, strokes of ASCII with a '?' for every
+// other character.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_IMAGE_TEXT_H_
@@ -23,8 +25,9 @@ struct TextStyle {
   Rgb colour = {0, 0, 0};
 };
 
-// One '?' for each character that is not printable ASCII.
-std::string DrawableText(absl::string_view utf8);
+// One '?' for each character that cannot be shown and each byte that is no
+// UTF-8.
+std::string DrawableText(absl::string_view text);
 
 // In pixels, rounded up.
 int64_t TextWidth(absl::string_view text, const TextStyle& style);
@@ -38,6 +41,9 @@ std::string FitText(absl::string_view text, const TextStyle& style,
 // What lies outside the picture is not drawn.
 absl::Status DrawText(absl::string_view text, const TextStyle& style, int64_t y,
                       int64_t x, Picture& picture);
+
+// Whether a font was found; if not, only ASCII can be drawn.
+bool DrawsAllScripts();
 
 }  // namespace saliency
 

@@ -36,11 +36,46 @@ PixelRect InkBox(const Picture& picture) {
 
 TEST(DrawableTextTest, WhatCannotBeDrawnIsOneQuestionMarkEach) {
   EXPECT_EQ(DrawableText("tabby, 93.2 %"), "tabby, 93.2 %");
-  EXPECT_EQ(DrawableText("caf\xC3\xA9"), "caf?");
-  EXPECT_EQ(DrawableText("\xE2\x86\x92 \xF0\x9F\x90\x88"), "? ?");
+  EXPECT_EQ(DrawableText("caf\u00e9 \u732b \U0001f98a"),
+            "caf\u00e9 \u732b \U0001f98a");
+  EXPECT_EQ(DrawableText("caf\xE9 \xC3"), "caf? ?");
+  EXPECT_EQ(DrawableText("a\u202eb\u0085"), "a?b?");
   EXPECT_EQ(DrawableText("a\nb\tc\x7F"), "a?b?c?");
   EXPECT_EQ(DrawableText(absl::string_view("\0x", 2)), "?x");
   EXPECT_EQ(DrawableText(""), "");
+}
+
+bool SameInk(const std::string& a, const std::string& b) {
+  Picture of_a = Paper(40, 100);
+  Picture of_b = Paper(40, 100);
+  const TextStyle style{.capital_height = 12};
+  EXPECT_TRUE(DrawText(a, style, 20, 10, of_a).ok());
+  EXPECT_TRUE(DrawText(b, style, 20, 10, of_b).ok());
+  return of_a.rgb == of_b.rgb;
+}
+
+TEST(DrawTextTest, LettersOfOtherScriptsAreDrawnAsThemselves) {
+  if (!DrawsAllScripts()) GTEST_SKIP() << "fonts-dejavu-core is not installed";
+  for (const char* letter :
+       {"\u00e9", "\u0153", "\u0429", "\u03a9", "\u05d0", "\u2192"}) {
+    SCOPED_TRACE(letter);
+    EXPECT_FALSE(SameInk(letter, "?"));
+    EXPECT_FALSE(SameInk(letter, "e"));
+    EXPECT_FALSE(SameInk(letter, "\U0010fffd")) << "no box";
+  }
+  EXPECT_FALSE(SameInk("e\u0301", "e")) << "accents that stand alone";
+  EXPECT_TRUE(SameInk("e\ufe0f", "e")) << "selectors are invisible";
+  EXPECT_FALSE(SameInk("\U0010fffd", "")) << "what no font has is a box";
+}
+
+TEST(FitTextTest, CutsBetweenCharacters) {
+  const TextStyle style;
+  const std::string text = "\u0449\u0443\u043a\u0430 caf\u00e9 na\u00efve";
+  for (int64_t width = 0; width < TextWidth(text, style); ++width) {
+    const std::string fitting = FitText(text, style, width);
+    EXPECT_EQ(DrawableText(fitting), fitting) << "no half characters";
+    EXPECT_LE(TextWidth(fitting, style), width);
+  }
 }
 
 TEST(TextWidthTest, GrowsWithTheTextAndWithItsHeight) {
@@ -60,7 +95,7 @@ TEST(FitTextTest, ReturnsWhatFitsWhole) {
   const TextStyle style;
   const std::string text = "norm_grad @ layer4";
   EXPECT_EQ(FitText(text, style, TextWidth(text, style)), text);
-  EXPECT_EQ(FitText("caf\xC3\xA9", style, 1000), "caf?");
+  EXPECT_EQ(FitText("caf\u00e9\n", style, 1000), "caf\u00e9?");
 }
 
 TEST(FitTextTest, CutsAsLittleAsPossibleAndSaysSo) {
