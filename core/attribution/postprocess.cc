@@ -22,36 +22,6 @@ Range RangeOf(const at::Tensor& flat) {
   return {flat.amin(1).to(at::kDouble), flat.amax(1).to(at::kDouble)};
 }
 
-// Weights of the samples -half .. half, summing to 1.
-std::vector<double> GaussianTaps(double sigma, int64_t half) {
-  std::vector<double> taps(2 * half + 1);
-  double total = 0;
-  for (int64_t i = -half; i <= half; ++i) {
-    const double z = static_cast<double>(i) / sigma;
-    total += taps[i + half] = std::exp(-0.5 * z * z);
-  }
-  for (double& tap : taps) tap /= total;
-  return taps;
-}
-
-// [B,1,H,W] smoothed along `dim`.  Shifted slices instead of a convolution: on
-// a GPU that could run in TF32, whose 1e-3 would show in a rank correlation.
-at::Tensor SmoothAlong(int64_t dim, const at::Tensor& maps,
-                       const std::vector<double>& taps) {
-  const int64_t half = static_cast<int64_t>(taps.size()) / 2;
-  const int64_t across = dim == 3 ? half : 0;
-  const int64_t down = dim == 2 ? half : 0;
-  const at::Tensor padded =
-      at::replication_pad2d(maps, {across, across, down, down});
-  const int64_t size = maps.size(dim);
-  at::Tensor result = padded.narrow(dim, half, size) * taps[half];
-  for (int64_t i = 1; i <= half; ++i) {
-    result.add_(padded.narrow(dim, half - i, size), taps[half - i]);
-    result.add_(padded.narrow(dim, half + i, size), taps[half + i]);
-  }
-  return result;
-}
-
 }  // namespace
 
 at::Tensor ResizeMaps(const at::Tensor& maps, int64_t height, int64_t width) {
@@ -59,18 +29,6 @@ at::Tensor ResizeMaps(const at::Tensor& maps, int64_t height, int64_t width) {
   if (maps.size(1) == height && maps.size(2) == width) return maps;
   return at::upsample_bilinear2d(maps.unsqueeze(1).contiguous(),
                                  {height, width}, /*align_corners=*/false)
-      .squeeze(1);
-}
-
-at::Tensor SmoothMaps(const at::Tensor& maps, double sigma_fraction) {
-  assert(maps.dim() == 3 && sigma_fraction >= 0);
-  if (sigma_fraction == 0) return maps;
-  const double longer =
-      static_cast<double>(std::max(maps.size(1), maps.size(2)));
-  const double sigma = sigma_fraction * longer;
-  const auto half = static_cast<int64_t>(std::ceil(4 * sigma));
-  const std::vector<double> taps = GaussianTaps(sigma, half);
-  return SmoothAlong(3, SmoothAlong(2, maps.unsqueeze(1), taps), taps)
       .squeeze(1);
 }
 
@@ -117,11 +75,10 @@ at::Tensor NormaliseMaps(const at::Tensor& maps) {
   const auto per_map = [](const at::Tensor& numbers) {
     return numbers.to(at::kFloat).view({-1, 1, 1});
   };
-  const at::Tensor scaled = maps * per_map(factor);
-  const at::Tensor quotient =
-      (scaled - per_map(range.min * factor)) / per_map(width * factor);
-  return at::where(constant.view({-1, 1, 1}), at::zeros_like(quotient),
-                   quotient);
+  // One tensor of the maps' size, whatever that is.
+  at::Tensor quotient = maps * per_map(factor);
+  quotient.sub_(per_map(range.min * factor)).div_(per_map(width * factor));
+  return quotient.masked_fill_(constant.view({-1, 1, 1}), 0);
 }
 
 }  // namespace saliency

@@ -1,5 +1,5 @@
 // From a raw map at layer resolution to the map that is handed out: resize,
-// smooth, normalise, in this order.
+// smooth (smooth.h), normalise, in this order.
 // Pure functions; safe from any thread; inputs are not modified.
 //
 // Maps are [B,H,W] float32 on any device; output sizes are h x w.
@@ -17,11 +17,6 @@ namespace saliency {
 // Bilinear, align_corners = false, as torch.nn.functional.interpolate.
 // Returns [B,height,width].  REQUIRES: height, width >= 1.
 at::Tensor ResizeMaps(const at::Tensor& maps, int64_t height, int64_t width);
-
-// Separable Gaussian with sigma = `sigma_fraction` x the longer side, half
-// width ceil(4 sigma), taps summing to 1, replicate padding.
-// REQUIRES: sigma_fraction >= 0; 0 returns the maps as they are.
-at::Tensor SmoothMaps(const at::Tensor& maps, double sigma_fraction);
 
 // What is reported of every map, taken before normalising.
 struct MapSummary {

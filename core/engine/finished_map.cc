@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/attribution/smooth.h"
+
 namespace saliency {
 namespace {
 

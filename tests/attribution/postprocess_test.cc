@@ -47,33 +47,6 @@ TEST_P(PostprocessTest, ResizeTakesMapsInAnyMemoryLayout) {
   EXPECT_TRUE(Identical(ResizeMaps(turned, 9, 17), ResizeMaps(maps, 9, 17)));
 }
 
-TEST_P(PostprocessTest, SmoothingEqualsTheSumByHand) {
-  const int64_t sizes[][2] = {{12, 17}, {1, 9}, {9, 1}, {1, 1}, {20, 20}};
-  for (const auto& [h, w] : sizes) {
-    for (const double fraction : {0.02, 0.05, 0.1, 0.5}) {
-      SCOPED_TRACE(testing::Message()
-                   << h << "x" << w << " sigma " << fraction);
-      const at::Tensor maps = Normal(h + 7 * w, {2, h, w});
-      EXPECT_TRUE(RowsClose(SmoothMaps(maps, fraction),
-                            oracle::Smooth(maps, fraction), 1e-5));
-    }
-  }
-}
-
-TEST_P(PostprocessTest, SmoothingKeepsConstantsAndSums) {
-  const at::Tensor constant = at::full({1, 30, 40}, 0.7F).to(device());
-  EXPECT_TRUE(RowsClose(SmoothMaps(constant, 0.05), constant, 1e-6));
-  at::Tensor impulse = at::zeros({1, 41, 41}).to(device());
-  impulse[0][20][18] = 3;  // its Gaussian ends before the border
-  EXPECT_NEAR(SmoothMaps(impulse, 0.05).sum().item<double>(), 3, 1e-5);
-}
-
-TEST_P(PostprocessTest, NoOrVanishingSigmaLeavesTheMap) {
-  const at::Tensor maps = Normal(2, {2, 5, 6});
-  EXPECT_TRUE(Identical(SmoothMaps(maps, 0), maps));
-  EXPECT_TRUE(Identical(SmoothMaps(maps, 1e-300), maps));
-}
-
 TEST_P(PostprocessTest, SummaryGivesRangeAndPoint) {
   const at::Tensor maps = Normal(9, {4, 5, 7});
   const std::vector<MapSummary> summaries = SummariseMaps(maps);

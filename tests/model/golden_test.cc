@@ -9,6 +9,7 @@
 #include "ATen/ATen.h"
 #include "core/attribution/attribution.h"
 #include "core/attribution/postprocess.h"
+#include "core/attribution/smooth.h"
 #include "core/model/probed_model.h"
 #include "gtest/gtest.h"
 #include "tests/support/golden.h"
