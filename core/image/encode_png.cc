@@ -1,25 +1,38 @@
 #include "core/image/encode_png.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <opencv2/imgcodecs.hpp>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/image/render.h"
 
 namespace saliency {
 namespace {
 
-// Half as large as 1, and several times as fast as 9 for 5 % more bytes.
-constexpr int kCompression = 3;
+// What a row's filter leaves of maps and of overlays on photographs is noise
+// around zero, in which there is nothing to find but runs: half the time that a
+// search for repetitions takes (38 against 72 ns a pixel), and 7 to 13 % fewer
+// bytes.
+constexpr int kStrategy = cv::IMWRITE_PNG_STRATEGY_RLE;
+// Runs are the same at every level; without one OpenCV tries one filter alone.
+constexpr int kCompression = 1;
 
 }  // namespace
 
 absl::StatusOr<std::string> EncodePngPixels(const cv::Mat& pixels) {
+  const int64_t side = std::max(pixels.rows, pixels.cols);
+  if (side > kMaxPngSide) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a PNG with a side of ", side, " pixels, of at most ", kMaxPngSide));
+  }
   std::vector<uint8_t> encoded;
   RETURN_IF_ERROR(CatchAsStatus("encoding a PNG", [&] {
     return cv::imencode(".png", pixels, encoded,
-                        {cv::IMWRITE_PNG_COMPRESSION, kCompression})
+                        {cv::IMWRITE_PNG_COMPRESSION, kCompression,
+                         cv::IMWRITE_PNG_STRATEGY, kStrategy})
                ? absl::OkStatus()
                : absl::InternalError("encoding a PNG");
   }));

@@ -11,7 +11,8 @@
 
 namespace saliency {
 
-// `pixels` is grey of 8 or 16 bits or 8-bit BGR.  Errors: INTERNAL.
+// `pixels` is grey of 8 or 16 bits or 8-bit BGR.
+// Errors: INVALID_ARGUMENT a side above kMaxPngSide; INTERNAL.
 absl::StatusOr<std::string> EncodePngPixels(const cv::Mat& pixels);
 
 }  // namespace saliency

@@ -144,9 +144,10 @@ absl::StatusOr<Picture> Overlay(const Picture& picture, const MapView& map,
                                 const OverlayOptions& options) {
   RETURN_IF_ERROR(Check(picture, map, options));
   ASSIGN_OR_RETURN(const ColourMap colours, MakeColourMap(options.colour_map));
-  const int64_t band = options.title.empty()
-                           ? 0
-                           : std::clamp<int64_t>(picture.width / 20, 20, 72);
+  const int64_t band =
+      options.title.empty()
+          ? 0
+          : std::clamp<int64_t>(picture.width / 20, 20, kMaxTitleBand);
   Picture canvas{.height = picture.height + band, .width = picture.width};
   canvas.rgb.resize(3 * canvas.height * canvas.width);
   Paint(picture, map, MakeMixes(colours, options.opacity),

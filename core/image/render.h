@@ -33,12 +33,18 @@ absl::Span<const std::string> ColourMapNames();
 // Little-endian float32, 4 x height x width bytes.
 std::string EncodeFloat32(const MapView& map);
 
+// The longest side of a PNG that libpng writes (and reads).
+inline constexpr int64_t kMaxPngSide = 1'000'000;
+
 // 16-bit grey PNG; 0 -> 0, 1 -> 65535, clamped.  `map` is in [0,1].
 absl::StatusOr<std::string> EncodePng16(const MapView& map);
 
 // 8-bit RGB PNG through a colour map.  `map` is in [0,1]; empty name: inferno.
 absl::StatusOr<std::string> EncodeColourPng(const MapView& map,
                                             absl::string_view colour_map);
+
+// The tallest band that a title is drawn in.
+inline constexpr int64_t kMaxTitleBand = 72;
 
 struct OverlayOptions {
   std::string colour_map;  // empty: inferno
@@ -60,6 +66,7 @@ absl::StatusOr<std::string> EncodeOverlayPng(const Picture& picture,
 absl::StatusOr<Picture> Overlay(const Picture& picture, const MapView& map,
                                 const OverlayOptions& options);
 
+// Errors (of all that make a PNG): INVALID_ARGUMENT a side above kMaxPngSide.
 absl::StatusOr<std::string> EncodePng(const Picture& picture);
 
 // One cell of a contact sheet.
