@@ -19,9 +19,13 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadPool::Schedule(std::function<void()> work) {
+void ThreadPool::Schedule(std::function<void()> work,
+                          const std::string& caller) {
   MutexLock lock(&mu_);
-  queue_.push_back(std::move(work));
+  std::deque<std::function<void()>>& queue = work_[caller];
+  if (queue.empty()) turns_.push_back(caller);
+  queue.push_back(std::move(work));
+  ++queued_;
 }
 
 void ThreadPool::Run() {
@@ -30,12 +34,25 @@ void ThreadPool::Run() {
     {
       MutexLock lock(&mu_);
       mu_.Await(absl::Condition(this, &ThreadPool::WorkOrStop));
-      if (queue_.empty()) return;
-      work = std::move(queue_.front());
-      queue_.pop_front();
+      if (queued_ == 0) return;
+      work = Next();
     }
     work();
   }
+}
+
+std::function<void()> ThreadPool::Next() {
+  const auto turn = work_.find(turns_.front());
+  turns_.pop_front();
+  std::function<void()> work = std::move(turn->second.front());
+  turn->second.pop_front();
+  --queued_;
+  if (turn->second.empty()) {
+    work_.erase(turn);
+  } else {
+    turns_.push_back(turn->first);
+  }
+  return work;
 }
 
 }  // namespace saliency

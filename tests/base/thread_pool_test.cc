@@ -1,7 +1,10 @@
 #include "core/base/thread_pool.h"
 
 #include <atomic>
+#include <string>
+#include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace saliency::thread_pool_test {
@@ -36,6 +39,26 @@ TEST(ThreadPoolTest, OneThreadKeepsTheOrder) {
       pool.Schedule([&order, i] { order.push_back(i); });
   }
   for (int i = 0; i < 10; ++i) EXPECT_EQ(order[i], i);
+}
+
+TEST(ThreadPoolTest, CallersTakeTurns) {
+  std::vector<std::string> order;
+  {
+    ThreadPool pool(1);
+    const auto add = [&](const std::string& caller, int count) {
+      for (int i = 0; i < count; ++i) {
+        pool.Schedule([&order, caller] { order.push_back(caller); }, caller);
+      }
+    };
+    // On the pool's thread, so that none of it runs before all is there.
+    pool.Schedule([&] {
+      add("many", 5);
+      add("few", 2);
+      add("one", 1);
+    });
+  }
+  EXPECT_THAT(order, testing::ElementsAre("many", "few", "one", "many", "few",
+                                          "many", "many", "many"));
 }
 
 }  // namespace
