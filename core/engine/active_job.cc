@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/near_names.h"
+#include "core/base/status.h"
 
 namespace saliency {
 
@@ -28,6 +29,7 @@ ActiveJob::ActiveJob(Job job, JobDone done,
                      EngineObserver& observer)
     : deadline_(job.deadline),
       request_id_(job.request_id),
+      caller_(job.caller),
       admission_(std::move(admission)),
       observer_(observer),
       work_{.job = std::move(job)},
@@ -37,13 +39,19 @@ ActiveJob::~ActiveJob() {
   Answer(absl::InternalError("the job was dropped without an answer"));
 }
 
-absl::Status ActiveJob::Admit(int64_t bytes) {
+absl::Status ActiveJob::Admit(const JobCost& cost) {
+  const std::shared_ptr<ByteBudget>& budget = admission_->bytes();
+  RETURN_IF_ERROR(budget->Take(caller_, cost.input_bytes + cost.answer_bytes));
+  input_hold_ = std::make_unique<ByteHold>(budget, caller_, cost.input_bytes);
+  auto answer_hold =
+      std::make_shared<ByteHold>(budget, caller_, cost.answer_bytes);
   // Marked first: once admitted, a drain may answer it from another thread.
   {
     MutexLock lock(&mu_);
     admitted_ = queued_ = true;
+    answer_hold_ = std::move(answer_hold);
   }
-  absl::Status status = admission_->Admit(shared_from_this(), bytes);
+  absl::Status status = admission_->Admit(shared_from_this());
   if (!status.ok()) {
     MutexLock lock(&mu_);
     admitted_ = queued_ = false;
@@ -56,7 +64,15 @@ void ActiveJob::LeaveQueue() {
     MutexLock lock(&mu_);
     if (!std::exchange(queued_, false)) return;
   }
-  admission_->LeaveQueue();
+  admission_->LeaveQueue(caller_);
+}
+
+void ActiveJob::EnterQueue() {
+  {
+    MutexLock lock(&mu_);
+    if (!done_ || std::exchange(queued_, true)) return;
+  }
+  admission_->EnterQueue(caller_);
 }
 
 bool ActiveJob::Answer(absl::StatusOr<Explanation> answer) {
@@ -87,15 +103,21 @@ bool ActiveJob::Settle(absl::StatusOr<Explanation> answer,
   JobDone done;
   bool admitted = false;
   JobStage stage = JobStage::kAdmission;
+  std::shared_ptr<ByteHold> hold;
   {
     MutexLock lock(&mu_);
     if (!done_) return false;
     done = std::exchange(done_, nullptr);
     admitted = admitted_;
     stage = stage_;
+    if (answer.ok()) hold = std::move(answer_hold_);
   }
   won(stage);
   LeaveQueue();
+  if (hold != nullptr) {
+    hold->ShrinkTo(BytesOf(*answer));
+    answer->hold = std::move(hold);
+  }
   done(std::move(answer));
   done = nullptr;  // what it captured goes before the engine may
   if (admitted) admission_->Answered(this);

@@ -20,7 +20,9 @@
 #include "core/engine/engine_observer.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
+#include "core/engine/pass_progress.h"
 #include "core/engine/prepare.h"
+#include "core/engine/rendering.h"
 
 namespace saliency {
 
@@ -32,12 +34,14 @@ absl::string_view StageName(JobStage stage);
 // What the stages hand on.
 struct JobWork {
   Job job;
+  JobPlan plan;  // moved on by Prepare
+  JobCost cost;
   PreparedJob prepared;
   absl::Time queued_at;
-  PassAnswer answer;
+  PassProgress progress;
   StageTimes times;
-  int batch_requests = 1;
-  int batch_rows = 1;
+  PassOutcome passes;
+  std::unique_ptr<Rendering> rendering;  // of all of the above
 };
 
 class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
@@ -48,10 +52,15 @@ class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
   // Answers INTERNAL if nobody did.
   ~ActiveJob();
 
-  // Takes a place in the queue.  Errors: as Admission::Admit.
-  absl::Status Admit(int64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes a place in the queue, and the bytes: those of the input until this
+  // goes, those of the answer until that has left (Explanation::hold).
+  // Errors: as ByteBudget::Take and Admission::Admit.
+  absl::Status Admit(const JobCost& cost) ABSL_LOCKS_EXCLUDED(mu_);
   // Gives the place back.  Idempotent; Answer does it too.
   void LeaveQueue() ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes it again, whoever has come meanwhile; without effect on a job that
+  // was answered.
+  void EnterQueue() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Runs the caller's callback on this thread, unless that has been done.
   // Returns whether this call did it.  Callers learn of INTERNAL no more than
@@ -66,6 +75,7 @@ class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
 
   absl::Time deadline() const { return deadline_; }
   const std::string& request_id() const { return request_id_; }
+  const std::string& caller() const { return caller_; }
   JobWork& work() { return work_; }
 
  private:
@@ -75,15 +85,19 @@ class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
 
   const absl::Time deadline_;
   const std::string request_id_;
+  const std::string caller_;
   const std::shared_ptr<Admission> admission_;
   EngineObserver& observer_;
 
+  // The input's bytes; outlives what it stands for.
+  std::unique_ptr<ByteHold> input_hold_;
   JobWork work_;  // the current stage's
 
   mutable Mutex mu_;
   JobDone done_ ABSL_GUARDED_BY(mu_);  // null: answered
   bool admitted_ ABSL_GUARDED_BY(mu_) = false;
   bool queued_ ABSL_GUARDED_BY(mu_) = false;
+  std::shared_ptr<ByteHold> answer_hold_ ABSL_GUARDED_BY(mu_);
   JobStage stage_ ABSL_GUARDED_BY(mu_) = JobStage::kAdmission;
 };
 

@@ -1,7 +1,9 @@
 #include "core/engine/admission.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
-#include "core/engine/refusal.h"
+#include "core/engine/active_job.h"
 
 namespace saliency {
 namespace {
@@ -10,42 +12,62 @@ absl::Status Closed() {
   return absl::UnavailableError("the server is shutting down");
 }
 
+// At least one.
+int64_t ShareOf(int64_t all, double share) {
+  return std::max<int64_t>(
+      static_cast<int64_t>(static_cast<double>(all) * share), 1);
+}
+
 }  // namespace
 
-absl::Status Admission::Admit(const std::shared_ptr<ActiveJob>& job,
-                              int64_t bytes) {
-  if (bytes > max_bytes_) {
-    return TooLargeError(absl::StrCat("input needs ", bytes,
-                                      " bytes (queue limit ", max_bytes_, ")"));
-  }
+Admission::Admission(int64_t max_items, int64_t max_bytes, double caller_share)
+    : max_items_(max_items),
+      max_items_of_caller_(ShareOf(max_items, caller_share)),
+      bytes_(std::make_shared<ByteBudget>(
+          ByteLimits{.total = max_bytes,
+                     .per_caller = ShareOf(max_bytes, caller_share)})) {}
+
+absl::Status Admission::Admit(const std::shared_ptr<ActiveJob>& job) {
   MutexLock lock(&mu_);
   if (closed_) return Closed();
   if (items_ >= max_items_) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "queue full: ", items_, " items waiting (limit ", max_items_, ")"));
   }
-  if (bytes > max_bytes_ - bytes_) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("queue full: ", bytes, " bytes on top of ", bytes_,
-                     " held (limit ", max_bytes_, ")"));
+  const auto found = items_of_.find(job->caller());
+  if (found != items_of_.end() && found->second >= max_items_of_caller_) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "queue full: ", found->second, " items of this caller waiting (limit ",
+        max_items_of_caller_, ")"));
   }
-  ++items_;
+  Count(job->caller(), 1);
   ++in_flight_;
-  bytes_ += bytes;
-  entries_[job.get()] = {.job = job, .bytes = bytes};
+  entries_[job.get()] = job;
   return absl::OkStatus();
 }
 
-void Admission::LeaveQueue() {
+void Admission::LeaveQueue(const std::string& caller) {
   MutexLock lock(&mu_);
-  --items_;
+  Count(caller, -1);
+}
+
+void Admission::EnterQueue(const std::string& caller) {
+  MutexLock lock(&mu_);
+  Count(caller, 1);
+}
+
+// A job that enters again may be seen to leave first.
+void Admission::Count(const std::string& caller, int64_t change) {
+  items_ += change;
+  if (caller.empty()) return;
+  int64_t& own = items_of_[caller];
+  own += change;
+  if (own == 0) items_of_.erase(caller);
 }
 
 void Admission::Answered(const ActiveJob* job) {
   MutexLock lock(&mu_);
-  const auto found = entries_.find(job);
-  bytes_ -= found->second.bytes;
-  entries_.erase(found);
+  entries_.erase(job);
   --in_flight_;
 }
 
@@ -70,7 +92,7 @@ std::vector<std::shared_ptr<ActiveJob>> Admission::Outstanding() const {
   MutexLock lock(&mu_);
   jobs.reserve(entries_.size());
   for (const auto& [key, entry] : entries_) {
-    if (std::shared_ptr<ActiveJob> job = entry.job.lock()) {
+    if (std::shared_ptr<ActiveJob> job = entry.lock()) {
       jobs.push_back(std::move(job));
     }
   }
@@ -78,9 +100,10 @@ std::vector<std::shared_ptr<ActiveJob>> Admission::Outstanding() const {
 }
 
 EngineLoad Admission::load() const {
+  const int64_t bytes = bytes_->held();
   MutexLock lock(&mu_);
   return {
-      .queued_items = items_, .queued_bytes = bytes_, .in_flight = in_flight_};
+      .queued_items = items_, .queued_bytes = bytes, .in_flight = in_flight_};
 }
 
 }  // namespace saliency

@@ -1,5 +1,6 @@
 #include "core/engine/batch_policy.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace saliency {
@@ -22,7 +23,29 @@ Prefix LongestThatFits(absl::Span<const int64_t> rows,
   return prefix;
 }
 
+// A stepped row goes twice forward, and more than once back.
+constexpr double kStepCost = 4;
+
+int64_t Pixels(const BatchKey& key) {
+  return key.input_height * key.input_width;
+}
+
 }  // namespace
+
+int64_t RowsAtOnce(const BatchKey& key, const BatchLimits& limits) {
+  int64_t rows = limits.max_rows;
+  if (key.stepped && limits.max_stepped_rows > 0) {
+    rows = std::min(rows, limits.max_stepped_rows);
+  }
+  if (limits.input_pixels == 0 || Pixels(key) <= limits.input_pixels) {
+    return rows;
+  }
+  return std::max<int64_t>(rows * limits.input_pixels / Pixels(key), 1);
+}
+
+double RowCost(const BatchKey& key) {
+  return static_cast<double>(Pixels(key)) * (key.stepped ? kStepCost : 1);
+}
 
 BatchDecision DecideBatch(const BatchCandidates& waiting, absl::Time now,
                           const BatchLimits& limits) {

@@ -11,29 +11,35 @@
 namespace saliency {
 namespace {
 
+bool IsFirst(const RowSlice& slice) {
+  return slice.first_picture == 0 && slice.first_target == 0;
+}
+
+int64_t RowsOf(const Batcher::Batch& batch) {
+  int64_t rows = 0;
+  for (const BatchSlice& part : batch) rows += part.slice.rows();
+  return rows;
+}
+
 void ReportBatch(const ModelFacts& facts, const Batcher::Batch& batch,
                  Clock& clock, EngineObserver& observer) {
   const absl::Time now = clock.Now();
-  int64_t rows = 0;
   std::map<std::string, int64_t> rows_by_method;
-  for (const std::shared_ptr<ActiveJob>& job : batch) {
-    job->Enter(JobStage::kPass);
+  for (const auto& [job, slice] : batch) {
     JobWork& work = job->work();
-    work.times.queue = now - work.queued_at;
-    observer.OnQueued(facts.name, work.times.queue);
+    if (IsFirst(slice)) {
+      job->Enter(JobStage::kPass);
+      work.times.queue = now - work.queued_at;
+      observer.OnQueued(facts.name, work.times.queue);
+    }
     const PassItem& item = work.prepared.item;
-    rows += item.rows();
     const int64_t passes = item.plain_too ? 2 : 1;
     for (const PassAttribution& attribution : item.attributions) {
-      rows_by_method[attribution.attribution.name()] += item.rows() * passes;
+      rows_by_method[attribution.attribution.name()] += slice.rows() * passes;
     }
   }
-  for (const std::shared_ptr<ActiveJob>& job : batch) {
-    job->work().batch_requests = static_cast<int>(batch.size());
-    job->work().batch_rows = static_cast<int>(rows);
-  }
   observer.OnBatch(facts.name, static_cast<int>(batch.size()),
-                   static_cast<int>(rows));
+                   static_cast<int>(RowsOf(batch)));
   for (const auto& [method, count] : rows_by_method) {
     observer.OnRows(facts.name, method, count);
   }
@@ -61,33 +67,39 @@ void LoseDevice(ServedModel& model, const absl::Status& why,
 
 }  // namespace
 
-Batcher::Batch RunBatch(ServedModel& model, Explainer& explainer,
-                        const Batcher::Batch& batch, Clock& clock,
-                        EngineObserver& observer) {
+Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
+                       const Batcher::Batch& batch, Clock& clock,
+                       EngineObserver& observer) {
   ReportBatch(*model.facts(), batch, clock, observer);
-  std::vector<const PassItem*> items;
+  std::vector<PassItem> items;
   items.reserve(batch.size());
-  for (const std::shared_ptr<ActiveJob>& job : batch) {
-    items.push_back(&job->work().prepared.item);
+  for (const auto& [job, slice] : batch) {
+    items.push_back(ItemOf(job->work().prepared.item, slice));
   }
-  BisectedBatch outcome = ExplainBisecting(explainer, items);
+  std::vector<const PassItem*> pointers;
+  pointers.reserve(items.size());
+  for (const PassItem& item : items) pointers.push_back(&item);
+  BisectedBatch outcome = ExplainBisecting(explainer, pointers);
   ReportOutcome(outcome, observer);
-  Batcher::Batch explained;
+  const SlicePasses passes = {.requests = static_cast<int>(batch.size()),
+                              .rows = static_cast<int>(RowsOf(batch)),
+                              .forward = outcome.forward_time,
+                              .backward = outcome.backward_time,
+                              .aggregate = outcome.aggregate_time};
+  Batcher::Jobs explained;
   for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto& [job, slice] = batch[i];
     BisectedItem& item = outcome.items[i];
-    if (!item.detail.empty()) {
-      observer.OnFault(batch[i]->request_id(), item.detail);
-    }
+    if (!item.detail.empty()) observer.OnFault(job->request_id(), item.detail);
     if (!item.answer.ok()) {
-      batch[i]->Answer(item.answer.status());
+      job->Answer(item.answer.status());
       continue;
     }
-    JobWork& work = batch[i]->work();
-    work.answer = *std::move(item.answer);
-    work.times.forward = outcome.forward_time;
-    work.times.backward = outcome.backward_time;
-    work.times.aggregate = outcome.aggregate_time;
-    explained.push_back(batch[i]);
+    JobWork& work = job->work();
+    if (work.progress.Add(*std::move(item.answer), work.prepared.item, slice,
+                          passes)) {
+      explained.push_back(job);
+    }
   }
   if (!outcome.device_lost.ok()) {
     LoseDevice(model, outcome.device_lost, observer);

@@ -1,6 +1,6 @@
 // What a worker does with a batch: one explanation in shared passes, failures
-// answered on the spot, successes handed on to be rendered.
-// Thread-compatible: called on a replica's worker.
+// answered on the spot, jobs whose last slice this was handed on to be
+// rendered. Thread-compatible: called on a replica's worker.
 
 #ifndef SALIENCY_CORE_ENGINE_BATCH_RUNNER_H_
 #define SALIENCY_CORE_ENGINE_BATCH_RUNNER_H_
@@ -15,10 +15,10 @@ namespace saliency {
 
 // Runs the batch and answers every job that failed.  When the device is lost,
 // all that waits for the model is answered too and its queue is closed.
-// Returns the jobs that have a PassAnswer in their work().
-Batcher::Batch RunBatch(ServedModel& model, Explainer& explainer,
-                        const Batcher::Batch& batch, Clock& clock,
-                        EngineObserver& observer);
+// Returns the jobs that have their whole PassAnswer in their work().
+Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
+                       const Batcher::Batch& batch, Clock& clock,
+                       EngineObserver& observer);
 
 }  // namespace saliency
 

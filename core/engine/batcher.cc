@@ -1,6 +1,9 @@
 #include "core/engine/batcher.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <map>
 #include <utility>
 
 #include "core/base/status.h"
@@ -27,7 +30,9 @@ absl::Status Batcher::Push(const std::shared_ptr<ActiveJob>& job) {
                      .key = {.input_height = item.input.size(2),
                              .input_width = item.input.size(3),
                              .stepped = item.meta.has_value()},
-                     .rows = item.rows(),
+                     .caller = job->caller(),
+                     .pictures = item.input.size(0),
+                     .targets = static_cast<int64_t>(item.targets.size()),
                      .arrival = clock_.Now()};
   job->work().queued_at = waiting.arrival;
   MutexLock lock(&mu_);
@@ -39,7 +44,7 @@ absl::Status Batcher::Push(const std::shared_ptr<ActiveJob>& job) {
 }
 
 void Batcher::Remove(const ActiveJob* job) {
-  std::list<Waiting> removed;  // released after the lock
+  Queue removed;  // released after the lock
   MutexLock lock(&mu_);
   const auto found =
       std::find_if(queue_.begin(), queue_.end(),
@@ -54,7 +59,7 @@ Batcher::Batch Batcher::Pull() {
     Formed formed = Form();
     for (const std::shared_ptr<ActiveJob>& job : formed.dead) job->Expire();
     if (formed.dead.empty() || !formed.batch.empty()) {
-      for (const auto& job : formed.batch) job->LeaveQueue();
+      for (const BatchSlice& slice : formed.batch) slice.job->LeaveQueue();
       return std::move(formed.batch);
     }
   }
@@ -65,8 +70,9 @@ Batcher::Formed Batcher::Form() {
   while (true) {
     const absl::Time now = clock_.Now();
     Formed formed = {.dead = TakeDead(now)};
-    const BatchDecision decision = Decide(now);
-    formed.batch = Take(decision.take);
+    const Turns turns = Compatible();
+    const BatchDecision decision = Decide(turns, now);
+    formed.batch = Take(turns, decision.take);
     if (!formed.batch.empty() || !formed.dead.empty() || Ended()) {
       return formed;
     }
@@ -76,8 +82,8 @@ Batcher::Formed Batcher::Form() {
   }
 }
 
-Batcher::Batch Batcher::TakeDead(absl::Time now) {
-  Batch dead;
+Batcher::Jobs Batcher::TakeDead(absl::Time now) {
+  Jobs dead;
   for (auto it = queue_.begin(); it != queue_.end();) {
     if (it->job->deadline() <= now || it->job->answered()) {
       dead.push_back(std::move(it->job));
@@ -90,34 +96,75 @@ Batcher::Batch Batcher::TakeDead(absl::Time now) {
   return dead;
 }
 
-BatchDecision Batcher::Decide(absl::Time now) const {
-  if (queue_.empty()) return {};
-  std::vector<int64_t> rows;
-  BatchCandidates candidates = {
-      .oldest_arrival = queue_.front().arrival,
-      .arrivals = retired_ ? Arrivals::kEnded : Arrivals::kOpen};
-  for (const Waiting& waiting : queue_) {
-    if (waiting.key != queue_.front().key) continue;
-    rows.push_back(waiting.rows);
-    candidates.earliest_deadline =
-        std::min(candidates.earliest_deadline, waiting.job->deadline());
-  }
-  candidates.rows = rows;
-  return DecideBatch(candidates, now, limits_);
+RowSlice Batcher::NextSlice(const Waiting& waiting) const {
+  return SliceAt(waiting.done, waiting.pictures, waiting.targets,
+                 RowsAtOnce(waiting.key, limits_));
 }
 
-Batcher::Batch Batcher::Take(int count) {
+Batcher::Turns Batcher::Compatible() {
+  // The jobs of each caller, and when its next turn comes.
+  struct Caller {
+    double turn = 0;
+    std::deque<Queue::iterator> jobs;
+  };
+  std::vector<Caller> callers;  // in the order of their oldest job
+  std::map<std::string, std::size_t> known;
+  for (auto it = queue_.begin(); it != queue_.end(); ++it) {
+    const auto [found, is_new] = known.try_emplace(it->caller, callers.size());
+    if (is_new) callers.push_back({.turn = shares_.Turn(it->caller)});
+    callers[found->second].jobs.push_back(it);
+  }
+  Turns turns;
+  while (!callers.empty()) {
+    const auto next = std::min_element(
+        callers.begin(), callers.end(),
+        [](const Caller& a, const Caller& b) { return a.turn < b.turn; });
+    const Queue::iterator job = next->jobs.front();
+    next->jobs.pop_front();
+    if (turns.empty() || job->key == turns.front()->key) {
+      turns.push_back(job);
+      next->turn +=
+          static_cast<double>(NextSlice(*job).rows()) * RowCost(job->key);
+    }
+    if (next->jobs.empty()) callers.erase(next);
+  }
+  return turns;
+}
+
+BatchDecision Batcher::Decide(const Turns& turns, absl::Time now) const {
+  if (turns.empty()) return {};
+  std::vector<int64_t> rows;
+  BatchCandidates candidates = {
+      .oldest_arrival = absl::InfiniteFuture(),
+      .arrivals = retired_ ? Arrivals::kEnded : Arrivals::kOpen};
+  for (const Queue::iterator& waiting : turns) {
+    rows.push_back(NextSlice(*waiting).rows());
+    candidates.oldest_arrival =
+        std::min(candidates.oldest_arrival, waiting->arrival);
+    candidates.earliest_deadline =
+        std::min(candidates.earliest_deadline, waiting->job->deadline());
+  }
+  candidates.rows = rows;
+  BatchLimits limits = limits_;
+  limits.max_rows = RowsAtOnce(turns.front()->key, limits_);
+  return DecideBatch(candidates, now, limits);
+}
+
+Batcher::Batch Batcher::Take(const Turns& turns, int count) {
   Batch batch;
   if (count == 0) return batch;
   ++changes_;  // for workers that sleep until the end
-  const BatchKey key = queue_.front().key;
-  for (auto it = queue_.begin();
-       it != queue_.end() && static_cast<int>(batch.size()) < count;) {
-    if (it->key == key) {
-      batch.push_back(std::move(it->job));
-      it = queue_.erase(it);
+  for (int i = 0; i < count; ++i) {
+    const Queue::iterator waiting = turns[i];
+    const RowSlice slice = NextSlice(*waiting);
+    shares_.Charge(waiting->caller,
+                   static_cast<double>(slice.rows()) * RowCost(waiting->key));
+    waiting->done += slice.rows();
+    batch.push_back({.job = waiting->job, .slice = slice});
+    if (waiting->done < waiting->rows()) {
+      queue_.splice(queue_.end(), queue_, waiting);
     } else {
-      ++it;
+      queue_.erase(waiting);
     }
   }
   return batch;
@@ -137,15 +184,15 @@ void Batcher::Retire() {
   ++changes_;
 }
 
-Batcher::Batch Batcher::Fail(const absl::Status& why) {
-  std::list<Waiting> queue;
+Batcher::Jobs Batcher::Fail(const absl::Status& why) {
+  Queue queue;
   {
     MutexLock lock(&mu_);
     failure_ = why;
     ++changes_;
     queue.swap(queue_);
   }
-  Batch jobs;
+  Jobs jobs;
   for (Waiting& waiting : queue) jobs.push_back(std::move(waiting.job));
   return jobs;
 }

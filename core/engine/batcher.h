@@ -1,9 +1,14 @@
 // The queue in front of one model version, emptied by its workers: an idle
 // worker pulls the next batch; there is no timer thread.
 //
-// Expired and cancelled jobs are answered when a batch is formed and never run.
-// Every job is announced before it is decoded, so that a batcher which is
-// retired knows when nothing more will come.
+// Callers take turns (fair_shares.h), and so do the jobs of one caller.  A job
+// with more rows than a batch goes slice by slice, and to the end of its
+// caller's jobs after each: however much one asks for, others wait for a batch
+// and not for a job.
+//
+// Expired and cancelled jobs are answered when a batch is formed and run no
+// further.  Every job is announced before it is decoded, so that a batcher
+// which is retired knows when nothing more will come.
 // Thread-safe.
 
 #ifndef SALIENCY_CORE_ENGINE_BATCHER_H_
@@ -12,6 +17,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,21 +26,21 @@
 #include "core/base/mutex.h"
 #include "core/engine/active_job.h"
 #include "core/engine/batch_policy.h"
+#include "core/engine/fair_shares.h"
+#include "core/engine/row_slice.h"
 
 namespace saliency {
 
-// What separates batches of one model version.
-struct BatchKey {
-  int64_t input_height = 0;
-  int64_t input_width = 0;
-  bool stepped = false;  // by meta steps, which need not be alike
-
-  friend bool operator==(const BatchKey&, const BatchKey&) = default;
+// Rows of one job in a batch.
+struct BatchSlice {
+  std::shared_ptr<ActiveJob> job;
+  RowSlice slice;
 };
 
 class Batcher {
  public:
-  using Batch = std::vector<std::shared_ptr<ActiveJob>>;
+  using Batch = std::vector<BatchSlice>;  // each job once
+  using Jobs = std::vector<std::shared_ptr<ActiveJob>>;
 
   // `clock` outlives the batcher.
   Batcher(const BatchLimits& limits, Clock& clock)
@@ -49,29 +55,38 @@ class Batcher {
   absl::Status Push(const std::shared_ptr<ActiveJob>& job)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes a job out of the queue if it is there.  Answers nothing.
+  // Takes a job, or what is left of it, out of the queue if it is there.
+  // Answers nothing.
   void Remove(const ActiveJob* job) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Waits for the next batch: the oldest job and those compatible with it.
-  // Empty: retired and nothing more will come, or failed.
+  // Waits for the next batch: the job whose turn it is and those compatible
+  // with it. Empty: retired and nothing more will come, or failed.
   Batch Pull() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Announces nothing more; what was announced still runs, without delay.
   void Retire() ABSL_LOCKS_EXCLUDED(mu_);
   // Takes nothing more and hands out what waits, for the caller to answer.
   // REQUIRES: `why` is not OK.
-  Batch Fail(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
+  Jobs Fail(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Waiting {
     std::shared_ptr<ActiveJob> job;
     BatchKey key;
-    int64_t rows = 1;
+    std::string caller;
+    int64_t pictures = 1;
+    int64_t targets = 1;
+    int64_t done = 0;  // rows that were handed out
     absl::Time arrival;
+
+    int64_t rows() const { return pictures * targets; }
   };
+  using Queue = std::list<Waiting>;
+  // The queue in turn.
+  using Turns = std::vector<Queue::iterator>;
   struct Formed {
     Batch batch;
-    Batch dead;  // expired or answered already
+    Jobs dead;  // expired or answered already
   };
   // What a sleeping worker waits for.
   struct Change {
@@ -84,9 +99,14 @@ class Batcher {
 
   // Waits until there is a batch, somebody dead, or the end.
   Formed Form() ABSL_LOCKS_EXCLUDED(mu_);
-  Batch TakeDead(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  BatchDecision Decide(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Batch Take(int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Jobs TakeDead(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  RowSlice NextSlice(const Waiting& waiting) const;
+  // Those that may share the passes of the first, as they come to their turn.
+  Turns Compatible() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  BatchDecision Decide(const Turns& turns, absl::Time now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Hands out the next slice of the first `count`.
+  Batch Take(const Turns& turns, int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Time EarliestDeadline() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return !failure_.ok() || (retired_ && announced_ == 0 && queue_.empty());
@@ -96,7 +116,9 @@ class Batcher {
   Clock& clock_;
 
   Mutex mu_;
-  std::list<Waiting> queue_ ABSL_GUARDED_BY(mu_);  // oldest first
+  // Oldest first, but for jobs that had a slice since.
+  Queue queue_ ABSL_GUARDED_BY(mu_);
+  FairShares shares_ ABSL_GUARDED_BY(mu_);
   int64_t announced_ ABSL_GUARDED_BY(mu_) = 0;
   bool retired_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);

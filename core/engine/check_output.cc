@@ -52,6 +52,38 @@ int64_t OutputPixels(const OutputOptions& output, const InputSize& input,
   return 0;
 }
 
+// The longer side of a map; of one at its layer's size it is not known, nor so
+// long.
+int64_t LongerSide(const OutputOptions& output, const InputSize& input) {
+  switch (output.size) {
+    case OutputSize::kPicture:
+      return input.picture_side;
+    case OutputSize::kLayer:
+      break;
+    case OutputSize::kModelInput:
+      return input.input_side;
+    case OutputSize::kExplicit:
+      return std::max(output.height, output.width);
+  }
+  return 0;
+}
+
+// Encoders have limits of their own, which would look like faults of ours.
+absl::Status CheckSide(const OutputOptions& output, const InputSize& input) {
+  if (output.encoding == MapEncoding::kNone ||
+      output.encoding == MapEncoding::kFloat32) {
+    return absl::OkStatus();
+  }
+  const int64_t side = LongerSide(output, input);
+  const bool has_band =
+      output.encoding == MapEncoding::kOverlayPng && output.overlay_title;
+  const int64_t limit = kMaxPngSide - (has_band ? kMaxTitleBand : 0);
+  if (side <= limit) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "output: a map with a side of ", side, " pixels, of at most ", limit,
+      " in a PNG; ask for FLOAT32 or a smaller size"));
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const Job& job) {
@@ -96,6 +128,7 @@ absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,
         "output.explicit_size ", output.height, " x ", output.width,
         " has more than ", limits.max_output_pixels, " pixels"));
   }
+  RETURN_IF_ERROR(CheckSide(output, sizes.input));
   double map_pixels = 0;
   const auto add = [&](int64_t layer_pixels) {
     const auto layer = static_cast<int64_t>(
@@ -124,9 +157,10 @@ absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,
                    ", of at most ", limits.max_map_pixels));
 }
 
-absl::Status CheckVolume(const Job& job, const ModelFacts& model,
-                         const ResultPlan& plan, const InputSize& input,
-                         int64_t targets, const EngineLimits& limits) {
+absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelFacts& model,
+                                     const ResultPlan& plan,
+                                     const InputSize& input, int64_t targets,
+                                     const EngineLimits& limits) {
   const int64_t rows = input.pictures * targets;
   if (rows > limits.max_rows) {
     return absl::InvalidArgumentError(
@@ -138,9 +172,10 @@ absl::Status CheckVolume(const Job& job, const ModelFacts& model,
       static_cast<double>(input.input_pixels) /
       static_cast<double>(model.config.input.height * model.config.input.width);
   const int64_t rows_of_maps = rows * (job.needs_plain() ? 2 : 1);
-  return CheckMapPixels(
-      job.output, plan,
-      {.input = input, .growth = growth, .rows = rows_of_maps}, limits);
+  const MapSizes sizes = {
+      .input = input, .growth = growth, .rows = rows_of_maps};
+  RETURN_IF_ERROR(CheckMapPixels(job.output, plan, sizes, limits));
+  return sizes;
 }
 
 }  // namespace saliency

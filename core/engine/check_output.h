@@ -6,6 +6,7 @@
 #define SALIENCY_CORE_ENGINE_CHECK_OUTPUT_H_
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "core/engine/model_facts.h"
@@ -25,16 +26,18 @@ struct MapSizes {
   int64_t rows = 1;   // pictures x targets, plain ones counted again
 };
 
-// Errors: INVALID_ARGUMENT one map's pixels, or maps x pixels over the limit.
+// Errors: INVALID_ARGUMENT one map's pixels, or maps x pixels over the limit; a
+//   side that the encoding does not know.
 //   A map counts at its own or its layer's size, whichever is larger; the maps
 //   of combinations' layers count too, since each is made at the output's size.
 absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,
                             const MapSizes& sizes, const EngineLimits& limits);
 
 // Errors: INVALID_ARGUMENT too many rows; as CheckMapPixels.
-absl::Status CheckVolume(const Job& job, const ModelFacts& model,
-                         const ResultPlan& plan, const InputSize& input,
-                         int64_t targets, const EngineLimits& limits);
+absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelFacts& model,
+                                     const ResultPlan& plan,
+                                     const InputSize& input, int64_t targets,
+                                     const EngineLimits& limits);
 
 }  // namespace saliency
 

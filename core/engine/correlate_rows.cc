@@ -16,37 +16,47 @@ std::optional<double> Alikeness(const absl::StatusOr<at::Tensor>& a,
   return Spearman(*a, *b).front();
 }
 
-}  // namespace
-
-RowCorrelations CorrelateRows(const FinishRow& a, const FinishRow& b,
-                              const PreparedJob& prepared) {
-  RowCorrelations correlations;
-  for (const PlannedResult& plan : prepared.results) {
-    correlations.results.push_back(
-        Alikeness(SizedMap(a, plan), SizedMap(b, plan)));
-  }
-  const auto combined_a =
-      JoinCombinations(a, prepared.combinations, prepared.layer_results);
-  const auto combined_b =
-      JoinCombinations(b, prepared.combinations, prepared.layer_results);
-  for (std::size_t i = 0; i < combined_a.size(); ++i) {
-    correlations.combined.push_back(Alikeness(combined_a[i], combined_b[i]));
-  }
-  return correlations;
+absl::StatusOr<at::Tensor> Absolute(absl::StatusOr<at::Tensor> map) {
+  if (map.ok()) map = map->abs();
+  return map;
 }
 
-std::vector<std::optional<double>> CorrelateAbsolutes(
-    const FinishRow& a, const FinishRow& b, const PreparedJob& prepared) {
-  const auto absolute = [](absl::StatusOr<at::Tensor> map) {
-    if (map.ok()) map = map->abs();
-    return map;
-  };
-  std::vector<std::optional<double>> correlations;
+}  // namespace
+
+void AddCorrelations(const std::shared_ptr<const FinishRow>& a,
+                     const std::shared_ptr<const FinishRow>& b,
+                     const PreparedJob& prepared, Pieces& pieces,
+                     const RowCorrelations& correlations) {
   for (const PlannedResult& plan : prepared.results) {
-    correlations.push_back(
-        Alikeness(absolute(SizedMap(a, plan)), absolute(SizedMap(b, plan))));
+    pieces.Add([a, b, &plan, correlations] {
+      correlations.results.push_back(
+          Alikeness(SizedMap(*a, plan), SizedMap(*b, plan)));
+      return absl::OkStatus();
+    });
   }
-  return correlations;
+  auto of_a = std::make_shared<JoinedMaps>();
+  auto of_b = std::make_shared<JoinedMaps>();
+  AddJoinedMaps(a, prepared.combinations, prepared.layer_results, pieces, of_a);
+  AddJoinedMaps(b, prepared.combinations, prepared.layer_results, pieces, of_b);
+  for (std::size_t i = 0; i < prepared.combinations.size(); ++i) {
+    pieces.Add([i, of_a, of_b, correlations] {
+      correlations.combined.push_back(Alikeness((*of_a)[i], (*of_b)[i]));
+      return absl::OkStatus();
+    });
+  }
+}
+
+void AddAbsoluteCorrelations(const std::shared_ptr<const FinishRow>& a,
+                             const std::shared_ptr<const FinishRow>& b,
+                             const PreparedJob& prepared, Pieces& pieces,
+                             std::vector<std::optional<double>>& correlations) {
+  for (const PlannedResult& plan : prepared.results) {
+    pieces.Add([a, b, &plan, &correlations] {
+      correlations.push_back(Alikeness(Absolute(SizedMap(*a, plan)),
+                                       Absolute(SizedMap(*b, plan))));
+      return absl::OkStatus();
+    });
+  }
 }
 
 }  // namespace saliency

@@ -5,32 +5,40 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/base/thread_pool.h"
 #include "core/engine/active_job.h"
-#include "core/engine/backlog.h"
 #include "core/engine/batch_runner.h"
 #include "core/engine/finish.h"
 #include "core/engine/given_maps.h"
 #include "core/engine/model_table.h"
+#include "core/engine/scratch_gate.h"
 #include "core/engine/tensor_threads.h"
 #include "core/engine/worker_threads.h"
 
 namespace saliency {
 namespace {
 
-constexpr int64_t kMaxBacklog = 64;  // explained jobs waiting to be rendered
+// How long a job is rendered before others have their turn; of a longer piece,
+// that piece.
+constexpr absl::Duration kRenderTurn = absl::Milliseconds(50);
 
 BatchLimits LimitsOf(const ModelFacts& facts) {
   // Rows that depend on their neighbours must not meet a stranger's.
   if (!facts.self_check.rows_independent) {
     return {.max_rows = 1, .max_requests = 1};
   }
-  return {.max_rows = facts.config.batching.max_rows,
-          .max_requests = facts.config.batching.max_rows,
-          .max_delay = facts.config.batching.max_delay};
+  BatchLimits limits = {.max_rows = facts.config.batching.max_rows,
+                        .max_requests = facts.config.batching.max_rows,
+                        .max_delay = facts.config.batching.max_delay};
+  // On the reference path rows gain nothing by each other's company.
+  if (facts.meta_path == MetaPath::kReference) limits.max_stepped_rows = 1;
+  if (!facts.layers.empty()) {
+    const std::vector<int64_t>& input = facts.layers.front().shape;
+    limits.input_pixels = input[1] * input[2];
+  }
+  return limits;
 }
 
 // What a worker owns; the explainer goes before what it refers to.
@@ -54,20 +62,23 @@ struct Engine::Impl {
         clock(clock_in),
         observer(observer_in),
         admission(std::make_shared<Admission>(options.limits.queue_items,
-                                              options.limits.queue_bytes)),
+                                              options.limits.queue_bytes,
+                                              options.limits.caller_share)),
+        scratch(options.limits.scratch_bytes),
         pool(std::make_unique<ThreadPool>(std::max(1, options.cpu_threads))) {}
 
   absl::Status Start(const std::shared_ptr<ActiveJob>& job);
   absl::Status StartGivenMaps(const std::shared_ptr<ActiveJob>& job);
   absl::StatusOr<std::shared_ptr<ServedModel>> Announce(const Job& job) const;
+  absl::Status Admit(ActiveJob& job, const ModelFacts& facts);
   void Decode(const std::shared_ptr<ActiveJob>& job,
               const std::shared_ptr<ServedModel>& model);
   absl::Status Prepare(ActiveJob& job, const ModelFacts& facts);
   void Work(const std::shared_ptr<ServedModel>& model, Explainer& explainer);
-  void Render(ActiveJob& job,
-              absl::FunctionRef<absl::StatusOr<Explanation>()> finish);
-  absl::StatusOr<Explanation> Finish(ActiveJob& job, const ModelFacts& facts);
-  absl::StatusOr<Explanation> FinishGivenMaps(ActiveJob& job);
+  void ScheduleRendering(const std::shared_ptr<ActiveJob>& job);
+  void Render(const std::shared_ptr<ActiveJob>& job);
+  absl::Status RenderTurn(ActiveJob& job);
+  absl::StatusOr<Explanation> Rendered(ActiveJob& job);
   bool Expired(ActiveJob& job);
 
   const EngineLimits limits;
@@ -78,7 +89,7 @@ struct Engine::Impl {
   WorkInHand in_hand{clock};
   const std::shared_ptr<Admission> admission;
   ModelTable table;
-  Backlog backlog{kMaxBacklog};
+  ScratchGate scratch;
   WorkerThreads workers;
   std::unique_ptr<ThreadPool> pool;
 };
@@ -145,6 +156,13 @@ void Engine::Submit(Job job, JobDone done) {
   if (!status.ok()) active->Answer(status);
 }
 
+absl::StatusOr<std::shared_ptr<void>> Engine::HoldBytes(
+    const std::string& caller, int64_t bytes) {
+  const std::shared_ptr<ByteBudget>& budget = impl_->admission->bytes();
+  RETURN_IF_ERROR(budget->Take(caller, bytes));
+  return std::make_shared<ByteHold>(budget, caller, bytes);
+}
+
 bool Engine::Drain(absl::Time deadline) {
   impl_->admission->Close();
   for (const auto& model : impl_->table.All()) model->batcher.Retire();
@@ -175,9 +193,7 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
   if (HoldsGivenMaps(job->work().job)) return StartGivenMaps(job);
   ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
                    Announce(job->work().job));
-  const absl::StatusOr<int64_t> bytes =
-      MeasureJob(job->work().job, *model->facts(), limits);
-  absl::Status admitted = bytes.ok() ? job->Admit(*bytes) : bytes.status();
+  const absl::Status admitted = Admit(*job, *model->facts());
   if (!admitted.ok()) {
     model->batcher.Withdraw();
     return admitted;
@@ -194,27 +210,32 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
       cancelled->Cancel();
     });
   }
-  pool->Schedule([this, job, model] { Decode(job, model); });
+  pool->Schedule([this, job, model] { Decode(job, model); }, job->caller());
   return absl::OkStatus();
+}
+
+// What can be known without looking into the input is, before it waits.
+absl::Status Engine::Impl::Admit(ActiveJob& job, const ModelFacts& facts) {
+  JobWork& work = job.work();
+  ASSIGN_OR_RETURN(work.plan, PlanJob(work.job, facts, limits));
+  work.cost = work.plan.cost;
+  return job.Admit(work.cost);
 }
 
 // Maps need no model: the pool does all there is to do.
 absl::Status Engine::Impl::StartGivenMaps(
     const std::shared_ptr<ActiveJob>& job) {
-  ASSIGN_OR_RETURN(const int64_t bytes,
-                   MeasureGivenMaps(job->work().job, limits));
-  RETURN_IF_ERROR(job->Admit(bytes));
+  JobWork& work = job->work();
+  ASSIGN_OR_RETURN(work.cost, CostOfGivenMaps(work.job, limits));
+  RETURN_IF_ERROR(job->Admit(work.cost));
   job->Enter(JobStage::kQueue);
   if (const auto& cancel = job->work().job.cancel; cancel != nullptr) {
     cancel->SetListener([weak_job = std::weak_ptr<ActiveJob>(job)] {
       if (const auto cancelled = weak_job.lock()) cancelled->Cancel();
     });
   }
-  pool->Schedule([this, job] {
-    job->LeaveQueue();
-    job->Enter(JobStage::kRender);
-    Render(*job, [&] { return FinishGivenMaps(*job); });
-  });
+  work.rendering = std::make_unique<GivenMapsRendering>(work.job, limits);
+  ScheduleRendering(job);
   return absl::OkStatus();
 }
 
@@ -256,7 +277,10 @@ absl::Status Engine::Impl::Prepare(ActiveJob& job, const ModelFacts& facts) {
   RETURN_IF_ERROR(CatchAsStatus(
       "preparing the input failed",
       [&]() -> absl::Status {
-        ASSIGN_OR_RETURN(work.prepared, PrepareJob(work.job, facts, limits));
+        const ScratchGate::Pass pass(scratch, work.cost.decode_scratch_bytes);
+        ASSIGN_OR_RETURN(
+            work.prepared,
+            PrepareJob(work.job, std::move(work.plan), facts, limits));
         return absl::OkStatus();
       },
       [&](absl::string_view detail) {
@@ -279,63 +303,75 @@ void Engine::Impl::Work(const std::shared_ptr<ServedModel>& model,
     return RunBatch(*model, explainer, batch, clock, observer);
   };
   while (true) {
-    backlog.AwaitRoom();
     const Batcher::Batch batch = model->batcher.Pull();
     if (batch.empty()) return;
     for (const std::shared_ptr<ActiveJob>& job : explain(batch)) {
-      job->Enter(JobStage::kRender);
-      backlog.Add();
-      pool->Schedule([this, job, model] {
-        Render(*job, [&] { return Finish(*job, *model->facts()); });
-        backlog.Done();
-      });
+      JobWork& work = job->work();
+      work.passes = work.progress.Take();
+      work.rendering = std::make_unique<JobRendering>(
+          work.prepared, work.passes.answer, model->facts(),
+          FinishOptions{.output = work.job.output,
+                        .top_k = work.job.top_k,
+                        .plain_maps = work.job.plain_maps,
+                        .correlate = work.job.correlate});
+      // What waits to be rendered is bounded with all that waits.
+      job->EnterQueue();
+      ScheduleRendering(job);
     }
   }
 }
 
-void Engine::Impl::Render(
-    ActiveJob& job, absl::FunctionRef<absl::StatusOr<Explanation>()> finish) {
+void Engine::Impl::ScheduleRendering(const std::shared_ptr<ActiveJob>& job) {
+  pool->Schedule([this, job] { Render(job); }, job->caller());
+}
+
+// A turn of it; then, unless that was all, others'.
+void Engine::Impl::Render(const std::shared_ptr<ActiveJob>& job) {
   ComputeAlone();
   const WorkInHand::Piece piece = in_hand.Begin("rendering maps");
-  if (job.answered() || Expired(job)) return;
-  absl::StatusOr<Explanation> result = absl::UnknownError("not rendered");
+  job->LeaveQueue();
+  job->Enter(JobStage::kRender);
+  if (job->answered() || Expired(*job)) return;
   const absl::Status status = CatchAsStatus(
-      "rendering failed",
-      [&] {
-        result = finish();
-        return absl::OkStatus();
-      },
+      "rendering failed", [&] { return RenderTurn(*job); },
       [&](absl::string_view detail) {
-        observer.OnFault(job.request_id(), detail);
+        observer.OnFault(job->request_id(), detail);
       });
-  if (!status.ok()) result = status;
-  job.Answer(std::move(result));
+  if (!status.ok()) {
+    job->Answer(status);
+  } else if (job->work().rendering->done()) {
+    job->Answer(Rendered(*job));
+  } else if (!job->answered() && !Expired(*job)) {
+    ScheduleRendering(job);
+  }
 }
 
-absl::StatusOr<Explanation> Engine::Impl::Finish(ActiveJob& job,
-                                                 const ModelFacts& facts) {
-  const absl::Time start = clock.Now();
+// Between two pieces deadline and cancellation are looked at.
+absl::Status Engine::Impl::RenderTurn(ActiveJob& job) {
   JobWork& work = job.work();
-  ASSIGN_OR_RETURN(Explanation explanation,
-                   FinishJob(work.prepared, work.answer, facts,
-                             {.output = work.job.output,
-                              .top_k = work.job.top_k,
-                              .plain_maps = work.job.plain_maps,
-                              .correlate = work.job.correlate}));
-  explanation.batch_requests = work.batch_requests;
-  explanation.batch_rows = work.batch_rows;
-  work.times.render = clock.Now() - start;
-  explanation.times = work.times;
-  observer.OnStage("render", work.times.render);
-  return explanation;
+  const absl::Time start = clock.Now();
+  absl::Time now = start;
+  const ScratchGate::Pass pass(scratch, work.cost.render_scratch_bytes);
+  do {
+    RETURN_IF_ERROR(work.rendering->Step());
+    now = clock.Now();
+  } while (!work.rendering->done() && now - start < kRenderTurn &&
+           now < job.deadline() && !job.answered());
+  work.times.render += now - start;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<Explanation> Engine::Impl::FinishGivenMaps(ActiveJob& job) {
-  const absl::Time start = clock.Now();
-  ASSIGN_OR_RETURN(Explanation explanation,
-                   CombineGivenMaps(job.work().job, limits));
-  explanation.times.render = clock.Now() - start;
-  observer.OnStage("render", explanation.times.render);
+absl::StatusOr<Explanation> Engine::Impl::Rendered(ActiveJob& job) {
+  JobWork& work = job.work();
+  observer.OnStage("render", work.times.render);
+  ASSIGN_OR_RETURN(Explanation explanation, work.rendering->Take());
+  const SlicePasses& passes = work.passes.passes;
+  explanation.batch_requests = passes.requests;
+  explanation.batch_rows = std::max(passes.rows, 1);
+  explanation.times = work.times;
+  explanation.times.forward = passes.forward;
+  explanation.times.backward = passes.backward;
+  explanation.times.aggregate = passes.aggregate;
   return explanation;
 }
 

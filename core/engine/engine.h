@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -73,6 +74,11 @@ class Engine {
   // thread and under no lock; the codes are those of product.md's error table.
   // RESOURCE_EXHAUSTED tells "later" from "never" by NeverRetry (refusal.h).
   void Submit(Job job, JobDone done);
+
+  // Memory of work that does not come by Submit, from the same budget; returned
+  // when what comes back goes.  Errors: as ByteBudget::Take.
+  absl::StatusOr<std::shared_ptr<void>> HoldBytes(const std::string& caller,
+                                                  int64_t bytes);
 
   // From now on Submit answers UNAVAILABLE; waits until all is answered or
   // `deadline` has passed, when what is left gets UNAVAILABLE.  Returns whether

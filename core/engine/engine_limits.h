@@ -11,8 +11,16 @@
 namespace saliency {
 
 struct EngineLimits {
-  int64_t queue_items = 256;  // admitted and not yet in a pass, in total
-  int64_t queue_bytes = int64_t{512} << 20;  // inputs held, in total
+  // Admitted and waiting to be decoded, to get into a pass or to be rendered,
+  // in total.
+  int64_t queue_items = 256;
+  // Inputs, pictures, raw maps and answers held, in total, until the answers
+  // have left.
+  int64_t queue_bytes = int64_t{1} << 30;
+  // How much of both one caller may have, as a fraction; in (0, 1].
+  double caller_share = 0.5;
+  // Of what runs on the CPU pool at a time (scratch_gate.h).
+  int64_t scratch_bytes = int64_t{512} << 20;
   DecodeLimits decode;
   int max_targets = 64;
   int64_t max_rows = 1024;  // pictures x targets of one request
@@ -20,6 +28,7 @@ struct EngineLimits {
   int max_layers = 512;                         // of one request, summed
   int64_t max_map_pixels = int64_t{128} << 20;  // maps x pixels of one answer
   int64_t max_output_pixels = 40'000'000;       // of one map
+  int64_t max_work = int64_t{1} << 30;          // of one request: JobCost::work
 };
 
 }  // namespace saliency

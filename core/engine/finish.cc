@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cstddef>
-#include <iterator>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -13,7 +13,6 @@
 #include "core/engine/correlate_rows.h"
 #include "core/engine/finish_combination.h"
 #include "core/engine/finish_row.h"
-#include "core/engine/overall_status.h"
 
 namespace saliency {
 namespace {
@@ -101,69 +100,63 @@ FinishRow RowOf(const Ground& ground, std::size_t picture, std::size_t target,
       .output = ground.options.output};
 }
 
+void AddResult(const std::shared_ptr<const FinishRow>& row,
+               const PlannedResult& plan, Pieces& pieces,
+               std::vector<MapResult>& results) {
+  pieces.Add([row, &plan, &results] {
+    results.push_back(FinishResult(*row, plan));
+    return absl::OkStatus();
+  });
+}
+
+void AddResults(const std::shared_ptr<const FinishRow>& row,
+                const PreparedJob& prepared, Pieces& pieces,
+                std::vector<MapResult>& results,
+                std::vector<CombinedResult>& combined) {
+  for (const PlannedResult& plan : prepared.results) {
+    AddResult(row, plan, pieces, results);
+  }
+  AddCombinations(row, prepared.combinations, prepared.layer_results, pieces,
+                  combined);
+}
+
+RowCorrelations CorrelationsOf(Explanation& explanation) {
+  return {.results = explanation.correlations,
+          .combined = explanation.combined_correlations};
+}
+
 // The same row of the model as it is.
-FinishRow WithoutStep(const Ground& ground, const FinishRow& stepped,
-                      const ClassScores& scores) {
+std::shared_ptr<const FinishRow> WithoutStep(const Ground& ground,
+                                             const FinishRow& stepped,
+                                             const ClassScores& scores) {
   const PassItem& item = ground.prepared.item;
   const std::size_t row =
       stepped.picture * item.targets.size() + stepped.target;
-  FinishRow plain = stepped;
-  plain.explained = scores.Of(stepped.explained.index);
-  plain.score = ground.answer.plain_score[row];
-  plain.stepped = false;
-  plain.maps = MapsOf(ground.answer.plain_maps, row, item);
-  plain.warnings = WarningsOf(ground.answer.plain_warnings, row, item);
+  auto plain = std::make_shared<FinishRow>(stepped);
+  plain->explained = scores.Of(stepped.explained.index);
+  plain->score = ground.answer.plain_score[row];
+  plain->stepped = false;
+  plain->maps = MapsOf(ground.answer.plain_maps, row, item);
+  plain->warnings = WarningsOf(ground.answer.plain_warnings, row, item);
   return plain;
 }
 
-template <typename T>
-void MoveTo(std::vector<T>&& from, std::vector<T>& to) {
-  std::move(from.begin(), from.end(), std::back_inserter(to));
-}
-
-void AppendCorrelations(RowCorrelations&& from, Explanation& explanation) {
-  MoveTo(std::move(from.results), explanation.correlations);
-  MoveTo(std::move(from.combined), explanation.combined_correlations);
-}
-
-void AppendPlain(const Ground& ground, const FinishRow& stepped,
-                 const FinishRow& plain, Explanation& explanation) {
+void AddPlain(const Ground& ground,
+              const std::shared_ptr<const FinishRow>& stepped,
+              const std::shared_ptr<const FinishRow>& plain, Pieces& pieces,
+              Explanation& explanation) {
   if (ground.options.plain_maps) {
-    Explanation maps;
-    AppendRow(plain, ground.prepared, maps);
-    MoveTo(std::move(maps.results), explanation.plain_results);
-    MoveTo(std::move(maps.combined), explanation.plain_combined);
+    AddResults(plain, ground.prepared, pieces, explanation.plain_results,
+               explanation.plain_combined);
   }
   const Correlate correlate = ground.options.correlate;
   if (correlate == Correlate::kPlain || correlate == Correlate::kStages) {
-    AppendCorrelations(CorrelateRows(stepped, plain, ground.prepared),
-                       explanation);
+    AddCorrelations(stepped, plain, ground.prepared, pieces,
+                    CorrelationsOf(explanation));
   }
   if (correlate == Correlate::kStages) {
-    MoveTo(CorrelateAbsolutes(stepped, plain, ground.prepared),
-           explanation.absolute_correlations);
-  }
-}
-
-void AppendPicture(const Ground& ground, std::size_t picture,
-                   Explanation& explanation) {
-  const ClassScores scores =
-      ScoresOf(ground.answer.logits, picture, ground.model);
-  const PictureGeometry& geometry = ground.prepared.pictures[picture];
-  explanation.pictures.push_back({.height = geometry.height,
-                                  .width = geometry.width,
-                                  .top = scores.Top(ground.options.top_k)});
-  std::vector<FinishRow> rows;  // by target
-  for (std::size_t t = 0; t < ground.prepared.item.targets.size(); ++t) {
-    rows.push_back(RowOf(ground, picture, t, scores));
-    AppendRow(rows.back(), ground.prepared, explanation);
-    if (!ground.prepared.item.plain_too) continue;
-    AppendPlain(ground, rows.back(), WithoutStep(ground, rows.back(), scores),
-                explanation);
-  }
-  if (ground.options.correlate == Correlate::kTargets) {
-    AppendCorrelations(CorrelateRows(rows[0], rows[1], ground.prepared),
-                       explanation);
+    AddAbsoluteCorrelations(stepped, plain, ground.prepared, pieces,
+                            explanation.absolute_correlations);
   }
 }
 
@@ -189,37 +182,77 @@ absl::StatusOr<std::vector<float>> Pooled(const PassItem& item,
 
 }  // namespace
 
-void AppendRow(const FinishRow& row, const PreparedJob& prepared,
-               Explanation& explanation) {
-  for (const PlannedResult& plan : prepared.results) {
-    explanation.results.push_back(FinishResult(row, plan));
-  }
-  MoveTo(FinishCombinations(row, prepared.combinations, prepared.layer_results),
-         explanation.combined);
+void AddRow(const std::shared_ptr<const FinishRow>& row,
+            const PreparedJob& prepared, Pieces& pieces,
+            Explanation& explanation) {
+  AddResults(row, prepared, pieces, explanation.results, explanation.combined);
   if (!prepared.layer_maps) return;
   for (const PlannedResult& plan : prepared.layer_results) {
-    explanation.layer_maps.push_back(FinishResult(row, plan));
+    AddResult(row, plan, pieces, explanation.layer_maps);
   }
+}
+
+JobRendering::JobRendering(const PreparedJob& prepared,
+                           const PassAnswer& answer,
+                           std::shared_ptr<const ModelFacts> model,
+                           const FinishOptions& options)
+    : prepared_(prepared),
+      answer_(answer),
+      model_(std::move(model)),
+      options_(options) {
+  explanation().model = model_->name;
+  explanation().version = model_->version;
+  pieces().Add([this]() -> absl::Status {
+    RETURN_IF_ERROR(CheckShape(prepared_, answer_));
+    for (std::size_t p = 0; p < prepared_.pictures.size(); ++p) {
+      pieces().Add([this, p] { return AddPicture(p); });
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status JobRendering::AddPicture(std::size_t picture) {
+  const Ground ground = {.prepared = prepared_,
+                         .answer = answer_,
+                         .model = *model_,
+                         .options = options_};
+  const ClassScores scores = ScoresOf(answer_.logits, picture, *model_);
+  const PictureGeometry& geometry = prepared_.pictures[picture];
+  PictureInfo& info = explanation().pictures.emplace_back();
+  info = {.height = geometry.height,
+          .width = geometry.width,
+          .top = scores.Top(options_.top_k)};
+  ASSIGN_OR_RETURN(info.pooled, Pooled(prepared_.item, answer_, picture));
+  std::vector<std::shared_ptr<const FinishRow>> rows;  // by target
+  for (std::size_t t = 0; t < prepared_.item.targets.size(); ++t) {
+    rows.push_back(
+        std::make_shared<FinishRow>(RowOf(ground, picture, t, scores)));
+    AddRow(rows.back(), prepared_, pieces(), explanation());
+    if (!prepared_.item.plain_too) continue;
+    AddPlain(ground, rows.back(), WithoutStep(ground, *rows.back(), scores),
+             pieces(), explanation());
+  }
+  if (options_.correlate == Correlate::kTargets) {
+    AddCorrelations(rows[0], rows[1], prepared_, pieces(),
+                    CorrelationsOf(explanation()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Explanation> JobRendering::Take() {
+  if (options_.all_may_fail) return std::move(explanation());
+  return Rendering::Take();
 }
 
 absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
                                       const PassAnswer& answer,
                                       const ModelFacts& model,
                                       const FinishOptions& options) {
-  RETURN_IF_ERROR(CheckShape(prepared, answer));
-  const at::NoGradGuard no_grad;
-  const Ground ground = {.prepared = prepared,
-                         .answer = answer,
-                         .model = model,
-                         .options = options};
-  Explanation explanation = {.model = model.name, .version = model.version};
-  for (std::size_t p = 0; p < prepared.pictures.size(); ++p) {
-    AppendPicture(ground, p, explanation);
-    ASSIGN_OR_RETURN(explanation.pictures.back().pooled,
-                     Pooled(prepared.item, answer, p));
-  }
-  if (!options.all_may_fail) RETURN_IF_ERROR(OverallStatus(explanation));
-  return explanation;
+  // The caller's, for as long as this takes.
+  const std::shared_ptr<const ModelFacts> facts(std::shared_ptr<void>(),
+                                                &model);
+  JobRendering rendering(prepared, answer, facts, options);
+  return RenderAll(rendering);
 }
 
 }  // namespace saliency

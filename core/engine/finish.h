@@ -1,9 +1,12 @@
 // PassAnswer -> Explanation: one result for each picture x target x planned
 // result or combination, each with its own status.
-// Pure functions; safe from any thread.
+// Thread-compatible.
 
 #ifndef SALIENCY_CORE_ENGINE_FINISH_H_
 #define SALIENCY_CORE_ENGINE_FINISH_H_
+
+#include <cstddef>
+#include <memory>
 
 #include "absl/status/statusor.h"
 #include "core/engine/explainer.h"
@@ -11,6 +14,7 @@
 #include "core/engine/job.h"
 #include "core/engine/model_facts.h"
 #include "core/engine/prepare.h"
+#include "core/engine/rendering.h"
 
 namespace saliency {
 
@@ -23,16 +27,36 @@ struct FinishOptions {
   bool all_may_fail = false;
 };
 
-// Adds what the row comes to: results, combined and layer_maps.
-void AppendRow(const FinishRow& row, const PreparedJob& prepared,
-               Explanation& explanation);
+// Adds the pieces that append what the row comes to: results, combined and
+// layer_maps.  All but the row is referred to.
+void AddRow(const std::shared_ptr<const FinishRow>& row,
+            const PreparedJob& prepared, Pieces& pieces,
+            Explanation& explanation);
 
 // Fills model, version, pictures and all results.
 // REQUIRES: two targets or more for Correlate::kTargets.
-// Errors: as OverallStatus unless all_may_fail; FAILED_PRECONDITION pooled
-// features that are not
-//   finite; INTERNAL when the answer does not have the prepared
-//   job's shape.
+// Errors of its steps: FAILED_PRECONDITION pooled features that are not finite;
+//   INTERNAL when the answer does not have the prepared job's shape.
+class JobRendering final : public Rendering {
+ public:
+  // `prepared` and `answer` outlive this.
+  JobRendering(const PreparedJob& prepared, const PassAnswer& answer,
+               std::shared_ptr<const ModelFacts> model,
+               const FinishOptions& options);
+
+  // Unless all_may_fail, an explanation without a single map is an error.
+  absl::StatusOr<Explanation> Take() override;
+
+ private:
+  absl::Status AddPicture(std::size_t picture);
+
+  const PreparedJob& prepared_;
+  const PassAnswer& answer_;
+  const std::shared_ptr<const ModelFacts> model_;
+  const FinishOptions options_;
+};
+
+// All of it at once.  Errors: as JobRendering.
 absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
                                       const PassAnswer& answer,
                                       const ModelFacts& model,

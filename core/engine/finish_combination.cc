@@ -123,43 +123,53 @@ CombinedResult OneCombination(const FinishRow& row,
   return result;
 }
 
-LayerMaps LayerMapsOf(const FinishRow& row,
-                      absl::Span<const PlannedResult> layers) {
-  LayerMaps maps;
+// The pieces that make the layers' maps, each once; released with the last
+// piece that uses them.
+std::shared_ptr<LayerMaps> AddLayerMaps(
+    const std::shared_ptr<const FinishRow>& row,
+    absl::Span<const PlannedResult> layers, Pieces& pieces) {
+  auto maps = std::make_shared<LayerMaps>();
   for (const PlannedResult& layer : layers) {
-    maps.push_back(Stretched(row, layer));
+    pieces.Add([row, &layer, maps] {
+      maps->push_back(Stretched(*row, layer));
+      return absl::OkStatus();
+    });
   }
   return maps;
 }
 
 }  // namespace
 
-std::vector<CombinedResult> FinishCombinations(
-    const FinishRow& row, absl::Span<const PlannedCombination> combinations,
-    absl::Span<const PlannedResult> layers) {
-  std::vector<CombinedResult> results;
-  if (combinations.empty()) return results;
-  const LayerMaps maps = LayerMapsOf(row, layers);
+void AddCombinations(std::shared_ptr<const FinishRow> row,
+                     absl::Span<const PlannedCombination> combinations,
+                     absl::Span<const PlannedResult> layers, Pieces& pieces,
+                     std::vector<CombinedResult>& results) {
+  if (combinations.empty()) return;
+  const auto maps = AddLayerMaps(row, layers, pieces);
   for (const PlannedCombination& plan : combinations) {
-    results.push_back(OneCombination(row, plan, layers, maps));
+    pieces.Add([row, &plan, layers, maps, &results] {
+      results.push_back(OneCombination(*row, plan, layers, *maps));
+      return absl::OkStatus();
+    });
   }
-  return results;
 }
 
-std::vector<absl::StatusOr<at::Tensor>> JoinCombinations(
-    const FinishRow& row, absl::Span<const PlannedCombination> combinations,
-    absl::Span<const PlannedResult> layers) {
-  std::vector<absl::StatusOr<at::Tensor>> joined_maps;
-  if (combinations.empty()) return joined_maps;
-  const LayerMaps maps = LayerMapsOf(row, layers);
+void AddJoinedMaps(std::shared_ptr<const FinishRow> row,
+                   absl::Span<const PlannedCombination> combinations,
+                   absl::Span<const PlannedResult> layers, Pieces& pieces,
+                   std::shared_ptr<JoinedMaps> joined_maps) {
+  if (combinations.empty()) return;
+  const auto maps = AddLayerMaps(row, layers, pieces);
   for (const PlannedCombination& plan : combinations) {
-    joined_maps.push_back([&]() -> absl::StatusOr<at::Tensor> {
-      RETURN_IF_ERROR(plan.status);
-      ASSIGN_OR_RETURN(Joined joined, Join(row, plan, layers, maps));
-      return std::move(joined.map);
-    }());
+    pieces.Add([row, &plan, layers, maps, joined_maps] {
+      joined_maps->push_back([&]() -> absl::StatusOr<at::Tensor> {
+        RETURN_IF_ERROR(plan.status);
+        ASSIGN_OR_RETURN(Joined joined, Join(*row, plan, layers, *maps));
+        return std::move(joined.map);
+      }());
+      return absl::OkStatus();
+    });
   }
-  return joined_maps;
 }
 
 }  // namespace saliency

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -17,7 +18,6 @@
 #include "core/base/status.h"
 #include "core/engine/check_output.h"
 #include "core/engine/finish.h"
-#include "core/engine/overall_status.h"
 #include "core/engine/plan_combinations.h"
 #include "core/image/picture.h"
 
@@ -162,6 +162,16 @@ PictureGeometry GeometryOf(const GivenMaps& given,
           .region = {.height = height, .width = width}};
 }
 
+// Without a model there is no input but the picture.
+MapSizes SizesOf(const PictureGeometry& geometry) {
+  const int64_t pixels = geometry.height * geometry.width;
+  const int64_t side = std::max(geometry.height, geometry.width);
+  return {.input = {.picture_pixels = pixels,
+                    .picture_side = side,
+                    .input_pixels = pixels,
+                    .input_side = side}};
+}
+
 absl::StatusOr<std::optional<Picture>> DecodeIfGiven(
     const std::string& bytes, const DecodeLimits& limits) {
   if (bytes.empty()) return std::optional<Picture>();
@@ -190,33 +200,62 @@ absl::StatusOr<int64_t> MeasureGivenMaps(const Job& job,
   return bytes;
 }
 
-absl::StatusOr<Explanation> CombineGivenMaps(const Job& job,
-                                             const EngineLimits& limits) {
-  const at::NoGradGuard no_grad;
-  const GivenMaps& given = MapsOf(job);
+absl::StatusOr<JobCost> CostOfGivenMaps(const Job& job,
+                                        const EngineLimits& limits) {
+  ASSIGN_OR_RETURN(const int64_t bytes, MeasureGivenMaps(job, limits));
   RETURN_IF_ERROR(CheckOptions(job));
   RETURN_IF_ERROR(CheckSize(job.output.size));
-  ASSIGN_OR_RETURN(ResultPlan plan, Plan(job, limits));
-  ASSIGN_OR_RETURN(const std::optional<Picture> picture,
-                   DecodeIfGiven(given.picture, limits.decode));
-  const PictureGeometry geometry = GeometryOf(given, picture);
-  const int64_t pixels = geometry.height * geometry.width;
-  RETURN_IF_ERROR(CheckMapPixels(
-      job.output, plan,
-      {.input = {.picture_pixels = pixels, .input_pixels = pixels}}, limits));
-  ASSIGN_OR_RETURN(const std::vector<absl::StatusOr<at::Tensor>> maps,
-                   TensorsOf(given.maps));
-  const FinishRow row = {.placement = {.picture = geometry},
-                         .pixels = picture,
-                         .maps = maps,
-                         .output = job.output};
-  const PreparedJob prepared = {.combinations = std::move(plan.combinations),
-                                .layer_results = std::move(plan.layer_results),
-                                .layer_maps = job.layer_maps};
-  Explanation explanation;
-  AppendRow(row, prepared, explanation);
-  RETURN_IF_ERROR(OverallStatus(explanation));
-  return explanation;
+  ASSIGN_OR_RETURN(const ResultPlan plan, Plan(job, limits));
+  const GivenMaps& given = MapsOf(job);
+  PictureGeometry geometry = GeometryOf(given, std::nullopt);
+  if (!given.picture.empty()) {
+    ASSIGN_OR_RETURN(const PictureHeader header,
+                     ReadPictureHeader(given.picture));
+    geometry = {.height = header.height, .width = header.width};
+  }
+  const MapSizes sizes = SizesOf(geometry);
+  RETURN_IF_ERROR(CheckMapPixels(job.output, plan, sizes, limits));
+  JobCost cost = CostOf(job, plan, sizes);
+  RETURN_IF_ERROR(CheckWork(cost, limits));
+  cost.input_bytes = bytes;
+  // The picture is decoded in a piece of the rendering.
+  cost.render_scratch_bytes =
+      std::max(cost.render_scratch_bytes, cost.decode_scratch_bytes);
+  return cost;
+}
+
+GivenMapsRendering::GivenMapsRendering(const Job& job,
+                                       const EngineLimits& limits)
+    : job_(job), limits_(limits) {
+  pieces().Add([this] { return Prepare(); });
+}
+
+absl::Status GivenMapsRendering::Prepare() {
+  const GivenMaps& given = MapsOf(job_);
+  RETURN_IF_ERROR(CheckOptions(job_));
+  RETURN_IF_ERROR(CheckSize(job_.output.size));
+  ASSIGN_OR_RETURN(ResultPlan plan, Plan(job_, limits_));
+  ASSIGN_OR_RETURN(picture_, DecodeIfGiven(given.picture, limits_.decode));
+  const PictureGeometry geometry = GeometryOf(given, picture_);
+  RETURN_IF_ERROR(
+      CheckMapPixels(job_.output, plan, SizesOf(geometry), limits_));
+  ASSIGN_OR_RETURN(maps_, TensorsOf(given.maps));
+  prepared_.combinations = std::move(plan.combinations);
+  prepared_.layer_results = std::move(plan.layer_results);
+  prepared_.layer_maps = job_.layer_maps;
+  AddRow(
+      std::make_shared<FinishRow>(FinishRow{.placement = {.picture = geometry},
+                                            .pixels = picture_,
+                                            .maps = maps_,
+                                            .output = job_.output}),
+      prepared_, pieces(), explanation());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Explanation> CombineGivenMaps(const Job& job,
+                                             const EngineLimits& limits) {
+  GivenMapsRendering rendering(job, limits);
+  return RenderAll(rendering);
 }
 
 }  // namespace saliency

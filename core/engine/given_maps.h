@@ -1,15 +1,22 @@
 // Combinations of maps that the caller has already: no model, no pass, no
 // queue; checked, measured and joined like a model's.
-// Pure functions; safe from any thread.
+// Thread-compatible.
 
 #ifndef SALIENCY_CORE_ENGINE_GIVEN_MAPS_H_
 #define SALIENCY_CORE_ENGINE_GIVEN_MAPS_H_
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
+#include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
+#include "core/engine/job_cost.h"
+#include "core/engine/prepare.h"
+#include "core/engine/rendering.h"
+#include "core/image/picture.h"
 
 namespace saliency {
 
@@ -22,10 +29,32 @@ bool HoldsGivenMaps(const Job& job);
 absl::StatusOr<int64_t> MeasureGivenMaps(const Job& job,
                                          const EngineLimits& limits);
 
+// What the job will take, its input included.  REQUIRES: HoldsGivenMaps(job).
+// Errors: as MeasureGivenMaps and of GivenMapsRendering, but for those that lie
+//   inside the input.
+absl::StatusOr<JobCost> CostOfGivenMaps(const Job& job,
+                                        const EngineLimits& limits);
+
 // The whole answer: `combined`, and `layer_maps` where asked for; no model and
-// no pictures.  REQUIRES: MeasureGivenMaps found nothing wrong.
-// Errors: INVALID_ARGUMENT as for a model's maps; a weighting that is
-//   calibrated; a value that is not finite; a size that needs a model.
+// no pictures.
+// Errors of its steps: INVALID_ARGUMENT as for a model's maps; a weighting that
+//   is calibrated; a value that is not finite; a size that needs a model.
+class GivenMapsRendering final : public Rendering {
+ public:
+  // REQUIRES: MeasureGivenMaps found nothing wrong.  `job` outlives this.
+  GivenMapsRendering(const Job& job, const EngineLimits& limits);
+
+ private:
+  absl::Status Prepare();
+
+  const Job& job_;
+  const EngineLimits limits_;
+  std::optional<Picture> picture_;
+  std::vector<absl::StatusOr<at::Tensor>> maps_;
+  PreparedJob prepared_;
+};
+
+// All of it at once.
 absl::StatusOr<Explanation> CombineGivenMaps(const Job& job,
                                              const EngineLimits& limits);
 

@@ -108,6 +108,9 @@ enum class Correlate {
 
 struct Job {
   std::string request_id;
+  // Who asks: callers take turns, and each has a bounded share of what may
+  // wait. Empty: nobody in particular, whose share is all.
+  std::string caller;
   std::string model;    // empty: the only model there is
   int64_t version = 0;  // 0: the highest that is ready
   JobInput input;
@@ -227,6 +230,8 @@ struct Explanation {
   int batch_requests = 1;  // how many requests shared the passes
   int batch_rows = 1;
   StageTimes times;
+  // Stands for the memory of the answer: to be kept until that has left.
+  std::shared_ptr<void> hold;
 };
 
 // Runs exactly once per submitted job, on any thread.

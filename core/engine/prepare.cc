@@ -41,36 +41,52 @@ absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelFacts& model,
   return bytes;
 }
 
-absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
-                                       const EngineLimits& limits) {
+absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelFacts& model,
+                                const EngineLimits& limits) {
   RETURN_IF_ERROR(CheckOptions(job));
-  ASSIGN_OR_RETURN(std::vector<ClassTarget> targets,
-                   ResolveTargets(job, model, limits));
-  ASSIGN_OR_RETURN(const std::optional<MetaStep> meta,
-                   ResolveMetaStep(job, model));
+  JobPlan plan;
+  ASSIGN_OR_RETURN(plan.targets, ResolveTargets(job, model, limits));
+  ASSIGN_OR_RETURN(plan.meta, ResolveMetaStep(job, model));
   RETURN_IF_ERROR(CheckClasses(job, model));
   ASSIGN_OR_RETURN(const InputSize size,
                    MeasureInput(job.input, model.config.input, limits));
-  ASSIGN_OR_RETURN(ResultPlan plan, PlanResults(job, model, limits));
-  RETURN_IF_ERROR(CheckVolume(job, model, plan, size,
-                              static_cast<int64_t>(targets.size()), limits));
+  ASSIGN_OR_RETURN(plan.results, PlanResults(job, model, limits));
+  ASSIGN_OR_RETURN(
+      const MapSizes sizes,
+      CheckVolume(job, model, plan.results, size,
+                  static_cast<int64_t>(plan.targets.size()), limits));
+  plan.cost = CostOf(job, plan.results, sizes);
+  RETURN_IF_ERROR(CheckWork(plan.cost, limits));
+  ASSIGN_OR_RETURN(plan.cost.input_bytes, MeasureJob(job, model, limits));
+  return plan;
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
+                                       const ModelFacts& model,
+                                       const EngineLimits& limits) {
   ASSIGN_OR_RETURN(
       PreparedInput input,
       PrepareInput(job.input, model.config.input, limits, Keep(job)));
   return PreparedJob{.item = {.input = std::move(input.tensor),
-                              .targets = std::move(targets),
+                              .targets = std::move(plan.targets),
                               .score = job.score,
-                              .attributions = std::move(plan.pass),
-                              .meta = meta,
+                              .attributions = std::move(plan.results.pass),
+                              .meta = plan.meta,
                               .plain_too = job.needs_plain(),
                               .pooled_layers = job.pooled_layers,
                               .cancel = job.cancel},
-                     .results = std::move(plan.results),
-                     .combinations = std::move(plan.combinations),
-                     .layer_results = std::move(plan.layer_results),
+                     .results = std::move(plan.results.results),
+                     .combinations = std::move(plan.results.combinations),
+                     .layer_results = std::move(plan.results.layer_results),
                      .layer_maps = job.layer_maps,
                      .pictures = std::move(input.pictures),
                      .picture = std::move(input.picture)};
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
+                                       const EngineLimits& limits) {
+  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(job, model, limits));
+  return PrepareJob(job, std::move(plan), model, limits);
 }
 
 }  // namespace saliency

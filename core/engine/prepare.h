@@ -13,6 +13,7 @@
 #include "core/engine/engine_limits.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
+#include "core/engine/job_cost.h"
 #include "core/engine/model_facts.h"
 #include "core/engine/plan_results.h"
 #include "core/engine/prepare_input.h"
@@ -38,7 +39,27 @@ struct PreparedJob {
 absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelFacts& model,
                                    const EngineLimits& limits);
 
-// Errors: INVALID_ARGUMENT as product.md's table; NOT_FOUND when no layer that
+// What is known of a job before its input is looked into.
+struct JobPlan {
+  std::vector<ClassTarget> targets;
+  std::optional<MetaStep> meta;
+  ResultPlan results;
+  JobCost cost;
+};
+
+// All that can be wrong with a job but for its input's inside, and what it will
+// take.  Errors: as PrepareJob.
+absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelFacts& model,
+                                const EngineLimits& limits);
+
+// Decodes the input of a job that was planned.
+// Errors: as PrepareInput.
+absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
+                                       const ModelFacts& model,
+                                       const EngineLimits& limits);
+
+// Both.  Errors: INVALID_ARGUMENT as product.md's table; NOT_FOUND when no
+// layer that
 //   was asked for exists.  One layer that cannot be had among others is not an
 //   error: its result carries the status.
 absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,

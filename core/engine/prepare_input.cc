@@ -68,15 +68,23 @@ absl::StatusOr<TensorSizes> CheckTensor(const TensorInput& input,
   return sizes;
 }
 
-// Pixels of the model's input for a picture of this size.
-int64_t InputPixels(const InputConfig& config, int64_t height, int64_t width) {
+// Of the model's input for a picture of this size.
+struct InputShape {
+  int64_t pixels = 0;
+  int64_t side = 0;  // the longer one
+};
+
+InputShape ShapeOf(const InputConfig& config, int64_t height, int64_t width) {
   if (config.geometry != InputGeometry::kShortestSide) {
-    return config.height * config.width;
+    return {.pixels = config.height * config.width,
+            .side = std::max(config.height, config.width)};
   }
   const double shorter = static_cast<double>(std::min(height, width));
   const double longer = static_cast<double>(std::max(height, width));
   const double side = static_cast<double>(config.resize);
-  return static_cast<int64_t>(side * std::ceil(side * longer / shorter));
+  const double long_side = std::ceil(side * longer / shorter);
+  return {.pixels = static_cast<int64_t>(side * long_side),
+          .side = static_cast<int64_t>(long_side)};
 }
 
 absl::StatusOr<InputSize> MeasurePicture(const EncodedPicture& input,
@@ -95,16 +103,17 @@ absl::StatusOr<InputSize> MeasurePicture(const EncodedPicture& input,
         absl::StrCat("input.picture is ", header->height, " x ", header->width,
                      " pixels, of at most ", limits.max_pixels, " in all"));
   }
-  const int64_t input_pixels =
-      InputPixels(config, header->height, header->width);
-  if (input_pixels > kMaxInputPixels) {
+  const InputShape shape = ShapeOf(config, header->height, header->width);
+  if (shape.pixels > kMaxInputPixels) {
     return absl::InvalidArgumentError(
         absl::StrCat("input.picture of ", header->height, " x ", header->width,
-                     " becomes a model input of ", input_pixels,
+                     " becomes a model input of ", shape.pixels,
                      " pixels, of at most ", kMaxInputPixels));
   }
   return InputSize{.picture_pixels = header->height * header->width,
-                   .input_pixels = input_pixels,
+                   .picture_side = std::max(header->height, header->width),
+                   .input_pixels = shape.pixels,
+                   .input_side = shape.side,
                    .encoded_bytes = bytes};
 }
 
@@ -163,7 +172,9 @@ absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
   ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));
   return InputSize{.pictures = sizes.pictures,
                    .picture_pixels = sizes.height * sizes.width,
+                   .picture_side = std::max(sizes.height, sizes.width),
                    .input_pixels = sizes.height * sizes.width,
+                   .input_side = std::max(sizes.height, sizes.width),
                    .encoded_bytes = static_cast<int64_t>(tensor.data.size())};
 }
 

@@ -22,7 +22,9 @@ namespace saliency {
 struct InputSize {
   int64_t pictures = 1;
   int64_t picture_pixels = 0;  // of each, as decoded
+  int64_t picture_side = 0;    // the longer one
   int64_t input_pixels = 0;    // of the model's input, H x W
+  int64_t input_side = 0;      // the longer one
   int64_t encoded_bytes = 0;
 };
 

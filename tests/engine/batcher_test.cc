@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -20,15 +21,17 @@ class BatcherTest : public testing::Test {
  protected:
   std::shared_ptr<ActiveJob> MakeJob(
       int id, int64_t rows = 1, int64_t height = 8,
-      absl::Time deadline = absl::InfiniteFuture()) {
+      absl::Time deadline = absl::InfiniteFuture(),
+      const std::string& caller = "") {
     Job job = FakeJob(id);
     job.deadline = deadline;
+    job.caller = caller;
     auto active = std::make_shared<ActiveJob>(std::move(job), answers_.For(id),
                                               admission_, observer_);
     PassItem& item = active->work().prepared.item;
     item.input = at::full({rows, 3, height, 8}, static_cast<double>(id));
     item.targets = {RankFromTop{}};
-    EXPECT_TRUE(active->Admit(0).ok());
+    EXPECT_TRUE(active->Admit(JobCost()).ok());
     return active;
   }
 
@@ -37,12 +40,22 @@ class BatcherTest : public testing::Test {
     ASSERT_TRUE(batcher.Push(job).ok());
   }
 
+  std::shared_ptr<ActiveJob> JobOf(const std::string& caller, int id,
+                                   int64_t rows = 1) {
+    return MakeJob(id, rows, 8, absl::InfiniteFuture(), caller);
+  }
+
+  static int IdOf(ActiveJob& job) {
+    return static_cast<int>(*job.work().prepared.item.input.data_ptr<float>());
+  }
   static std::vector<int> Ids(const Batcher::Batch& batch) {
     std::vector<int> ids;
-    for (const auto& job : batch) {
-      ids.push_back(
-          static_cast<int>(*job->work().prepared.item.input.data_ptr<float>()));
-    }
+    for (const BatchSlice& part : batch) ids.push_back(IdOf(*part.job));
+    return ids;
+  }
+  static std::vector<int> Ids(const Batcher::Jobs& jobs) {
+    std::vector<int> ids;
+    for (const auto& job : jobs) ids.push_back(IdOf(*job));
     return ids;
   }
 
@@ -89,6 +102,91 @@ TEST_F(BatcherTest, RowsBoundABatchAndNobodyOvertakes) {
   EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(0));
   EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(1, 2));
   EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(3));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(3));
+}
+
+TEST_F(BatcherTest, ALongJobGoesSliceBySliceAndOthersHaveTheirTurn) {
+  Batcher batcher({.max_rows = 4, .max_requests = 8}, clock_);
+  Push(batcher, JobOf("long", 0, 10));
+  const Batcher::Batch first = batcher.Pull();
+  EXPECT_THAT(Ids(first), ElementsAre(0));
+  EXPECT_EQ(first[0].slice.first_picture, 0);
+  EXPECT_EQ(first[0].slice.rows(), 4);
+  Push(batcher, JobOf("short", 1));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(1));
+  const Batcher::Batch second = batcher.Pull();
+  EXPECT_EQ(second[0].slice.first_picture, 4);
+  // Its last two rows leave room for others.
+  Push(batcher, JobOf("short", 2, 2));
+  const Batcher::Batch third = batcher.Pull();
+  EXPECT_THAT(Ids(third), testing::UnorderedElementsAre(0, 2));
+}
+
+TEST_F(BatcherTest, TheJobsOfOneCallerTakeTurnsToo) {
+  Batcher batcher({.max_rows = 4, .max_requests = 8}, clock_);
+  Push(batcher, MakeJob(0, 12));
+  Push(batcher, MakeJob(1, 8));
+  Push(batcher, MakeJob(2, 1));
+  std::vector<std::vector<int>> batches;
+  for (int i = 0; i < 6; ++i) batches.push_back(Ids(batcher.Pull()));
+  using Ones = std::vector<int>;
+  EXPECT_THAT(batches, ElementsAre(Ones{0}, Ones{1}, Ones{2}, Ones{0}, Ones{1},
+                                   Ones{0}));
+}
+
+TEST_F(BatcherTest, ManyJobsOfOneCallerDoNotHoldUpAnother) {
+  Batcher batcher({.max_rows = 2, .max_requests = 2}, clock_);
+  for (int id = 0; id < 6; ++id) Push(batcher, JobOf("many", id));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(0, 1));
+  Push(batcher, JobOf("few", 6));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(6, 2));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(3, 4));
+  Push(batcher, JobOf("few", 7));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(7, 5));
+}
+
+TEST_F(BatcherTest, RowsOfAReferenceStepGoOneByOne) {
+  Batcher batcher({.max_rows = 8, .max_requests = 8, .max_stepped_rows = 1},
+                  clock_);
+  for (int id = 0; id < 2; ++id) {
+    const auto job = MakeJob(id, 2);
+    job->work().prepared.item.meta = MetaStep();
+    Push(batcher, job);
+  }
+  for (const int id : {0, 1, 0, 1}) {
+    const Batcher::Batch batch = batcher.Pull();
+    EXPECT_THAT(Ids(batch), ElementsAre(id));
+    EXPECT_EQ(batch[0].slice.rows(), 1);
+  }
+}
+
+TEST_F(BatcherTest, LargeInputsMakeSmallBatches) {
+  Batcher batcher({.max_rows = 4, .max_requests = 8, .input_pixels = 8 * 8},
+                  clock_);
+  for (int id = 0; id < 3; ++id) Push(batcher, MakeJob(id, 1, 16));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(0, 1));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(2));
+}
+
+TEST_F(BatcherTest, WhatIsLeftOfACancelledJobIsNotHandedOut) {
+  Batcher batcher({.max_rows = 2, .max_requests = 8}, clock_);
+  const auto job = MakeJob(0, 6);
+  Push(batcher, job);
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(0));
+  job->Cancel();
+  Push(batcher, MakeJob(1));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(1));
+}
+
+TEST_F(BatcherTest, ADeadlineThatPassesBetweenSlicesEndsTheJob) {
+  Batcher batcher({.max_rows = 2, .max_requests = 8}, clock_);
+  Push(batcher, MakeJob(0, 6, 8, clock_.Now() + absl::Seconds(1)));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(0));
+  clock_.Advance(absl::Seconds(1));
+  Push(batcher, MakeJob(1));
+  EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(1));
+  EXPECT_EQ(answers_.of(0).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST_F(BatcherTest, ExpiredJobsAreAnsweredAndNotHandedOut) {
@@ -220,7 +318,7 @@ TEST(ActiveJobTest, AForgottenJobAnswersForItself) {
   const auto admission = std::make_shared<Admission>(1, 10);
   auto job = std::make_shared<ActiveJob>(FakeJob(7), answers.For(0), admission,
                                          observer);
-  ASSERT_TRUE(job->Admit(10).ok());
+  ASSERT_TRUE(job->Admit({.input_bytes = 6, .answer_bytes = 4}).ok());
   EXPECT_EQ(admission->load().queued_bytes, 10);
   job.reset();
   EXPECT_EQ(answers.of(0).status(),
@@ -231,6 +329,24 @@ TEST(ActiveJobTest, AForgottenJobAnswersForItself) {
   EXPECT_EQ(admission->load().queued_items, 0);
   EXPECT_EQ(admission->load().queued_bytes, 0);
   EXPECT_EQ(admission->load().in_flight, 0);
+}
+
+TEST(ActiveJobTest, AnAnswersBytesAreHeldUntilItGoes) {
+  Answers answers(1);
+  RecordingObserver observer;
+  const auto admission = std::make_shared<Admission>(1, 10'000);
+  auto job = std::make_shared<ActiveJob>(FakeJob(7), answers.For(0), admission,
+                                         observer);
+  ASSERT_TRUE(job->Admit({.input_bytes = 6, .answer_bytes = 9000}).ok());
+  Explanation answer;
+  answer.results.emplace_back().data.assign(100, 'x');
+  const int64_t held = BytesOf(answer);
+  EXPECT_TRUE(job->Answer(answer));
+  EXPECT_EQ(admission->load().queued_bytes, 6 + held);
+  job.reset();
+  EXPECT_EQ(admission->load().queued_bytes, held);
+  answer = *answers.of(0);  // as a call that is being sent
+  EXPECT_NE(answer.hold, nullptr);
 }
 
 }  // namespace

@@ -2,10 +2,13 @@
 // their caller, one too many for the queue, or overtaken by its own end.
 
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/engine/engine.h"
+#include "core/engine/prepare.h"
 #include "core/engine/refusal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -121,20 +124,71 @@ TEST_F(EngineTest, AFullQueueRefusesAtOnceNamingValueAndLimit) {
 }
 
 TEST_F(EngineTest, AQueueFullByBytesRefusesAtOnceNamingValueAndLimit) {
-  // A [3,8,8] tensor is held as it came and as the model takes it.
+  // Two and a bit of what each takes.
+  const JobCost cost =
+      PlanJob(FakeJob(0), FakeModel(), EngineLimits()).value().cost;
+  const int64_t bytes = cost.input_bytes + cost.answer_bytes;
   const auto engine =
-      Serve(HoldAtGate(), {.limits = {.queue_bytes = 2 * 1536 + 10}});
+      Serve(HoldAtGate(), {.limits = {.queue_bytes = 2 * bytes + 10}});
   engine->Submit(FakeJob(0), answers_.For(0));
   gate_.AwaitArrivals(1);
   engine->Submit(FakeJob(1), answers_.For(1));
   engine->Submit(FakeJob(2), answers_.For(2));
   ASSERT_TRUE(answers_.has(2));
   EXPECT_EQ(answers_.of(2).status(),
-            absl::ResourceExhaustedError("queue full: 1536 bytes on top of "
-                                         "3072 held (limit 3082)"));
+            absl::ResourceExhaustedError(
+                absl::StrCat("queue full: ", bytes, " bytes on top of ",
+                             2 * bytes, " held (limit ", 2 * bytes + 10, ")")));
+  EXPECT_FALSE(NeverRetry(answers_.of(2).status()));
   gate_.Open();
   EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
-  EXPECT_EQ(engine->load().queued_bytes, 0);
+}
+
+// What of an answer is not taken counts, and leaves no room for more.
+TEST_F(EngineTest, AnswersThatAreHeldFillTheQueue) {
+  const JobCost cost =
+      PlanJob(FakeJob(0), FakeModel(), EngineLimits()).value().cost;
+  const int64_t bytes = cost.input_bytes + cost.answer_bytes;
+  const auto engine = Serve(nullptr, {.limits = {.queue_bytes = bytes + 100}});
+  Answers held(1);
+  engine->Submit(FakeJob(0), held.For(0));
+  held.Await(0);
+  const int64_t answer_bytes = BytesOf(*held.of(0));
+  while (engine->load().queued_bytes != answer_bytes) {
+    std::this_thread::yield();  // until the engine has let go of the job
+  }
+  engine->Submit(FakeJob(1), answers_.For(1));
+  answers_.Await(1);
+  EXPECT_EQ(CodeOf(1), StatusCode::kResourceExhausted);
+}
+
+TEST_F(EngineTest, OneCallerHasAShareOfTheQueueAlone) {
+  const auto engine =
+      Serve(HoldAtGate(), {.limits = {.queue_items = 4, .caller_share = 0.5}});
+  const auto submit = [&](int id, const std::string& caller) {
+    Job job = FakeJob(id);
+    job.caller = caller;
+    engine->Submit(std::move(job), answers_.For(id));
+  };
+  submit(0, "a");
+  gate_.AwaitArrivals(1);
+  for (int id = 1; id < 4; ++id) submit(id, "a");
+  ASSERT_TRUE(answers_.has(3));
+  EXPECT_EQ(answers_.of(3).status(),
+            absl::ResourceExhaustedError(
+                "queue full: 2 items of this caller waiting (limit 2)"));
+  for (int id = 4; id < 6; ++id) submit(id, "b");
+  EXPECT_FALSE(answers_.has(4));
+  EXPECT_FALSE(answers_.has(5));
+  submit(6, "c");
+  EXPECT_EQ(
+      answers_.of(6).status(),
+      absl::ResourceExhaustedError("queue full: 4 items waiting (limit 4)"));
+  gate_.Open();
+  for (const int id : {0, 1, 2, 4, 5}) {
+    answers_.Await(id);
+    EXPECT_TRUE(answers_.of(id).ok());
+  }
 }
 
 TEST_F(EngineTest, AnInputLargerThanTheWholeQueueNeedNotComeBack) {

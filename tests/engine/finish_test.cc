@@ -279,5 +279,17 @@ TEST(FinishTest, PooledFeaturesThatAreNotFiniteFailNamingTheLayer) {
                 "the features of layer \"last\" are not finite"));
 }
 
+// So that a deadline is looked at, and others have their turn, between any two.
+TEST(FinishTest, APieceOfARenderingIsOneMapAtMost) {
+  const Prepared prepared({Map({0, 1, 2, 3}, 2, 2), Map({0, 1, 2, 3}, 2, 2),
+                           Map({0, 1, 2, 3}, 2, 2)});
+  JobRendering rendering(prepared.job, prepared.answer,
+                         std::make_shared<ModelFacts>(FakeModel()), {});
+  int steps = 0;
+  for (; !rendering.done(); ++steps) ASSERT_TRUE(rendering.Step().ok());
+  EXPECT_GE(steps, 3);
+  EXPECT_EQ(rendering.Take()->results.size(), 3);
+}
+
 }  // namespace
 }  // namespace saliency::finish_test

@@ -195,15 +195,17 @@ TEST_F(GivenMapsEngineTest, AnEngineWithoutModelsAnswers) {
   engine.Drain(absl::InfiniteFuture());
   EXPECT_EQ(engine.load().in_flight, 0);
   EXPECT_EQ(engine.load().queued_items, 0);
-  EXPECT_EQ(engine.load().queued_bytes, 0);
 }
 
 TEST_F(GivenMapsEngineTest, TheQueuesBoundsHold) {
-  Engine engine({.limits = {.queue_bytes = 63}}, clock_, observer_);
+  const JobCost cost = CostOfGivenMaps(MapsJob(), EngineLimits()).value();
+  EXPECT_EQ(cost.input_bytes, 64);
+  const int64_t bytes = cost.input_bytes + cost.answer_bytes;
+  Engine engine({.limits = {.queue_bytes = bytes - 1}}, clock_, observer_);
   engine.Submit(MapsJob(), answers_.For(0));
   answers_.Await(0);
   EXPECT_EQ(answers_.of(0).status().code(), StatusCode::kResourceExhausted);
-  Engine roomy({.limits = {.queue_bytes = 64}}, clock_, observer_);
+  Engine roomy({.limits = {.queue_bytes = bytes}}, clock_, observer_);
   roomy.Submit(MapsJob(), answers_.For(1));
   answers_.Await(1);
   EXPECT_TRUE(answers_.of(1).ok()) << answers_.of(1).status();

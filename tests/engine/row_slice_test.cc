@@ -1,0 +1,142 @@
+#include "core/engine/row_slice.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <variant>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/fakes.h"
+
+namespace saliency::row_slice_test {
+namespace {
+
+using testing::ElementsAre;
+
+// All slices of an item, as {first picture, pictures, first target, targets}.
+std::vector<std::vector<int64_t>> Slices(int64_t pictures, int64_t targets,
+                                         int64_t max_rows) {
+  std::vector<std::vector<int64_t>> slices;
+  for (int64_t done = 0; done < pictures * targets;) {
+    const RowSlice slice = SliceAt(done, pictures, targets, max_rows);
+    slices.push_back({slice.first_picture, slice.pictures, slice.first_target,
+                      slice.targets});
+    EXPECT_GE(slice.rows(), 1);
+    EXPECT_LE(slice.rows(), max_rows);
+    done += slice.rows();
+  }
+  return slices;
+}
+
+using One = std::vector<int64_t>;
+
+TEST(RowSliceTest, WhatFitsIsOneSlice) {
+  EXPECT_THAT(Slices(3, 4, 12), ElementsAre(One{0, 3, 0, 4}));
+}
+
+TEST(RowSliceTest, WholePicturesWhileTheirTargetsFit) {
+  EXPECT_THAT(Slices(5, 3, 7),
+              ElementsAre(One{0, 2, 0, 3}, One{2, 2, 0, 3}, One{4, 1, 0, 3}));
+}
+
+TEST(RowSliceTest, ElsePartsOfAPicturesTargets) {
+  EXPECT_THAT(Slices(2, 5, 2),
+              ElementsAre(One{0, 1, 0, 2}, One{0, 1, 2, 2}, One{0, 1, 4, 1},
+                          One{1, 1, 0, 2}, One{1, 1, 2, 2}, One{1, 1, 4, 1}));
+}
+
+// Three pictures of id 1, 2 and 3, which tell of themselves in what is
+// explained.
+PassItem Item(int targets) {
+  PassItem item = {.input = at::empty({3, 3, 8, 8})};
+  for (int p = 0; p < 3; ++p) item.input[p].fill_(p + 1);
+  for (int t = 0; t < targets; ++t) item.targets.push_back(ClassIndex{t});
+  for (const char* layer : {"conv", "last"}) {
+    item.attributions.push_back(
+        {.attribution = *Attribution::Named("norm_grad"), .layer = layer});
+  }
+  item.meta = MetaStep();
+  item.plain_too = true;
+  item.pooled_layers = {"conv"};
+  return item;
+}
+
+// An answer in which every value says where it belongs.
+PassAnswer AnswerOf(const PassItem& item) {
+  PassAnswer answer;
+  const int64_t pictures = item.input.size(0);
+  const auto picture_id = [&](int64_t p) {
+    return item.input[p][0][0][0].item<float>();
+  };
+  answer.logits = at::empty({pictures, 4});
+  answer.stepped_logits = at::empty({item.rows(), 4});
+  for (int64_t p = 0; p < pictures; ++p) {
+    answer.logits[p].fill_(picture_id(p));
+    for (std::size_t t = 0; t < item.targets.size(); ++t) {
+      const int64_t target = std::get<ClassIndex>(item.targets[t]).index;
+      const float id = picture_id(p) * 100 + static_cast<float>(target);
+      const auto row = p * static_cast<int64_t>(item.targets.size()) +
+                       static_cast<int64_t>(t);
+      answer.stepped_logits[row].fill_(id);
+      answer.class_index.push_back(target);
+      answer.score.push_back(id);
+      answer.plain_score.push_back(id + 0.5F);
+      for (std::size_t a = 0; a < item.attributions.size(); ++a) {
+        answer.maps.push_back(at::full({1, 1}, id + 10'000 * a));
+        answer.plain_maps.push_back(at::full({1, 1}, id + 10'000 * a + 0.5));
+      }
+    }
+    for (std::size_t l = 0; l < item.pooled_layers.size(); ++l) {
+      answer.pooled.push_back(at::full({1}, picture_id(p)));
+    }
+  }
+  return answer;
+}
+
+std::vector<float> Numbers(
+    const std::vector<absl::StatusOr<at::Tensor>>& maps) {
+  std::vector<float> numbers;
+  for (const auto& map : maps) numbers.push_back(map->item<float>());
+  return numbers;
+}
+
+TEST(RowSliceTest, SlicesComeTogetherAsTheWholeInAnyOrder) {
+  for (const int targets : {1, 2, 5}) {
+    for (const int64_t max_rows : {1, 2, 4, 7, 100}) {
+      for (const bool backwards : {false, true}) {
+        SCOPED_TRACE(testing::Message() << targets << " targets, " << max_rows
+                                        << " rows, backwards " << backwards);
+        const PassItem item = Item(targets);
+        std::vector<RowSlice> slices;
+        for (int64_t done = 0; done < item.rows();) {
+          slices.push_back(SliceAt(done, 3, targets, max_rows));
+          done += slices.back().rows();
+        }
+        if (backwards) std::reverse(slices.begin(), slices.end());
+        PassAnswer whole;
+        for (const RowSlice& slice : slices) {
+          const PassItem part = ItemOf(item, slice);
+          EXPECT_EQ(part.rows(), slice.rows());
+          StoreSlice(AnswerOf(part), item, slice, whole);
+        }
+        const PassAnswer expected = AnswerOf(item);
+        EXPECT_TRUE(at::equal(whole.logits, expected.logits));
+        EXPECT_TRUE(at::equal(whole.stepped_logits, expected.stepped_logits));
+        EXPECT_EQ(whole.class_index, expected.class_index);
+        EXPECT_EQ(whole.score, expected.score);
+        EXPECT_EQ(whole.plain_score, expected.plain_score);
+        EXPECT_EQ(Numbers(whole.maps), Numbers(expected.maps));
+        EXPECT_EQ(Numbers(whole.plain_maps), Numbers(expected.plain_maps));
+        ASSERT_EQ(whole.pooled.size(), 3);
+        for (int p = 0; p < 3; ++p) {
+          EXPECT_TRUE(at::equal(whole.pooled[p], expected.pooled[p]));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace saliency::row_slice_test
