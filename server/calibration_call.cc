@@ -12,18 +12,38 @@ CalibrationCall::CalibrationCall(grpc::CallbackServerContext* context,
     : PendingCall(desk,
                   {.rpc = "CalibrateLayerWeights",
                    .request_id = RequestIdFrom(context->client_metadata()),
+                   .caller = desk.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
                    .admission = desk.Enter(*context)}),
       context_(context),
-      begin_(std::move(begin)) {
-  if (!admission().ok()) {
-    FinishWith(admission());
-  } else if (begin_ == nullptr) {
-    FinishWith(absl::PermissionDeniedError(
-        "calibration is off: start the server with --allow-calibration"));
-  } else {
-    Read();
+      begin_(std::move(begin)) {}
+
+CalibrationCall* CalibrationCall::Start(grpc::CallbackServerContext* context,
+                                        CallDesk& desk, Begin begin) {
+  auto call =
+      std::make_shared<CalibrationCall>(context, desk, std::move(begin));
+  call->self_ = call;
+  call->Open();
+  return call.get();
+}
+
+void CalibrationCall::Open() {
+  absl::Status open = admission();
+  if (open.ok() && begin_ == nullptr) {
+    open = absl::PermissionDeniedError(
+        "calibration is off: start the server with --allow-calibration");
   }
+  if (!open.ok()) {
+    LeavesIdle();
+    return FinishWith(open);
+  }
+  Read();
+  desk().TellOnClose(shared_from_this());
+}
+
+bool CalibrationCall::LeavesIdle() {
+  MutexLock lock(&mu_);
+  return std::exchange(is_idle_, false);
 }
 
 void CalibrationCall::Write(v1::CalibrateLayerWeightsResponse response) {
@@ -49,6 +69,7 @@ absl::Status CalibrationCall::BeginWith(bool is_there) {
 void CalibrationCall::OnReadDone(bool ok) {
   if (!has_begun_) {
     has_begun_ = true;
+    if (!LeavesIdle()) return;  // the server drains
     const absl::Status begun = BeginWith(ok);
     if (!begun.ok()) FinishWith(begun);
     return;  // another thread's from here on
@@ -58,6 +79,10 @@ void CalibrationCall::OnReadDone(bool ok) {
   } else {
     mailbox_->Put(CallerIsDone());
   }
+}
+
+void CalibrationCall::OnClose() {
+  if (LeavesIdle()) FinishWith(desk().CheckOpen());
 }
 
 void CalibrationCall::OnCancel() {
@@ -73,8 +98,9 @@ void CalibrationCall::Send(const absl::Status& status,
 }
 
 void CalibrationCall::OnDone() {
+  // The last owner may be a drain that is being told.
+  const std::shared_ptr<CalibrationCall> self = std::move(self_);
   desk().Leave(send_ticket_);
-  delete this;
 }
 
 }  // namespace saliency

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "core/base/mutex.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "saliency/v1/model_service.pb.h"
@@ -25,15 +26,22 @@ namespace saliency {
 class CalibrationCall
     : public grpc::ServerBidiReactor<v1::CalibrateLayerWeightsRequest,
                                      v1::CalibrateLayerWeightsResponse>,
-      public PendingCall {
+      public PendingCall,
+      public CloseListener,
+      public std::enable_shared_from_this<CalibrationCall> {
  public:
   // Begins a calibration, which finishes the call.  Errors: it has not begun,
   // and the call is finished with this.
   using Begin = std::function<absl::Status(CalibrationCall& call,
                                            const v1::CalibrationSettings&)>;
 
-  // Deletes itself when gRPC is done with it.  `desk` and what `begin` refers
-  // to outlive it.  A null `begin` refuses: PERMISSION_DENIED.
+  // The call deletes itself when gRPC is done with it.  `desk` and what `begin`
+  // refers to outlive it.  A null `begin` refuses: PERMISSION_DENIED.  When the
+  // server drains before the settings have come, it ends with UNAVAILABLE; one
+  // that has begun is its calibration's to end.
+  static CalibrationCall* Start(grpc::CallbackServerContext* context,
+                                CallDesk& desk, Begin begin);
+
   CalibrationCall(grpc::CallbackServerContext* context, CallDesk& desk,
                   Begin begin);
 
@@ -49,12 +57,16 @@ class CalibrationCall
   void Abort() { context_->TryCancel(); }
 
  private:
-  ~CalibrationCall() override = default;
   // REQUIRES: no message is on its way out.
   void Send(const absl::Status& status,
             std::optional<int64_t> retry_after_ms) override;
   absl::Status BeginWith(bool is_there);
-  void OnReadDone(bool ok) override;
+  // Reads the settings, or finishes a call that may not begin.
+  void Open() ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether this is the one who may begin or end a call that has done neither.
+  bool LeavesIdle() ABSL_LOCKS_EXCLUDED(mu_);
+  void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnClose() override ABSL_LOCKS_EXCLUDED(mu_);
   void OnWriteDone(bool ok) override { mailbox_->Put(MessageLeft{.ok = ok}); }
   void OnCancel() override;
   void OnDone() override;
@@ -63,11 +75,15 @@ class CalibrationCall
   const Begin begin_;
   const std::shared_ptr<CalibrationMailbox> mailbox_ =
       std::make_shared<CalibrationMailbox>();
+  std::shared_ptr<CalibrationCall> self_;  // set once, moved out by OnDone
   // Of one read and one write at a time.
   bool has_begun_ = false;
   v1::CalibrateLayerWeightsRequest request_;
   v1::CalibrateLayerWeightsResponse response_;
   int64_t send_ticket_ = 0;  // set before Finish
+
+  Mutex mu_;
+  bool is_idle_ ABSL_GUARDED_BY(mu_) = true;  // nothing has come, nor the end
 };
 
 }  // namespace saliency

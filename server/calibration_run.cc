@@ -258,6 +258,7 @@ void CalibrationRun::Submit(int64_t number) {
   picture.cancel = std::make_shared<CancelToken>();
   Job job;
   job.request_id = call_.request_id();
+  job.caller = call_.caller();
   job.model = plan_.model.model;
   job.version = plan_.model.version;
   job.input = picture.input;

@@ -1,11 +1,16 @@
 #include "server/call_desk.h"
 
+#include <cstddef>
 #include <utility>
 
+#include "absl/hash/hash.h"
+#include "absl/strings/str_cat.h"
 #include "server/refusal_reason.h"
 
 namespace saliency {
 namespace {
+
+constexpr const char* kTokenKey = "authorization";
 
 absl::Status Draining() {
   return UnavailableBecause("draining", "the server is shutting down");
@@ -30,6 +35,18 @@ absl::Status CallDesk::Enter(const grpc::ServerContextBase& context) {
   ++in_progress_;
   if (!known.ok()) return known;
   return closed_ ? Draining() : absl::OkStatus();
+}
+
+std::string CallDesk::CallerOf(const grpc::ServerContextBase& context) const {
+  if (tokens_ == nullptr) return context.peer();
+  // Not the token itself, which has no business in our memory.
+  std::size_t digest = 0;
+  const auto [first, last] = context.client_metadata().equal_range(kTokenKey);
+  for (auto shown = first; shown != last; ++shown) {
+    digest = absl::HashOf(
+        digest, absl::string_view(shown->second.data(), shown->second.size()));
+  }
+  return absl::StrCat("token ", absl::Hex(digest));
 }
 
 void CallDesk::Answered(const CallRecord& record, const std::string& request_id,

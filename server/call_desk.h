@@ -49,6 +49,9 @@ class CallDesk {
   // UNAVAILABLE while draining.  In any case Leave follows.
   absl::Status Enter(const grpc::ServerContextBase& context)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Who is calling, for whom turns and shares are counted: a token where there
+  // are tokens, else a connection.
+  std::string CallerOf(const grpc::ServerContextBase& context) const;
   // Its answer is on its way to the caller: counts and logs it.
   void Answered(const CallRecord& record, const std::string& request_id,
                 int64_t rows);

@@ -23,9 +23,8 @@ bool Drain(const DrainOptions& options, Clock& clock, HealthBoard& board,
   const bool all_answered = drain_engine(deadline);
   // The answers still have to reach their callers; an engine that ran into the
   // deadline has just answered the rest, which takes a moment too.
-  constexpr absl::Duration kFlush = absl::Seconds(1);
   const bool all_sent =
-      desk.AwaitEmpty(all_answered ? deadline : clock.Now() + kFlush);
+      desk.AwaitEmpty(all_answered ? deadline : clock.Now() + kDrainFlush);
   board.Close();
   return all_answered && all_sent;
 }

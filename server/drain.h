@@ -13,6 +13,9 @@
 
 namespace saliency {
 
+// How long answers may take to leave when the time is up.
+inline constexpr absl::Duration kDrainFlush = absl::Seconds(1);
+
 struct DrainOptions {
   absl::Duration delay;    // to go on serving while health says NOT_SERVING
   absl::Duration timeout;  // then, to finish what is in flight

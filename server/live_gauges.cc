@@ -69,13 +69,15 @@ prometheus::MetricFamily Memory(const ModelCatalogue& catalogue) {
 
 std::vector<prometheus::MetricFamily> LiveGauges::Collect() const {
   const EngineLoad load = load_();
-  return {
-      Single("saliency_queue_depth", "Requests admitted and not yet in a pass.",
-             load.queued_items),
-      Single("saliency_queue_bytes", "Bytes of input held.", load.queued_bytes),
-      Single("saliency_in_flight", "Requests not yet answered.",
-             load.in_flight),
-      Memory(catalogue_), ModelStates(catalogue_)};
+  return {Single("saliency_queue_depth",
+                 "Requests that wait to be decoded, run or rendered.",
+                 load.queued_items),
+          Single("saliency_queue_bytes",
+                 "Bytes of inputs and of answers that have not left.",
+                 load.queued_bytes),
+          Single("saliency_in_flight", "Requests not yet answered.",
+                 load.in_flight),
+          Memory(catalogue_), ModelStates(catalogue_)};
 }
 
 }  // namespace saliency

@@ -19,6 +19,8 @@
 #include "server/call_desk.h"
 #include "server/drain.h"
 #include "server/engine_reporter.h"
+#include "server/exit_guard.h"
+#include "server/freed_memory.h"
 #include "server/grpc_server.h"
 #include "server/health_board.h"
 #include "server/health_service.h"
@@ -31,6 +33,7 @@
 #include "server/model_loader.h"
 #include "server/model_service.h"
 #include "server/options.h"
+#include "server/periodic.h"
 #include "server/port_file.h"
 #include "server/reflection_service.h"
 #include "server/saliency_service.h"
@@ -51,6 +54,7 @@ constexpr int kStalled = 6;
 int ServeUntilStopped(const ServerOptions& options, Log& log,
                       StopSignal& stop) {
   Clock& clock = Clock::Real();
+  ExitGuard exit_guard(clock, log);  // first: sees the end of all the others
   Metrics metrics;
   HealthBoard board;
   ModelCatalogue catalogue([&] { board.Publish(HealthOf(catalogue)); });
@@ -81,7 +85,10 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   SaliencyService saliency_service(
       options.limits, catalogue, desk, submit,
       {.stream = options.stream,
-       .max_weight_studies = options.max_weight_studies});
+       .max_weight_studies = options.max_weight_studies,
+       .hold_bytes = [&](const std::string& caller, int64_t bytes) {
+         return engine.HoldBytes(caller, bytes);
+       }});
   const LayerWeightsStore weights_store(
       catalogue, log,
       [&](absl::string_view model, int64_t version, LayerWeights weights) {
@@ -171,6 +178,13 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
     watchdog.emplace(std::move(watch), clock, board, log,
                      [&] { return engine.LongestIdle(); });
   }
+  FreedMemory freed(options.freed_memory);
+  Periodic memory_watch(clock, absl::Seconds(1), [&] {
+    const bool has_work = engine.load().in_flight > 0;
+    if (!freed.Sample(clock.Now(), MeasureHeap(), has_work)) return;
+    ReturnFreedMemory();
+    freed.Returned(MeasureHeap());
+  });
   const StopReason reason = stop.Await();
   log.Info("draining",
            {{"delay", absl::FormatDuration(options.drain_delay)},
@@ -178,18 +192,21 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   // Nothing is gained by serving on without the device, or with a thread that
   // hangs.
   const bool lost = reason != StopReason::kSignal;
+  const int failed_code = reason == StopReason::kDeviceLost ? kDeviceLost
+                          : reason == StopReason::kStalled  ? kStalled
+                                                            : kDrainTimedOut;
+  const DrainOptions drain = {
+      .delay = lost ? absl::ZeroDuration() : options.drain_delay,
+      .timeout = options.drain_timeout};
+  exit_guard.Arm(clock.Now() + drain.delay + drain.timeout + 2 * kDrainFlush,
+                 failed_code);
   const bool drained =
-      Drain({.delay = lost ? absl::ZeroDuration() : options.drain_delay,
-             .timeout = options.drain_timeout},
-            clock, board, desk, [&](absl::Time deadline) {
-              if (calibrations) calibrations->Close();
-              return engine.Drain(deadline);
-            });
+      Drain(drain, clock, board, desk, [&](absl::Time deadline) {
+        if (calibrations) calibrations->Close();
+        return engine.Drain(deadline);
+      });
   log.Info("stopped", {{"all_answered", drained ? "yes" : "no"}});
-  const int code = reason == StopReason::kDeviceLost ? kDeviceLost
-                   : reason == StopReason::kStalled  ? kStalled
-                   : drained                         ? 0
-                                                     : kDrainTimedOut;
+  const int code = drained && !lost ? 0 : failed_code;
   // A pass or a load that is under way may take minutes, and the destructors
   // would wait for it.
   const bool loading = !loader.Stop();

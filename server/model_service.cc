@@ -70,7 +70,7 @@ ModelService::CalibrateLayerWeights(grpc::CallbackServerContext* context) {
       return calibrations->Begin(call, settings);
     };
   }
-  return new CalibrationCall(context, desk_, std::move(begin));
+  return CalibrationCall::Start(context, desk_, std::move(begin));
 }
 
 }  // namespace saliency

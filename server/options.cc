@@ -131,13 +131,37 @@ class CommandLine {
                     int64_t{1} << 30, "Pixels of one map");
     adder_.AddCount("max-map-pixels", limits.max_map_pixels, int64_t{1} << 40,
                     "Maps x pixels of one answer");
+    adder_.AddCount("max-work", limits.max_work, int64_t{1} << 50,
+                    "Pixels of one request's decoding and rendering, each "
+                    "counted as often as what is done to it costs: 1 a map, 2 "
+                    "more to smooth it, 5 for a PNG, 16 for a correlation");
     adder_.AddCount("max-weight-studies", options_.max_weight_studies, 64,
                     "Calls of MeasureWeightSensitivity at a time; each holds a "
                     "copy of its model");
     adder_.AddCount("queue-items", limits.queue_items, 1 << 20,
-                    "Requests that may wait");
+                    "Requests that may wait: to be decoded, to be run, to be "
+                    "rendered");
     adder_.AddBytes("queue-bytes", limits.queue_bytes, kMaxBytes,
-                    "Bytes of input that may wait");
+                    "Bytes of inputs, pictures and answers held, these until "
+                    "they were taken");
+    adder_
+        .Add("caller-share", limits.caller_share,
+             "The part of --queue-items and --queue-bytes that one caller (a "
+             "token, or else a connection) may have")
+        ->check(CLI::Range(0.001, 1.0))
+        ->type_name("0.001..1");
+    adder_.AddBytes("scratch-bytes", limits.scratch_bytes, kMaxBytes,
+                    "Bytes that decoding and rendering use at a time, all "
+                    "--cpu-threads together, or one request alone");
+    adder_.AddBytes("keep-freed-bytes", options_.freed_memory.keep_bytes,
+                    kMaxBytes,
+                    "Freed memory that is kept for the next request while "
+                    "there is work");
+    adder_.AddDuration("return-freed-after", options_.freed_memory.after,
+                       absl::ZeroDuration(),
+                       "Give freed memory beyond that, and without work all of "
+                       "it, back to the system when it was not needed for as "
+                       "long; 0: never");
   }
 
   void AddLifecycle() {

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/engine/engine_limits.h"
+#include "server/freed_memory.h"
 #include "server/transport_options.h"
 
 namespace saliency {
@@ -38,6 +39,7 @@ struct ServerOptions {
   EngineLimits limits;
   ConnectionLimits connections;
   StreamLimits stream;
+  FreedMemoryOptions freed_memory;
   int max_weight_studies = 1;  // MeasureWeightSensitivity at a time
   int parallel_loads = 4;      // versions of models
   absl::Duration load_timeout = absl::Minutes(10);  // of one; zero: for ever

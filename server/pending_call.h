@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -27,6 +28,7 @@ class PendingCall {
   struct Arrival {
     std::string rpc;  // for the metrics' labels: ours, never the caller's
     std::string request_id;
+    std::string caller;  // CallDesk::CallerOf
     absl::Time deadline = absl::InfiniteFuture();
     // Not OK: it is refused (no token, draining) and must be finished with
     // this.
@@ -39,6 +41,7 @@ class PendingCall {
 
   const absl::Status& admission() const { return arrival_.admission; }
   const std::string& request_id() const { return arrival_.request_id; }
+  const std::string& caller() const { return arrival_.caller; }
   absl::Time deadline() const { return arrival_.deadline; }
   const std::shared_ptr<CancelToken>& cancel_token() const {
     return arrival_.cancel;
@@ -47,6 +50,9 @@ class PendingCall {
 
   // For the metrics' labels and the log, once the model is known to exist.
   void SetModel(absl::string_view model, int64_t version);
+
+  // Keeps what stands for the answer's memory until the answer has left.
+  void Hold(std::shared_ptr<void> hold) { hold_ = std::move(hold); }
 
   // Counts, writes the line in the log, and sends the answer.  `rows` is the
   // work that it holds.  May delete this.
@@ -58,6 +64,7 @@ class PendingCall {
   virtual ~PendingCall() = default;
 
   CallDesk& desk() const { return desk_; }
+  std::shared_ptr<void> TakeHold() { return std::move(hold_); }
   // Of the call that this is, before its end: the request's id and, where it is
   // due, the push-back.
   void AddTrailingMetadata(std::optional<int64_t> retry_after_ms,
@@ -73,6 +80,7 @@ class PendingCall {
   const Arrival arrival_;
   const absl::Time arrived_at_;
   CallRecord record_;
+  std::shared_ptr<void> hold_;
 };
 
 // When the caller stops waiting; never: InfiniteFuture.

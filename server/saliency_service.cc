@@ -6,6 +6,7 @@
 
 #include "core/base/status.h"
 #include "core/engine/model_copies.h"
+#include "core/engine/prepare.h"
 #include "core/model/torch_status.h"
 #include "server/convert_answer.h"
 #include "server/convert_class_sensitivity.h"
@@ -46,6 +47,7 @@ absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
   job.model = model.model;
   job.version = model.version;
   job.request_id = call.request_id();
+  job.caller = call.caller();
   job.deadline = call.deadline();
   job.cancel = call.cancel_token();
   return job;
@@ -86,6 +88,7 @@ void FinishCall(PendingCall& call, absl::StatusOr<Explanation> answer,
   }
   const int64_t rows = RowsOf(*answer, targets);
   LogInternalResults(*answer, call);
+  call.Hold(std::move(answer->hold));
   ToProto(*std::move(answer), call.request_id(), response);
   call.FinishWith(absl::OkStatus(), rows);
 }
@@ -184,6 +187,8 @@ absl::Status SaliencyService::StudyWeights(
   ASSIGN_OR_RETURN(const Job job, MakeJob(request, limits_, catalogue_, call));
   ASSIGN_OR_RETURN(const CatalogueVersion version,
                    catalogue_.FindReady(job.model, job.version));
+  ASSIGN_OR_RETURN(const std::shared_ptr<void> hold,
+                   HoldForStudy(job, version));
   const CopyModel copies = CopiesFor(version, request.seed());
   const CascadeQuestion question = {
       .job = job,
@@ -201,6 +206,14 @@ absl::Status SaliencyService::StudyWeights(
           return call.Write(std::move(message), rows);
         });
       });
+}
+
+absl::StatusOr<std::shared_ptr<void>> SaliencyService::HoldForStudy(
+    const Job& job, const CatalogueVersion& version) const {
+  if (options_.hold_bytes == nullptr) return nullptr;
+  ASSIGN_OR_RETURN(const JobPlan plan, PlanJob(job, *version.facts, limits_));
+  return options_.hold_bytes(
+      job.caller, plan.cost.input_bytes + 2 * plan.cost.answer_bytes);
 }
 
 CopyModel SaliencyService::CopiesFor(const CatalogueVersion& version,

@@ -6,8 +6,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/weight_cascade.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
@@ -26,11 +29,16 @@ namespace saliency {
 using CopiesOfModel =
     std::function<CopyModel(const CatalogueVersion& version, uint64_t seed)>;
 
+// Engine::HoldBytes.
+using HoldBytes = std::function<absl::StatusOr<std::shared_ptr<void>>(
+    const std::string& caller, int64_t bytes)>;
+
 struct ServiceOptions {
   StreamLimits stream;
   // Calls of MeasureWeightSensitivity at a time, each with a copy of its model.
   int max_weight_studies = 1;  // >= 1
   CopiesOfModel copies;        // null: from the version's file
+  HoldBytes hold_bytes;        // of weight studies; null: they are not counted
 };
 
 class SaliencyService : public v1::SaliencyService::CallbackService {
@@ -79,6 +87,9 @@ class SaliencyService : public v1::SaliencyService::CallbackService {
   absl::Status StudyWeights(WeightSensitivityCall& call,
                             const v1::MeasureWeightSensitivityRequest& request);
   CopyModel CopiesFor(const CatalogueVersion& version, uint64_t seed) const;
+  // The memory of all its messages, of which there are two at a time.
+  absl::StatusOr<std::shared_ptr<void>> HoldForStudy(
+      const Job& job, const CatalogueVersion& version) const;
 
   const EngineLimits limits_;
   const ModelCatalogue& catalogue_;

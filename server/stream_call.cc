@@ -34,6 +34,7 @@ StreamCall::StreamCall(grpc::CallbackServerContext* context, CallDesk& desk,
     : PendingCall(desk,
                   {.rpc = "StreamSaliency",
                    .request_id = RequestIdFrom(context->client_metadata()),
+                   .caller = desk.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
                    .admission = desk.Enter(*context)}),
       context_(context),
@@ -60,8 +61,8 @@ void StreamCall::OnReadDone(bool ok) {
 
 void StreamCall::OnWriteDone(bool ok) {
   desk().EndSend(std::exchange(send_ticket_, 0));
-  const int64_t bytes = BytesOf(*outgoing_);
-  outgoing_ = nullptr;
+  const int64_t bytes = BytesOf(*outgoing_.response);
+  outgoing_ = {};
   {
     MutexLock lock(&mu_);
     writing_ = false;
@@ -75,7 +76,7 @@ void StreamCall::OnWriteDone(bool ok) {
 
 void StreamCall::OnCancel() {
   std::vector<std::shared_ptr<CancelToken>> tokens;
-  std::deque<std::unique_ptr<Response>> unread;
+  std::deque<Answer> unread;
   {
     MutexLock lock(&mu_);
     cancelled_ = true;
@@ -112,13 +113,17 @@ void StreamCall::Take(int64_t number, const Request& request) {
   Arrival arrival = {
       .rpc = QuestionRpc(request),
       .request_id = absl::StrCat(request_id(), "/", number),
+      .caller = caller(),
       .deadline = QuestionDeadline(request, desk().clock().Now(), deadline())};
   arrival.admission = Admit(request, arrival.cancel);
   const bool admitted = arrival.admission.ok();
   auto* question = new StreamQuestion(
       desk(), std::move(arrival), request.id(),
-      [self = shared_from_this(), admitted](std::unique_ptr<Response> answer) {
-        self->Answered(std::move(answer), admitted);
+      [self = shared_from_this(), admitted](std::unique_ptr<Response> response,
+                                            std::shared_ptr<void> hold) {
+        self->Answered(
+            {.response = std::move(response), .hold = std::move(hold)},
+            admitted);
       });
   if (!admitted) return question->FinishWith(question->admission());
   answer_(*question, request);
@@ -142,11 +147,11 @@ absl::Status StreamCall::Admit(const Request& request,
   return absl::OkStatus();
 }
 
-void StreamCall::Answered(std::unique_ptr<Response> answer, bool admitted) {
-  const int64_t bytes = BytesOf(*answer);
+void StreamCall::Answered(Answer answer, bool admitted) {
+  const int64_t bytes = BytesOf(*answer.response);
   {
     MutexLock lock(&mu_);
-    if (admitted) in_work_.erase(answer->id());
+    if (admitted) in_work_.erase(answer.response->id());
     if (cancelled_) {
       --held_;
     } else {
@@ -202,7 +207,7 @@ void StreamCall::Do(Step step) {
       return StartRead(incoming_.get());
     case Step::kWrite:
       send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
-      return StartWrite(outgoing_.get());
+      return StartWrite(outgoing_.response.get());
     case Step::kFinish:
       return FinishWith(Ending());
   }

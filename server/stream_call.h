@@ -60,6 +60,10 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   using Request = v1::StreamSaliencyRequest;
   using Response = v1::StreamSaliencyResponse;
   enum class Step { kRead, kWrite, kFinish };
+  struct Answer {
+    std::unique_ptr<Response> response;
+    std::shared_ptr<void> hold;  // of its memory
+  };
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -79,8 +83,7 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
                      const std::shared_ptr<CancelToken>& token)
       ABSL_LOCKS_EXCLUDED(mu_);
   // An answer has come; `admitted` is whether its id was entered.
-  void Answered(std::unique_ptr<Response> answer, bool admitted)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  void Answered(Answer answer, bool admitted) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Does what is due, step by step.  One thread at a time, so that no step
   // meets another half begun.
@@ -99,7 +102,7 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   int64_t send_ticket_ = 0;           // of the write under way, then of the end
   // What gRPC reads into and writes from while such a step is under way.
   std::unique_ptr<Request> incoming_;
-  std::unique_ptr<Response> outgoing_;
+  Answer outgoing_;
 
   mutable Mutex mu_;
   bool advancing_ ABSL_GUARDED_BY(mu_) = false;
@@ -113,7 +116,7 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   int held_ ABSL_GUARDED_BY(mu_) = 0;  // questions whose answer has not left
   std::map<std::string, std::shared_ptr<CancelToken>> in_work_
       ABSL_GUARDED_BY(mu_);  // by id
-  std::deque<std::unique_ptr<Response>> answers_ ABSL_GUARDED_BY(mu_);
+  std::deque<Answer> answers_ ABSL_GUARDED_BY(mu_);
   // Of answers_ and outgoing_; of no use once cancelled.
   int64_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 };

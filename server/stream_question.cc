@@ -32,7 +32,7 @@ void StreamQuestion::Send(const absl::Status& status,
   if (retry_after_ms.has_value()) {
     response_->set_retry_after_ms(static_cast<int32_t>(*retry_after_ms));
   }
-  take_(std::move(response_));
+  take_(std::move(response_), TakeHold());
   delete this;
 }
 

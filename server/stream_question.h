@@ -20,8 +20,10 @@ namespace saliency {
 
 class StreamQuestion : public PendingCall {
  public:
+  // `hold` stands for the answer's memory, until that has left.
   using TakeAnswer =
-      std::function<void(std::unique_ptr<v1::StreamSaliencyResponse>)>;
+      std::function<void(std::unique_ptr<v1::StreamSaliencyResponse> answer,
+                         std::shared_ptr<void> hold)>;
 
   // Deletes itself after it has been finished and `take` has the answer.
   // `desk` outlives it.

@@ -12,6 +12,7 @@ UnaryCall::UnaryCall(grpc::CallbackServerContext* context, CallDesk& desk,
     : PendingCall(desk,
                   {.rpc = std::string(rpc),
                    .request_id = RequestIdFrom(context->client_metadata()),
+                   .caller = desk.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
                    .admission = desk.Enter(*context)}),
       context_(context) {}

@@ -32,6 +32,7 @@ WeightSensitivityCall::WeightSensitivityCall(
     : PendingCall(desk,
                   {.rpc = "MeasureWeightSensitivity",
                    .request_id = RequestIdFrom(context->client_metadata()),
+                   .caller = desk.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
                    .admission = desk.Enter(*context)}),
       context_(context) {}

@@ -55,7 +55,9 @@ MetricsPage Metrics() { return environment.server().Metrics().value(); }
 void AwaitIdle() {
   const absl::Time deadline = absl::Now() + kPatience;
   MetricsPage page = Metrics();
-  while (page.Sum("saliency_in_flight") != 0 && absl::Now() < deadline) {
+  while ((page.Sum("saliency_in_flight") != 0 ||
+          page.Sum("saliency_queue_bytes") != 0) &&
+         absl::Now() < deadline) {
     page = Metrics();
   }
   EXPECT_EQ(page.Sum("saliency_in_flight"), 0);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/server/calibration_caller.h"
 #include "tests/server/test_server.h"
 
 namespace saliency::drain_test {
@@ -121,6 +122,35 @@ TEST(DrainTest, WatchesAreEnded) {
     EXPECT_EQ(health.status(), HealthCheckResponse::NOT_SERVING);
   }
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+// Neither one that was opened and left, nor one that has begun.
+TEST(DrainTest, IdleCalibrationsAreEnded) {
+  TestServer server({.allow_calibration = true});
+  server.AddFakeModel();
+  grpc::ClientContext opened_context;
+  const auto opened = server.models().CalibrateLayerWeights(&opened_context);
+  CalibrationCaller begun(server.models());
+  ASSERT_TRUE(begun.Send(FakeSettings()));
+  ASSERT_TRUE(begun.Send(FakePicture(0, 1, {0})));
+  while (server.explainer_log().Batches().empty()) std::this_thread::yield();
+  EXPECT_TRUE(Drain(
+      {.delay = absl::ZeroDuration(), .timeout = absl::Minutes(10)},
+      server.clock(), server.board(), server.desk(), [&](absl::Time deadline) {
+        server.calibrations().Close();
+        return server.engine().Drain(deadline);
+      }));
+  EXPECT_EQ(opened->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(begun.ReadToTheEnd().status.error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(DrainTest, ACalibrationThatIsOpenedAfterwardsIsRefused) {
+  TestServer server({.allow_calibration = true});
+  server.desk().Close();
+  CalibrationCaller late(server.models());
+  EXPECT_EQ(late.ReadToTheEnd().status.error_code(),
+            grpc::StatusCode::UNAVAILABLE);
 }
 
 }  // namespace

@@ -71,7 +71,12 @@ TEST_F(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(options.limits.max_layers, 512);
   EXPECT_EQ(options.limits.max_map_pixels, 128 << 20);
   EXPECT_EQ(options.limits.queue_items, 256);
-  EXPECT_EQ(options.limits.queue_bytes, 512 << 20);
+  EXPECT_EQ(options.limits.queue_bytes, 1 << 30);
+  EXPECT_EQ(options.limits.caller_share, 0.5);
+  EXPECT_EQ(options.limits.scratch_bytes, 512 << 20);
+  EXPECT_EQ(options.limits.max_work, 1 << 30);
+  EXPECT_EQ(options.freed_memory.keep_bytes, 512 << 20);
+  EXPECT_EQ(options.freed_memory.after, absl::Seconds(10));
   EXPECT_EQ(options.stream.window, 32);
   EXPECT_EQ(options.max_weight_studies, 1);
   EXPECT_EQ(options.drain_delay, absl::Seconds(5));
@@ -98,6 +103,11 @@ TEST_F(OptionsTest, EveryFlagArrives) {
                                        "--max-map-pixels=11",
                                        "--queue-items=12",
                                        "--queue-bytes=13",
+                                       "--caller-share=0.25",
+                                       "--scratch-bytes=14",
+                                       "--max-work=15",
+                                       "--keep-freed-bytes=16",
+                                       "--return-freed-after=17s",
                                        "--drain-delay=0",
                                        "--drain-timeout=1m30s",
                                        "--log-format=json",
@@ -119,6 +129,11 @@ TEST_F(OptionsTest, EveryFlagArrives) {
   EXPECT_EQ(options.limits.max_map_pixels, 11);
   EXPECT_EQ(options.limits.queue_items, 12);
   EXPECT_EQ(options.limits.queue_bytes, 13);
+  EXPECT_EQ(options.limits.caller_share, 0.25);
+  EXPECT_EQ(options.limits.scratch_bytes, 14);
+  EXPECT_EQ(options.limits.max_work, 15);
+  EXPECT_EQ(options.freed_memory.keep_bytes, 16);
+  EXPECT_EQ(options.freed_memory.after, absl::Seconds(17));
   EXPECT_EQ(options.drain_delay, absl::ZeroDuration());
   EXPECT_EQ(options.drain_timeout, absl::Seconds(90));
   EXPECT_EQ(options.log_format, LogFormat::kJson);

@@ -177,5 +177,53 @@ TEST(StreamFlowTest, AStreamThatTakesLongerThanOneAnswerMayIsLeftAlone) {
   EXPECT_TRUE(caller.Finish().ok());
 }
 
+// What stands for an answer's memory is kept while the answer waits to leave,
+// and no longer.
+TEST(StreamFlowTest, AnAnswersMemoryIsCountedUntilItHasLeft) {
+  HeldJobs jobs;
+  TestServer server(Listening(jobs, absl::ZeroDuration()));
+  server.AddFakeModel();
+  Caller caller(server);
+  caller.StartAsking(2);
+  ASSERT_TRUE(jobs.Await(2, kPatience));
+  std::weak_ptr<int> holds[2];
+  for (int i = 0; i < 2; ++i) {
+    auto hold = std::make_shared<int>(i);
+    holds[i] = hold;
+    Explanation answer = LargeAnswer();
+    answer.hold = std::move(hold);
+    jobs.Answer(i, std::move(answer));
+  }
+  EXPECT_FALSE(holds[1].expired()) << "nobody has read the first";
+  EXPECT_TRUE(caller.Read());
+  EXPECT_TRUE(caller.Read());
+  EXPECT_FALSE(caller.Read());
+  EXPECT_TRUE(caller.Finish().ok());
+  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  for (const auto& hold : holds) EXPECT_TRUE(hold.expired());
+}
+
+TEST(StreamFlowTest, TheMemoryOfAnswersThatNobodyWantsIsFree) {
+  HeldJobs jobs;
+  TestServer server(Listening(jobs, absl::ZeroDuration()));
+  server.AddFakeModel();
+  std::weak_ptr<int> watched;
+  {
+    Caller caller(server);
+    caller.StartAsking(kWindow);
+    ASSERT_TRUE(jobs.Await(kWindow, kPatience));
+    auto hold = std::make_shared<int>(0);
+    watched = hold;
+    for (int i = 0; i < kWindow; ++i) {
+      Explanation answer = LargeAnswer();
+      answer.hold = hold;
+      jobs.Answer(i, std::move(answer));
+    }
+    EXPECT_FALSE(watched.expired());
+  }
+  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(watched.expired());
+}
+
 }  // namespace
 }  // namespace saliency::stream_flow_test

@@ -44,7 +44,11 @@ TestServer::TestServer(Options options)
                     }),
       saliency_service_(options_.limits, catalogue_, desk_, submit_,
                         {.stream = options_.stream,
-                         .copies = options_.copies}),
+                         .copies = options_.copies,
+                         .hold_bytes =
+                             [this](const std::string& caller, int64_t bytes) {
+                               return engine_.HoldBytes(caller, bytes);
+                             }}),
       calibrations_(
           options_.allow_calibration
               ? std::make_unique<Calibrations>(

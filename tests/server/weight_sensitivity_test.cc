@@ -133,6 +133,20 @@ TEST(WeightSensitivityTest, WhatIsWrongIsSaidAsByOtherCalls) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST(WeightSensitivityTest, ItsMessagesCountWithAllAnswers) {
+  Copies copies;
+  TestServer server(
+      {.limits = {.queue_bytes = 2000}, .copies = copies.Maker()});
+  server.AddFakeModel();
+  grpc::ClientContext context;
+  const auto reader =
+      server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
+  EXPECT_TRUE(ReadAll(*reader).empty());
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("(limit 2000)"));
+}
+
 // A call whose copy waits at a gate in its first pass.
 struct HeldStudy {
   HeldStudy() {
