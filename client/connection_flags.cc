@@ -10,6 +10,7 @@
 #include "client/picture_files.h"
 #include "client/request_text.h"
 #include "core/base/status.h"
+#include "core/base/text_lines.h"
 
 namespace saliency {
 namespace {
@@ -21,7 +22,9 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
   absl::StatusOr<std::string> text = ReadFile(path);
   if (!text.ok()) return Annotate(text.status(), "--token-file");
   // The server's list of tokens can be used as it is.
-  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+  const absl::StatusOr<std::vector<absl::string_view>> lines = TextLines(*text);
+  if (!lines.ok()) return Annotate(lines.status(), "--token-file");
+  for (absl::string_view line : *lines) {
     line = absl::StripAsciiWhitespace(line);
     if (!line.empty() && line.front() != '#') return std::string(line);
   }

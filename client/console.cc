@@ -1,8 +1,11 @@
 #include "client/console.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/utf8.h"
 
 namespace saliency {
 namespace {
@@ -44,9 +47,15 @@ absl::string_view Advice(const absl::Status& status) {
 }  // namespace
 
 std::string OneLine(absl::string_view text) {
-  std::string line(absl::StripAsciiWhitespace(text));
-  for (char& c : line) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  text = absl::StripAsciiWhitespace(text);
+  std::string line;
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Character character = Utf8At(text, at);
+    const size_t length = std::max<size_t>(character.length, 1);
+    // Bytes that are no UTF-8 may be the name of a file: they stay.
+    const bool as_it_is = character.length == 0 || IsShown(character.code);
+    absl::StrAppend(&line, as_it_is ? text.substr(at, length) : " ");
+    at += length;
   }
   return line;
 }

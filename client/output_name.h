@@ -11,8 +11,10 @@
 
 namespace saliency {
 
-// `text` with everything but letters, digits and "._+#-" as "_" (a run as one),
-// never empty, never hidden, at most 80 characters.  Pure; any thread.
+// `text` with everything but characters beyond ASCII, letters, digits and
+// "._+#-" as "_" (a run as one); spaces, control characters and bytes that are
+// no UTF-8 are "_" too.  Never empty, never hidden, at most 80 bytes.  Pure;
+// any thread.
 std::string SanitisedName(absl::string_view text);
 
 // "cat_281-tabby_norm_grad_layer4", without an extension: picture, class,

@@ -15,6 +15,7 @@
 #include "client/picture_files.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "core/base/text_lines.h"
 
 namespace saliency {
 namespace {
@@ -146,9 +147,14 @@ absl::StatusOr<std::vector<std::string>> ReadImageSet(const std::string& folder,
   }
   std::vector<std::string> names;
   std::set<absl::string_view> seen;
-  for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
-    const std::vector<absl::string_view> columns = absl::StrSplit(
-        absl::StripAsciiWhitespace(line), ' ', absl::SkipEmpty());
+  const absl::StatusOr<std::vector<absl::string_view>> lines = TextLines(*text);
+  if (!lines.ok()) {
+    return Annotate(lines.status(), absl::StrCat("image set ", set));
+  }
+  for (const absl::string_view line : *lines) {
+    const std::vector<absl::string_view> columns =
+        absl::StrSplit(absl::StripAsciiWhitespace(line), absl::ByAnyChar(" \t"),
+                       absl::SkipEmpty());
     if (columns.empty()) continue;
     if (!IsPlainName(columns[0])) {
       return absl::InvalidArgumentError(absl::StrCat(

@@ -7,7 +7,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "core/base/status.h"
+#include "core/base/text_lines.h"
 
 namespace saliency {
 namespace {
@@ -28,7 +29,8 @@ bool IsBearerToken(absl::string_view text) {
 absl::StatusOr<BearerTokens> BearerTokens::Parse(absl::string_view text) {
   BearerTokens tokens;
   int number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+  ASSIGN_OR_RETURN(const std::vector<absl::string_view> lines, TextLines(text));
+  for (absl::string_view line : lines) {
     ++number;
     line = absl::StripAsciiWhitespace(line);
     if (line.empty() || line.front() == '#') continue;

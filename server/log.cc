@@ -1,10 +1,11 @@
 #include "server/log.h"
 
+#include <limits>
 #include <mutex>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/near_names.h"
 #include "nlohmann/json.hpp"
 #include "spdlog/logger.h"
 #include "spdlog/sinks/base_sink.h"
@@ -57,9 +58,12 @@ std::shared_ptr<spdlog::sinks::sink> MakeSink(Log::Sink sink) {
   return std::make_shared<FunctionSink>(std::move(sink));
 }
 
+// A log line is not cut.
+constexpr int kAll = std::numeric_limits<int>::max();
+
 std::string TextPayload(absl::string_view message,
                         const std::vector<LogField>& fields) {
-  std::string line = absl::CEscape(message);
+  std::string line = Printable(message, kAll);
   for (const LogField& field : fields) {
     absl::StrAppend(&line, " ", field.key, "=");
     if (const auto* text = std::get_if<std::string>(&field.value)) {
@@ -67,8 +71,8 @@ std::string TextPayload(absl::string_view message,
           text->empty() ||
           text->find_first_of(" =\"\\\n\r\t") != std::string::npos;
       absl::StrAppend(&line,
-                      quoted ? absl::StrCat("\"", absl::CEscape(*text), "\"")
-                             : absl::CEscape(*text));
+                      quoted ? absl::StrCat("\"", Printable(*text, kAll), "\"")
+                             : Printable(*text, kAll));
     } else if (const auto* whole = std::get_if<int64_t>(&field.value)) {
       absl::StrAppend(&line, *whole);
     } else {

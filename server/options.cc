@@ -2,15 +2,20 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <sstream>
+#include <string>
 #include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/cpu_limit.h"
 #include "core/base/status.h"
+#include "core/base/text_lines.h"
 #include "server/option_adder.h"
 #include "server/options_transport.h"
 #include "server/version.h"
@@ -28,7 +33,16 @@ constexpr int64_t kMaxMessageBytes = (int64_t{1} << 31) - (int64_t{1} << 20);
 class FileBelowEnvironment : public CLI::ConfigTOML {
  public:
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    std::vector<CLI::ConfigItem> read = CLI::ConfigTOML::from_config(input);
+    const std::string text((std::istreambuf_iterator<char>(input)),
+                           std::istreambuf_iterator<char>());
+    const auto lines = TextLines(text);
+    if (!lines.ok()) {
+      throw CLI::FileError(
+          absl::StrCat("--config: the file ", lines.status().message()),
+          CLI::ExitCodes::FileError);
+    }
+    std::istringstream plain(absl::StrJoin(*lines, "\n"));
+    std::vector<CLI::ConfigItem> read = CLI::ConfigTOML::from_config(plain);
     std::erase_if(read, [](const CLI::ConfigItem& item) {
       const char* value = std::getenv(EnvironmentName(item.name).c_str());
       return value != nullptr && *value != '\0';

@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
+#include "core/base/status.h"
+#include "core/base/text_lines.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 
@@ -31,10 +33,12 @@ class ErrorList : public google::protobuf::io::ErrorCollector {
 
 absl::Status ParseTextProto(const std::string& text,
                             google::protobuf::Message& message) {
+  ASSIGN_OR_RETURN(const absl::string_view plain, PlainText(text));
   ErrorList errors;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
-  if (parser.ParseFromString(text, &message)) return absl::OkStatus();
+  if (parser.ParseFromString(std::string(plain), &message))
+    return absl::OkStatus();
   return absl::InvalidArgumentError(errors.Join());
 }
 

@@ -10,9 +10,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "core/base/text_lines.h"
+#include "core/base/utf8.h"
 
 namespace saliency {
 namespace {
@@ -93,38 +94,6 @@ absl::StatusOr<std::string> ReadText(const fs::path& root,
     return absl::InvalidArgumentError(absl::StrCat(name, ": cannot be read"));
   }
   return text;
-}
-
-// The length in bytes of the UTF-8 character that starts at `at`; 0 for none.
-size_t Utf8Length(absl::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(at);
-  const size_t length = lead < 0x80             ? 1
-                        : (lead & 0xE0) == 0xC0 ? 2
-                        : (lead & 0xF0) == 0xE0 ? 3
-                        : (lead & 0xF8) == 0xF0 ? 4
-                                                : 0;
-  if (length <= 1) return length;
-  if (at + length > text.size()) return 0;
-  uint32_t code = lead & (0x7FU >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xC0) != 0x80) return 0;
-    code = code << 6 | (byte(at + i) & 0x3FU);
-  }
-  // Overlong forms, surrogates and what lies beyond Unicode.
-  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  return code < kSmallest[length] || surrogate || code > 0x10FFFF ? 0 : length;
-}
-
-bool IsUtf8(absl::string_view text) {
-  size_t at = 0;
-  while (at < text.size()) {
-    const size_t length = Utf8Length(text, at);
-    if (length == 0) return false;
-    at += length;
-  }
-  return true;
 }
 
 // The number that a version folder's name is; nullopt for another name ("01",
@@ -218,12 +187,16 @@ bool IsModelName(absl::string_view name) {
 }
 
 absl::StatusOr<std::vector<std::string>> ParseLabels(absl::string_view text) {
-  if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  ASSIGN_OR_RETURN(std::vector<absl::string_view> lines, TextLines(text));
+  const auto is_empty = [](absl::string_view line) {
+    return absl::StripAsciiWhitespace(line).empty();
+  };
+  while (!lines.empty() && is_empty(lines.back())) lines.pop_back();
+  if (lines.empty()) return absl::InvalidArgumentError("line 1 is empty");
   std::vector<std::string> labels;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  for (const absl::string_view line : lines) {
     const size_t number = labels.size() + 1;
-    if (absl::StripAsciiWhitespace(line).empty()) {
+    if (is_empty(line)) {
       return absl::InvalidArgumentError(
           absl::StrCat("line ", number, " is empty"));
     }

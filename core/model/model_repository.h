@@ -64,9 +64,9 @@ absl::StatusOr<RepositoryContents> ScanRepository(
 // Whether `name` matches [A-Za-z0-9_.-]{1,64} and is neither "." nor "..".
 bool IsModelName(absl::string_view name);
 
-// One label for each line; a final line break is no line of its own, and \r\n
-// is a line break too.
-// Errors: INVALID_ARGUMENT an empty line or one that is no UTF-8, by number.
+// One label for each line (text_lines.h); empty lines at the end are none.
+// Errors: INVALID_ARGUMENT no label at all, an empty line or one that is no
+//   UTF-8, by number, or a file in another encoding.
 absl::StatusOr<std::vector<std::string>> ParseLabels(absl::string_view text);
 
 }  // namespace saliency

@@ -14,11 +14,20 @@ TEST(SanitisedNameTest, KeepsOnlyPlainCharacters) {
   EXPECT_EQ(SanitisedName("tabby, tabby cat"), "tabby_tabby_cat");
   EXPECT_EQ(SanitisedName("../../etc/passwd"), "_._.._etc_passwd");
   EXPECT_EQ(SanitisedName("a\nb\0c"), "a_b");
-  EXPECT_EQ(SanitisedName("caf\xC3\xA9"), "caf_");
+  EXPECT_EQ(SanitisedName("caf\u00e9"), "caf\u00e9");
+  EXPECT_EQ(SanitisedName("\u732b"), "\u732b");
+  EXPECT_EQ(SanitisedName("\U0001f98a\u0429"), "\U0001f98a\u0429");
+  EXPECT_EQ(SanitisedName("caf\xe9"), "caf_") << "no UTF-8";
+  EXPECT_EQ(SanitisedName("a\u202e\u0085\u3000\u2028"
+                          "b"),
+            "a_b");
   EXPECT_EQ(SanitisedName(".hidden"), "_hidden");
   EXPECT_EQ(SanitisedName("-rf"), "_rf");
   EXPECT_EQ(SanitisedName(""), "_");
   EXPECT_EQ(SanitisedName(std::string(300, 'x')).size(), 80U);
+  std::string cats = "x";
+  for (int i = 0; i < 30; ++i) cats += "\u732b";
+  EXPECT_EQ(SanitisedName(cats), cats.substr(0, 79)) << "whole characters";
 }
 
 TEST(OutputNameTest, IsPictureClassMethodLayer) {

@@ -173,6 +173,20 @@ TEST_F(VocFolderTest, ImageSetsKeepTheirOrder) {
               ElementsAre("000007", "000002"));
 }
 
+TEST_F(VocFolderTest, ImageSetsMayComeFromAnyEditor) {
+  for (const char* end : {"\n", "\r\n", "\r"}) {
+    Write("ImageSets/Main/test.txt",
+          absl::StrCat("\xEF\xBB\xBF", "000007", end, "000002\t-1", end));
+    EXPECT_THAT(ReadImageSet(root_, "test").value(),
+                ElementsAre("000007", "000002"));
+  }
+  Write("ImageSets/Main/test.txt", std::string("\xFF\xFE"
+                                               "7\0\n\0",
+                                               6));
+  EXPECT_THAT(std::string(ReadImageSet(root_, "test").status().message()),
+              HasSubstr("image set test: is UTF-16"));
+}
+
 TEST_F(VocFolderTest, ANameThatASetRepeatsCountsOnce) {
   Write("ImageSets/Main/test.txt", "b\na 1\nb\na -1\nc\n");
   EXPECT_THAT(ReadImageSet(root_, "test").value(), ElementsAre("b", "a", "c"));

@@ -21,6 +21,23 @@ TEST(BearerTokensTest, EveryLineIsAToken) {
   EXPECT_TRUE(tokens.Contains("sec-ond._~+/9=="));
 }
 
+TEST(BearerTokensTest, TheFileMayComeFromAnyEditor) {
+  for (const char* text : {"\xEF\xBB\xBF"
+                           "first\r\nsecond\r\n",
+                           "first\rsecond", "\xEF\xBB\xBF# x\rfirst\nsecond"}) {
+    const BearerTokens tokens = BearerTokens::Parse(text).value();
+    EXPECT_EQ(tokens.size(), 2);
+    EXPECT_TRUE(tokens.Contains("first"));
+    EXPECT_TRUE(tokens.Contains("second"));
+  }
+  EXPECT_THAT(std::string(BearerTokens::Parse(absl::string_view("\xFF\xFE"
+                                                                "f\0",
+                                                                4))
+                              .status()
+                              .message()),
+              HasSubstr("must be saved as UTF-8"));
+}
+
 TEST(BearerTokensTest, NothingElseIsATokenThanTheWholeLine) {
   const BearerTokens tokens = BearerTokens::Parse("first\nsecond\n").value();
   for (const char* shown :

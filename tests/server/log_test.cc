@@ -43,6 +43,17 @@ TEST_F(LogTest, JsonLinesAreObjects) {
   EXPECT_THAT(object["time"].get<std::string>(), HasSubstr("T"));
 }
 
+TEST_F(LogTest, TextOfAnyScriptIsShownAsItIs) {
+  const std::string label = "\u732b caf\u00e9 \U0001f98a";
+  Log(LogFormat::kText, LogLevel::kInfo, Sink()).Info("x", {{"id", label}});
+  Log(LogFormat::kJson, LogLevel::kInfo, Sink()).Info("x", {{"id", label}});
+  ASSERT_THAT(lines_, SizeIs(2));
+  for (const std::string& line : lines_) EXPECT_THAT(line, HasSubstr(label));
+  Log(LogFormat::kText, LogLevel::kInfo, Sink())
+      .Info("x", {{"id", "a\u2028\u0085\u202eb"}});
+  EXPECT_THAT(lines_[2], HasSubstr("a\\342"));
+}
+
 TEST_F(LogTest, WhatCallersInventCannotForgeALine) {
   const std::string nasty = "a\nb\" }{ %v \xff\x01 end";
   Log json(LogFormat::kJson, LogLevel::kInfo, Sink());

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/temporary_folder.h"
@@ -251,8 +252,38 @@ TEST(ParseLabelsTest, BlankLinesAndEmptyFilesAreRefused) {
             absl::InvalidArgumentError("line 1 is empty"));
   EXPECT_EQ(ParseLabels("a\n  \nb").status(),
             absl::InvalidArgumentError("line 2 is empty"));
-  EXPECT_EQ(ParseLabels("a\n\n").status(),
-            absl::InvalidArgumentError("line 2 is empty"));
+  EXPECT_EQ(ParseLabels("\n \r\n").status(),
+            absl::InvalidArgumentError("line 1 is empty"));
+}
+
+TEST(ParseLabelsTest, TheOriginOfTheFileIsNotPartOfALabel) {
+  const char kMark[] = "\xEF\xBB\xBF";
+  const auto is_ab = ElementsAre("a b", "caf\xc3\xa9,");
+  for (const char* end : {"\n", "\r\n", "\r"}) {
+    const std::string text = absl::StrCat("a b", end, "caf\xc3\xa9,");
+    for (const std::string& last :
+         {std::string(), std::string(end), absl::StrCat(end, end, " ", end)}) {
+      EXPECT_THAT(ParseLabels(text + last).value(), is_ab);
+      EXPECT_THAT(ParseLabels(kMark + text + last).value(), is_ab);
+    }
+  }
+  EXPECT_THAT(ParseLabels(std::string("a") + kMark).value(),
+              ElementsAre(std::string("a") + kMark))
+      << "a mark elsewhere is a character";
+}
+
+TEST(ParseLabelsTest, OtherEncodingsAreNamed) {
+  for (const std::string& text :
+       {std::string("\xFF\xFE"
+                    "a\0\n\0",
+                    6),
+        std::string("\xFE\xFF\0a", 4), std::string("\xFF\xFE\0\0a\0\0\0", 8),
+        std::string("a\0b\0", 4)}) {
+    EXPECT_EQ(
+        ParseLabels(text).status(),
+        absl::InvalidArgumentError("is UTF-16, UTF-32 or no text: it must "
+                                   "be saved as UTF-8"));
+  }
 }
 
 TEST(IsModelNameTest, AcceptsOnlyPlainNames) {

@@ -53,6 +53,22 @@ class OptionsTest : public testing::Test {
   TemporaryFolder folder_;
 };
 
+TEST_F(OptionsTest, AConfigurationFileMayComeFromAnyEditor) {
+  for (const char* end : {"\n", "\r\n", "\r"}) {
+    for (const char* mark : {"", "\xEF\xBB\xBF"}) {
+      folder_.Write("server.toml", std::string(mark) + "queue-items = 7" + end +
+                                       "stream-window = 9" + end);
+      const ServerOptions options =
+          Parse({"--config=" + (folder_ / "server.toml")});
+      EXPECT_EQ(options.limits.queue_items, 7);
+      EXPECT_EQ(options.stream.window, 9);
+    }
+  }
+  folder_.Write("server.toml", std::string("q\0u\0", 4));
+  EXPECT_THAT(ParseError({"--config=" + (folder_ / "server.toml")}),
+              HasSubstr("must be saved as UTF-8"));
+}
+
 TEST_F(OptionsTest, DefaultsAreTheDocumentedOnes) {
   const ServerOptions options = Parse({});
   EXPECT_EQ(options.models, folder_.path());
