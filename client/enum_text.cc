@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "core/base/near_names.h"
 
 namespace saliency {
@@ -28,12 +29,14 @@ std::string EnumText(const google::protobuf::EnumDescriptor& type, int value) {
 
 absl::StatusOr<int> ParseEnum(const google::protobuf::EnumDescriptor& type,
                               absl::string_view noun, absl::string_view text) {
+  // Words of a flag are joined by hyphens as often as by underscores.
+  const std::string wanted = absl::StrReplaceAll(text, {{"-", "_"}});
   std::vector<std::string> known;
   for (int i = 0; i < type.value_count(); ++i) {
     const int value = type.value(i)->number();
     if (value == 0) continue;
     known.push_back(EnumText(type, value));
-    if (known.back() == text) return value;
+    if (known.back() == wanted) return value;
   }
   return absl::InvalidArgumentError(absl::StrCat(noun, " \"", Printable(text),
                                                  "\" is not one of ",

@@ -46,11 +46,15 @@ UnitMap ToUnitMap(const v1::SaliencyMap& map, const MapStyle& style) {
 }
 
 std::string ClassText(const v1::ClassScore& score) {
-  return absl::StrFormat("%s %.1f %%",
-                         score.label().empty()
-                             ? absl::StrCat("class ", score.class_index())
-                             : score.label(),
-                         100 * score.probability());
+  const bool has_probability = score.has_probability();
+  const std::string name =
+      !score.label().empty()
+          ? score.label()
+          : absl::StrCat(has_probability ? "class " : "output ",
+                         score.class_index());
+  return has_probability
+             ? absl::StrFormat("%s %.1f %%", name, 100 * score.probability())
+             : absl::StrFormat("%s %.6g", name, score.logit());
 }
 
 std::string MapTitle(const v1::SaliencyMap& map) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "client/console.h"
 #include "client/enum_text.h"
+#include "core/base/utf8.h"
 
 namespace saliency {
 namespace {
@@ -22,14 +23,15 @@ void PrintTable(const std::vector<Row>& rows, std::ostream& out) {
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].size());
+      widths[i] = std::max(widths[i], Utf8Length(OneLine(row[i])));
     }
   }
   for (const Row& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppendFormat(&line, "%-*s  ", static_cast<int>(widths[i]),
-                            OneLine(row[i]));
+      const std::string cell = OneLine(row[i]);
+      absl::StrAppend(&line, cell,
+                      std::string(widths[i] - Utf8Length(cell) + 2, ' '));
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << '\n';
@@ -97,10 +99,37 @@ std::string OutputText(const v1::ModelOutput& output) {
   return text;
 }
 
+// "probabilities given, graph, ends in softmax".
+std::string MeaningText(const v1::OutputMeaning& output) {
+  std::string text = absl::StrCat(
+      "probabilities ",
+      EnumText(*v1::Probabilities_descriptor(), output.probabilities()), ", ",
+      EnumText(*v1::OutputBasis_descriptor(), output.basis()));
+  if (!output.activation().empty()) {
+    absl::StrAppend(&text, ", ends in ", output.activation());
+  }
+  if (output.has_output_class()) {
+    absl::StrAppend(&text, ", one output: that of class ",
+                    output.output_class());
+  }
+  return text;
+}
+
 Json OutputJson(const v1::ModelOutput& output) {
   return {{"name", output.name()},
           {"shape", output.shape()},
           {"others", output.others()}};
+}
+
+Json MeaningJson(const v1::OutputMeaning& output) {
+  Json json = {
+      {"probabilities",
+       EnumText(*v1::Probabilities_descriptor(), output.probabilities())},
+      {"basis", EnumText(*v1::OutputBasis_descriptor(), output.basis())},
+      {"exclusive", output.exclusive()}};
+  if (!output.activation().empty()) json["activation"] = output.activation();
+  if (output.has_output_class()) json["output_class"] = output.output_class();
+  return json;
 }
 
 std::string NumberText(bool measured, double number) {
@@ -162,6 +191,9 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
                            {"classes", absl::StrCat(model.num_classes())},
                            {"labels", absl::StrCat(model.labels_size())},
                            {"input", InputText(config.input())}};
+  if (model.has_output_meaning()) {
+    rows.push_back({"outputs are", MeaningText(model.output_meaning())});
+  }
   rows.push_back(
       {"default layers", absl::StrJoin(config.default_layers(), " ")});
   rows.push_back(
@@ -225,6 +257,9 @@ std::string ModelJson(const v1::GetModelResponse& model) {
                {"targets_share_work", model.targets_share_work()},
                {"output", OutputJson(model.output())},
                {"sha256", model.sha256()}};
+  if (model.has_output_meaning()) {
+    json["output_meaning"] = MeaningJson(model.output_meaning());
+  }
   Json& layers = json["layers"] = Json::array();
   for (const v1::Layer& layer : model.layers()) {
     layers.push_back({{"name", layer.name()},

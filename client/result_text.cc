@@ -35,7 +35,9 @@ Json ClassJson(const v1::ClassScore& score) {
   Json json = {{"index", score.class_index()}};
   if (!score.label().empty()) json["label"] = score.label();
   json["logit"] = Shortest(score.logit());
-  json["probability"] = Shortest(score.probability());
+  if (score.has_probability()) {
+    json["probability"] = Shortest(score.probability());
+  }
   return json;
 }
 
@@ -74,8 +76,20 @@ void AddMap(const v1::SaliencyMap& map, Json& json) {
 }
 
 std::string NameText(const v1::ClassScore& score) {
-  if (score.label().empty()) return absl::StrCat("class ", score.class_index());
-  return absl::StrCat(score.label(), " (", score.class_index(), ")");
+  if (!score.label().empty()) {
+    return absl::StrCat(score.label(), " (", score.class_index(), ")");
+  }
+  return absl::StrCat(score.has_probability() ? "class " : "output ",
+                      score.class_index());
+}
+
+// "tabby (281) 93.2 %", or "age (0) 31.4" of a plain value.
+std::string NumberedText(const v1::ClassScore& score) {
+  if (!score.has_probability()) {
+    return absl::StrFormat("%s %.6g", NameText(score), score.logit());
+  }
+  return absl::StrFormat("%s %.1f %%", NameText(score),
+                         100 * score.probability());
 }
 
 // Null: the map is no combination.
@@ -145,9 +159,8 @@ std::string ResultLine(const PictureAnswer& answer, int map_index) {
                                 ErrorText(answer.MapStatus(map_index))));
   }
   std::string line =
-      absl::StrFormat("%s: %s %.1f %%, score %.6g, %s @ %s, ", answer.path,
-                      NameText(map.explained_class()),
-                      100 * map.explained_class().probability(), map.score(),
+      absl::StrFormat("%s: %s, score %.6g, %s @ %s, ", answer.path,
+                      NumberedText(map.explained_class()), map.score(),
                       map.method(), map.layer());
   if (map.constant()) {
     line += "constant map, ";
@@ -179,8 +192,7 @@ std::string TopLine(const PictureAnswer& answer) {
   absl::string_view separator = " ";
   for (const v1::PictureSummary& picture : answer.response.pictures()) {
     for (const v1::ClassScore& score : picture.top()) {
-      absl::StrAppend(&line, separator, NameText(score),
-                      absl::StrFormat(" %.1f %%", 100 * score.probability()));
+      absl::StrAppend(&line, separator, NumberedText(score));
       separator = ", ";
     }
   }

@@ -147,7 +147,8 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(
   plan.multi_label =
       settings.has_multi_label()
           ? settings.multi_label()
-          : facts.config.activation == OutputActivation::kSigmoid;
+          : !facts.meaning.exclusive &&
+                facts.meaning.probabilities != Probabilities::kNone;
   return plan;
 }
 

@@ -62,7 +62,9 @@ void ToProto(const ClassScore& score, v1::ClassScore* out) {
   out->set_class_index(static_cast<int32_t>(score.index));
   out->set_label(score.label);
   out->set_logit(score.logit);
-  out->set_probability(score.probability);
+  if (score.probability.has_value()) {
+    out->set_probability(*score.probability);
+  }
 }
 
 void ToProto(const PictureInfo& picture, v1::PictureSummary* out) {

@@ -45,6 +45,62 @@ v1::Precision PrecisionToProto(Precision precision) {
   return v1::PRECISION_UNSPECIFIED;
 }
 
+v1::OutputActivation ActivationToProto(OutputActivation activation) {
+  switch (activation) {
+    case OutputActivation::kDefault:
+      return v1::OUTPUT_ACTIVATION_UNSPECIFIED;
+    case OutputActivation::kSoftmax:
+      return v1::OUTPUT_ACTIVATION_SOFTMAX;
+    case OutputActivation::kSigmoid:
+      return v1::OUTPUT_ACTIVATION_SIGMOID;
+    case OutputActivation::kNone:
+      return v1::OUTPUT_ACTIVATION_NONE;
+    case OutputActivation::kRegression:
+      return v1::OUTPUT_ACTIVATION_REGRESSION;
+  }
+  return v1::OUTPUT_ACTIVATION_UNSPECIFIED;
+}
+
+v1::Probabilities ProbabilitiesToProto(Probabilities probabilities) {
+  switch (probabilities) {
+    case Probabilities::kSoftmax:
+      return v1::PROBABILITIES_SOFTMAX;
+    case Probabilities::kSigmoid:
+      return v1::PROBABILITIES_SIGMOID;
+    case Probabilities::kGiven:
+      return v1::PROBABILITIES_GIVEN;
+    case Probabilities::kGivenLogs:
+      return v1::PROBABILITIES_GIVEN_LOGS;
+    case Probabilities::kNone:
+      return v1::PROBABILITIES_NONE;
+  }
+  return v1::PROBABILITIES_UNSPECIFIED;
+}
+
+v1::OutputBasis BasisToProto(OutputBasis basis) {
+  switch (basis) {
+    case OutputBasis::kDefault:
+      return v1::OUTPUT_BASIS_DEFAULT;
+    case OutputBasis::kDeclared:
+      return v1::OUTPUT_BASIS_DECLARED;
+    case OutputBasis::kGraph:
+      return v1::OUTPUT_BASIS_GRAPH;
+    case OutputBasis::kTrial:
+      return v1::OUTPUT_BASIS_TRIAL;
+  }
+  return v1::OUTPUT_BASIS_UNSPECIFIED;
+}
+
+void MeaningToProto(const OutputMeaning& meaning, v1::OutputMeaning* out) {
+  out->set_probabilities(ProbabilitiesToProto(meaning.probabilities));
+  out->set_basis(BasisToProto(meaning.basis));
+  out->set_activation(meaning.activation);
+  out->set_exclusive(meaning.exclusive);
+  if (meaning.one_output) {
+    out->set_output_class(static_cast<int32_t>(meaning.output_class));
+  }
+}
+
 v1::ModelState StateToProto(ModelState state) {
   switch (state) {
     case ModelState::kLoading:
@@ -105,9 +161,7 @@ v1::ModelConfig ToProto(const ModelConfig& config) {
   } else if (!config.output_key.empty()) {
     proto.set_output_key(config.output_key);
   }
-  proto.set_output_activation(config.activation == OutputActivation::kSigmoid
-                                  ? v1::OUTPUT_ACTIVATION_SIGMOID
-                                  : v1::OUTPUT_ACTIVATION_SOFTMAX);
+  proto.set_output_activation(ActivationToProto(config.activation));
   for (const std::string& layer : config.default_layers) {
     proto.add_default_layers(layer);
   }
@@ -153,6 +207,7 @@ void ToProto(const ModelFacts& facts, v1::GetModelResponse* response) {
   *response->mutable_config() = ToProto(facts.config);
   for (const std::string& label : facts.labels) response->add_labels(label);
   response->set_num_classes(static_cast<int32_t>(facts.num_classes));
+  MeaningToProto(facts.meaning, response->mutable_output_meaning());
   for (const LayerInfo& layer : facts.layers) {
     LayerToProto(layer, response->add_layers());
   }

@@ -82,6 +82,21 @@ InputGeometry GeometryFromProto(v1::Geometry geometry) {
   }
 }
 
+OutputActivation ActivationFromProto(v1::OutputActivation activation) {
+  switch (activation) {
+    case v1::OUTPUT_ACTIVATION_SOFTMAX:
+      return OutputActivation::kSoftmax;
+    case v1::OUTPUT_ACTIVATION_SIGMOID:
+      return OutputActivation::kSigmoid;
+    case v1::OUTPUT_ACTIVATION_NONE:
+      return OutputActivation::kNone;
+    case v1::OUTPUT_ACTIVATION_REGRESSION:
+      return OutputActivation::kRegression;
+    default:
+      return OutputActivation::kDefault;
+  }
+}
+
 absl::Status FillInput(const v1::InputSpec& spec, InputConfig& config) {
   RETURN_IF_ERROR(
       Fill("input.height", spec.height(), 1, kMaxSide, config.height));
@@ -185,9 +200,7 @@ absl::Status FillOutput(const v1::ModelConfig& proto, ModelConfig& config) {
     case v1::ModelConfig::OUTPUT_NOT_SET:
       break;
   }
-  config.activation = proto.output_activation() == v1::OUTPUT_ACTIVATION_SIGMOID
-                          ? OutputActivation::kSigmoid
-                          : OutputActivation::kSoftmax;
+  config.activation = ActivationFromProto(proto.output_activation());
   return absl::OkStatus();
 }
 

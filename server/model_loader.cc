@@ -13,6 +13,7 @@
 #include "server/default_layers.h"
 #include "server/file_digest.h"
 #include "server/layer_weights_text.h"
+#include "server/meaning_text.h"
 #include "server/model_config_text.h"
 #include "server/public_status.h"
 #include "server/warm_up.h"
@@ -23,6 +24,9 @@ namespace {
 absl::Status LoadReplicas(const std::string& path, LoadedModel& loaded) {
   const ModelConfig& config = loaded.config;
   LoadOptions options = LoadOptionsOf(config);
+  // Two labels are those of targets 0 and 1, as one trains with: the output
+  // speaks for 1.
+  options.output_class = loaded.labels.size() == 2 ? 1 : 0;
   for (const InstanceConfig& instance : config.instances) {
     options.device = instance.device;
     for (int i = 0; i < instance.count; ++i) {
@@ -60,12 +64,23 @@ std::string OutputChoice(const ModelConfig& config, const ModelOutput& output) {
       " in config.pbtxt picks another: ", absl::StrJoin(output.others, ", "));
 }
 
-absl::Status CheckLabels(const LoadedModel& loaded) {
-  const int64_t classes = loaded.replicas.front()->num_classes();
+// A single label is that of a single output; its opposite gets one too.
+absl::Status CheckLabels(LoadedModel& loaded) {
+  const ProbedModel& model = *loaded.replicas.front();
+  const int64_t classes = model.num_classes();
   const auto labels = static_cast<int64_t>(loaded.labels.size());
   if (labels == 0 || labels == classes) return absl::OkStatus();
-  const std::string choice =
-      OutputChoice(loaded.config, loaded.replicas.front()->output());
+  if (model.meaning().one_output) {
+    if (labels == 1) {
+      loaded.labels.push_back(absl::StrCat("not ", loaded.labels.front()));
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "labels.txt has ", labels,
+        " lines, but the model has one output: one line names its class, two "
+        "name the other class and then its own"));
+  }
+  const std::string choice = OutputChoice(loaded.config, model.output());
   return absl::InvalidArgumentError(
       absl::StrCat("labels.txt has ", labels, " lines, but the model has ",
                    classes, " classes", choice.empty() ? "" : ": ", choice));
@@ -152,6 +167,7 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadVersion(
   RETURN_IF_ERROR(CheckLabels(*loaded));
   RETURN_IF_ERROR(
       FillDefaultLayers(loaded->replicas.front()->layers(), loaded->config));
+  FillActivation(loaded->replicas.front()->meaning(), loaded->config);
   RETURN_IF_ERROR(ReadLayerWeights(version, *loaded));
   RETURN_IF_ERROR(WarmUpReplicas(*loaded));
   return loaded;
@@ -267,11 +283,19 @@ void ModelLoader::Finish(const RepositoryModel& model,
   entry.folder =
       std::filesystem::path(version.model_file).parent_path().string();
   entry.facts = std::move(facts);
+  const std::string unused =
+      UnusedActivation(entry.facts->config.activation, entry.facts->meaning);
+  if (!unused.empty()) {
+    log_.Warning("output activation", {{"model", entry.model},
+                                       {"version", entry.version},
+                                       {"warning", unused}});
+  }
   log_.Info("model ready", {{"model", entry.model},
                             {"version", entry.version},
                             {"seconds", absl::ToDoubleSeconds(took)},
                             {"classes", entry.facts->num_classes},
                             {"output", OutputText(entry.facts->output)},
+                            {"outputs_are", MeaningText(entry.facts->meaning)},
                             {"meta_steps", MetaSteps(*entry.facts)},
                             {"note", entry.message}});
   metrics_.ObserveModelLoad(entry.model, took);

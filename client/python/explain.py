@@ -84,9 +84,12 @@ def report(flags, answer):
             print(f"{name}: {item.status.message}", file=sys.stderr)
             continue
         explained = item.explained_class
-        label = explained.label or "class"
-        print(f"{name}: {label} ({explained.class_index}) "
-              f"{100 * explained.probability:.1f} %, score {item.score:.6g}, "
+        is_class = explained.HasField("probability")
+        label = explained.label or ("class" if is_class else "output")
+        number = (f"{100 * explained.probability:.1f} %" if is_class else
+                  f"{explained.logit:.6g}")
+        print(f"{name}: {label} ({explained.class_index}) {number}, "
+              f"score {item.score:.6g}, "
               f"point y={item.point.y} x={item.point.x}")
         if flags.npy:
             pixels.append(numpy.frombuffer(item.data, "<f4").reshape(

@@ -7,37 +7,63 @@
 namespace saliency {
 namespace {
 
-std::vector<float> Sigmoid(absl::Span<const float> logits) {
-  std::vector<float> result;
-  result.reserve(logits.size());
-  for (const double logit : logits) {
-    result.push_back(static_cast<float>(1 / (1 + std::exp(-logit))));
-  }
+using OptionalFloats = std::vector<std::optional<float>>;
+
+template <typename Function>
+OptionalFloats OfEach(absl::Span<const float> outputs, Function probability) {
+  OptionalFloats result;
+  result.reserve(outputs.size());
+  for (const double output : outputs) result.push_back(probability(output));
   return result;
 }
 
+std::optional<float> Sigmoid(double logit) {
+  return static_cast<float>(1 / (1 + std::exp(-logit)));
+}
+
+// What a model calls a probability is one, or nothing is said.
+std::optional<float> Given(double probability) {
+  constexpr double kRounding = 1e-2;  // of bfloat16
+  if (!(probability >= -kRounding && probability <= 1 + kRounding)) {
+    return std::nullopt;
+  }
+  return static_cast<float>(std::clamp(probability, 0.0, 1.0));
+}
+
 // The largest logit is taken off first, so that no exponential overflows.
-std::vector<float> Softmax(absl::Span<const float> logits) {
+OptionalFloats Softmax(absl::Span<const float> logits) {
   const double largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const double logit : logits) sum += std::exp(logit - largest);
-  std::vector<float> result;
-  result.reserve(logits.size());
-  for (const double logit : logits) {
-    result.push_back(static_cast<float>(std::exp(logit - largest) / sum));
+  return OfEach(logits, [&](double logit) {
+    return static_cast<float>(std::exp(logit - largest) / sum);
+  });
+}
+
+OptionalFloats ProbabilitiesOf(absl::Span<const float> outputs,
+                               Probabilities probabilities) {
+  switch (probabilities) {
+    case Probabilities::kSoftmax:
+      return Softmax(outputs);
+    case Probabilities::kSigmoid:
+      return OfEach(outputs, &Sigmoid);
+    case Probabilities::kGiven:
+      return OfEach(outputs, &Given);
+    case Probabilities::kGivenLogs:
+      return OfEach(outputs, [](double log) { return Given(std::exp(log)); });
+    case Probabilities::kNone:
+      break;
   }
-  return result;
+  return OptionalFloats(outputs.size());
 }
 
 }  // namespace
 
 ClassScores::ClassScores(absl::Span<const float> logits,
-                         OutputActivation activation,
+                         Probabilities probabilities,
                          absl::Span<const std::string> labels)
     : logits_(logits.begin(), logits.end()),
-      probabilities_(activation == OutputActivation::kSigmoid
-                         ? Sigmoid(logits)
-                         : Softmax(logits)),
+      probabilities_(ProbabilitiesOf(logits, probabilities)),
       labels_(labels) {}
 
 ClassScore ClassScores::Of(int64_t index) const {

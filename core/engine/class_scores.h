@@ -5,20 +5,22 @@
 #define SALIENCY_CORE_ENGINE_CLASS_SCORES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "core/engine/job.h"
-#include "core/model/model_config.h"
+#include "core/model/output_meaning.h"
 
 namespace saliency {
 
 // The scores of one picture.
 class ClassScores {
  public:
-  // `labels` may be shorter than `logits` and outlives this.
-  ClassScores(absl::Span<const float> logits, OutputActivation activation,
+  // `logits` are the model's outputs, whatever they mean.  `labels` may be
+  // shorter and outlives this.
+  ClassScores(absl::Span<const float> logits, Probabilities probabilities,
               absl::Span<const std::string> labels);
 
   // REQUIRES: 0 <= index < number of logits.
@@ -29,7 +31,7 @@ class ClassScores {
 
  private:
   std::vector<float> logits_;
-  std::vector<float> probabilities_;
+  std::vector<std::optional<float>> probabilities_;
   absl::Span<const std::string> labels_;
 };
 

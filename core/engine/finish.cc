@@ -42,14 +42,37 @@ absl::Status CheckShape(const PreparedJob& prepared, const PassAnswer& answer) {
   return absl::InternalError("the pass answered in another shape than asked");
 }
 
-// Of row `row` of `logits` [.,C].
+// Of row `row` of `logits` [.,C].  A scalar output is one value without a
+// class.
 ClassScores ScoresOf(const at::Tensor& logits, std::size_t row,
-                     const ModelFacts& model) {
+                     const ModelFacts& model, Score score) {
   const at::Tensor values =
       logits.select(0, static_cast<int64_t>(row)).contiguous();
-  return {absl::MakeConstSpan(values.data_ptr<float>(),
-                              static_cast<std::size_t>(values.numel())),
-          model.config.activation, model.labels};
+  const auto outputs = absl::MakeConstSpan(
+      values.data_ptr<float>(), static_cast<std::size_t>(values.numel()));
+  if (score != Score::kScalarOutput) {
+    return {outputs, model.meaning.probabilities, model.labels};
+  }
+  return {outputs.subspan(
+              model.meaning.one_output ? model.meaning.output_class : 0, 1),
+          Probabilities::kNone,
+          model.meaning.one_output ? absl::Span<const std::string>()
+                                   : model.labels};
+}
+
+// Whether `value`, what is differentiated, is a probability at one of its ends.
+bool IsSaturated(float value, Score score, const OutputMeaning& meaning) {
+  constexpr float kEnd = 1e-6F;
+  const bool is_output =
+      score == Score::kLogit || score == Score::kScalarOutput;
+  const bool is_log =
+      score == Score::kLogSoftmax || score == Score::kLogSigmoid ||
+      (is_output && meaning.probabilities == Probabilities::kGivenLogs);
+  const bool is_probability =
+      score == Score::kSoftmax || score == Score::kSigmoid ||
+      (is_output && meaning.probabilities == Probabilities::kGiven);
+  if (is_log) return value > -kEnd;
+  return is_probability && (value < kEnd || value > 1 - kEnd);
 }
 
 // What the rows of a job are made from.
@@ -81,23 +104,27 @@ FinishRow RowOf(const Ground& ground, std::size_t picture, std::size_t target,
   const PassItem& item = ground.prepared.item;
   const PassAnswer& answer = ground.answer;
   const std::size_t row = picture * item.targets.size() + target;
-  const int64_t explained = answer.class_index[row];
-  return {
-      .picture = static_cast<int>(picture),
-      .target = static_cast<int>(target),
-      .explained =
-          item.meta.has_value()
-              ? ScoresOf(answer.stepped_logits, row, ground.model).Of(explained)
-              : scores.Of(explained),
-      .score = answer.score[row],
-      .stepped = item.meta.has_value(),
-      .placement = {.picture = ground.prepared.pictures[picture],
-                    .input_height = item.input.size(2),
-                    .input_width = item.input.size(3)},
-      .pixels = ground.prepared.picture,
-      .maps = MapsOf(answer.maps, row, item),
-      .warnings = WarningsOf(answer.warnings, row, item),
-      .output = ground.options.output};
+  const int64_t explained = item.score == Score::kScalarOutput
+                                ? 0  // the only one of its scores
+                                : answer.class_index[row];
+  return {.picture = static_cast<int>(picture),
+          .target = static_cast<int>(target),
+          .explained = item.meta.has_value()
+                           ? ScoresOf(answer.stepped_logits, row, ground.model,
+                                      item.score)
+                                 .Of(explained)
+                           : scores.Of(explained),
+          .score = answer.score[row],
+          .stepped = item.meta.has_value(),
+          .placement = {.picture = ground.prepared.pictures[picture],
+                        .input_height = item.input.size(2),
+                        .input_width = item.input.size(3)},
+          .pixels = ground.prepared.picture,
+          .maps = MapsOf(answer.maps, row, item),
+          .saturated =
+              IsSaturated(answer.score[row], item.score, ground.model.meaning),
+          .warnings = WarningsOf(answer.warnings, row, item),
+          .output = ground.options.output};
 }
 
 void AddResult(const std::shared_ptr<const FinishRow>& row,
@@ -135,6 +162,8 @@ std::shared_ptr<const FinishRow> WithoutStep(const Ground& ground,
   auto plain = std::make_shared<FinishRow>(stepped);
   plain->explained = scores.Of(stepped.explained.index);
   plain->score = ground.answer.plain_score[row];
+  plain->saturated =
+      IsSaturated(plain->score, item.score, ground.model.meaning);
   plain->stepped = false;
   plain->maps = MapsOf(ground.answer.plain_maps, row, item);
   plain->warnings = WarningsOf(ground.answer.plain_warnings, row, item);
@@ -216,7 +245,8 @@ absl::Status JobRendering::AddPicture(std::size_t picture) {
                          .answer = answer_,
                          .model = *model_,
                          .options = options_};
-  const ClassScores scores = ScoresOf(answer_.logits, picture, *model_);
+  const ClassScores scores =
+      ScoresOf(answer_.logits, picture, *model_, prepared_.item.score);
   const PictureGeometry& geometry = prepared_.pictures[picture];
   PictureInfo& info = explanation().pictures.emplace_back();
   info = {.height = geometry.height,

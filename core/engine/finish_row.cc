@@ -22,6 +22,11 @@ absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
   ASSIGN_OR_RETURN(result.data, EncodeMap(context, row.output));
   result.encoding = row.output.encoding;
   Describe(map, result);
+  if (result.constant && row.saturated && result.warning.empty()) {
+    result.warning =
+        "what is differentiated is a probability of 0 or 1 up to rounding: its "
+        "gradient vanishes; that of a logit does not";
+  }
   return absl::OkStatus();
 }
 
@@ -82,9 +87,11 @@ MapResult FinishResult(const FinishRow& row, const PlannedResult& plan) {
 
 std::string RowTitle(const FinishRow& row, const MapResult& result) {
   if (result.method.empty()) return "";
-  const std::string name = result.explained.label.empty()
-                               ? absl::StrCat("class ", result.explained.index)
-                               : result.explained.label;
+  const std::string name =
+      !result.explained.label.empty() ? result.explained.label
+      : result.explained.probability.has_value()
+          ? absl::StrCat("class ", result.explained.index)
+          : absl::StrCat("output ", result.explained.index);
   return absl::StrFormat("%s %.3g %s%s ", name, result.score,
                          row.stepped ? "meta " : "", result.method);
 }

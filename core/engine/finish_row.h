@@ -29,6 +29,9 @@ struct FinishRow {
   const std::optional<Picture>& pixels;  // for overlays
   // Raw maps [H,W] float32 on the CPU, by pass_index.
   absl::Span<const absl::StatusOr<at::Tensor>> maps;
+  // What is differentiated is a probability (or the logarithm of one) that is 0
+  // or 1 up to rounding: its gradient vanishes.
+  bool saturated = false;
   // As maps; empty: none has a warning.
   absl::Span<const std::string> warnings;
   const OutputOptions& output;

@@ -142,7 +142,7 @@ struct ClassScore {
   int64_t index = 0;
   std::string label;  // empty when the model has no labels
   float logit = 0;
-  float probability = 0;  // softmax or sigmoid, as the model is configured
+  std::optional<float> probability;  // none: the logit is a plain value
 };
 
 // One target x attribution x layer of one picture.

@@ -20,6 +20,7 @@ ModelFacts FactsOf(const LoadedModel& model) {
       .labels = model.labels,
       .layers = {replica.layers().begin(), replica.layers().end()},
       .num_classes = replica.num_classes(),
+      .meaning = replica.meaning(),
       .layer_weights = model.layer_weights,
       .self_check = replica.self_check(),
       .output = replica.output(),

@@ -34,6 +34,7 @@ CopyModel CopiesOf(std::string path, const ModelFacts& model, uint64_t seed) {
              -> absl::StatusOr<ModelCopy> {
     LoadOptions options = LoadOptionsOf(model.config);
     options.device = model.device;
+    options.meaning = model.meaning;
     options.random = {.modules = {random_modules.begin(), random_modules.end()},
                       .seed = seed};
     ASSIGN_OR_RETURN(std::unique_ptr<ProbedModel> copy,

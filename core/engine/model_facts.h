@@ -12,6 +12,7 @@
 #include "core/model/layer_weights.h"
 #include "core/model/loaded_model.h"
 #include "core/model/model_config.h"
+#include "core/model/output_meaning.h"
 #include "core/model/probed_model.h"
 
 namespace saliency {
@@ -22,7 +23,12 @@ struct ModelFacts {
   ModelConfig config;               // default_layers filled in
   std::vector<std::string> labels;  // by class index; may be empty
   std::vector<LayerInfo> layers;    // graph order, "input" first
-  int64_t num_classes = 1;          // 1 for a scalar output
+  int64_t num_classes = 1;          // 1 for a single plain value
+  OutputMeaning meaning;
+  // Whether the model returns one number for each picture.
+  bool returns_one_number() const {
+    return meaning.one_output || num_classes == 1;
+  }
   // Where `cam` applies; empty: the model has no linear head behind a global
   // average pool.
   std::vector<std::string> head_layers;

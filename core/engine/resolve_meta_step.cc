@@ -1,22 +1,13 @@
 #include "core/engine/resolve_meta_step.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "core/model/output_meaning.h"
 
 namespace saliency {
 namespace {
 
 constexpr double kMaxEpsilon = 1;
-
-// For models whose classes exclude each other, or not.
-MetaLoss LossFor(OutputActivation activation) {
-  switch (activation) {
-    case OutputActivation::kSoftmax:
-      return MetaLoss::kCrossEntropy;
-    case OutputActivation::kSigmoid:
-      return MetaLoss::kBinaryCrossEntropy;
-  }
-  return MetaLoss::kCrossEntropy;
-}
 
 }  // namespace
 
@@ -36,13 +27,9 @@ absl::StatusOr<std::optional<MetaStep>> ResolveMetaStep(
   const MetaStep step = {
       .epsilon = job.meta->epsilon,
       .direction = job.meta->direction,
-      .loss = job.meta->loss.value_or(LossFor(model.config.activation))};
-  if (step.loss == MetaLoss::kCrossEntropy && model.num_classes < 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("step.loss CROSS_ENTROPY needs two classes or more; this "
-                     "model has ",
-                     model.num_classes));
-  }
+      .loss = job.meta->loss.value_or(LossOf(model.meaning))};
+  RETURN_IF_ERROR(Annotate(
+      CheckLoss(step.loss, model.meaning, model.num_classes), "step.loss"));
   if (model.meta_path == MetaPath::kNone) {
     return absl::FailedPreconditionError(model.meta_refusal);
   }

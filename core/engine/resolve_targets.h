@@ -16,8 +16,9 @@
 namespace saliency {
 
 // One target for each of the job's; none means the predicted class.  A label
-// that stands in several lines of labels.txt means the first of them.
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit.
+// that stands in several lines of labels.txt is refused with their indices.
+// Errors: INVALID_ARGUMENT naming the field, the value and the limit; a score
+//   that takes logits of a model that returns none.
 absl::StatusOr<std::vector<ClassTarget>> ResolveTargets(
     const Job& job, const ModelFacts& model, const EngineLimits& limits);
 

@@ -22,6 +22,7 @@ inline LoadOptions LoadOptionsOf(const ModelConfig& config) {
   return {.precision = config.precision,
           .output_index = config.output_index,
           .output_key = config.output_key,
+          .activation = config.activation,
           .input_height = config.input.height,
           .input_width = config.input.width};
 }

@@ -165,11 +165,8 @@ absl::Status MetaFastPath::Record(const ProbeRequest& request, Rows& rows) {
       RunPlan(*record_plan_, rows.input, c10::make_intrusive<ProbeRecorder>(),
               rows.run);
   if (run.is_unfit) return absl::OkStatus();
-  ASSIGN_OR_RETURN(
-      const at::Tensor raw,
-      SelectOutput(output, network_.output().index, network_.output().key));
-  ASSIGN_OR_RETURN(const at::Tensor logits, PoolLogits(raw));
-  rows.logits = logits.detach().to(at::kCPU);
+  ASSIGN_OR_RETURN(const ClassLogits logits, network_.ReadLogits(output));
+  rows.logits = logits.values.detach().to(at::kCPU);
   for (size_t r = 0; r < request.rows.size(); ++r) {
     ASSIGN_OR_RETURN(const int64_t explained,
                      ResolveTarget(request.rows[r].target,
@@ -177,7 +174,9 @@ absl::Status MetaFastPath::Record(const ProbeRequest& request, Rows& rows) {
     rows.classes.push_back(explained);
   }
   const absl::Time forward_done = absl::Now();
-  const at::Tensor losses = MetaLosses(logits, rows.classes, request.rows);
+  const at::Tensor losses =
+      MetaLosses(logits.values, rows.classes, request.rows,
+                 network_.output().meaning.probabilities);
   if (!losses.requires_grad()) {
     return absl::FailedPreconditionError(
         "no parameter of the model has an effect on its output");

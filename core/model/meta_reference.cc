@@ -95,7 +95,8 @@ absl::StatusOr<ReferenceStep> StepByReference(ProbedNetwork& network,
   step.logits = logits.detach().to(at::kCPU);
   ASSIGN_OR_RETURN(step.class_index, ResolveTarget(row.target, step.logits[0]));
   const absl::Time forward_done = absl::Now();
-  const at::Tensor loss = MetaLosses(logits, {step.class_index}, {row})[0];
+  const at::Tensor loss = MetaLosses(logits, {step.class_index}, {row},
+                                     network.output().meaning.probabilities)[0];
   if (!loss.requires_grad()) {
     return absl::FailedPreconditionError(
         "no parameter of the model has an effect on its output");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -95,6 +96,25 @@ ProbeResult Merge(const Part& first, const ProbeResult& a, const Part& second,
   return all;
 }
 
+// Of class `index` in one row [C].
+at::Tensor LogLikelihood(const at::Tensor& row, int64_t index, MetaLoss loss,
+                         Probabilities probabilities) {
+  // A probability that has underflowed has no logarithm, and no gradient.
+  constexpr double kSmallest = std::numeric_limits<float>::min();
+  switch (probabilities) {
+    case Probabilities::kGiven:
+      return at::log(row[index].clamp_min(kSmallest));
+    case Probabilities::kGivenLogs:
+      return row[index];
+    case Probabilities::kSoftmax:
+    case Probabilities::kSigmoid:
+    case Probabilities::kNone:
+      break;
+  }
+  return loss == MetaLoss::kCrossEntropy ? at::log_softmax(row, 0)[index]
+                                         : at::log_sigmoid(row[index]);
+}
+
 // theta' is theta.
 absl::StatusOr<ProbeResult> Unmoved(
     const ProbeRequest& request,
@@ -118,7 +138,8 @@ bool HasMetaSteps(const ProbeRequest& request) {
   return has;
 }
 
-absl::Status CheckMetaSteps(const ProbeRequest& request, int64_t num_classes) {
+absl::Status CheckMetaSteps(const ProbeRequest& request,
+                            const OutputMeaning& output, int64_t num_classes) {
   std::set<int64_t> pictures;
   for (const ProbeRow& row : request.rows) {
     pictures.insert(row.picture);
@@ -133,11 +154,7 @@ absl::Status CheckMetaSteps(const ProbeRequest& request, int64_t num_classes) {
           "score SCALAR_OUTPUT has no cross-entropy that a meta step could "
           "follow");
     }
-    if (row.meta->loss == MetaLoss::kCrossEntropy && num_classes < 2) {
-      return absl::InvalidArgumentError(
-          "CROSS_ENTROPY of a model with one class is always zero; "
-          "BINARY_CROSS_ENTROPY is defined");
-    }
+    RETURN_IF_ERROR(CheckLoss(row.meta->loss, output, num_classes));
   }
   if (static_cast<int64_t>(pictures.size()) != request.input.size(0)) {
     return absl::InvalidArgumentError("a picture of the batch has no row");
@@ -152,15 +169,12 @@ double StepSize(const MetaStep& step) {
 
 at::Tensor MetaLosses(const at::Tensor& logits,
                       absl::Span<const int64_t> classes,
-                      absl::Span<const ProbeRow> rows) {
+                      absl::Span<const ProbeRow> rows,
+                      Probabilities probabilities) {
   std::vector<at::Tensor> losses;
   for (size_t r = 0; r < rows.size(); ++r) {
-    const at::Tensor row = logits[static_cast<int64_t>(r)];
-    const at::Tensor log_likelihood =
-        rows[r].meta->loss == MetaLoss::kCrossEntropy
-            ? at::log_softmax(row, 0)[classes[r]]
-            : at::log_sigmoid(row[classes[r]]);
-    losses.push_back(-log_likelihood);
+    losses.push_back(-LogLikelihood(logits[static_cast<int64_t>(r)], classes[r],
+                                    rows[r].meta->loss, probabilities));
   }
   return at::stack(losses);
 }

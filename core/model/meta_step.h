@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/model/output_meaning.h"
 #include "core/model/probe.h"
 
 namespace saliency {
@@ -21,19 +22,22 @@ namespace saliency {
 bool HasMetaSteps(const ProbeRequest& request);
 
 // Errors: INVALID_ARGUMENT an epsilon that is negative or not finite; a score
-// without a loss (SCALAR_OUTPUT); cross-entropy of a single class; a picture
-// without a row.
+// without a loss (SCALAR_OUTPUT); a loss that is not that
+// of the model's output (LossOf); a picture without a row.
 // REQUIRES: HasMetaSteps(request).
-absl::Status CheckMetaSteps(const ProbeRequest& request, int64_t num_classes);
+absl::Status CheckMetaSteps(const ProbeRequest& request,
+                            const OutputMeaning& output, int64_t num_classes);
 
 // c in theta' = theta - c grad L: 2 epsilon, negative for an ascent.
 double StepSize(const MetaStep& step);
 
 // The losses [R] of class `classes[r]` in `logits` [R,C] float32, r by its
 // row's step; differentiable.
+// REQUIRES: CheckLoss of each step's loss.
 at::Tensor MetaLosses(const at::Tensor& logits,
                       absl::Span<const int64_t> classes,
-                      absl::Span<const ProbeRow> rows);
+                      absl::Span<const ProbeRow> rows,
+                      Probabilities probabilities);
 
 // Rows whose epsilon is zero go through `plain`, so that they are the plain
 // maps bit for bit, the others through `stepped`; the results are joined in the

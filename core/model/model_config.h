@@ -16,7 +16,15 @@
 
 namespace saliency {
 
-enum class OutputActivation { kSoftmax, kSigmoid };
+// What turns outputs into probabilities, as declared (output_meaning.h says
+// what becomes of it).
+enum class OutputActivation {
+  kDefault,     // as found; else softmax, or sigmoid of a single output
+  kSoftmax,     // outputs are logits of classes that exclude each other
+  kSigmoid,     // outputs are logits of classes that do not
+  kNone,        // nothing: outputs are shown as they are
+  kRegression,  // outputs are plain values, whatever they look like
+};
 enum class Precision { kFp32, kBf16, kFp16 };
 
 struct InstanceConfig {
@@ -35,7 +43,7 @@ struct ModelConfig {
   // a dict; the first tensor when neither is given.
   std::optional<int> output_index;
   std::string output_key;
-  OutputActivation activation = OutputActivation::kSoftmax;
+  OutputActivation activation = OutputActivation::kDefault;
   std::vector<std::string> default_layers;  // single maps; empty: the last
                                             // spatial layer
   std::vector<std::string> combine_layers;  // shallow to deep

@@ -12,6 +12,7 @@
 #include "core/base/status.h"
 #include "core/model/data_dependence.h"
 #include "core/model/device.h"
+#include "core/model/end_activation.h"
 #include "core/model/failure_reason.h"
 #include "core/model/graph_facts.h"
 #include "core/model/layer_notes.h"
@@ -20,6 +21,7 @@
 #include "core/model/meta_reference.h"
 #include "core/model/meta_step.h"
 #include "core/model/probed_network.h"
+#include "core/model/scores.h"
 #include "core/model/single_rows.h"
 #include "core/model/torch_status.h"
 
@@ -88,6 +90,11 @@ absl::Status WithReason(const absl::Status& status,
                          absl::StrCat(status.message(), ": ", reason), detail);
 }
 
+// [C,K] of a head's [C,K], or [1,K] where one logit has two classes.
+at::Tensor ClassWeights(const at::Tensor& weight, const OutputMeaning& output) {
+  return ClassOutputs(weight.t(), output).t();
+}
+
 }  // namespace
 
 struct ProbedModel::Impl {
@@ -98,7 +105,7 @@ struct ProbedModel::Impl {
         target(where),
         stream(NewStream(where)),
         network(std::move(marked), where, type,
-                {load_options.output_index, load_options.output_key}) {
+                {load_options.output_index, load_options.output_key, {}}) {
     const std::vector<Mark>& marks = network.marked().marks;
     for (size_t id = 0; id < marks.size(); ++id) {
       if (network.positions()[id] >= 0) {
@@ -112,6 +119,7 @@ struct ProbedModel::Impl {
   }
 
   absl::Status Measure();
+  absl::Status UnderstandOutput();
   // By mark id; a layer behind a branch has that of the first of some pictures
   // that comes by it.
   absl::StatusOr<std::vector<std::vector<int64_t>>> MeasureSizes(
@@ -212,10 +220,41 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
     layers.push_back(std::move(layer));
   }
   head = FindLinearHead(network.marked(), options.output_index);
+  if (head.has_value()) {
+    head->weight = ClassWeights(head->weight, network.output().meaning);
+  }
+  return absl::OkStatus();
+}
+
+// Two random pictures, one after the other: whether a batch can be trusted is
+// not known yet.
+absl::Status ProbedModel::Impl::UnderstandOutput() {
+  if (options.meaning.has_value()) {
+    network.SetMeaning(*options.meaning);
+    return absl::OkStatus();
+  }
+  OutputMeaning meaning =
+      MeaningOf(options.activation,
+                FindEndActivation(network.marked(), options.output_index,
+                                  options.output_key),
+                options.output_class);
+  const at::Tensor two =
+      RandomPictures(2, options.input_height, options.input_width);
+  std::vector<at::Tensor> outputs;
+  for (const at::Tensor& picture : two.split(1)) {
+    ASSIGN_OR_RETURN(const at::Tensor returned, network.Output(picture));
+    RETURN_IF_ERROR(PoolLogits(returned).status());  // a shape that is refused
+    // Refused by CheckItself.
+    if (returned.size(0) != 1) return absl::OkStatus();
+    outputs.push_back(returned);
+  }
+  RETURN_IF_ERROR(AddTrial(options.activation, at::cat(outputs), meaning));
+  network.SetMeaning(std::move(meaning));
   return absl::OkStatus();
 }
 
 absl::Status ProbedModel::Impl::Measure() {
+  RETURN_IF_ERROR(UnderstandOutput());
   RETURN_IF_ERROR(DescribeLayers());
   RETURN_IF_ERROR(ChooseMetaPath());
   return CheckItself();
@@ -352,7 +391,8 @@ absl::StatusOr<ProbeResult> ProbedModel::Impl::RunStepped(
   if (meta_path == MetaPath::kNone) {
     return absl::FailedPreconditionError(meta_refusal);
   }
-  RETURN_IF_ERROR(CheckMetaSteps(request, num_classes));
+  RETURN_IF_ERROR(
+      CheckMetaSteps(request, network.output().meaning, num_classes));
   return SplitZeroSteps(
       request, [&](const ProbeRequest& part) { return RunPlain(part, slots); },
       [&](const ProbeRequest& part) {
@@ -427,6 +467,9 @@ absl::StatusOr<const LayerInfo*> ProbedModel::FindLayer(
 }
 
 int64_t ProbedModel::num_classes() const { return impl_->num_classes; }
+const OutputMeaning& ProbedModel::meaning() const {
+  return impl_->network.output().meaning;
+}
 const std::optional<LinearHead>& ProbedModel::linear_head() const {
   return impl_->head;
 }

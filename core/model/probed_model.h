@@ -20,6 +20,7 @@
 #include "absl/types/span.h"
 #include "core/attribution/layer_record.h"
 #include "core/model/model_config.h"
+#include "core/model/output_meaning.h"
 #include "core/model/probe.h"
 #include "core/model/random_weights.h"
 
@@ -62,6 +63,10 @@ struct LoadOptions {
   Precision precision = Precision::kFp32;
   std::optional<int> output_index;
   std::string output_key;
+  OutputActivation activation = OutputActivation::kDefault;
+  int64_t output_class = 0;  // OutputMeaning::output_class
+  // Of a copy of a model: what was found out about its output.
+  std::optional<OutputMeaning> meaning;
   // Size that shapes are measured and the self-check is run at.
   int64_t input_height = 224;
   int64_t input_width = 224;
@@ -112,7 +117,9 @@ class ProbedModel {
   absl::Span<const LayerInfo> layers() const;
   // The layer of this name.  Errors: NOT_FOUND with the three nearest names.
   absl::StatusOr<const LayerInfo*> FindLayer(absl::string_view name) const;
-  int64_t num_classes() const;  // 1 for a scalar output
+  // 2 where one output has two classes, 1 for a single plain value.
+  int64_t num_classes() const;
+  const OutputMeaning& meaning() const;
   const std::optional<LinearHead>& linear_head() const;
   const SelfCheck& self_check() const;
   // Which of forward()'s outputs is explained.

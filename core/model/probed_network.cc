@@ -109,20 +109,25 @@ class BackwardPass {
   }
 
   // Resolves every row's class from the logits of this very pass.
-  absl::Status ResolveClasses(const at::Tensor& logits_cpu,
-                              ProbeResult& result) {
+  // `output_class` is what a single output itself is the score of.
+  absl::Status ResolveClasses(const at::Tensor& logits_cpu, bool one_output,
+                              int64_t output_class, ProbeResult& result) {
     result.class_index.resize(request_.rows.size());
     result.score.resize(request_.rows.size());
     for (const Round& round : rounds_) {
       for (size_t j = 0; j < round.rows.size(); ++j) {
         const ProbeRow& row = request_.rows[round.rows[j]];
-        if (row.score == Score::kScalarOutput && logits_cpu.size(1) != 1) {
+        if (row.score == Score::kScalarOutput && !one_output) {
           return absl::InvalidArgumentError(
               absl::StrCat("score SCALAR_OUTPUT needs a model with one output; "
                            "this one has ",
                            logits_cpu.size(1)));
         }
-        if (row.score == Score::kScalarOutput) continue;  // index 0
+        if (row.score == Score::kScalarOutput) {
+          result.class_index[round.rows[j]] =
+              logits_cpu.size(1) == 1 ? 0 : output_class;
+          continue;
+        }
         ASSIGN_OR_RETURN(
             result.class_index[round.rows[j]],
             ResolveTarget(row.target, logits_cpu[round.entries[j]]));
@@ -301,6 +306,15 @@ absl::StatusOr<ModelOutput> ProbedNetwork::DescribeTaken(
   return DescribeOutput(output, output_.index, output_.key);
 }
 
+absl::StatusOr<at::Tensor> ProbedNetwork::Output(const at::Tensor& input) {
+  const at::NoGradGuard no_grad;
+  const c10::IValue output =
+      Plan({}, /*fan_out=*/-1)
+          .Run(Upload(input, device_, dtype_), marked_.attributes,
+               c10::make_intrusive<ProbeRecorder>());
+  return SelectOutput(output, output_.index, output_.key);
+}
+
 absl::StatusOr<at::Tensor> ProbedNetwork::Forward(const at::Tensor& input,
                                                   int fan_out,
                                                   int64_t repeats) {
@@ -311,24 +325,31 @@ absl::StatusOr<at::Tensor> ProbedNetwork::Forward(const at::Tensor& input,
                                 .repeat_interleave(repeats)
                                 .to(device_);
   }
-  const c10::IValue output =
-      Plan({}, fan_out)
-          .Run(Upload(input, device_, dtype_), marked_.attributes, recorder);
-  ASSIGN_OR_RETURN(const at::Tensor raw,
-                   SelectOutput(output, output_.index, output_.key));
-  return PoolLogits(raw);
+  ASSIGN_OR_RETURN(const ClassLogits logits,
+                   ReadLogits(Plan({}, fan_out)
+                                  .Run(Upload(input, device_, dtype_),
+                                       marked_.attributes, recorder)));
+  return logits.values;
 }
 
 absl::StatusOr<at::Tensor> ProbedNetwork::Logits(
     const at::Tensor& input, const NetworkWeights& weights) {
   const at::AutoGradMode with_grad(true);
-  const c10::IValue output =
-      Plan({}, /*fan_out=*/-1)
-          .Run(Upload(input, device_, weights.dtype), weights.attributes,
-               c10::make_intrusive<ProbeRecorder>());
+  ASSIGN_OR_RETURN(const ClassLogits logits,
+                   ReadLogits(Plan({}, /*fan_out=*/-1)
+                                  .Run(Upload(input, device_, weights.dtype),
+                                       weights.attributes,
+                                       c10::make_intrusive<ProbeRecorder>())));
+  return logits.values;
+}
+
+absl::StatusOr<ClassLogits> ProbedNetwork::ReadLogits(
+    const c10::IValue& output) const {
   ASSIGN_OR_RETURN(const at::Tensor raw,
                    SelectOutput(output, output_.index, output_.key));
-  return PoolLogits(raw);
+  ASSIGN_OR_RETURN(const at::Tensor pooled, PoolLogits(raw));
+  return ClassLogits{.values = ClassOutputs(pooled, output_.meaning),
+                     .one_output = pooled.size(1) == 1};
 }
 
 absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
@@ -375,12 +396,11 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   ProbeResult result;
   const absl::Time start = absl::Now();
   const c10::IValue output = run(request.input, recorder);
-  ASSIGN_OR_RETURN(const at::Tensor raw,
-                   SelectOutput(output, output_.index, output_.key));
-  ASSIGN_OR_RETURN(const at::Tensor logits, PoolLogits(raw));
-  const at::Tensor logits_cpu = logits.detach().to(at::kCPU);
-  BackwardPass backward(request, logits, recorder->slots, repeated);
-  RETURN_IF_ERROR(backward.ResolveClasses(logits_cpu, result));
+  ASSIGN_OR_RETURN(const ClassLogits logits, ReadLogits(output));
+  const at::Tensor logits_cpu = logits.values.detach().to(at::kCPU);
+  BackwardPass backward(request, logits.values, recorder->slots, repeated);
+  RETURN_IF_ERROR(backward.ResolveClasses(
+      logits_cpu, logits.one_output, output_.meaning.output_class, result));
   const absl::Time forward_done = absl::Now();
   backward.Run(result);
 

@@ -19,6 +19,7 @@
 #include "core/model/device.h"
 #include "core/model/fan_out_cost.h"
 #include "core/model/marked_graph.h"
+#include "core/model/output_meaning.h"
 #include "core/model/probe.h"
 #include "core/model/probe_plan.h"
 #include "core/model/probed_model.h"
@@ -28,6 +29,13 @@ namespace saliency {
 struct OutputSelector {
   std::optional<int> index;
   std::string key;
+  OutputMeaning meaning;
+};
+
+// What a pass returned, as the classes have it.
+struct ClassLogits {
+  at::Tensor values;        // [B,C] float32
+  bool one_output = false;  // the model returned [B] or [B,1]
 };
 
 // What a marked graph is run with: its attributes, in one precision.
@@ -52,6 +60,10 @@ class ProbedNetwork {
   c10::Device device() const { return device_; }
   at::ScalarType dtype() const { return dtype_; }
   const OutputSelector& output() const { return output_; }
+  // After a trial of the output; before anything is explained.
+  void SetMeaning(OutputMeaning meaning) {
+    output_.meaning = std::move(meaning);
+  }
 
   // Sizes of every marked tensor for this input, by mark id; empty where the
   // pass did not come by.  Throws what LibTorch throws, as do the next four.
@@ -60,6 +72,8 @@ class ProbedNetwork {
 
   // Which of its outputs is taken for logits; by a plain forward.
   absl::StatusOr<ModelOutput> DescribeTaken(const at::Tensor& input);
+  // The chosen output of a plain forward, as the model returns it.
+  absl::StatusOr<at::Tensor> Output(const at::Tensor& input);
 
   // Plain forward: [N,C] float32 on the device.  `repeats` > 1 fans each
   // picture out at mark `fan_out`.
@@ -70,6 +84,9 @@ class ProbedNetwork {
   // these ask for gradients, so does the result.
   absl::StatusOr<at::Tensor> Logits(const at::Tensor& input,
                                     const NetworkWeights& weights);
+
+  // Out of what forward() returned.  Errors: as SelectOutput and PoolLogits.
+  absl::StatusOr<ClassLogits> ReadLogits(const c10::IValue& output) const;
 
   // `slots` are mark ids, one for each of the request's probes; `fan_out` the
   // mark where rows part.  Meta steps are not looked at; they come in by
@@ -95,7 +112,7 @@ class ProbedNetwork {
   const MarkedGraph marked_;
   const c10::Device device_;
   const at::ScalarType dtype_;
-  const OutputSelector output_;
+  OutputSelector output_;
   const std::vector<bool> cuts_;
   const std::vector<int> positions_;
   const std::vector<std::string> gradient_ends_;

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "client/map_pixels.h"
+
 namespace saliency::result_text_test {
 namespace {
 
@@ -42,6 +44,25 @@ TEST(ResultLineTest, TellsClassScorePointAndTime) {
   EXPECT_EQ(ResultLine(answer, 0),
             "cat.jpg: class 281 10.0 %, score 14.25, norm_grad @ layer4, "
             "constant map, 45 ms -> out.png");
+}
+
+TEST(ResultLineTest, APlainValueHasNoPercentage) {
+  PictureAnswer answer = Answer();
+  v1::ClassScore& explained =
+      *answer.response.mutable_maps(0)->mutable_explained_class();
+  explained.clear_probability();
+  explained.set_class_index(0);
+  explained.set_label("age");
+  explained.set_logit(31.25F);
+  *answer.response.add_pictures()->add_top() = explained;
+  EXPECT_THAT(ResultLine(answer, 0),
+              HasSubstr("cat.jpg: age (0) 31.25, score"));
+  EXPECT_EQ(TopLine(answer), "cat.jpg: top age (0) 31.25");
+  explained.clear_label();
+  EXPECT_THAT(ResultLine(answer, 0), HasSubstr("cat.jpg: output 0 31.25, "));
+  EXPECT_THAT(ResultLine(answer, 0), Not(HasSubstr("%")));
+  EXPECT_EQ(ClassText(explained), "output 0 31.25");
+  EXPECT_THAT(ResultJson(answer, 0), Not(HasSubstr("probability")));
 }
 
 TEST(ResultLineTest, LabelsCannotBreakTheLine) {

@@ -91,6 +91,59 @@ TEST(PrepareTest, ScalarOutputTakesNoTargets) {
                 "targets must be empty with score SCALAR_OUTPUT; there are 1"));
 }
 
+TEST(PrepareTest, ALabelOfSeveralClassesIsRefusedWithTheirIndices) {
+  ModelFacts model = FakeModel();
+  model.labels = {"ant", "crane", "crane", "dog", "crane",
+                  "elk", "dog",   "fox",   "gnu", "hen"};
+  const auto message = [&](const std::string& label) {
+    Job job = FakeJob(1);
+    job.targets = {RankFromTop{}, Label{label}};
+    return std::string(
+        PrepareJob(job, model, EngineLimits()).status().message());
+  };
+  EXPECT_EQ(message("crane"),
+            "targets[1]: label \"crane\" is that of 3 classes; name one by "
+            "class_index: 1, 2, 4");
+  EXPECT_THAT(message("dog"), HasSubstr("2 classes; name one by class_index: "
+                                        "3, 6"));
+  EXPECT_EQ(message("elk"), "");
+  model.labels.assign(10, "same");
+  model.labels.push_back("same");
+  EXPECT_THAT(message("same"), HasSubstr("11 classes; name one by "
+                                         "class_index: 0, 1, 2, 3, 4, 5, 6, 7, "
+                                         "8, 9, ..."));
+}
+
+TEST(PrepareTest, ScoresOfLogitsNeedLogits) {
+  const auto status = [](Score score, const OutputMeaning& output) {
+    ModelFacts model = FakeModel();
+    model.meaning = output;
+    Job job = FakeJob(1);
+    job.score = score;
+    return PrepareJob(job, model, EngineLimits()).status();
+  };
+  const OutputMeaning one = {.probabilities = Probabilities::kSigmoid,
+                             .one_output = true};
+  for (const Score score : {Score::kSoftmax, Score::kLogSoftmax,
+                            Score::kSigmoid, Score::kLogSigmoid}) {
+    EXPECT_TRUE(status(score, {}).ok());
+    for (const Probabilities none :
+         {Probabilities::kGiven, Probabilities::kGivenLogs,
+          Probabilities::kNone}) {
+      EXPECT_THAT(std::string(status(score, {.probabilities = none}).message()),
+                  HasSubstr(" needs logits; the model returns "));
+      EXPECT_TRUE(status(Score::kLogit, {.probabilities = none}).ok());
+    }
+    const bool of_one = score == Score::kSigmoid || score == Score::kLogSigmoid;
+    EXPECT_EQ(status(score, one).ok(), of_one);
+  }
+  EXPECT_EQ(status(Score::kSoftmax, one),
+            absl::InvalidArgumentError(
+                "score SOFTMAX needs two logits or more; the model returns "
+                "one, whose probability is its SIGMOID"));
+  EXPECT_TRUE(status(Score::kScalarOutput, one).ok());
+}
+
 TEST(PrepareTest, NoTargetMeansThePredictedClass) {
   const PreparedJob prepared =
       PrepareJob(FakeJob(1), FakeModel(), EngineLimits()).value();

@@ -41,20 +41,27 @@ TEST(ResolveMetaStepTest, TheLossIsTheModelsUnlessAnotherIsAskedFor) {
   ModelFacts model = FakeModel();
   Job job = SteppedJob();
   EXPECT_EQ((*ResolveMetaStep(job, model))->loss, MetaLoss::kCrossEntropy);
-  model.config.activation = OutputActivation::kSigmoid;
+  model.meaning = {.probabilities = Probabilities::kSigmoid,
+                   .exclusive = false};
   EXPECT_EQ((*ResolveMetaStep(job, model))->loss,
             MetaLoss::kBinaryCrossEntropy);
   job.meta->loss = MetaLoss::kCrossEntropy;
   EXPECT_EQ((*ResolveMetaStep(job, model))->loss, MetaLoss::kCrossEntropy);
 }
 
-TEST(ResolveMetaStepTest, CrossEntropyNeedsTwoClasses) {
+TEST(ResolveMetaStepTest, CrossEntropyNeedsTwoLogits) {
   ModelFacts model = FakeModel();
-  model.num_classes = 1;
+  model.num_classes = 2;
+  model.meaning = {.probabilities = Probabilities::kSigmoid,
+                   .one_output = true};
   Job job = SteppedJob();
+  EXPECT_EQ((*ResolveMetaStep(job, model))->loss,
+            MetaLoss::kBinaryCrossEntropy);
+  job.meta->loss = MetaLoss::kCrossEntropy;
   EXPECT_EQ(StatusOf(job, model),
-            absl::InvalidArgumentError("step.loss CROSS_ENTROPY needs two "
-                                       "classes or more; this model has 1"));
+            absl::InvalidArgumentError(
+                "step.loss: CROSS_ENTROPY needs two logits or more; the model "
+                "returns one, of which BINARY_CROSS_ENTROPY is defined"));
   job.meta->loss = MetaLoss::kBinaryCrossEntropy;
   EXPECT_TRUE(StatusOf(job, model).ok());
 }

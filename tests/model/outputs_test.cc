@@ -190,7 +190,9 @@ TEST_P(OutputsTest, OneNumberForEachPictureIsAScalarOutput) {
        {"torch.mean(y * y, [1, 2, 3])", "torch.mean(y * y, [2, 3])[:, 0:1]"}) {
     SCOPED_TRACE(result);
     const TinyModule net = NetReturning(result);
-    const auto model = Load(net);
+    LoadOptions options;
+    options.activation = OutputActivation::kRegression;
+    const auto model = Load(net, options);
     EXPECT_EQ(model->num_classes(), 1);
     const at::Tensor pictures = Pictures(3);
     ProbeRequest request = EachPicture(pictures, 1, {"conv"});

@@ -1,7 +1,9 @@
 #include "server/model_config_text.h"
 
 #include <string>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/convert_model.h"
@@ -70,6 +72,35 @@ TEST(ModelConfigTextTest, EveryFieldArrivesAndComesBack) {
       ParseModelConfigText(ToProto(config).DebugString()).value();
   EXPECT_EQ(ToProto(again).SerializeAsString(),
             ToProto(config).SerializeAsString());
+}
+
+TEST(ModelConfigTextTest, EachActivationArrivesAndComesBack) {
+  const std::pair<const char*, OutputActivation> cases[] = {
+      {"UNSPECIFIED", OutputActivation::kDefault},
+      {"SOFTMAX", OutputActivation::kSoftmax},
+      {"SIGMOID", OutputActivation::kSigmoid},
+      {"NONE", OutputActivation::kNone},
+      {"REGRESSION", OutputActivation::kRegression}};
+  for (const auto& [name, activation] : cases) {
+    const ModelConfig config =
+        ParseModelConfigText(
+            absl::StrCat("output_activation: OUTPUT_ACTIVATION_", name))
+            .value();
+    EXPECT_EQ(config.activation, activation);
+    EXPECT_EQ(v1::OutputActivation_Name(ToProto(config).output_activation()),
+              absl::StrCat("OUTPUT_ACTIVATION_", name));
+  }
+}
+
+TEST(ModelConfigTextTest, TheFileMayComeFromAnyEditor) {
+  EXPECT_EQ(ParseModelConfigText("\xEF\xBB\xBFinput {\r\n  height: 32\r\n}")
+                .value()
+                .input.height,
+            32);
+  EXPECT_THAT(std::string(ParseModelConfigText(std::string("\xFF\xFEi\0", 4))
+                              .status()
+                              .message()),
+              HasSubstr("must be saved as UTF-8"));
 }
 
 TEST(ModelConfigTextTest, OutputIndexZeroIsNotTheDefault) {
