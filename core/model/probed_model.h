@@ -139,7 +139,9 @@ class ProbedModel {
   //
   // Rows with a meta step cost about another forward and backward each; they
   // run in float32 whatever the model's precision, and pictures are not shared
-  // between their rows.  The probes see theta'.
+  // between their rows.  The probes see theta'.  A row in a batch is summed in
+  // another order than alone: without kinks that makes as little difference as
+  // float32 itself does, at a ReLU it may put a unit on the other side of zero.
   // Errors: INVALID_ARGUMENT rank or class out of range, a meta step that is
   //   not defined (see MetaStep), a picture without a row, or the model cannot
   //   run this input, with the operator that fails and why; NOT_FOUND an

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Meta steps at length: both paths agree on torchvision's networks, and 10,000
-# mixed calls on each path and 10,000 requests to an engine, failing and
-# cancelled ones among them, leave a model as it was.
+# Meta steps at length: each parameter of torchvision's networks moves as
+# autograd says, both paths agree on their maps, and 10,000 mixed calls on each
+# path and 10,000 requests to an engine, failing and cancelled ones among them,
+# leave a model as it was.  Writes 4 GB of models below build/dev.
 #   usage: meta.sh [GTEST_ARGUMENT...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -11,7 +12,7 @@ models=build/dev/long_models
 python=/usr/bin/python3  # the one that Debian's python3-torch belongs to
 
 deploy/install_packages.sh build run test
-deploy/build.sh dev meta_long_test engine_model_test
+deploy/build.sh dev meta_long_test step_long_test engine_model_test
 for network in "${networks[@]}"; do
   [[ -f $models/$network/1/model.pt ]] && continue
   rm -rf "$models.part"
@@ -46,6 +47,12 @@ for name in "resnet50", "vgg16":
     torch.jit.script(network.eval()).save(folder + "/model.pt.part")
     os.rename(folder + "/model.pt.part", folder + "/model.pt")
 END
+steps=build/dev/step_models
+if [[ ! -d $steps ]]; then
+  $python tests/long/step_models.py $steps.part
+  mv $steps.part $steps
+fi
+build/dev/bin/step_long_test "$@" $steps
 build/dev/bin/meta_long_test "$@" $models
 SALIENCY_META_CALLS=10000 build/dev/bin/engine_model_test \
   --gtest_filter='EngineMetaMixtureTest.*'

@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""Writes one network of each of torchvision's families, with random weights, for
+step_long_test: <folder>/<network>[.smooth].script.pt, and .fused.pt, traced without
+gradients, of the vision transformer.
+
+    step_models.py FOLDER [NETWORK...]
+
+`.smooth` has the same network without kinks: SiLU for ReLU and hard swish, average
+for maximum pooling and so on.  A last layer that torchvision starts at
+zero (vision transformers) gets random weights: behind it all gradients would be
+zero, and after a step nothing but rounding.
+"""
+
+import pathlib
+import sys
+
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional
+
+NETWORKS = ("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0",
+            "efficientnet_v2_s", "googlenet", "inception_v3", "mnasnet0_5",
+            "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf",
+            "regnet_y_400mf", "resnet18", "resnet50", "resnext50_32x4d",
+            "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t",
+            "vgg11", "vit_b_16")
+
+SMOOTH = {nn.ReLU: nn.SiLU, nn.ReLU6: nn.SiLU, nn.Hardswish: nn.SiLU,
+          nn.Hardsigmoid: nn.Sigmoid}
+
+
+def smooth(module):
+    for name, child in module.named_children():
+        if type(child) in SMOOTH:
+            setattr(module, name, SMOOTH[type(child)]())
+        elif isinstance(child, nn.MaxPool2d):
+            setattr(module, name, nn.AvgPool2d(
+                child.kernel_size, child.stride, child.padding,
+                child.ceil_mode))
+        else:
+            smooth(child)
+
+
+def silu(input: torch.Tensor, inplace: bool = False) -> torch.Tensor:
+    return torch.nn.functional.silu(input)
+
+
+def average(input: torch.Tensor, kernel_size: int, stride: int = 1,
+            padding: int = 0) -> torch.Tensor:
+    return torch.nn.functional.avg_pool2d(input, kernel_size, stride, padding)
+
+
+def settle(network, size):
+    """Running statistics of random pictures: with those of a new network the
+    signal dies out or grows."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.train()
+            module.momentum = 1.0
+    with torch.no_grad():
+        network(torch.randn(8, 3, size, size))
+    network.eval()
+
+
+def build(name):
+    torch.manual_seed(1)
+    options = {}
+    if name.startswith("vit"):
+        options = {"image_size": 64}
+    if name in ("googlenet", "inception_v3"):
+        options = {"aux_logits": False, "init_weights": False}
+    network = getattr(torchvision.models, name)(weights=None, **options).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Linear) and not module.weight.any():
+            nn.init.normal_(module.weight, std=0.02)
+    return network
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[2:] or NETWORKS:
+        size = 96 if name == "inception_v3" else 64
+        for kind in "", ".smooth":
+            network = build(name)
+            relu, max_pool = functional.relu, functional.max_pool2d
+            if kind:
+                smooth(network)
+                functional.relu, functional.max_pool2d = silu, average
+            try:
+                settle(network, size)
+                torch.jit.script(network).save(
+                    str(folder / f"{name}{kind}.script.pt"))
+            finally:
+                functional.relu, functional.max_pool2d = relu, max_pool
+            if name.startswith("vit"):
+                with torch.no_grad():
+                    traced = torch.jit.trace(
+                        network, torch.randn(1, 3, size, size),
+                        check_trace=False)
+                traced.save(str(folder / f"{name}{kind}.fused.pt"))
+            print(name + kind, flush=True)
+
+
+if __name__ == "__main__":
+    main()
