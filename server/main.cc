@@ -106,11 +106,13 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   HealthService health_service(
       board, options.health_without_token ? nullptr : tokens.get());
   HealthService health_only_service(board);
-  ReflectionService reflection_service(
-      {v1::SaliencyService::service_full_name(),
-       v1::ModelService::service_full_name(),
-       grpc::health::v1::Health::service_full_name()},
-      tokens.get());
+  const std::vector<std::string> services = {
+      v1::SaliencyService::service_full_name(),
+      v1::ModelService::service_full_name(),
+      grpc::health::v1::Health::service_full_name()};
+  ReflectionService<ReflectionV1> reflection_v1(services, tokens.get());
+  ReflectionService<ReflectionV1Alpha> reflection_v1alpha(services,
+                                                          tokens.get());
 
   auto server =
       GrpcServer::Start({.address = options.listen_address,
@@ -118,7 +120,7 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
                          .tls = options.tls,
                          .connections = options.connections},
                         {&saliency_service, &model_service, &health_service,
-                         &reflection_service});
+                         &reflection_v1, &reflection_v1alpha});
   if (!server.ok()) return failed(server.status());
   std::optional<TlsFileWatch> tls_watch;
   if (options.tls.enabled()) tls_watch.emplace(options.tls, clock, log);

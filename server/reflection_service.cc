@@ -12,49 +12,52 @@ namespace {
 
 using google::protobuf::DescriptorPool;
 using google::protobuf::FileDescriptor;
-using grpc::reflection::v1alpha::FileDescriptorResponse;
-using grpc::reflection::v1alpha::ServerReflection;
-using grpc::reflection::v1alpha::ServerReflectionRequest;
-using grpc::reflection::v1alpha::ServerReflectionResponse;
-using Reactor =
-    grpc::ServerBidiReactor<ServerReflectionRequest, ServerReflectionResponse>;
 
 const DescriptorPool& Pool() { return *DescriptorPool::generated_pool(); }
 
-class RefusedStream : public Reactor {
+template <typename Version>
+using ReflectionReactor = grpc::ServerBidiReactor<typename Version::Request,
+                                                  typename Version::Response>;
+
+template <typename Version>
+class RefusedReflection : public ReflectionReactor<Version> {
  public:
-  explicit RefusedStream(const grpc::Status& status) { Finish(status); }
+  explicit RefusedReflection(const grpc::Status& status) {
+    this->Finish(status);
+  }
   void OnDone() override { delete this; }
 };
 
 // One caller: reads a question, writes its answer, reads the next.
-class AnsweringStream : public Reactor {
+template <typename Version>
+class AnsweringReflection : public ReflectionReactor<Version> {
  public:
-  explicit AnsweringStream(const ReflectionService& service)
+  explicit AnsweringReflection(const ReflectionService<Version>& service)
       : service_(service) {
-    StartRead(&request_);
+    this->StartRead(&request_);
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::OK);  // no more questions
+    if (!ok) return this->Finish(grpc::Status::OK);  // no more questions
     response_ = service_.Answer(request_);
-    StartWrite(&response_);
+    this->StartWrite(&response_);
   }
   void OnWriteDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::CANCELLED);
-    StartRead(&request_);
+    if (!ok) return this->Finish(grpc::Status::CANCELLED);
+    this->StartRead(&request_);
   }
   void OnDone() override { delete this; }
 
  private:
-  const ReflectionService& service_;
-  ServerReflectionRequest request_;
-  ServerReflectionResponse response_;
+  const ReflectionService<Version>& service_;
+  typename Version::Request request_;
+  typename Version::Response response_;
 };
 
+template <typename FileResponse>
 void AddWithImports(const FileDescriptor& file,
                     std::set<const FileDescriptor*>& added,
-                    FileDescriptorResponse& response) {
+                    FileResponse& response) {
   if (!added.insert(&file).second) return;
   for (int i = 0; i < file.dependency_count(); ++i) {
     AddWithImports(*file.dependency(i), added, response);
@@ -64,8 +67,9 @@ void AddWithImports(const FileDescriptor& file,
   proto.SerializeToString(response.add_file_descriptor_proto());
 }
 
+template <typename Response>
 void SetFile(const FileDescriptor* file, const std::string& asked,
-             ServerReflectionResponse& response) {
+             Response& response) {
   if (file == nullptr) {
     auto& error = *response.mutable_error_response();
     error.set_error_code(grpc::StatusCode::NOT_FOUND);
@@ -77,63 +81,72 @@ void SetFile(const FileDescriptor* file, const std::string& asked,
   AddWithImports(*file, added, *response.mutable_file_descriptor_response());
 }
 
+std::vector<std::string> WithReflection(std::vector<std::string> services) {
+  services.emplace_back(ReflectionV1::Service::service_full_name());
+  services.emplace_back(ReflectionV1Alpha::Service::service_full_name());
+  return services;
+}
+
 }  // namespace
 
-ReflectionService::ReflectionService(std::vector<std::string> services,
-                                     const TokenFile* tokens)
-    : services_(std::move(services)), tokens_(tokens) {
-  services_.emplace_back(ServerReflection::service_full_name());
+ReflectedFiles::ReflectedFiles(std::vector<std::string> services)
+    : services_(std::move(services)) {
   for (const std::string& name : services_) {
     AddFile(*Pool().FindServiceByName(name)->file());
   }
 }
 
-void ReflectionService::AddFile(const File& file) {
+void ReflectedFiles::AddFile(const File& file) {
   if (!files_.insert(&file).second) return;
   for (int i = 0; i < file.dependency_count(); ++i) {
     AddFile(*file.dependency(i));
   }
 }
 
-const FileDescriptor* ReflectionService::FileWith(
+const FileDescriptor* ReflectedFiles::FileWith(
     const std::string& symbol) const {
   const File* file = Pool().FindFileContainingSymbol(symbol);
   return files_.count(file) > 0 ? file : nullptr;
 }
 
-const FileDescriptor* ReflectionService::FileNamed(
-    const std::string& name) const {
+const FileDescriptor* ReflectedFiles::FileNamed(const std::string& name) const {
   const File* file = Pool().FindFileByName(name);
   return files_.count(file) > 0 ? file : nullptr;
 }
 
-ServerReflectionResponse ReflectionService::Answer(
-    const ServerReflectionRequest& request) const {
-  ServerReflectionResponse response;
+template <typename Version>
+ReflectionService<Version>::ReflectionService(std::vector<std::string> services,
+                                              const TokenFile* tokens)
+    : files_(WithReflection(std::move(services))), tokens_(tokens) {}
+
+template <typename Version>
+typename Version::Response ReflectionService<Version>::Answer(
+    const Request& request) const {
+  Response response;
   response.set_valid_host(request.host());
   *response.mutable_original_request() = request;
   switch (request.message_request_case()) {
-    case ServerReflectionRequest::kListServices:
-      for (const std::string& name : services_) {
+    case Request::kListServices:
+      for (const std::string& name : files_.services()) {
         response.mutable_list_services_response()->add_service()->set_name(
             name);
       }
       break;
-    case ServerReflectionRequest::kFileByFilename:
-      SetFile(FileNamed(request.file_by_filename()), request.file_by_filename(),
-              response);
+    case Request::kFileByFilename:
+      SetFile(files_.FileNamed(request.file_by_filename()),
+              request.file_by_filename(), response);
       break;
-    case ServerReflectionRequest::kFileContainingSymbol:
-      SetFile(FileWith(request.file_containing_symbol()),
+    case Request::kFileContainingSymbol:
+      SetFile(files_.FileWith(request.file_containing_symbol()),
               request.file_containing_symbol(), response);
       break;
-    case ServerReflectionRequest::kFileContainingExtension:
+    case Request::kFileContainingExtension:
       SetFile(nullptr, request.file_containing_extension().containing_type(),
               response);
       break;
-    case ServerReflectionRequest::kAllExtensionNumbersOfType: {
+    case Request::kAllExtensionNumbersOfType: {
       const std::string& type = request.all_extension_numbers_of_type();
-      if (FileWith(type) == nullptr) {
+      if (files_.FileWith(type) == nullptr) {
         SetFile(nullptr, type, response);
       } else {
         response.mutable_all_extension_numbers_response()->set_base_type_name(
@@ -141,7 +154,7 @@ ServerReflectionResponse ReflectionService::Answer(
       }
       break;
     }
-    case ServerReflectionRequest::MESSAGE_REQUEST_NOT_SET: {
+    case Request::MESSAGE_REQUEST_NOT_SET: {
       auto& error = *response.mutable_error_response();
       error.set_error_code(grpc::StatusCode::INVALID_ARGUMENT);
       error.set_error_message("no question was asked");
@@ -151,12 +164,17 @@ ServerReflectionResponse ReflectionService::Answer(
   return response;
 }
 
-Reactor* ReflectionService::ServerReflectionInfo(
+template <typename Version>
+grpc::ServerBidiReactor<typename Version::Request, typename Version::Response>*
+ReflectionService<Version>::ServerReflectionInfo(
     grpc::CallbackServerContext* context) {
   if (const absl::Status known = CheckToken(tokens_, *context); !known.ok()) {
-    return new RefusedStream(ToGrpcStatus(known));
+    return new RefusedReflection<Version>(ToGrpcStatus(known));
   }
-  return new AnsweringStream(*this);
+  return new AnsweringReflection<Version>(*this);
 }
+
+template class ReflectionService<ReflectionV1>;
+template class ReflectionService<ReflectionV1Alpha>;
 
 }  // namespace saliency

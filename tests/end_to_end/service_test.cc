@@ -42,12 +42,15 @@ v1::ComputeSaliencyRequest GoodRequest() {
 // stubs: what grpcurl and others would see.
 class ReflectionCall {
  public:
-  explicit ReflectionCall(const std::shared_ptr<grpc::Channel>& channel)
+  // `version`: "v1" or "v1alpha".
+  ReflectionCall(const std::shared_ptr<grpc::Channel>& channel,
+                 const std::string& version)
       : stub_(channel) {
     context_.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
     call_ = stub_.PrepareCall(
         &context_,
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        absl::StrCat("/grpc.reflection.", version,
+                     ".ServerReflection/ServerReflectionInfo"),
         &queue_);
     call_->StartCall(nullptr);
     EXPECT_TRUE(Await());
@@ -118,29 +121,32 @@ class ReflectionCall {
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
 };
 
-// Field numbers of grpc.reflection.v1alpha.
+// Field numbers of grpc.reflection.v1 and v1alpha alike.
 constexpr int kFileContainingSymbol = 4;
 constexpr int kFileDescriptorResponse = 4;
 constexpr int kListServices = 7;
 constexpr int kListServicesResponse = 6;
 
 TEST(ServiceTest, ReflectionListsTheServices) {
-  ReflectionCall call(environment.server().channel());
-  std::set<std::string> names;
-  for (const std::string& service :
-       call.Ask(kListServices, "", kListServicesResponse)) {
-    for (const std::string& name : ReflectionCall::Fields(service, 1)) {
-      names.insert(name);
+  for (const char* version : {"v1", "v1alpha"}) {
+    ReflectionCall call(environment.server().channel(), version);
+    std::set<std::string> names;
+    for (const std::string& service :
+         call.Ask(kListServices, "", kListServicesResponse)) {
+      for (const std::string& name : ReflectionCall::Fields(service, 1)) {
+        names.insert(name);
+      }
     }
-  }
-  EXPECT_THAT(names,
-              IsSupersetOf({"saliency.v1.SaliencyService",
+    EXPECT_THAT(names, IsSupersetOf(
+                           {"saliency.v1.SaliencyService",
                             "saliency.v1.ModelService", "grpc.health.v1.Health",
+                            "grpc.reflection.v1.ServerReflection",
                             "grpc.reflection.v1alpha.ServerReflection"}));
+  }
 }
 
 TEST(ServiceTest, ReflectionDescribesTheServices) {
-  ReflectionCall call(environment.server().channel());
+  ReflectionCall call(environment.server().channel(), "v1");
   std::set<std::string> methods;
   for (const std::string& bytes :
        call.Ask(kFileContainingSymbol, "saliency.v1.SaliencyService",

@@ -23,6 +23,14 @@ using ::testing::Not;
 
 using Rpc = std::function<grpc::Status(TestServer&, grpc::ClientContext&)>;
 
+template <typename Version>
+grpc::Status Reflect(TestServer& server, grpc::ClientContext& context) {
+  const auto stub = Version::Service::NewStub(server.channel());
+  const auto stream = stub->ServerReflectionInfo(&context);
+  stream->WritesDone();
+  return stream->Finish();
+}
+
 // Every rpc of every service that asks for the token.
 const std::map<std::string, Rpc>& Rpcs() {
   static const auto* const rpcs = new std::map<std::string, Rpc>{
@@ -62,14 +70,8 @@ const std::map<std::string, Rpc>& Rpcs() {
          watch->Finish();
          return grpc::Status::OK;
        }},
-      {"ServerReflectionInfo",
-       [](TestServer& server, grpc::ClientContext& context) {
-         using grpc::reflection::v1alpha::ServerReflection;
-         const auto stub = ServerReflection::NewStub(server.channel());
-         const auto stream = stub->ServerReflectionInfo(&context);
-         stream->WritesDone();
-         return stream->Finish();
-       }},
+      {"v1.ServerReflectionInfo", &Reflect<ReflectionV1>},
+      {"v1alpha.ServerReflectionInfo", &Reflect<ReflectionV1Alpha>},
   };
   return *rpcs;
 }
@@ -114,7 +116,8 @@ std::vector<std::string> AllMethods() {
   std::vector<std::string> paths;
   for (const char* name :
        {"saliency.v1.SaliencyService", "saliency.v1.ModelService",
-        "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}) {
+        "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection"}) {
     const google::protobuf::ServiceDescriptor* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
             name);

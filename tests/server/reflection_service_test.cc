@@ -11,15 +11,19 @@
 namespace saliency::reflection_service_test {
 namespace {
 
-using grpc::reflection::v1alpha::ServerReflection;
-using grpc::reflection::v1alpha::ServerReflectionRequest;
-using grpc::reflection::v1alpha::ServerReflectionResponse;
 using ::testing::Contains;
 using ::testing::UnorderedElementsAre;
 
 constexpr char kModelService[] = "saliency.v1.ModelService";
 
-std::vector<std::string> FilesIn(const ServerReflectionResponse& response) {
+// Both versions, in all tests.
+template <typename Version>
+class ReflectionServiceTest : public testing::Test {};
+using Versions = testing::Types<ReflectionV1, ReflectionV1Alpha>;
+TYPED_TEST_SUITE(ReflectionServiceTest, Versions);
+
+template <typename Response>
+std::vector<std::string> FilesIn(const Response& response) {
   std::vector<std::string> names;
   for (const std::string& bytes :
        response.file_descriptor_response().file_descriptor_proto()) {
@@ -34,28 +38,54 @@ std::vector<std::string> FilesIn(const ServerReflectionResponse& response) {
   return names;
 }
 
-ServerReflectionResponse AskForSymbol(const ReflectionService& service,
-                                      const std::string& symbol) {
-  ServerReflectionRequest request;
+template <typename Version>
+typename Version::Response AskForSymbol(
+    const ReflectionService<Version>& service, const std::string& symbol) {
+  typename Version::Request request;
   request.set_file_containing_symbol(symbol);
   return service.Answer(request);
 }
 
-TEST(ReflectionServiceTest, ListsTheServicesAndItself) {
-  const ReflectionService service({kModelService}, nullptr);
-  ServerReflectionRequest request;
+template <typename Version>
+typename Version::Response AskForFile(const ReflectionService<Version>& service,
+                                      const std::string& name) {
+  typename Version::Request request;
+  request.set_file_by_filename(name);
+  return service.Answer(request);
+}
+
+// What generators of other languages need to know.
+TYPED_TEST(ReflectionServiceTest, TheFilesNamePackagesOfOtherLanguages) {
+  const ReflectionService<TypeParam> service({kModelService}, nullptr);
+  for (const std::string& file :
+       AskForFile(service, "saliency/v1/model_service.proto")
+           .file_descriptor_response()
+           .file_descriptor_proto()) {
+    google::protobuf::FileDescriptorProto proto;
+    ASSERT_TRUE(proto.ParseFromString(file));
+    EXPECT_EQ(proto.options().go_package(), "saliency/v1;saliencyv1");
+    EXPECT_EQ(proto.options().java_package(), "saliency.v1");
+    EXPECT_TRUE(proto.options().java_multiple_files());
+    EXPECT_EQ(proto.options().csharp_namespace(), "Saliency.V1");
+  }
+}
+
+TYPED_TEST(ReflectionServiceTest, ListsTheServicesAndBothVersionsOfItself) {
+  const ReflectionService<TypeParam> service({kModelService}, nullptr);
+  typename TypeParam::Request request;
   request.set_list_services("");
   std::vector<std::string> names;
-  const ServerReflectionResponse answer = service.Answer(request);
+  const typename TypeParam::Response answer = service.Answer(request);
   for (const auto& listed : answer.list_services_response().service()) {
     names.push_back(listed.name());
   }
   EXPECT_THAT(names, UnorderedElementsAre(
-                         kModelService, ServerReflection::service_full_name()));
+                         kModelService, "grpc.reflection.v1.ServerReflection",
+                         "grpc.reflection.v1alpha.ServerReflection"));
 }
 
-TEST(ReflectionServiceTest, AFileComesWithAllThatItImports) {
-  const ReflectionService service({kModelService}, nullptr);
+TYPED_TEST(ReflectionServiceTest, AFileComesWithAllThatItImports) {
+  const ReflectionService<TypeParam> service({kModelService}, nullptr);
   for (const char* symbol :
        {kModelService, "saliency.v1.ModelService.GetModel",
         "saliency.v1.GetModelRequest", "saliency.v1.GetModelRequest.model"}) {
@@ -65,31 +95,31 @@ TEST(ReflectionServiceTest, AFileComesWithAllThatItImports) {
     EXPECT_EQ(files.back(), "saliency/v1/model_service.proto");
     EXPECT_THAT(files, Contains("saliency/v1/model_config.proto"));
   }
-  ServerReflectionRequest request;
+  typename TypeParam::Request request;
   request.set_file_by_filename("saliency/v1/model_config.proto");
   EXPECT_THAT(FilesIn(service.Answer(request)),
               Contains("saliency/v1/model_config.proto"));
 }
 
-TEST(ReflectionServiceTest, WhatTheServicesDoNotUseIsNotShown) {
-  const ReflectionService service({kModelService}, nullptr);
+TYPED_TEST(ReflectionServiceTest, WhatTheServicesDoNotUseIsNotShown) {
+  const ReflectionService<TypeParam> service({kModelService}, nullptr);
   for (const char* symbol : {"grpc.health.v1.Health", "no.such.Thing", ""}) {
-    const ServerReflectionResponse answer = AskForSymbol(service, symbol);
+    const typename TypeParam::Response answer = AskForSymbol(service, symbol);
     EXPECT_EQ(answer.error_response().error_code(),
               grpc::StatusCode::NOT_FOUND);
     EXPECT_EQ(answer.original_request().file_containing_symbol(), symbol);
   }
-  ServerReflectionRequest request;
+  typename TypeParam::Request request;
   request.set_file_by_filename("grpc/health/v1/health.proto");
   EXPECT_EQ(service.Answer(request).error_response().error_code(),
             grpc::StatusCode::NOT_FOUND);
 }
 
-TEST(ReflectionServiceTest, ThereAreNoExtensions) {
-  const ReflectionService service({kModelService}, nullptr);
-  ServerReflectionRequest request;
+TYPED_TEST(ReflectionServiceTest, ThereAreNoExtensions) {
+  const ReflectionService<TypeParam> service({kModelService}, nullptr);
+  typename TypeParam::Request request;
   request.set_all_extension_numbers_of_type("saliency.v1.GetModelRequest");
-  const ServerReflectionResponse answer = service.Answer(request);
+  const typename TypeParam::Response answer = service.Answer(request);
   EXPECT_EQ(answer.all_extension_numbers_response().base_type_name(),
             "saliency.v1.GetModelRequest");
   EXPECT_EQ(answer.all_extension_numbers_response().extension_number_size(), 0);
@@ -100,13 +130,13 @@ TEST(ReflectionServiceTest, ThereAreNoExtensions) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST(ReflectionServiceTest, OneStreamAnswersQuestionAfterQuestion) {
+TYPED_TEST(ReflectionServiceTest, OneStreamAnswersQuestionAfterQuestion) {
   TestServer server;
-  const auto stub = ServerReflection::NewStub(server.channel());
+  const auto stub = TypeParam::Service::NewStub(server.channel());
   grpc::ClientContext context;
   const auto stream = stub->ServerReflectionInfo(&context);
-  ServerReflectionRequest request;
-  ServerReflectionResponse response;
+  typename TypeParam::Request request;
+  typename TypeParam::Response response;
   for (int i = 0; i < 3; ++i) {
     request.set_file_containing_symbol("no.such.Thing");
     ASSERT_TRUE(stream->Write(request));
@@ -115,20 +145,20 @@ TEST(ReflectionServiceTest, OneStreamAnswersQuestionAfterQuestion) {
     request.set_list_services("*");
     ASSERT_TRUE(stream->Write(request));
     ASSERT_TRUE(stream->Read(&response));
-    EXPECT_EQ(response.list_services_response().service_size(), 4);
+    EXPECT_EQ(response.list_services_response().service_size(), 5);
   }
   stream->WritesDone();
   EXPECT_FALSE(stream->Read(&response));
   EXPECT_TRUE(stream->Finish().ok());
 }
 
-TEST(ReflectionServiceTest, AStreamThatIsLeftOpenDoesNotHoldTheServer) {
+TYPED_TEST(ReflectionServiceTest, AStreamThatIsLeftOpenDoesNotHoldTheServer) {
   grpc::ClientContext context;
   auto server = std::make_unique<TestServer>();
-  const auto stub = ServerReflection::NewStub(server->channel());
+  const auto stub = TypeParam::Service::NewStub(server->channel());
   const auto stream = stub->ServerReflectionInfo(&context);
-  ServerReflectionRequest request;
-  ServerReflectionResponse response;
+  typename TypeParam::Request request;
+  typename TypeParam::Response response;
   request.set_list_services("");
   ASSERT_TRUE(stream->Write(request));
   ASSERT_TRUE(stream->Read(&response));

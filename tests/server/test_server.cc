@@ -27,6 +27,12 @@ std::unique_ptr<TokenFile> OpenTokens(const std::string& path, Log& log) {
   return TokenFile::Open(path, Clock::Real(), log).value();
 }
 
+std::vector<std::string> OwnServices() {
+  return {v1::SaliencyService::service_full_name(),
+          v1::ModelService::service_full_name(),
+          grpc::health::v1::Health::service_full_name()};
+}
+
 }  // namespace
 
 TestServer::TestServer(Options options)
@@ -64,15 +70,14 @@ TestServer::TestServer(Options options)
       model_service_(catalogue_, desk_, calibrations_.get()),
       health_service_(board_,
                       options_.health_without_token ? nullptr : tokens_.get()),
-      reflection_service_({v1::SaliencyService::service_full_name(),
-                           v1::ModelService::service_full_name(),
-                           grpc::health::v1::Health::service_full_name()},
-                          tokens_.get()) {
+      reflection_v1_(OwnServices(), tokens_.get()),
+      reflection_v1alpha_(OwnServices(), tokens_.get()) {
   board_.Publish(HealthOf(catalogue_));
-  server_ = GrpcServer::Start(options_.listen,
-                              {&saliency_service_, &model_service_,
-                               &health_service_, &reflection_service_})
-                .value();
+  server_ =
+      GrpcServer::Start(options_.listen,
+                        {&saliency_service_, &model_service_, &health_service_,
+                         &reflection_v1_, &reflection_v1alpha_})
+          .value();
   channel_ = server_->InProcessChannel();
   saliency_stub_ = v1::SaliencyService::NewStub(channel_);
   model_stub_ = v1::ModelService::NewStub(channel_);

@@ -125,7 +125,8 @@ class TestServer {
   const std::unique_ptr<Calibrations> calibrations_;
   ModelService model_service_;
   HealthService health_service_;
-  ReflectionService reflection_service_;
+  ReflectionService<ReflectionV1> reflection_v1_;
+  ReflectionService<ReflectionV1Alpha> reflection_v1alpha_;
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;  // in process
   std::unique_ptr<v1::SaliencyService::Stub> saliency_stub_;
