@@ -17,7 +17,8 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
   constexpr char kGroup[] = "Output";
   command
       .add_option("--overlay", flags.overlay,
-                  "PNG of the map over the picture, for a single result")
+                  "the map over the picture, for a single result: FILE.png, "
+                  ".jpg or .webp")
       ->group(kGroup);
   command
       .add_option("--npy", flags.npy,
@@ -29,10 +30,10 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
                   "class, method and layer")
       ->group(kGroup);
   AddRepeatable(command, "--save", flags.save,
-                "what goes into --out-dir: png or npy; repeatable; default: "
-                "png");
+                "what goes into --out-dir: png, jpg or webp, and npy; "
+                "repeatable; default: png");
   command.get_option("--save")
-      ->check(CLI::IsMember({"png", "npy"}))
+      ->check(CLI::IsMember({"png", "jpg", "webp", "npy"}))
       ->group(kGroup);
   command
       .add_option("--size", flags.size,
@@ -40,8 +41,19 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
                   "HEIGHTxWIDTH")
       ->capture_default_str()
       ->group(kGroup);
+  command
+      .add_option("--max-side", flags.max_side,
+                  "longer side, pixels, that maps of the size picture are "
+                  "scaled down to; 0: none")
+      ->check(CLI::Range(16, 65535) | CLI::IsMember({0}))
+      ->capture_default_str()
+      ->group(kGroup);
   command.add_flag("--raw", flags.raw, "do not stretch each map to [0,1]")
       ->group(kGroup);
+}
+
+bool IsPictureSize(const ExplainFlags& flags) {
+  return flags.size == "picture";
 }
 
 absl::StatusOr<v1::ComputeSaliencyRequest> MakeRequest(
@@ -50,6 +62,9 @@ absl::StatusOr<v1::ComputeSaliencyRequest> MakeRequest(
                    MakeQuestion(flags.question, flags.connection));
   ASSIGN_OR_RETURN(const v1::OutputOptions size, ParseSize(flags.size));
   request.mutable_output()->MergeFrom(size);
+  if (IsPictureSize(flags)) {
+    request.mutable_output()->set_max_side(flags.max_side);
+  }
   request.mutable_output()->set_normalise(!flags.raw);
   const bool wants_pixels =
       !flags.overlay.empty() || !flags.npy.empty() || !flags.out_dir.empty();
@@ -64,18 +79,35 @@ bool Saves(const ExplainFlags& flags, const char* what) {
          flags.save.end();
 }
 
+// What the pictures of --out-dir end in; empty: there are none.
+absl::StatusOr<std::string> OutPicture(const ExplainFlags& flags) {
+  if (flags.save.empty()) return std::string(".png");
+  std::string ending;
+  for (const char* kind : {"png", "jpg", "webp"}) {
+    if (!Saves(flags, kind)) continue;
+    if (!ending.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--save takes one kind of picture, not ",
+                       ending.substr(1), " and ", kind));
+    }
+    ending = absl::StrCat(".", kind);
+  }
+  return ending;
+}
+
 absl::StatusOr<SavePlan> MakeSavePlan(const ExplainFlags& flags) {
   SavePlan plan;
   plan.overlay = flags.overlay;
   plan.out_dir = flags.out_dir;
   plan.out_npy = Saves(flags, "npy");
-  plan.out_png = flags.save.empty() || Saves(flags, "png");
+  ASSIGN_OR_RETURN(plan.out_picture, OutPicture(flags));
   plan.style.colour_map = flags.question.colour_map;
-  plan.style.normalised = !flags.raw;
+  plan.style.form = flags.raw ? MapForm::kRaw : MapForm::kStretched;
+  plan.style.over_picture = IsPictureSize(flags);
   if (!flags.save.empty() && flags.out_dir.empty()) {
     return absl::InvalidArgumentError("--save needs --out-dir DIR");
   }
-  if (!flags.overlay.empty() && flags.size != "picture") {
+  if (!flags.overlay.empty() && !IsPictureSize(flags)) {
     return absl::InvalidArgumentError("--overlay needs --size picture");
   }
   return plan;

@@ -30,6 +30,7 @@ struct ExplainFlags {
   std::string out_dir;
   std::vector<std::string> save;
   std::string size = "picture";
+  int max_side = 1600;  // pixels; 0: none.  Of the size "picture"
   bool raw = false;
   std::optional<int> top_k;
   std::optional<int> concurrency;

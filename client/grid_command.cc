@@ -132,7 +132,7 @@ ExitCode MakeGrid(GridFlags flags, Console& console) {
   if (!png.ok()) return Failed(console, png.status());
   const absl::Status written = WriteFileAtomically(out, *png);
   if (!written.ok()) return Failed(console, written);
-  for (MapFiles& files : grid->answer.files) files.png = out;
+  for (MapFiles& files : grid->answer.files) files.picture = out;
   return PrintGrid(*grid, flags.connection.json, console);
 }
 

@@ -1,48 +1,61 @@
 #include "client/map_pixels.h"
 
-#include <algorithm>
 #include <cassert>
-#include <cmath>
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/status.h"
-#include "core/image/render.h"
+#include "core/image/preprocess.h"
 
 namespace saliency {
 namespace {
 
-constexpr char kDiverging[] = "coolwarm";
+std::vector<float> PixelValues(const v1::SaliencyMap& map) {
+  std::vector<float> values(static_cast<size_t>(map.height()) * map.width());
+  assert(map.data().size() == values.size() * sizeof(float));
+  std::memcpy(values.data(), map.data().data(), map.data().size());
+  return values;
+}
 
-MapView View(const v1::SaliencyMap& map, const UnitMap& unit) {
-  return {map.height(), map.width(), unit.values};
+MapColours ColoursOf(const v1::SaliencyMap& map, const MapStyle& style) {
+  MapColours colours = {.colour_map = style.colour_map,
+                        .scale = ScaleOf(map, style.form)};
+  if (map.has_region()) {
+    colours.region = {.y = map.region().y(),
+                      .x = map.region().x(),
+                      .height = map.region().height(),
+                      .width = map.region().width()};
+  }
+  return colours;
 }
 
 }  // namespace
 
-UnitMap ToUnitMap(const v1::SaliencyMap& map, const MapStyle& style) {
-  UnitMap unit;
-  unit.values.resize(static_cast<size_t>(map.height()) * map.width());
-  assert(map.data().size() == unit.values.size() * sizeof(float));
-  std::memcpy(unit.values.data(), map.data().data(), map.data().size());
-  unit.colour_map = style.colour_map;
-  if (style.normalised) return unit;
-  if (unit.colour_map.empty() && map.raw_min() < 0) {
-    unit.colour_map = kDiverging;
+PictureCoding CodingFor(absl::string_view path) {
+  if (absl::EndsWithIgnoreCase(path, ".jpg") ||
+      absl::EndsWithIgnoreCase(path, ".jpeg")) {
+    return PictureCoding::kJpeg;
   }
-  double low = map.raw_min();
-  double high = map.raw_max();
-  if (unit.colour_map == kDiverging) {
-    high = std::max(std::abs(low), std::abs(high));
-    low = -high;
+  return absl::EndsWithIgnoreCase(path, ".webp") ? PictureCoding::kWebp
+                                                 : PictureCoding::kPng;
+}
+
+ColourScale ScaleOf(const v1::SaliencyMap& map, MapForm form) {
+  const RawRange range = {.min = map.raw_min(),
+                          .max = map.raw_max(),
+                          .is_signed = map.is_signed() || map.raw_min() < 0,
+                          .constant = map.constant()};
+  switch (form) {
+    case MapForm::kStretched:
+      return StretchedScale(range);
+    case MapForm::kRaw:
+      return RawScale(range);
+    case MapForm::kCombined:
+      break;
   }
-  const double range = high - low;  // a constant map: 0, and all zeros
-  for (float& value : unit.values) {
-    const double scaled = range > 0 ? (value - low) / range : 0;
-    value = static_cast<float>(std::clamp(scaled, 0.0, 1.0));
-  }
-  return unit;
+  return FullScale(range);
 }
 
 std::string ClassText(const v1::ClassScore& score) {
@@ -65,25 +78,33 @@ std::string MapTitle(const v1::SaliencyMap& map) {
 absl::StatusOr<Picture> OverlayOn(const Picture& picture,
                                   const v1::SaliencyMap& map,
                                   const MapStyle& style) {
-  const UnitMap unit = ToUnitMap(map, style);
-  OverlayOptions options;
-  options.colour_map = unit.colour_map;
+  const std::vector<float> values = PixelValues(map);
+  OverlayOptions options = {.colours = ColoursOf(map, style),
+                            .colour_bar = true,
+                            .mark_point = !map.constant(),
+                            .point_y = map.point().y(),
+                            .point_x = map.point().x()};
   if (style.title) options.title = MapTitle(map);
-  options.mark_point = !map.constant();
-  options.point_y = map.point().y();
-  options.point_x = map.point().x();
-  return Overlay(picture, View(map, unit), options);
+  return Overlay(picture, {map.height(), map.width(), values}, options);
 }
 
-absl::StatusOr<std::string> MapPng(const Picture& picture,
-                                   const v1::SaliencyMap& map,
-                                   const MapStyle& style) {
-  if (map.height() == picture.height && map.width() == picture.width) {
-    ASSIGN_OR_RETURN(const Picture overlay, OverlayOn(picture, map, style));
-    return EncodePng(overlay);
+absl::StatusOr<std::string> MapFile(const Picture& picture,
+                                    const v1::SaliencyMap& map,
+                                    const MapStyle& style,
+                                    PictureCoding coding) {
+  const bool same =
+      map.height() == picture.height && map.width() == picture.width;
+  if (!same && !style.over_picture) {
+    const std::vector<float> values = PixelValues(map);
+    return EncodeColourPng({map.height(), map.width(), values},
+                           ColoursOf(map, style));
   }
-  const UnitMap unit = ToUnitMap(map, style);
-  return EncodeColourPng(View(map, unit), unit.colour_map);
+  ASSIGN_OR_RETURN(
+      const Picture overlay,
+      OverlayOn(
+          same ? picture : ResizePicture(picture, map.height(), map.width()),
+          map, style));
+  return EncodePicture(overlay, coding);
 }
 
 }  // namespace saliency

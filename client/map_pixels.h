@@ -12,27 +12,34 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/image/colour_scale.h"
 #include "core/image/picture.h"
+#include "core/image/render.h"
 #include "saliency/v1/explanation.pb.h"
 
 namespace saliency {
 
+// What the server made of a map.
+enum class MapForm {
+  kStretched,  // to [0,1]
+  kRaw,        // as it is
+  kCombined,   // in [0,1], as its combination gives it
+};
+
 struct MapStyle {
-  std::string colour_map;  // empty: inferno, coolwarm for signed raw maps
-  bool normalised = true;  // whether the server stretched the map to [0,1]
+  std::string colour_map;  // empty: inferno, coolwarm for signed maps
+  MapForm form = MapForm::kStretched;
   bool title = true;
+  // Whether the maps lie on the whole picture, which is then scaled to them.
+  bool over_picture = true;
 };
 
-// A map in [0,1] and the colour map that suits it.
-struct UnitMap {
-  std::vector<float> values;
-  std::string colour_map;
-};
+// What the colours of a map mean, as on the server.
+ColourScale ScaleOf(const v1::SaliencyMap& map, MapForm form);
 
-// A raw map is stretched between its minimum and maximum; for a diverging
-// colour map 0 becomes 0.5 and the side that reaches further its end.
-// REQUIRES: map.encoding() is float32 and map.data() has its size.
-UnitMap ToUnitMap(const v1::SaliencyMap& map, const MapStyle& style);
+// What the file's name ends in: JPEG for .jpg and .jpeg, WebP for .webp, else
+// PNG.
+PictureCoding CodingFor(absl::string_view path);
 
 // "tabby 93.2 %   norm_grad @ layer4".
 std::string MapTitle(const v1::SaliencyMap& map);
@@ -40,16 +47,19 @@ std::string MapTitle(const v1::SaliencyMap& map);
 // The class and how likely it is: "tabby 93.2 %", "class 281 93.2 %".
 std::string ClassText(const v1::ClassScore& score);
 
-// The map over its picture.  Errors: as Overlay in core/image/render.h.
+// The map over its picture, with a colour bar.
+// REQUIRES: map.encoding() is float32 and map.data() has its size.
+// Errors: as Overlay in core/image/render.h.
 absl::StatusOr<Picture> OverlayOn(const Picture& picture,
                                   const v1::SaliencyMap& map,
                                   const MapStyle& style);
 
-// A PNG: the overlay when the map has the picture's size, else the map alone in
-// colours.
-absl::StatusOr<std::string> MapPng(const Picture& picture,
-                                   const v1::SaliencyMap& map,
-                                   const MapStyle& style);
+// A file: the overlay where the map lies on the picture, else the map alone in
+// colours, which is always a PNG.
+absl::StatusOr<std::string> MapFile(const Picture& picture,
+                                    const v1::SaliencyMap& map,
+                                    const MapStyle& style,
+                                    PictureCoding coding);
 
 }  // namespace saliency
 

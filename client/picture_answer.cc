@@ -11,6 +11,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/status.h"
 #include "core/image/picture.h"
+#include "core/image/preprocess.h"
 
 namespace saliency {
 namespace {
@@ -21,10 +22,24 @@ DecodeLimits NoLimits() {
           .max_pixels = std::numeric_limits<int64_t>::max()};
 }
 
-absl::Status WritePng(const Picture& picture, const v1::SaliencyMap& map,
-                      const MapStyle& style, const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string png, MapPng(picture, map, style));
-  return WriteFileAtomically(path, png);
+absl::Status WritePicture(const Picture& picture, const v1::SaliencyMap& map,
+                          const MapStyle& style, const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string file,
+                   MapFile(picture, map, style, CodingFor(path)));
+  return WriteFileAtomically(path, file);
+}
+
+// The picture as the maps show it: scaled once for all of them.
+absl::StatusOr<Picture> DecodeFor(const std::string& bytes,
+                                  const v1::ComputeSaliencyResponse& response,
+                                  const MapStyle& style) {
+  ASSIGN_OR_RETURN(Picture picture, DecodePicture(bytes, NoLimits()));
+  if (!style.over_picture) return picture;
+  for (const v1::SaliencyMap& map : response.maps()) {
+    if (map.status().code() != 0) continue;
+    return ResizePicture(picture, map.height(), map.width());
+  }
+  return picture;
 }
 
 // Fills in `files` as they come into being.
@@ -32,15 +47,15 @@ absl::Status SaveMap(const Picture& picture, const v1::SaliencyMap& map,
                      const SavePlan& plan, const std::string& name,
                      MapFiles& files) {
   if (!plan.overlay.empty()) {
-    RETURN_IF_ERROR(WritePng(picture, map, plan.style, plan.overlay));
-    files.png = plan.overlay;
+    RETURN_IF_ERROR(WritePicture(picture, map, plan.style, plan.overlay));
+    files.picture = plan.overlay;
   }
   if (plan.out_dir.empty()) return absl::OkStatus();
   const std::string base = absl::StrCat(plan.out_dir, "/", name);
-  if (plan.out_png) {
-    const std::string path = base + ".png";
-    RETURN_IF_ERROR(WritePng(picture, map, plan.style, path));
-    files.png = path;
+  if (!plan.out_picture.empty()) {
+    const std::string path = base + plan.out_picture;
+    RETURN_IF_ERROR(WritePicture(picture, map, plan.style, path));
+    files.picture = path;
   }
   if (plan.out_npy) {
     files.npy = base + ".npy";
@@ -61,17 +76,16 @@ absl::Status SaveMaps(const std::string& bytes, const PictureFile& file,
                      "--out-dir DIR"));
   }
   Picture picture;
-  if (!plan.overlay.empty() || plan.out_png) {
-    ASSIGN_OR_RETURN(picture, DecodePicture(bytes, NoLimits()));
+  if (!plan.overlay.empty() || !plan.out_picture.empty()) {
+    ASSIGN_OR_RETURN(picture, DecodeFor(bytes, answer.response, plan.style));
   }
   UniqueNames names;
   for (int i = 0; i < num_maps; ++i) {
     const v1::SaliencyMap& map = answer.response.maps(i);
     if (map.status().code() != 0) continue;
     SavePlan how = plan;
-    // A combined map does not fill [0,1]; its picture does.
     if (i < static_cast<int>(answer.combined.size())) {
-      how.style.normalised = false;
+      how.style.form = MapForm::kCombined;
     }
     answer.files[i].status =
         SaveMap(picture, map, how, names.Take(OutputName(file.stem, map)),
@@ -193,8 +207,8 @@ PictureAnswer AnswerPicture(const SaliencyClient& client,
   return AnswerWith(file, plan, clock,
                     [&](const std::string& picture, PictureAnswer& answer) {
                       request.mutable_input()->set_picture(picture);
-                      auto response =
-                          client.ComputeSaliency(request, {.cancel = cancel});
+                      auto response = client.ComputeSaliency(
+                          std::move(request), {.cancel = cancel});
                       if (!response.ok()) return response.status();
                       answer.response = *std::move(response);
                       return absl::OkStatus();
@@ -209,8 +223,8 @@ PictureAnswer AnswerPicture(const SaliencyClient& client,
   return AnswerWith(file, plan, clock,
                     [&](const std::string& picture, PictureAnswer& answer) {
                       request.mutable_input()->set_picture(picture);
-                      auto response =
-                          client.CombineLayers(request, {.cancel = cancel});
+                      auto response = client.CombineLayers(std::move(request),
+                                                           {.cancel = cancel});
                       if (!response.ok()) return response.status();
                       TakeCombined(*std::move(response), answer);
                       return absl::OkStatus();
@@ -225,11 +239,11 @@ PictureAnswer AnswerPicture(const SaliencyClient& client,
   return AnswerWith(file, plan, clock,
                     [&](const std::string& picture, PictureAnswer& answer) {
                       request.mutable_input()->set_picture(picture);
-                      auto response =
-                          client.MetaSaliency(request, {.cancel = cancel});
+                      answer.correlated = request.plain_correlation();
+                      auto response = client.MetaSaliency(std::move(request),
+                                                          {.cancel = cancel});
                       if (!response.ok()) return response.status();
                       TakeMeta(*std::move(response), answer);
-                      answer.correlated = request.plain_correlation();
                       return absl::OkStatus();
                     });
 }

@@ -24,7 +24,8 @@ namespace saliency {
 struct SavePlan {
   std::string overlay;  // a file, for a single result
   std::string out_dir;  // a folder, names from OutputName()
-  bool out_png = true;  // which files go into out_dir
+  // Which files go into out_dir: pictures that end in this (empty: none), npy.
+  std::string out_picture = ".png";
   bool out_npy = false;
   MapStyle style;
 
@@ -32,7 +33,7 @@ struct SavePlan {
 };
 
 struct MapFiles {
-  std::string png;
+  std::string picture;
   std::string npy;
   absl::Status status;  // of writing them
 };

@@ -18,6 +18,8 @@ v1::CombineLayersRequest EmptyRequest(
   for (const auto& [category, boxes] : categories) {
     request.add_targets()->set_label(category);
   }
+  // The game is played on the picture as it is.
+  request.mutable_output()->set_named_size(v1::NAMED_SIZE_PICTURE);
   request.mutable_output()->set_encoding(v1::MAP_ENCODING_NONE);
   request.set_layer_maps(true);
   return request;

@@ -43,7 +43,7 @@ void AddQuestionFlags(CLI::App& command, QuestionFlags& flags) {
   command.add_option(
       "--colour-map", flags.colour_map,
       absl::StrCat(absl::StrJoin(ColourMapNames(), ", "),
-                   "; default: inferno, or coolwarm for signed raw maps"));
+                   "; default: inferno, or coolwarm around 0 for signed maps"));
 }
 
 absl::StatusOr<v1::ComputeSaliencyRequest> MakeQuestion(

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "client/console.h"
 #include "client/enum_text.h"
+#include "client/map_pixels.h"
 
 namespace saliency {
 namespace {
@@ -61,6 +62,8 @@ void AddMap(const v1::SaliencyMap& map, Json& json) {
   json["class"] = ClassJson(map.explained_class());
   json["score"] = Shortest(map.score());
   json["point"] = {{"y", map.point().y()}, {"x", map.point().x()}};
+  json["picture_point"] = {{"y", map.picture_point().y()},
+                           {"x", map.picture_point().x()}};
   json["height"] = map.height();
   json["width"] = map.width();
   json["raw_min"] = Shortest(map.raw_min());
@@ -73,6 +76,19 @@ void AddMap(const v1::SaliencyMap& map, Json& json) {
                       {"height", map.region().height()},
                       {"width", map.region().width()}};
   }
+}
+
+// What kind of file it is.
+const char* PictureKey(const std::string& path) {
+  switch (CodingFor(path)) {
+    case PictureCoding::kJpeg:
+      return "jpg";
+    case PictureCoding::kWebp:
+      return "webp";
+    case PictureCoding::kPng:
+      break;
+  }
+  return "png";
 }
 
 std::string NameText(const v1::ClassScore& score) {
@@ -166,8 +182,8 @@ std::string ResultLine(const PictureAnswer& answer, int map_index) {
     line += "constant map, ";
     if (!map.warning().empty()) absl::StrAppend(&line, map.warning(), ", ");
   } else {
-    absl::StrAppend(&line, "point y=", map.point().y(), " x=", map.point().x(),
-                    ", ");
+    absl::StrAppend(&line, "point y=", map.picture_point().y(),
+                    " x=", map.picture_point().x(), ", ");
   }
   if (const v1::CombinedMap* combined = CombinedOf(answer, map_index)) {
     absl::StrAppend(&line, SharesText(*combined), ", ");
@@ -182,7 +198,7 @@ std::string ResultLine(const PictureAnswer& answer, int map_index) {
   }
   absl::StrAppendFormat(&line, "%.0f ms",
                         absl::ToDoubleMilliseconds(answer.took));
-  if (!files.png.empty()) absl::StrAppend(&line, " -> ", files.png);
+  if (!files.picture.empty()) absl::StrAppend(&line, " -> ", files.picture);
   if (!files.npy.empty()) absl::StrAppend(&line, " -> ", files.npy);
   return OneLine(line);
 }
@@ -231,7 +247,9 @@ std::string ResultJson(const PictureAnswer& answer, int map_index) {
   json["seconds"] = SecondsJson(answer);
   json["batch_requests"] = response.batch_requests();
   json["batch_rows"] = response.batch_rows();
-  if (!files.png.empty()) json["png"] = files.png;
+  if (!files.picture.empty()) {
+    json[PictureKey(files.picture)] = files.picture;
+  }
   if (!files.npy.empty()) json["npy"] = files.npy;
   return Dump(json);
 }

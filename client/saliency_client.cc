@@ -85,6 +85,28 @@ class CancelListener {
   const std::shared_ptr<CancelToken> token_;
 };
 
+// What the channel can receive, unless the caller has said something else.
+void TellLimit(const ClientOptions& options, v1::OutputOptions& output) {
+  if (output.max_answer_bytes() != 0) return;
+  output.set_max_answer_bytes(options.channel.max_receive_bytes);
+}
+
+void TellLimit(const ClientOptions& options,
+               v1::StreamSaliencyRequest& question) {
+  using Request = v1::StreamSaliencyRequest;
+  switch (question.question_case()) {
+    case Request::kCompute:
+      return TellLimit(options, *question.mutable_compute()->mutable_output());
+    case Request::kCombine:
+      return TellLimit(options, *question.mutable_combine()->mutable_output());
+    case Request::kMeta:
+      return TellLimit(options, *question.mutable_meta()->mutable_output());
+    case Request::kClassSensitivity:  // its answers have no maps
+    case Request::QUESTION_NOT_SET:
+      return;
+  }
+}
+
 // Returns whether a stage came.
 bool HandOutStages(
     grpc::ClientReaderInterface<v1::MeasureWeightSensitivityResponse>& reader,
@@ -183,8 +205,9 @@ std::shared_ptr<grpc::ClientContext> SaliencyClient::NewContext(
 }
 
 absl::Status SaliencyClient::MeasureWeightSensitivity(
-    const v1::MeasureWeightSensitivityRequest& request,
-    const TakeWeightStage& take, const CallOptions& options) const {
+    v1::MeasureWeightSensitivityRequest request, const TakeWeightStage& take,
+    const CallOptions& options) const {
+  TellLimit(options_, *request.mutable_output());
   RETURN_IF_ERROR(CheckSize(request));
   const absl::Duration timeout = options.timeout.value_or(options_.timeout);
   const absl::Time deadline = absl::Now() + timeout;
@@ -241,20 +264,22 @@ absl::Status SaliencyClient::ToAbsl(const grpc::Status& status,
 }
 
 absl::StatusOr<v1::ComputeSaliencyResponse> SaliencyClient::ComputeSaliency(
-    const v1::ComputeSaliencyRequest& request,
-    const CallOptions& options) const {
+    v1::ComputeSaliencyRequest request, const CallOptions& options) const {
+  TellLimit(options_, *request.mutable_output());
   return Call(*saliency_, &v1::SaliencyService::Stub::ComputeSaliency, request,
               options);
 }
 
 absl::StatusOr<v1::CombineLayersResponse> SaliencyClient::CombineLayers(
-    const v1::CombineLayersRequest& request, const CallOptions& options) const {
+    v1::CombineLayersRequest request, const CallOptions& options) const {
+  TellLimit(options_, *request.mutable_output());
   return Call(*saliency_, &v1::SaliencyService::Stub::CombineLayers, request,
               options);
 }
 
 absl::StatusOr<v1::MetaSaliencyResponse> SaliencyClient::MetaSaliency(
-    const v1::MetaSaliencyRequest& request, const CallOptions& options) const {
+    v1::MetaSaliencyRequest request, const CallOptions& options) const {
+  TellLimit(options_, *request.mutable_output());
   return Call(*saliency_, &v1::SaliencyService::Stub::MetaSaliency, request,
               options);
 }
@@ -275,6 +300,11 @@ absl::Status SaliencyClient::Stream(const NextQuestion& next,
         absl::StrCat("window ", options.window, " is less than 1"));
   }
   const absl::Duration timeout = options.timeout.value_or(options_.timeout);
+  const NextQuestion limited = [&] {
+    std::optional<v1::StreamSaliencyRequest> question = next();
+    if (question.has_value()) TellLimit(options_, *question);
+    return question;
+  };
   // Shared: Cancel() may be running it while this returns.
   const auto run = std::make_shared<BulkRun>(
       *saliency_,
@@ -289,7 +319,7 @@ absl::Status SaliencyClient::Stream(const NextQuestion& next,
                            [this, timeout](const grpc::Status& status) {
                              return ToAbsl(status, timeout);
                            }},
-      next, take);
+      limited, take);
   const CancelListener listener(options.cancel, [run] { run->Cancel(); });
   return run->Run();
 }

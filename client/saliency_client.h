@@ -79,20 +79,20 @@ class SaliencyClient {
   static absl::StatusOr<std::unique_ptr<SaliencyClient>> Create(
       std::shared_ptr<grpc::Channel> channel, ClientOptions options);
 
-  // Each waits for the answer.
+  // Each waits for the answer.  Where output.max_answer_bytes of a request is
+  // not set, the server is told that this client's channel receives messages of
+  // ChannelOptions::max_receive_bytes.
   // Errors: the server's code and message; UNAVAILABLE "cannot reach ..." when
   //   no server could be connected to, "none of ... is ready" when all that
   //   could said so; DEADLINE_EXCEEDED, CANCELLED;
   //   INVALID_ARGUMENT, before sending, for a request above max_send_bytes.
   absl::StatusOr<v1::ComputeSaliencyResponse> ComputeSaliency(
-      const v1::ComputeSaliencyRequest& request,
+      v1::ComputeSaliencyRequest request,
       const CallOptions& options = {}) const;
   absl::StatusOr<v1::CombineLayersResponse> CombineLayers(
-      const v1::CombineLayersRequest& request,
-      const CallOptions& options = {}) const;
+      v1::CombineLayersRequest request, const CallOptions& options = {}) const;
   absl::StatusOr<v1::MetaSaliencyResponse> MetaSaliency(
-      const v1::MetaSaliencyRequest& request,
-      const CallOptions& options = {}) const;
+      v1::MetaSaliencyRequest request, const CallOptions& options = {}) const;
   absl::StatusOr<v1::MeasureClassSensitivityResponse> MeasureClassSensitivity(
       const v1::MeasureClassSensitivityRequest& request,
       const CallOptions& options = {}) const;
@@ -104,8 +104,8 @@ class SaliencyClient {
   using TakeWeightStage =
       std::function<bool(v1::MeasureWeightSensitivityResponse stage)>;
   absl::Status MeasureWeightSensitivity(
-      const v1::MeasureWeightSensitivityRequest& request,
-      const TakeWeightStage& take, const CallOptions& options = {}) const;
+      v1::MeasureWeightSensitivityRequest request, const TakeWeightStage& take,
+      const CallOptions& options = {}) const;
   // Many questions over StreamSaliency: takes them from `next` as its window
   // has room, and hands each one's answer to `take` exactly once; both run on
   // this thread.  A question that the server pushes back or cannot serve now,

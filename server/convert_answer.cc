@@ -20,6 +20,10 @@ v1::MapEncoding EncodingToProto(MapEncoding encoding) {
       return v1::MAP_ENCODING_COLOUR_PNG;
     case MapEncoding::kOverlayPng:
       return v1::MAP_ENCODING_OVERLAY_PNG;
+    case MapEncoding::kOverlayJpeg:
+      return v1::MAP_ENCODING_OVERLAY_JPEG;
+    case MapEncoding::kOverlayWebp:
+      return v1::MAP_ENCODING_OVERLAY_WEBP;
   }
   return v1::MAP_ENCODING_UNSPECIFIED;
 }
@@ -38,6 +42,10 @@ void FillMap(MapResult&& result, v1::SaliencyMap* out) {
   out->set_raw_max(result.raw_max);
   out->mutable_point()->set_y(static_cast<int32_t>(result.point_y));
   out->mutable_point()->set_x(static_cast<int32_t>(result.point_x));
+  v1::Point* on_picture = out->mutable_picture_point();
+  on_picture->set_y(static_cast<int32_t>(result.picture_y));
+  on_picture->set_x(static_cast<int32_t>(result.picture_x));
+  out->set_is_signed(result.is_signed);
   out->set_constant(result.constant);
   out->set_warning(result.warning);
   if (!SeesAll(result)) {

@@ -218,6 +218,11 @@ absl::StatusOr<Job> JobFromProto(const v1::CombineLayersRequest& request,
   Job job;
   ASSIGN_OR_RETURN(job.input, SubjectFromProto(request));
   RETURN_IF_ERROR(FillQuestion(request, job));
+  // Without a model there is no input of its.
+  if (request.has_maps() && !request.output().has_explicit_size() &&
+      request.output().named_size() == v1::NAMED_SIZE_UNSPECIFIED) {
+    job.output.size = OutputSize::kPicture;
+  }
   ASSIGN_OR_RETURN(job.combinations, CombinationsOf(request));
   job.layer_maps = request.layer_maps();
   return job;

@@ -66,9 +66,12 @@ absl::StatusOr<Aggregate> AggregateFromProto(v1::Aggregate aggregate) {
   }
 }
 
-absl::StatusOr<OutputSize> SizeFromProto(v1::NamedSize size) {
+absl::StatusOr<OutputSize> SizeFromProto(v1::NamedSize size,
+                                         MapEncoding encoding) {
   switch (size) {
     case v1::NAMED_SIZE_UNSPECIFIED:
+      return IsOverlay(encoding) ? OutputSize::kPicture
+                                 : OutputSize::kModelInput;
     case v1::NAMED_SIZE_PICTURE:
       return OutputSize::kPicture;
     case v1::NAMED_SIZE_LAYER:
@@ -93,6 +96,10 @@ absl::StatusOr<MapEncoding> EncodingFromProto(v1::MapEncoding encoding) {
       return MapEncoding::kColourPng;
     case v1::MAP_ENCODING_OVERLAY_PNG:
       return MapEncoding::kOverlayPng;
+    case v1::MAP_ENCODING_OVERLAY_JPEG:
+      return MapEncoding::kOverlayJpeg;
+    case v1::MAP_ENCODING_OVERLAY_WEBP:
+      return MapEncoding::kOverlayWebp;
     default:
       return UnknownValue("output.encoding", encoding);
   }
@@ -223,16 +230,17 @@ absl::StatusOr<Score> ScoreFromProto(v1::Score score) {
 
 absl::StatusOr<OutputOptions> OutputFromProto(const v1::OutputOptions& output) {
   OutputOptions options;
+  ASSIGN_OR_RETURN(options.encoding, EncodingFromProto(output.encoding()));
   if (output.has_explicit_size()) {
     options.size = OutputSize::kExplicit;
     options.height = output.explicit_size().height();
     options.width = output.explicit_size().width();
   } else {
-    ASSIGN_OR_RETURN(options.size, SizeFromProto(output.named_size()));
+    ASSIGN_OR_RETURN(options.size,
+                     SizeFromProto(output.named_size(), options.encoding));
   }
   if (output.has_normalise()) options.normalise = output.normalise();
   options.smooth_sigma = output.smooth_sigma();
-  ASSIGN_OR_RETURN(options.encoding, EncodingFromProto(output.encoding()));
   options.colour_map = output.colour_map();
   if (output.has_overlay_opacity()) {
     options.overlay_opacity = output.overlay_opacity();
@@ -240,6 +248,11 @@ absl::StatusOr<OutputOptions> OutputFromProto(const v1::OutputOptions& output) {
   if (output.has_overlay_title()) {
     options.overlay_title = output.overlay_title();
   }
+  if (output.has_overlay_colour_bar()) {
+    options.overlay_colour_bar = output.overlay_colour_bar();
+  }
+  if (output.has_max_side()) options.max_side = output.max_side();
+  options.max_answer_bytes = output.max_answer_bytes();
   return options;
 }
 

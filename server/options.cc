@@ -149,6 +149,11 @@ class CommandLine {
                     "Pixels of one request's decoding and rendering, each "
                     "counted as often as what is done to it costs: 1 a map, 2 "
                     "more to smooth it, 5 for a PNG, 16 for a correlation");
+    adder_.AddBytes("max-answer-bytes", limits.max_answer_bytes,
+                    kMaxMessageBytes,
+                    "Largest answer, bytes, to a caller that does not say in "
+                    "output.max_answer_bytes what it can receive; gRPC's "
+                    "clients take 4 MiB unless told otherwise");
     adder_.AddCount("max-weight-studies", options_.max_weight_studies, 64,
                     "Calls of MeasureWeightSensitivity at a time; each holds a "
                     "copy of its model");

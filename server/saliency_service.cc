@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/status.h"
+#include "core/engine/answer_bytes.h"
 #include "core/engine/model_copies.h"
 #include "core/engine/prepare.h"
 #include "core/model/torch_status.h"
@@ -79,18 +80,36 @@ int64_t RowsOf(const Explanation& answer, std::size_t targets) {
                               std::max<std::size_t>(targets, 1));
 }
 
+// Encoded pictures have a size only once they are made.  A stream lays an id
+// around its answers.
+absl::Status CheckAnswer(const google::protobuf::MessageLite& answer,
+                         const OutputOptions& output,
+                         const EngineLimits& limits) {
+  constexpr int64_t kEnvelopeBytes = 512;
+  return CheckAnswerBytes(
+      static_cast<int64_t>(answer.ByteSizeLong()) + kEnvelopeBytes, output,
+      limits);
+}
+
+// What of a job is still needed when its answer is there.
+struct Asked {
+  std::size_t targets = 0;
+  OutputOptions output;
+};
+
 template <typename Response>
 void FinishCall(PendingCall& call, absl::StatusOr<Explanation> answer,
-                std::size_t targets, Response* response) {
+                const Asked& asked, const EngineLimits& limits,
+                Response* response) {
   if (!answer.ok()) return call.FinishWith(answer.status());
   if (const absl::Status overall = OverallStatus(*answer); !overall.ok()) {
     return call.FinishWith(overall);
   }
-  const int64_t rows = RowsOf(*answer, targets);
+  const int64_t rows = RowsOf(*answer, asked.targets);
   LogInternalResults(*answer, call);
   call.Hold(std::move(answer->hold));
   ToProto(*std::move(answer), call.request_id(), response);
-  call.FinishWith(absl::OkStatus(), rows);
+  call.FinishWith(CheckAnswer(*response, asked.output, limits), rows);
 }
 
 }  // namespace
@@ -101,10 +120,12 @@ void SaliencyService::Answer(PendingCall& call, const Request& request,
   absl::StatusOr<Job> job = MakeJob(request, limits_, catalogue_, call);
   if (!job.ok()) return call.FinishWith(job.status());
   const std::size_t targets = job->targets.size();
-  submit_(*std::move(job),
-          [&call, targets, response](absl::StatusOr<Explanation> answer) {
-            FinishCall(call, std::move(answer), targets, response);
-          });
+  OutputOptions output = job->output;
+  submit_(*std::move(job), [this, &call, targets, output = std::move(output),
+                            response](absl::StatusOr<Explanation> answer) {
+    FinishCall(call, std::move(answer), {.targets = targets, .output = output},
+               limits_, response);
+  });
 }
 
 grpc::ServerUnaryReactor* SaliencyService::ComputeSaliency(
@@ -203,6 +224,7 @@ absl::Status SaliencyService::StudyWeights(
           const int64_t rows = RowsOf(stage.explanation, job.targets.size());
           auto message = std::make_unique<WeightSensitivityCall::Message>();
           ToProto(std::move(stage), call.request_id(), message.get());
+          RETURN_IF_ERROR(CheckAnswer(*message, job.output, limits_));
           return call.Write(std::move(message), rows);
         });
       });

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/engine/answer_bytes.h"
+#include "core/engine/shown_size.h"
 #include "core/image/render.h"
 
 namespace saliency {
@@ -13,51 +17,95 @@ namespace {
 
 constexpr int kMaxTop = 100;
 constexpr double kMaxSigma = 0.5;  // of the map's longer side
+constexpr int64_t kMinMaxSide = 16;
+constexpr int64_t kMaxMaxSide = 65'535;
+
+const char* EncodingName(MapEncoding encoding) {
+  switch (encoding) {
+    case MapEncoding::kNone:
+      return "NONE";
+    case MapEncoding::kFloat32:
+      return "FLOAT32";
+    case MapEncoding::kPng16:
+      return "PNG16";
+    case MapEncoding::kColourPng:
+      return "COLOUR_PNG";
+    case MapEncoding::kOverlayPng:
+      return "OVERLAY_PNG";
+    case MapEncoding::kOverlayJpeg:
+      return "OVERLAY_JPEG";
+    case MapEncoding::kOverlayWebp:
+      return "OVERLAY_WEBP";
+  }
+  return "";
+}
 
 absl::Status CheckEncoding(const OutputOptions& output, const JobInput& input) {
   if (output.encoding == MapEncoding::kPng16 && !output.normalise) {
     return absl::InvalidArgumentError(
         "output.encoding PNG16 needs output.normalise");
   }
-  if (output.encoding != MapEncoding::kOverlayPng) return absl::OkStatus();
+  if (!IsOverlay(output.encoding)) return absl::OkStatus();
+  const std::string field =
+      absl::StrCat("output.encoding ", EncodingName(output.encoding));
   if (const auto* maps = std::get_if<GivenMaps>(&input)) {
     if (maps->picture.empty()) {
       return absl::InvalidArgumentError(
-          "output.encoding OVERLAY_PNG needs maps.picture");
+          absl::StrCat(field, " needs maps.picture"));
     }
   } else if (!std::holds_alternative<EncodedPicture>(input)) {
     return absl::InvalidArgumentError(
-        "output.encoding OVERLAY_PNG needs input.picture, not input.tensor");
+        absl::StrCat(field, " needs input.picture, not input.tensor"));
   }
   if (output.size != OutputSize::kPicture) {
     return absl::InvalidArgumentError(
-        "output.encoding OVERLAY_PNG needs output.named_size PICTURE");
+        absl::StrCat(field, " needs output.named_size PICTURE"));
   }
   return absl::OkStatus();
 }
 
-// Of one map; kLayer varies with the layer.
-int64_t OutputPixels(const OutputOptions& output, const InputSize& input,
-                     int64_t layer_pixels) {
-  switch (output.size) {
-    case OutputSize::kPicture:
-      return input.picture_pixels;
-    case OutputSize::kLayer:
-      return layer_pixels;
-    case OutputSize::kModelInput:
-      return input.input_pixels;
-    case OutputSize::kExplicit:
-      return output.height * output.width;
+absl::Status CheckMaxSide(const OutputOptions& output) {
+  if (!output.max_side.has_value()) return absl::OkStatus();
+  if (output.size != OutputSize::kPicture) {
+    return absl::InvalidArgumentError(
+        "output.max_side is for output.named_size PICTURE");
   }
-  return 0;
+  // 0: the picture's own size.
+  if (*output.max_side == 0 ||
+      (*output.max_side >= kMinMaxSide && *output.max_side <= kMaxMaxSide)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "output.max_side ", *output.max_side, " is neither 0 nor in [",
+      kMinMaxSide, ", ", kMaxMaxSide, "]"));
+}
+
+// The kind of file that an encoding makes, if it makes one.
+std::optional<PictureCoding> CodingOf(MapEncoding encoding) {
+  switch (encoding) {
+    case MapEncoding::kNone:
+    case MapEncoding::kFloat32:
+      return std::nullopt;
+    case MapEncoding::kPng16:
+    case MapEncoding::kColourPng:
+    case MapEncoding::kOverlayPng:
+      return PictureCoding::kPng;
+    case MapEncoding::kOverlayJpeg:
+      return PictureCoding::kJpeg;
+    case MapEncoding::kOverlayWebp:
+      return PictureCoding::kWebp;
+  }
+  return std::nullopt;
 }
 
 // The longer side of a map; of one at its layer's size it is not known, nor so
 // long.
 int64_t LongerSide(const OutputOptions& output, const InputSize& input) {
   switch (output.size) {
-    case OutputSize::kPicture:
-      return input.picture_side;
+    case OutputSize::kPicture: {
+      const PictureGeometry shown = ShownSize(output, input);
+      return std::max(shown.height, shown.width);
+    }
     case OutputSize::kLayer:
       break;
     case OutputSize::kModelInput:
@@ -68,20 +116,55 @@ int64_t LongerSide(const OutputOptions& output, const InputSize& input) {
   return 0;
 }
 
-// Encoders have limits of their own, which would look like faults of ours.
-absl::Status CheckSide(const OutputOptions& output, const InputSize& input) {
-  if (output.encoding == MapEncoding::kNone ||
-      output.encoding == MapEncoding::kFloat32) {
-    return absl::OkStatus();
+const char* CodingName(PictureCoding coding) {
+  switch (coding) {
+    case PictureCoding::kPng:
+      return "PNG";
+    case PictureCoding::kJpeg:
+      return "JPEG";
+    case PictureCoding::kWebp:
+      return "WebP";
   }
-  const int64_t side = LongerSide(output, input);
-  const bool has_band =
-      output.encoding == MapEncoding::kOverlayPng && output.overlay_title;
-  const int64_t limit = kMaxPngSide - (has_band ? kMaxTitleBand : 0);
-  if (side <= limit) return absl::OkStatus();
+  return "";
+}
+
+// Both bands of an overlay at their highest.
+constexpr int64_t kBandRows = 2 * kMaxBand;
+
+// What no file of the encoding's kind can hold is not begun.
+absl::Status CheckSides(const OutputOptions& output, const InputSize& input) {
+  const std::optional<PictureCoding> coding = CodingOf(output.encoding);
+  if (!coding.has_value()) return absl::OkStatus();
+  const int64_t longest = LongerSide(output, input);
+  const int64_t limit =
+      LongestSide(*coding) - (IsOverlay(output.encoding) ? kBandRows : 0);
+  if (longest <= limit) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "output: a map with a side of ", side, " pixels, of at most ", limit,
-      " in a PNG; ask for FLOAT32 or a smaller size"));
+      "output: a map with a side of ", longest, " pixels, of at most ", limit,
+      " in a ", CodingName(*coding), "; ask for FLOAT32 or a smaller size"));
+}
+
+int64_t GrownPixels(int64_t layer_pixels, double growth) {
+  return static_cast<int64_t>(
+      std::ceil(static_cast<double>(layer_pixels) * growth));
+}
+
+// Of one map; kLayer varies with the layer.
+int64_t OutputPixels(const OutputOptions& output, const InputSize& input,
+                     int64_t layer_pixels) {
+  switch (output.size) {
+    case OutputSize::kPicture: {
+      const PictureGeometry shown = ShownSize(output, input);
+      return shown.height * shown.width;
+    }
+    case OutputSize::kLayer:
+      return layer_pixels;
+    case OutputSize::kModelInput:
+      return input.input_pixels;
+    case OutputSize::kExplicit:
+      return output.height * output.width;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -117,6 +200,11 @@ absl::Status CheckOptions(const Job& job) {
         "output.named_size LAYER is not for combinations, whose layers differ "
         "in size");
   }
+  if (output.max_answer_bytes < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "output.max_answer_bytes ", output.max_answer_bytes, " is below 0"));
+  }
+  RETURN_IF_ERROR(CheckMaxSide(output));
   return CheckEncoding(output, job.input);
 }
 
@@ -128,11 +216,10 @@ absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,
         "output.explicit_size ", output.height, " x ", output.width,
         " has more than ", limits.max_output_pixels, " pixels"));
   }
-  RETURN_IF_ERROR(CheckSide(output, sizes.input));
+  RETURN_IF_ERROR(CheckSides(output, sizes.input));
   double map_pixels = 0;
   const auto add = [&](int64_t layer_pixels) {
-    const auto layer = static_cast<int64_t>(
-        std::ceil(static_cast<double>(layer_pixels) * sizes.growth));
+    const int64_t layer = GrownPixels(layer_pixels, sizes.growth);
     const int64_t pixels = OutputPixels(output, sizes.input, layer);
     map_pixels += static_cast<double>(std::max(pixels, layer)) *
                   static_cast<double>(sizes.rows);
@@ -157,6 +244,29 @@ absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,
                    ", of at most ", limits.max_map_pixels));
 }
 
+absl::Status CheckAnswerBytes(const Job& job, const ResultPlan& plan,
+                              const MapSizes& sizes,
+                              const EngineLimits& limits) {
+  if (job.output.encoding != MapEncoding::kFloat32) return absl::OkStatus();
+  int64_t pixels = 0;
+  const auto add = [&](int64_t layer_pixels) {
+    pixels += OutputPixels(job.output, sizes.input,
+                           GrownPixels(layer_pixels, sizes.growth));
+  };
+  for (const PlannedResult& result : plan.results) {
+    if (result.status.ok()) add(result.layer_pixels);
+  }
+  for (const PlannedCombination& combination : plan.combinations) {
+    if (combination.status.ok()) add(0);
+  }
+  for (const PlannedResult& layer : plan.layer_results) {
+    if (job.layer_maps && layer.status.ok()) add(layer.layer_pixels);
+  }
+  return CheckAnswerBytes(
+      pixels * sizes.rows * static_cast<int64_t>(sizeof(float)), job.output,
+      limits);
+}
+
 absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelFacts& model,
                                      const ResultPlan& plan,
                                      const InputSize& input, int64_t targets,
@@ -171,10 +281,13 @@ absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelFacts& model,
   const double growth =
       static_cast<double>(input.input_pixels) /
       static_cast<double>(model.config.input.height * model.config.input.width);
-  const int64_t rows_of_maps = rows * (job.needs_plain() ? 2 : 1);
-  const MapSizes sizes = {
-      .input = input, .growth = growth, .rows = rows_of_maps};
+  const MapSizes sizes = {.input = input,
+                          .growth = growth,
+                          .rows = rows * (job.needs_plain() ? 2 : 1)};
   RETURN_IF_ERROR(CheckMapPixels(job.output, plan, sizes, limits));
+  MapSizes handed_out = sizes;
+  handed_out.rows = rows * (job.meta.has_value() && job.plain_maps ? 2 : 1);
+  RETURN_IF_ERROR(CheckAnswerBytes(job, plan, handed_out, limits));
   return sizes;
 }
 

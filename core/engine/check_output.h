@@ -33,7 +33,15 @@ struct MapSizes {
 absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,
                             const MapSizes& sizes, const EngineLimits& limits);
 
-// Errors: INVALID_ARGUMENT too many rows; as CheckMapPixels.
+// What can be known of the answer's bytes before the maps are made: those of
+// float32.  `sizes` counts the rows that are handed out.
+// Errors: INVALID_ARGUMENT as CheckAnswerBytes of answer_bytes.h.
+absl::Status CheckAnswerBytes(const Job& job, const ResultPlan& plan,
+                              const MapSizes& sizes,
+                              const EngineLimits& limits);
+
+// Errors: INVALID_ARGUMENT too many rows; as CheckMapPixels and
+//   CheckAnswerBytes.
 absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelFacts& model,
                                      const ResultPlan& plan,
                                      const InputSize& input, int64_t targets,

@@ -2,10 +2,9 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 
+#include "core/base/status.h"
 #include "core/image/render.h"
 
 namespace saliency {
@@ -19,30 +18,33 @@ MapView View(const at::Tensor& values) {
                                     static_cast<std::size_t>(values.numel()))};
 }
 
-bool Diverges(const EncodeContext& context, const OutputOptions& output) {
-  return context.is_signed && !output.normalise;
-}
-
-// The map in [0,1], as colours want it.
-at::Tensor Displayed(const EncodeContext& context,
+MapColours ColoursOf(const EncodeContext& context,
                      const OutputOptions& output) {
-  const at::Tensor& values = context.map.values;
-  if (output.normalise) return values;
-  const float largest = std::max(std::fabs(context.map.summary.raw_min),
-                                 std::fabs(context.map.summary.raw_max));
-  // A map of zeros shows as the neutral colour.
-  const at::Tensor scaled =
-      largest > 0 ? values / largest : at::zeros_like(values);
-  return Diverges(context, output) ? scaled * 0.5 + 0.5 : scaled;
+  return {.colour_map = output.colour_map,
+          .scale = context.scale,
+          .region = context.map.region};
 }
 
-std::string ColourMap(const EncodeContext& context,
-                      const OutputOptions& output) {
-  if (output.colour_map.empty() && Diverges(context, output)) return "coolwarm";
-  return output.colour_map;
+absl::StatusOr<std::string> EncodeOverlay(const EncodeContext& context,
+                                          const OutputOptions& output,
+                                          PictureCoding coding) {
+  ASSIGN_OR_RETURN(const Picture overlay,
+                   Overlay(*context.picture, View(context.map.values),
+                           {.colours = ColoursOf(context, output),
+                            .opacity = output.overlay_opacity,
+                            .title = output.overlay_title ? context.title : "",
+                            .colour_bar = output.overlay_colour_bar}));
+  return EncodePicture(overlay, coding);
 }
 
 }  // namespace
+
+RawRange RangeOf(const MapSummary& summary, bool is_signed) {
+  return {.min = summary.raw_min,
+          .max = summary.raw_max,
+          .is_signed = is_signed || summary.raw_min < 0,
+          .constant = summary.constant};
+}
 
 absl::StatusOr<std::string> EncodeMap(const EncodeContext& context,
                                       const OutputOptions& output) {
@@ -53,17 +55,15 @@ absl::StatusOr<std::string> EncodeMap(const EncodeContext& context,
       return EncodeFloat32(View(context.map.values));
     case MapEncoding::kPng16:
       return EncodePng16(View(context.map.values));
-    case MapEncoding::kColourPng: {
-      const at::Tensor shown = Displayed(context, output);
-      return EncodeColourPng(View(shown), ColourMap(context, output));
-    }
-    case MapEncoding::kOverlayPng: {
-      const at::Tensor shown = Displayed(context, output);
-      return EncodeOverlayPng(*context.picture, View(shown),
-                              {.colour_map = ColourMap(context, output),
-                               .opacity = output.overlay_opacity,
-                               .title = context.title});
-    }
+    case MapEncoding::kColourPng:
+      return EncodeColourPng(View(context.map.values),
+                             ColoursOf(context, output));
+    case MapEncoding::kOverlayPng:
+      return EncodeOverlay(context, output, PictureCoding::kPng);
+    case MapEncoding::kOverlayJpeg:
+      return EncodeOverlay(context, output, PictureCoding::kJpeg);
+    case MapEncoding::kOverlayWebp:
+      return EncodeOverlay(context, output, PictureCoding::kWebp);
   }
   return absl::InternalError("an encoding that the engine does not know");
 }

@@ -9,21 +9,23 @@
 #include "absl/status/statusor.h"
 #include "core/engine/finished_map.h"
 #include "core/engine/job.h"
+#include "core/image/colour_scale.h"
 #include "core/image/picture.h"
 
 namespace saliency {
 
 struct EncodeContext {
   const FinishedMap& map;
-  bool is_signed = false;            // the method's raw maps may be negative
+  ColourScale scale;                 // what the map's values mean in colours
   const Picture* picture = nullptr;  // for overlays
   std::string title;                 // for overlays; empty: none
 };
 
-// Colours need [0,1]: a normalised map has it; a raw one is divided by its
-// largest magnitude, a signed raw one centred on 0.5 besides, where coolwarm
-// (the default then) is neutral.
-// REQUIRES: the map is finite; a picture for kOverlayPng.
+// Of a map and what its summary says, for its colours.  Values below 0 make it
+// a signed one, whatever its method's are said to be.
+RawRange RangeOf(const MapSummary& summary, bool is_signed);
+
+// REQUIRES: the map is finite; a picture of its size for overlays.
 absl::StatusOr<std::string> EncodeMap(const EncodeContext& context,
                                       const OutputOptions& output);
 

@@ -29,6 +29,9 @@ struct EngineLimits {
   int64_t max_map_pixels = int64_t{128} << 20;  // maps x pixels of one answer
   int64_t max_output_pixels = 40'000'000;       // of one map
   int64_t max_work = int64_t{1} << 30;          // of one request: JobCost::work
+  // Of one answer where the caller does not say what it can receive: gRPC's
+  // clients take 4 MiB unless told otherwise.
+  int64_t max_answer_bytes = (4 << 20) - (64 << 10);
 };
 
 }  // namespace saliency

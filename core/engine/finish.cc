@@ -13,6 +13,7 @@
 #include "core/engine/correlate_rows.h"
 #include "core/engine/finish_combination.h"
 #include "core/engine/finish_row.h"
+#include "core/engine/shown_size.h"
 
 namespace saliency {
 namespace {
@@ -117,6 +118,8 @@ FinishRow RowOf(const Ground& ground, std::size_t picture, std::size_t target,
           .score = answer.score[row],
           .stepped = item.meta.has_value(),
           .placement = {.picture = ground.prepared.pictures[picture],
+                        .shown = Within(ground.prepared.pictures[picture],
+                                        MaxSide(ground.options.output)),
                         .input_height = item.input.size(2),
                         .input_width = item.input.size(3)},
           .pixels = ground.prepared.picture,

@@ -70,21 +70,17 @@ std::string Title(const FinishRow& row, const PlannedCombination& plan,
                       plan.layers.size() == 1 ? " layer" : " layers");
 }
 
-// The pixels: as the combination gives them, but for an overlay, whose colours
-// want all of [0,1].
+// The pixels: as the combination gives them, in [0,1].  An overlay's colours go
+// from its smallest value to its largest.
 absl::StatusOr<std::string> Encode(const FinishRow& row,
                                    const FinishedMap& placed,
-                                   const at::Tensor& map, std::string title) {
-  OutputOptions output = row.output;
-  output.normalise = true;  // in [0,1] already
-  if (output.encoding != MapEncoding::kOverlayPng) {
-    return EncodeMap({.map = placed}, output);
+                                   std::string title) {
+  EncodeContext context = {.map = placed, .title = std::move(title)};
+  if (IsOverlay(row.output.encoding)) {
+    context.picture = &*row.pixels;
+    context.scale = FullScale(RangeOf(placed.summary, /*is_signed=*/false));
   }
-  const FinishedMap shown = PlaceMap(NormaliseMaps(map), placed.summary,
-                                     /*outside=*/0, row.placement, output);
-  EncodeContext context = {.map = shown, .picture = &*row.pixels};
-  if (output.overlay_title) context.title = std::move(title);
-  return EncodeMap(context, output);
+  return EncodeMap(context, row.output);
 }
 
 absl::Status Finish(const FinishRow& row, const PlannedCombination& plan,
@@ -92,8 +88,7 @@ absl::Status Finish(const FinishRow& row, const PlannedCombination& plan,
   const MapSummary summary = SummariseMaps(joined.map).front();
   const FinishedMap placed =
       PlaceMap(joined.map, summary, summary.raw_min, row.placement, row.output);
-  ASSIGN_OR_RETURN(result.data,
-                   Encode(row, placed, joined.map, Title(row, plan, result)));
+  ASSIGN_OR_RETURN(result.data, Encode(row, placed, Title(row, plan, result)));
   result.encoding = row.output.encoding;
   Describe(placed, result);
   return absl::OkStatus();

@@ -12,16 +12,18 @@ absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
                     const at::Tensor& raw, MapResult& result) {
   const FinishedMap map = FinishMap(raw, row.placement, row.output);
   if (!map.summary.finite) return NotFinite(plan);
-  EncodeContext context = {.map = map, .is_signed = plan.is_signed};
+  const RawRange range = RangeOf(map.summary, plan.is_signed);
+  EncodeContext context = {
+      .map = map,
+      .scale = row.output.normalise ? StretchedScale(range) : RawScale(range)};
   if (row.pixels.has_value()) {
     context.picture = &*row.pixels;
-    if (row.output.overlay_title) {
-      context.title = absl::StrCat(RowTitle(row, result), result.layer);
-    }
+    context.title = absl::StrCat(RowTitle(row, result), result.layer);
   }
   ASSIGN_OR_RETURN(result.data, EncodeMap(context, row.output));
   result.encoding = row.output.encoding;
   Describe(map, result);
+  result.is_signed = range.is_signed;
   if (result.constant && row.saturated && result.warning.empty()) {
     result.warning =
         "what is differentiated is a probability of 0 or 1 up to rounding: its "
@@ -64,6 +66,8 @@ void Describe(const FinishedMap& map, MapResult& result) {
   result.raw_max = map.summary.raw_max;
   result.point_y = map.summary.point_y;
   result.point_x = map.summary.point_x;
+  result.picture_y = map.picture_y;
+  result.picture_x = map.picture_x;
   result.constant = map.summary.constant;
   result.region = map.region;
 }

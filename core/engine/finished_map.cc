@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/attribution/smooth.h"
+#include "core/engine/shown_size.h"
 
 namespace saliency {
 namespace {
@@ -17,7 +18,7 @@ MapSize CoveredSize(const at::Tensor& raw, const MapPlacement& placement,
                     const OutputOptions& output) {
   switch (output.size) {
     case OutputSize::kPicture:
-      return {placement.picture.region.height, placement.picture.region.width};
+      return {placement.shown.region.height, placement.shown.region.width};
     case OutputSize::kLayer:
       break;
     case OutputSize::kModelInput:
@@ -60,13 +61,18 @@ FinishedMap PlaceMap(const at::Tensor& values, const MapSummary& summary,
   FinishedMap finished = {.values = values.squeeze(0),
                           .summary = summary,
                           .region = {.height = height, .width = width}};
+  const PixelPoint on_picture =
+      MovePoint({.y = summary.point_y, .x = summary.point_x}, finished.region,
+                placement.picture.region);
+  finished.picture_y = on_picture.y;
+  finished.picture_x = on_picture.x;
   if (output.size == OutputSize::kPicture) {
-    const PictureGeometry& picture = placement.picture;
-    finished.region = picture.region;
-    finished.summary.point_y += picture.region.y;
-    finished.summary.point_x += picture.region.x;
-    if (height != picture.height || width != picture.width) {
-      finished.values = OnCanvas(finished.values, picture, outside);
+    const PictureGeometry& shown = placement.shown;
+    finished.region = shown.region;
+    finished.summary.point_y += shown.region.y;
+    finished.summary.point_x += shown.region.x;
+    if (height != shown.height || width != shown.width) {
+      finished.values = OnCanvas(finished.values, shown, outside);
     }
   }
   finished.values = finished.values.contiguous();

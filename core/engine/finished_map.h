@@ -20,11 +20,14 @@ struct FinishedMap {
   MapSummary summary;  // of the region alone, before normalising; the point is
                        // in pixels of the whole map
   PixelRect region;    // where the model looked
+  int64_t picture_y = 0;  // the summary's point, in pixels of the picture
+  int64_t picture_x = 0;
 };
 
 // Where a map goes.
 struct MapPlacement {
-  PictureGeometry picture;
+  PictureGeometry picture;  // as decoded
+  PictureGeometry shown;    // as maps of the picture's size show it
   int64_t input_height = 0;
   int64_t input_width = 0;
 };

@@ -19,7 +19,9 @@
 #include "core/engine/check_output.h"
 #include "core/engine/finish.h"
 #include "core/engine/plan_combinations.h"
+#include "core/engine/shown_size.h"
 #include "core/image/picture.h"
+#include "core/image/preprocess.h"
 
 namespace saliency {
 namespace {
@@ -66,7 +68,7 @@ absl::Status CheckMaps(const std::vector<GivenMap>& maps,
   return absl::OkStatus();
 }
 
-// What the picture will take, by its header; 0 when there is none.
+// What the picture will take decoded, by its header; 0 when there is none.
 absl::StatusOr<int64_t> PicturePixels(const std::string& bytes,
                                       const DecodeLimits& limits) {
   if (bytes.empty()) return 0;
@@ -166,8 +168,8 @@ PictureGeometry GeometryOf(const GivenMaps& given,
 MapSizes SizesOf(const PictureGeometry& geometry) {
   const int64_t pixels = geometry.height * geometry.width;
   const int64_t side = std::max(geometry.height, geometry.width);
-  return {.input = {.picture_pixels = pixels,
-                    .picture_side = side,
+  return {.input = {.picture_height = geometry.height,
+                    .picture_width = geometry.width,
                     .input_pixels = pixels,
                     .input_side = side}};
 }
@@ -215,6 +217,7 @@ absl::StatusOr<JobCost> CostOfGivenMaps(const Job& job,
   }
   const MapSizes sizes = SizesOf(geometry);
   RETURN_IF_ERROR(CheckMapPixels(job.output, plan, sizes, limits));
+  RETURN_IF_ERROR(CheckAnswerBytes(job, plan, sizes, limits));
   JobCost cost = CostOf(job, plan, sizes);
   RETURN_IF_ERROR(CheckWork(cost, limits));
   cost.input_bytes = bytes;
@@ -243,12 +246,16 @@ absl::Status GivenMapsRendering::Prepare() {
   prepared_.combinations = std::move(plan.combinations);
   prepared_.layer_results = std::move(plan.layer_results);
   prepared_.layer_maps = job_.layer_maps;
-  AddRow(
-      std::make_shared<FinishRow>(FinishRow{.placement = {.picture = geometry},
-                                            .pixels = picture_,
-                                            .maps = maps_,
-                                            .output = job_.output}),
-      prepared_, pieces(), explanation());
+  const PictureGeometry shown = Within(geometry, MaxSide(job_.output));
+  if (IsOverlay(job_.output.encoding)) {
+    picture_ = ResizePicture(*picture_, shown.height, shown.width);
+  }
+  AddRow(std::make_shared<FinishRow>(
+             FinishRow{.placement = {.picture = geometry, .shown = shown},
+                       .pixels = picture_,
+                       .maps = maps_,
+                       .output = job_.output}),
+         prepared_, pieces(), explanation());
   return absl::OkStatus();
 }
 

@@ -76,7 +76,20 @@ struct JobCombination {
 };
 
 enum class OutputSize { kPicture, kLayer, kModelInput, kExplicit };
-enum class MapEncoding { kNone, kFloat32, kPng16, kColourPng, kOverlayPng };
+enum class MapEncoding {
+  kNone,
+  kFloat32,
+  kPng16,
+  kColourPng,
+  kOverlayPng,
+  kOverlayJpeg,
+  kOverlayWebp
+};
+inline bool IsOverlay(MapEncoding encoding) {
+  return encoding == MapEncoding::kOverlayPng ||
+         encoding == MapEncoding::kOverlayJpeg ||
+         encoding == MapEncoding::kOverlayWebp;
+}
 
 struct OutputOptions {
   OutputSize size = OutputSize::kPicture;
@@ -85,9 +98,15 @@ struct OutputOptions {
   bool normalise = true;
   double smooth_sigma = 0;  // fraction of the longer side, in [0, 0.5]
   MapEncoding encoding = MapEncoding::kFloat32;
-  std::string colour_map;  // empty: inferno, or coolwarm for signed raw maps
-  float overlay_opacity = 0.55F;
+  std::string colour_map;  // empty: inferno, or coolwarm for signed maps
+  float overlay_opacity = 0.65F;
   bool overlay_title = true;
+  bool overlay_colour_bar = true;
+  // kPicture only: the longest side, pixels; 0: the picture's.  None:
+  // kLookedAtSide (shown_size.h) for colours and overlays, else the picture's.
+  std::optional<int64_t> max_side;
+  // What the caller can receive; 0: EngineLimits::max_answer_bytes.
+  int64_t max_answer_bytes = 0;
 };
 
 // A meta step (model/probe.h) as a caller asks for it.
@@ -163,6 +182,9 @@ struct MapResult {
   float raw_max = 0;
   int64_t point_y = 0;  // argmax, pixels of the map
   int64_t point_x = 0;
+  int64_t picture_y = 0;  // the same place on the picture
+  int64_t picture_x = 0;
+  bool is_signed = false;  // 0 is neutral, and values below speak against
   bool constant = false;
   std::string warning;  // why the map may say nothing; empty for most
   // Where the model looked, in pixels of the map: all of it but for a centre

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/engine/shown_size.h"
 
 namespace saliency {
 namespace {
@@ -48,6 +49,8 @@ double EncodedBytes(const OutputOptions& output, double pixels) {
       return kFileGrowth * 2 * pixels + kFileBytes;
     case MapEncoding::kColourPng:
     case MapEncoding::kOverlayPng:
+    case MapEncoding::kOverlayJpeg:
+    case MapEncoding::kOverlayWebp:
       break;
   }
   return kFileGrowth * 3 * pixels + kFileBytes;
@@ -102,7 +105,7 @@ class Sum {
       scratch_ = std::max(scratch_, kRankScratch * largest_);
     }
     const auto pictures = static_cast<double>(sizes_.input.pictures);
-    const auto picture = static_cast<double>(sizes_.input.picture_pixels);
+    const auto picture = static_cast<double>(sizes_.input.picture_pixels());
     const auto input = static_cast<double>(sizes_.input.input_pixels);
     cost_.work += pictures * picture;
     cost_.answer_bytes =
@@ -117,8 +120,10 @@ class Sum {
   double PixelsOf(double layer) const {
     const InputSize& input = sizes_.input;
     switch (job_.output.size) {
-      case OutputSize::kPicture:
-        return static_cast<double>(input.picture_pixels);
+      case OutputSize::kPicture: {
+        const PictureGeometry shown = ShownSize(job_.output, input);
+        return static_cast<double>(shown.height * shown.width);
+      }
       case OutputSize::kLayer:
         break;
       case OutputSize::kModelInput:

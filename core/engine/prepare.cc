@@ -7,13 +7,26 @@
 #include "core/engine/check_output.h"
 #include "core/engine/resolve_meta_step.h"
 #include "core/engine/resolve_targets.h"
+#include "core/engine/shown_size.h"
+#include "core/image/preprocess.h"
 
 namespace saliency {
 namespace {
 
 KeepPicture Keep(const Job& job) {
-  return job.output.encoding == MapEncoding::kOverlayPng ? KeepPicture::kYes
-                                                         : KeepPicture::kNo;
+  return IsOverlay(job.output.encoding) ? KeepPicture::kYes : KeepPicture::kNo;
+}
+
+// The picture as an overlay shows it: larger it would only be held.
+std::optional<Picture> Shown(std::optional<Picture> picture,
+                             const OutputOptions& output) {
+  if (!picture.has_value()) return picture;
+  const PictureGeometry shown = Within(
+      {.height = picture->height, .width = picture->width}, MaxSide(output));
+  if (shown.height == picture->height && shown.width == picture->width) {
+    return picture;
+  }
+  return ResizePicture(*picture, shown.height, shown.width);
 }
 
 // Of one class there is nothing to compare.
@@ -37,7 +50,12 @@ absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelFacts& model,
   constexpr int64_t kInputBytes = 3 * sizeof(float);
   int64_t bytes =
       size.encoded_bytes + size.pictures * size.input_pixels * kInputBytes;
-  if (Keep(job) == KeepPicture::kYes) bytes += size.picture_pixels * kRgbBytes;
+  if (Keep(job) == KeepPicture::kYes) {
+    const PictureGeometry shown =
+        Within({.height = size.picture_height, .width = size.picture_width},
+               MaxSide(job.output));
+    bytes += shown.height * shown.width * kRgbBytes;
+  }
   return bytes;
 }
 
@@ -80,7 +98,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
                      .layer_results = std::move(plan.results.layer_results),
                      .layer_maps = job.layer_maps,
                      .pictures = std::move(input.pictures),
-                     .picture = std::move(input.picture)};
+                     .picture = Shown(std::move(input.picture), job.output)};
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,

@@ -110,8 +110,8 @@ absl::StatusOr<InputSize> MeasurePicture(const EncodedPicture& input,
                      " becomes a model input of ", shape.pixels,
                      " pixels, of at most ", kMaxInputPixels));
   }
-  return InputSize{.picture_pixels = header->height * header->width,
-                   .picture_side = std::max(header->height, header->width),
+  return InputSize{.picture_height = header->height,
+                   .picture_width = header->width,
                    .input_pixels = shape.pixels,
                    .input_side = shape.side,
                    .encoded_bytes = bytes};
@@ -171,8 +171,8 @@ absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
   const auto& tensor = std::get<TensorInput>(input);
   ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));
   return InputSize{.pictures = sizes.pictures,
-                   .picture_pixels = sizes.height * sizes.width,
-                   .picture_side = std::max(sizes.height, sizes.width),
+                   .picture_height = sizes.height,
+                   .picture_width = sizes.width,
                    .input_pixels = sizes.height * sizes.width,
                    .input_side = std::max(sizes.height, sizes.width),
                    .encoded_bytes = static_cast<int64_t>(tensor.data.size())};

@@ -21,11 +21,14 @@ namespace saliency {
 // What an input will be, without decoding it.
 struct InputSize {
   int64_t pictures = 1;
-  int64_t picture_pixels = 0;  // of each, as decoded
-  int64_t picture_side = 0;    // the longer one
-  int64_t input_pixels = 0;    // of the model's input, H x W
-  int64_t input_side = 0;      // the longer one
+  // Of each, as decoded (an orientation that turns it not yet applied).
+  int64_t picture_height = 0;
+  int64_t picture_width = 0;
+  int64_t input_pixels = 0;  // of the model's input, H x W
+  int64_t input_side = 0;    // the longer one
   int64_t encoded_bytes = 0;
+
+  int64_t picture_pixels() const { return picture_height * picture_width; }
 };
 
 // Where a picture lies behind the model's input.

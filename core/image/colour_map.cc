@@ -98,4 +98,13 @@ absl::StatusOr<ColourMap> MakeColourMap(absl::string_view name) {
   return name == "grey" ? Grey() : CoolWarm();
 }
 
+absl::StatusOr<ColourMap> ColourMapFor(absl::string_view name, bool is_signed) {
+  return MakeColourMap(name.empty() && is_signed ? "coolwarm" : name);
+}
+
+Rgb ColourAt(const ColourMap& map, double place) {
+  const double level = map.diverges ? 0.5 + place / 2 : std::abs(place);
+  return map.colours[ColourLevel(static_cast<float>(level))];
+}
+
 }  // namespace saliency

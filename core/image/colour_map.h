@@ -23,6 +23,12 @@ struct ColourMap {
 // `name` as CheckColourMap takes it; empty: inferno.
 absl::StatusOr<ColourMap> MakeColourMap(absl::string_view name);
 
+// Those of a map: coolwarm by default where it is signed.
+absl::StatusOr<ColourMap> ColourMapFor(absl::string_view name, bool is_signed);
+
+// The colour of a place on the colours, in [-1,1] (colour_scale.h).
+Rgb ColourAt(const ColourMap& map, double place);
+
 // The row of the table for a value in [0,1]; beyond, and for NaN, the nearest
 // end or 0.
 inline uint8_t ColourLevel(float value) {

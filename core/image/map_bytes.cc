@@ -1,5 +1,6 @@
 // Maps alone, without their picture.
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -8,7 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/image/colour_map.h"
-#include "core/image/encode_png.h"
+#include "core/image/colour_places.h"
+#include "core/image/encode_picture.h"
 #include "core/image/map_view.h"
 #include "core/image/render.h"
 
@@ -27,6 +29,19 @@ cv::Mat Empty(const MapView& map, int type) {
 }
 
 }  // namespace
+
+absl::StatusOr<PixelRect> RegionWithin(const PixelRect& region, int64_t height,
+                                       int64_t width) {
+  if (region == PixelRect{}) return PixelRect{.height = height, .width = width};
+  if (region.y >= 0 && region.x >= 0 && region.height >= 1 &&
+      region.width >= 1 && region.y <= height - region.height &&
+      region.x <= width - region.width) {
+    return region;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "a region of ", region.height, " x ", region.width, " at (", region.y,
+      ", ", region.x, ") is not within a map of ", height, " x ", width));
+}
 
 absl::Status CheckMap(const MapView& map) {
   const auto count = static_cast<int64_t>(map.values.size());
@@ -51,22 +66,32 @@ absl::StatusOr<std::string> EncodePng16(const MapView& map) {
   cv::Mat grey = Empty(map, CV_16UC1);
   auto* out = grey.ptr<uint16_t>();
   for (const float value : map.values) *out++ = Level16(value);
-  return EncodePngPixels(grey);
+  return EncodePixels(grey, PictureCoding::kPng);
 }
 
 absl::StatusOr<std::string> EncodeColourPng(const MapView& map,
-                                            absl::string_view colour_map) {
+                                            const MapColours& colours) {
   RETURN_IF_ERROR(CheckMap(map));
-  ASSIGN_OR_RETURN(const ColourMap table, MakeColourMap(colour_map));
+  ASSIGN_OR_RETURN(const ColourMap table,
+                   ColourMapFor(colours.colour_map, colours.scale.is_signed));
+  ASSIGN_OR_RETURN(const PixelRect region,
+                   RegionWithin(colours.region, map.height, map.width));
+  const std::array<Rgb, kPlaces> colour_of = ColoursByPlace(table);
+  const ColourPlace place = PlaceOn(colours.scale);
+  const Rgb& nothing = colour_of[kPlaces / 2];
   cv::Mat bgr = Empty(map, CV_8UC3);
-  uint8_t* out = bgr.ptr();
-  for (const float value : map.values) {
-    const Rgb& colour = table.colours[ColourLevel(value)];
-    *out++ = colour[2];
-    *out++ = colour[1];
-    *out++ = colour[0];
+  bgr.setTo(cv::Scalar(nothing[2], nothing[1], nothing[0]));
+  for (int64_t y = region.y; y < region.y + region.height; ++y) {
+    const float* in = &map.values[y * map.width + region.x];
+    uint8_t* out = bgr.ptr(static_cast<int>(y)) + 3 * region.x;
+    for (int64_t x = 0; x < region.width; ++x, ++in, out += 3) {
+      const Rgb& colour = colour_of[PlaceIndex(place, *in)];
+      out[0] = colour[2];
+      out[1] = colour[1];
+      out[2] = colour[0];
+    }
   }
-  return EncodePngPixels(bgr);
+  return EncodePixels(bgr, PictureCoding::kPng);
 }
 
 }  // namespace saliency

@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "core/base/input_config.h"
+#include "core/image/colour_scale.h"
 #include "core/image/picture.h"
 
 namespace saliency {
@@ -23,50 +25,64 @@ struct MapView {
   absl::Span<const float> values;
 };
 
-// "inferno" (default, perceptually ordered), "viridis", "magma", "turbo",
-// "grey" for maps in [0,1]; "coolwarm" diverges around 0.5 and is what signed
-// raw maps get by default.  Errors: INVALID_ARGUMENT for another name, listing
-// the known ones.
+// "inferno" (default, perceptually ordered), "viridis", "magma", "turbo" and
+// "grey" are sequential; "coolwarm" diverges around its middle and is what
+// signed maps get by default.  Errors: INVALID_ARGUMENT for another name,
+// listing the known ones.
 absl::Status CheckColourMap(absl::string_view name);
 absl::Span<const std::string> ColourMapNames();
+
+// How values become colours.
+struct MapColours {
+  // Empty: inferno, or coolwarm for signed maps.  A sequential one shows the
+  // magnitude of a signed map; coolwarm lends an unsigned one its upper half.
+  std::string colour_map;
+  ColourScale scale;
+  // Where the model looked, in pixels of the map; beyond, nothing is drawn.
+  // Empty: everywhere.
+  PixelRect region;
+};
 
 // Little-endian float32, 4 x height x width bytes.
 std::string EncodeFloat32(const MapView& map);
 
-// The longest side of a PNG that libpng writes (and reads).
-inline constexpr int64_t kMaxPngSide = 1'000'000;
-
 // 16-bit grey PNG; 0 -> 0, 1 -> 65535, clamped.  `map` is in [0,1].
 absl::StatusOr<std::string> EncodePng16(const MapView& map);
 
-// 8-bit RGB PNG through a colour map.  `map` is in [0,1]; empty name: inferno.
+// 8-bit RGB PNG of the map's size, the map's colours alone.
 absl::StatusOr<std::string> EncodeColourPng(const MapView& map,
-                                            absl::string_view colour_map);
+                                            const MapColours& colours);
 
-// The tallest band that a title is drawn in.
-inline constexpr int64_t kMaxTitleBand = 72;
+// The highest band of an overlay, pixels.
+inline constexpr int64_t kMaxBand = 72;
 
 struct OverlayOptions {
-  std::string colour_map;  // empty: inferno
+  MapColours colours;
   // In [0,1], of the map where it is strongest; 0 leaves the picture alone.
-  float opacity = 0.55F;
+  float opacity = 0.65F;
   std::string title;        // drawn in a band above the picture; empty: none
+  bool colour_bar = false;  // in a band below: the colours and their raw values
   bool mark_point = false;  // a ring around the argmax
   int64_t point_y = 0;
   int64_t point_x = 0;
 };
 
-// The map over the picture, as RGB PNG of the picture's size (plus the title's
-// band).  `map` is in [0,1] and has the picture's size.
-absl::StatusOr<std::string> EncodeOverlayPng(const Picture& picture,
-                                             const MapView& map,
-                                             const OverlayOptions& options);
-
-// The same as pixels, for contact sheets.
+// The map over the picture, with the bands that were asked for: more of the map
+// shows where it is stronger, and at its zero the picture alone.  `map` has the
+// picture's size.
 absl::StatusOr<Picture> Overlay(const Picture& picture, const MapView& map,
                                 const OverlayOptions& options);
 
-// Errors (of all that make a PNG): INVALID_ARGUMENT a side above kMaxPngSide.
+// Files of pictures.  JPEG and WebP lose a little and take a tenth of the
+// bytes.
+enum class PictureCoding { kPng, kJpeg, kWebp };
+
+// The longest side that a file of this kind can have, pixels.
+int64_t LongestSide(PictureCoding coding);
+
+// Errors: INVALID_ARGUMENT a side that is too long.
+absl::StatusOr<std::string> EncodePicture(const Picture& picture,
+                                          PictureCoding coding);
 absl::StatusOr<std::string> EncodePng(const Picture& picture);
 
 // One cell of a contact sheet.

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/notification.h"
+#include "client/channel.h"
 #include "client/interrupt.h"
 #include "client/npy.h"
 #include "core/image/picture.h"
@@ -116,6 +117,51 @@ TEST_F(ExplainCommandTest, OverlayIsThePictureWithATitleAbove) {
   ASSERT_TRUE(overlay.ok()) << overlay.status();
   EXPECT_EQ(overlay->width, 160);
   EXPECT_GT(overlay->height, 120);
+}
+
+// A photograph of 18 megapixels is drawn at the size that it is looked at.
+TEST_F(ExplainCommandTest, PicturesAreAskedForWithinASide) {
+  const FakeServer server;
+  const std::string jpg = folder_.path("overlay.jpg");
+  ASSERT_EQ(Explain(server, {cat_, "--overlay", jpg}).exit_code, 0);
+  ASSERT_EQ(Explain(server, {cat_, "--max-side", "0"}).exit_code, 0);
+  ASSERT_EQ(Explain(server, {cat_, "--size", "input"}).exit_code, 0);
+  EXPECT_EQ(server.requests()[0].output().max_side(), 1600);
+  EXPECT_TRUE(server.requests()[1].output().has_max_side());
+  EXPECT_EQ(server.requests()[1].output().max_side(), 0);
+  EXPECT_FALSE(server.requests()[2].output().has_max_side());
+  EXPECT_EQ(ReadPictureHeader(ReadAll(jpg))->format, PictureFormat::kJpeg);
+  EXPECT_EQ(Explain(server, {cat_, "--max-side", "7"}).exit_code, 2);
+}
+
+// The map comes smaller than the picture: the picture goes with it.
+TEST_F(ExplainCommandTest, TheOverlayHasTheMapsSize) {
+  const FakeServer server(
+      [](auto&, v1::ComputeSaliencyRequest request, auto& response) {
+        request.mutable_output()->mutable_explicit_size()->set_height(60);
+        request.mutable_output()->mutable_explicit_size()->set_width(80);
+        return AnswerWithRamps(request, response);
+      });
+  const std::string large = folder_.AddPicture("large.png", 120, 160);
+  const std::string out = folder_.path("out");
+  ASSERT_EQ(Explain(server, {large, "-o", out, "--save", "webp"}).exit_code, 0);
+  const std::string file =
+      ReadAll(out + "/large_281-tabby_norm_grad_layer4.webp");
+  EXPECT_EQ(ReadPictureHeader(file)->format, PictureFormat::kWebp);
+  EXPECT_EQ(ReadPictureHeader(file)->width, 80);
+  EXPECT_GT(ReadPictureHeader(file)->height, 60) << "with its bands";
+  EXPECT_EQ(
+      Explain(server, {large, "-o", out, "--save", "webp", "--save", "png"})
+          .exit_code,
+      2);
+}
+
+// What the channel of the command line receives is told in the request.
+TEST_F(ExplainCommandTest, TheServerIsToldWhatCanBeReceived) {
+  const FakeServer server;
+  ASSERT_EQ(Explain(server, {cat_}).exit_code, 0);
+  EXPECT_EQ(server.requests()[0].output().max_answer_bytes(),
+            ChannelOptions().max_receive_bytes);
 }
 
 TEST_F(ExplainCommandTest, NpyHoldsTheServersNumbers) {

@@ -48,6 +48,8 @@ void AddMap(const v1::OutputOptions& output, int height, int width,
   map.set_raw_max(2);
   map.mutable_point()->set_y(height - 1);
   map.mutable_point()->set_x(width - 1);
+  *map.mutable_picture_point() = map.point();
+  map.set_is_signed(true);
   map.set_encoding(output.encoding());
   if (output.encoding() == v1::MAP_ENCODING_FLOAT32) {
     map.set_data(RampMap(height, width));
@@ -125,6 +127,7 @@ grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
       combined.mutable_map()->set_attribution(i);
       combined.mutable_map()->set_method(MethodName(combination.attribution()));
       AddMap(request.output(), height, width, *combined.mutable_map());
+      combined.mutable_map()->set_is_signed(false);
       combined.mutable_map()->set_raw_min(0.25F);
       combined.mutable_map()->set_raw_max(0.75F);
       combined.set_weighting(combination.weighting());

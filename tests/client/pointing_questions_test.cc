@@ -54,6 +54,8 @@ TEST(PointingRequestsTest, OneRequestServesAllMethods) {
   EXPECT_EQ(requests[0].combinations_size(), 8);
   EXPECT_TRUE(requests[0].layer_maps());
   EXPECT_EQ(requests[0].output().encoding(), v1::MAP_ENCODING_NONE);
+  EXPECT_EQ(requests[0].output().named_size(), v1::NAMED_SIZE_PICTURE);
+  EXPECT_FALSE(requests[0].output().has_max_side());
   ASSERT_EQ(requests[0].targets_size(), 2);
   EXPECT_EQ(requests[0].targets(0).label(), "cat");
 }

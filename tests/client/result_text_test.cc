@@ -5,6 +5,9 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
+
+#include "client/map_pixels.h"
 
 #include "client/map_pixels.h"
 
@@ -27,8 +30,10 @@ PictureAnswer Answer() {
   map.mutable_explained_class()->set_label("tabby");
   map.mutable_explained_class()->set_probability(0.1F);
   map.set_score(14.25F);
-  map.mutable_point()->set_y(120);
-  map.mutable_point()->set_x(88);
+  map.mutable_point()->set_y(12);
+  map.mutable_point()->set_x(8);
+  map.mutable_picture_point()->set_y(120);
+  map.mutable_picture_point()->set_x(88);
   answer.files.resize(1);
   return answer;
 }
@@ -38,7 +43,7 @@ TEST(ResultLineTest, TellsClassScorePointAndTime) {
   EXPECT_EQ(ResultLine(answer, 0),
             "cat.jpg: tabby (281) 10.0 %, score 14.25, norm_grad @ layer4, "
             "point y=120 x=88, 45 ms");
-  answer.files[0].png = "out.png";
+  answer.files[0].picture = "out.png";
   answer.response.mutable_maps(0)->set_constant(true);
   answer.response.mutable_maps(0)->mutable_explained_class()->clear_label();
   EXPECT_EQ(ResultLine(answer, 0),
@@ -82,8 +87,10 @@ TEST(ResultJsonTest, IsOneObjectOnOneLine) {
   EXPECT_EQ(json["version"], 2);
   EXPECT_EQ(json["class"]["index"], 281);
   EXPECT_EQ(json["class"]["label"], "tabby");
-  EXPECT_EQ(json["point"]["y"], 120);
-  EXPECT_EQ(json["point"]["x"], 88);
+  EXPECT_EQ(json["point"]["y"], 12);
+  EXPECT_EQ(json["point"]["x"], 8);
+  EXPECT_EQ(json["picture_point"]["y"], 120);
+  EXPECT_EQ(json["picture_point"]["x"], 88);
   EXPECT_EQ(json["seconds"]["total"], 0.045);
   EXPECT_FALSE(json.contains("error"));
 }
@@ -127,31 +134,64 @@ TEST(CheckMapsTest, RefusesDataOfAnotherSize) {
   EXPECT_EQ(CheckMaps(response).code(), absl::StatusCode::kInternal);
 }
 
-TEST(UnitMapTest, SignedRawMapIsCentredOnZero) {
+// A map of the given numbers, as the server sends them.
+v1::SaliencyMap MapOf(const std::vector<float>& values, float raw_min,
+                      float raw_max) {
   v1::SaliencyMap map;
   map.set_height(1);
-  map.set_width(3);
-  const float values[] = {-1, 0, 4};
-  map.set_data(std::string(reinterpret_cast<const char*>(values), 12));
-  map.set_raw_min(-1);
-  map.set_raw_max(4);
-  const UnitMap centred = ToUnitMap(map, {.normalised = false});
-  EXPECT_EQ(centred.colour_map, "coolwarm");
-  EXPECT_THAT(centred.values, ::testing::ElementsAre(0.375F, 0.5F, 1.0F));
-  const UnitMap stretched =
-      ToUnitMap(map, {.colour_map = "inferno", .normalised = false});
-  EXPECT_THAT(stretched.values, ::testing::ElementsAre(0.0F, 0.2F, 1.0F));
+  map.set_width(static_cast<int>(values.size()));
+  map.set_data(std::string(reinterpret_cast<const char*>(values.data()),
+                           values.size() * sizeof(float)));
+  map.set_raw_min(raw_min);
+  map.set_raw_max(raw_max);
+  return map;
 }
 
-TEST(UnitMapTest, ConstantRawMapGivesZeros) {
-  v1::SaliencyMap map;
-  map.set_height(1);
-  map.set_width(1);
-  const float value = 3;
-  map.set_data(std::string(reinterpret_cast<const char*>(&value), 4));
-  map.set_raw_min(3);
-  map.set_raw_max(3);
-  EXPECT_EQ(ToUnitMap(map, {.normalised = false}).values[0], 0);
+Picture Grey(int64_t width) {
+  return {
+      .height = 1, .width = width, .rgb = std::vector<uint8_t>(3 * width, 128)};
+}
+
+// The first row of an overlay without a title.
+std::vector<int> Row(const v1::SaliencyMap& map, MapForm form) {
+  const Picture overlay =
+      OverlayOn(Grey(map.width()), map, {.form = form, .title = false}).value();
+  return {overlay.rgb.begin(), overlay.rgb.begin() + 3 * map.width()};
+}
+
+TEST(MapPixelsTest, ASignedMapIsCentredOnZeroHoweverItComes) {
+  // The point's ring would lie over so small a map.
+  v1::SaliencyMap raw = MapOf({-1, 0, 4, 1}, -1, 4);
+  v1::SaliencyMap stretched = MapOf({0, 0.2F, 1, 0.4F}, -1, 4);
+  for (v1::SaliencyMap* map : {&raw, &stretched})
+    map->mutable_point()->set_x(2);
+  EXPECT_EQ(ScaleOf(raw, MapForm::kRaw).limit(), 4);
+  EXPECT_TRUE(ScaleOf(raw, MapForm::kRaw).is_signed);
+  EXPECT_EQ(Row(raw, MapForm::kRaw), Row(stretched, MapForm::kStretched));
+}
+
+// What the server says counts where all values happen to be positive.
+TEST(MapPixelsTest, ASignedMapWithoutValuesBelowZeroDivergesAllTheSame) {
+  v1::SaliencyMap map = MapOf({1, 2}, 1, 2);
+  EXPECT_FALSE(ScaleOf(map, MapForm::kStretched).is_signed);
+  EXPECT_EQ(ScaleOf(map, MapForm::kStretched).low, 1);
+  map.set_is_signed(true);
+  EXPECT_TRUE(ScaleOf(map, MapForm::kStretched).is_signed);
+  EXPECT_EQ(ScaleOf(map, MapForm::kStretched).limit(), 2);
+}
+
+TEST(MapPixelsTest, AConstantMapLeavesThePictureAlone) {
+  v1::SaliencyMap map = MapOf({3, 3, 3}, 3, 3);
+  map.set_constant(true);
+  EXPECT_THAT(Row(map, MapForm::kRaw), ::testing::Each(128));
+}
+
+TEST(MapPixelsTest, TheFilesNameSaysWhatKindItIs) {
+  EXPECT_EQ(CodingFor("a.jpg"), PictureCoding::kJpeg);
+  EXPECT_EQ(CodingFor("a.JPEG"), PictureCoding::kJpeg);
+  EXPECT_EQ(CodingFor("a.webp"), PictureCoding::kWebp);
+  EXPECT_EQ(CodingFor("a.png"), PictureCoding::kPng);
+  EXPECT_EQ(CodingFor("jpg"), PictureCoding::kPng);
 }
 
 }  // namespace

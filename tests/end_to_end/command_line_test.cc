@@ -116,6 +116,7 @@ TEST_F(CommandLineTest, NpyHoldsTheApisFloat32AndTheOverlayThePicture) {
   *request.mutable_input() = PictureInput(picture);
   *request.add_targets() = LabelTarget("dog");
   *request.add_attributions() = At("linear_approximation", {"layer3"});
+  request.mutable_output()->set_named_size(v1::NAMED_SIZE_PICTURE);
   const auto response = environment.client().ComputeSaliency(request);
   ASSERT_TRUE(response.ok()) << response.status();
   const v1::SaliencyMap& map = response->maps(0);
@@ -263,10 +264,12 @@ TEST_F(CommandLineTest, PythonClientGetsTheSameMapBitForBit) {
   ASSERT_EQ(python.exit_code, 0) << python.err;
   const ProgramResult ours =
       Run({"explain", picture, "--target", "sofa", "--layer", "layer3",
-           "--method", "linear_approximation", "--npy", "ours.npy"});
+           "--method", "linear_approximation", "--size", "input", "--npy",
+           "ours.npy"});
   ASSERT_EQ(ours.exit_code, 0) << ours.err;
   const NumpyArray theirs = ReadWithNumpy("python.npy");
-  EXPECT_EQ(theirs.description, "float32 (400, 500)\n");
+  EXPECT_EQ(theirs.description, "float32 (224, 224)\n")
+      << "the model's input";
   EXPECT_EQ(theirs.bytes, ReadWithNumpy("ours.npy").bytes);
   EXPECT_THAT(python.out,
               ContainsRegex("linear_approximation @ layer3: sofa \\(17\\) "

@@ -66,7 +66,7 @@ std::map<std::string, v1::Point> Points(const std::string& name,
   if (!response.ok()) return points;
   for (const v1::SaliencyMap& map : response->maps()) {
     EXPECT_EQ(map.status().code(), 0) << map.status().message();
-    points[map.explained_class().label()] = map.point();
+    points[map.explained_class().label()] = map.picture_point();
   }
   return points;
 }
@@ -191,6 +191,7 @@ TEST_P(OrientationTest, MapLiesOnThePictureAsDisplayed) {
   v1::ComputeSaliencyRequest request;
   *request.add_targets() = LabelTarget("tvmonitor");
   *request.add_attributions() = At("linear_approximation", {"layer3"});
+  request.mutable_output()->set_named_size(v1::NAMED_SIZE_PICTURE);
   request.mutable_input()->set_picture(WithOrientation(jpeg, GetParam()));
   const auto turned = environment.client().ComputeSaliency(request);
   ASSERT_TRUE(turned.ok()) << turned.status();

@@ -177,6 +177,62 @@ INSTANTIATE_TEST_SUITE_P(
                 },
             .message = "output.encoding OVERLAY_PNG needs output.named_size "
                        "PICTURE"},
+        Bad{.name = "MaxSideTooSmall",
+            .spoil =
+                [](Job& job) {
+                  job.output.size = OutputSize::kPicture;
+                  job.output.max_side = 15;
+                },
+            .message = "output.max_side 15 is neither 0 nor in [16, 65535]"},
+        Bad{.name = "MaxSideNegative",
+            .spoil =
+                [](Job& job) {
+                  job.output.size = OutputSize::kPicture;
+                  job.output.max_side = -1;
+                },
+            .message = "output.max_side -1 is neither 0 nor in [16, 65535]"},
+        Bad{.name = "MaxSideOfAnotherSize",
+            .spoil = [](Job& job) { job.output.max_side = 100; },
+            .message = "output.max_side is for output.named_size PICTURE"},
+        Bad{.name = "NegativeAnswer",
+            .spoil = [](Job& job) { job.output.max_answer_bytes = -1; },
+            .message = "output.max_answer_bytes -1 is below 0"},
+        Bad{.name = "TooManyBytes",
+            .spoil =
+                [](Job& job) {
+                  job.output.size = OutputSize::kExplicit;
+                  job.output.height = 1080;
+                  job.output.width = 1920;
+                },
+            .message =
+                "output: the answer has 8294400 bytes, of at most "
+                "4128768 (what gRPC clients receive unless told "
+                "otherwise): ask for output.named_size MODEL_INPUT, "
+                "output.encoding OVERLAY_JPEG or PNG16, or fewer maps in "
+                "one request; a client whose channel receives more says "
+                "so in output.max_answer_bytes"},
+        Bad{.name = "TooManyBytesForThisCaller",
+            .spoil =
+                [](Job& job) {
+                  job.output.size = OutputSize::kModelInput;
+                  job.output.max_answer_bytes = 255;
+                },
+            .message = "output: the answer has 256 bytes, of at most 255 "
+                       "(output.max_answer_bytes): ask for output.named_size "
+                       "LAYER, output.encoding PNG16 or NONE, or fewer maps in "
+                       "one request; a client whose channel receives more says "
+                       "so in output.max_answer_bytes"},
+        Bad{.name = "SideAboveTheEncodings",
+            .spoil =
+                [](Job& job) {
+                  job.output.size = OutputSize::kExplicit;
+                  job.output.height = 1;
+                  job.output.width = 1000001;
+                  job.output.encoding = MapEncoding::kColourPng;
+                },
+            .message =
+                "output: a map with a side of 1000001 pixels, of at most "
+                "1000000 in a PNG; ask for FLOAT32 or a smaller size"},
         Bad{.name = "TwoSizes",
             .spoil =
                 [](Job& job) {

@@ -211,7 +211,7 @@ TEST(FinishCombinationTest, ColoursShowTheMapAsItIsAndOverlaysStretchIt) {
     return MapView{.height = 2, .width = 2, .values = values};
   };
   EXPECT_EQ(prepared.First({.encoding = MapEncoding::kColourPng}).map.data,
-            EncodeColourPng(view(map), "").value());
+            EncodeColourPng(view(map), {}).value());
   EXPECT_EQ(prepared.First({.encoding = MapEncoding::kPng16}).map.data,
             EncodePng16(view(map)).value());
   const Picture picture = {
@@ -219,10 +219,12 @@ TEST(FinishCombinationTest, ColoursShowTheMapAsItIsAndOverlaysStretchIt) {
   prepared.job.picture = picture;
   std::vector<float> stretched;
   for (const float value : map) stretched.push_back((value - 0.25F) / 0.5F);
-  const CombinedResult overlay = prepared.First(
-      {.encoding = MapEncoding::kOverlayPng, .overlay_title = false});
+  const CombinedResult overlay =
+      prepared.First({.encoding = MapEncoding::kOverlayPng,
+                      .overlay_title = false,
+                      .overlay_colour_bar = false});
   EXPECT_EQ(overlay.map.data,
-            EncodeOverlayPng(picture, view(stretched), {}).value());
+            EncodePng(Overlay(picture, view(stretched), {}).value()).value());
   EXPECT_FLOAT_EQ(overlay.map.raw_max, 0.75F) << "of the map, not the picture";
 }
 

@@ -193,31 +193,45 @@ TEST(FinishTest, NoEncodingStillPoints) {
   EXPECT_EQ(result.raw_max, 7);
 }
 
-TEST(FinishTest, RawSignedColoursAreCentredOnZero) {
-  const Prepared prepared({Map({-2, 0, 4, 2}, 2, 2)});
-  const MapResult result =
-      Finish(prepared, {.size = OutputSize::kLayer,
-                        .normalise = false,
-                        .encoding = MapEncoding::kColourPng})
-          .results[0];
-  const std::vector<float> shown = {0.25F, 0.5F, 1.0F, 0.75F};
-  EXPECT_EQ(
-      result.data,
-      EncodeColourPng({.height = 2, .width = 2, .values = shown}, "coolwarm")
-          .value());
+std::string ColourPng(const std::vector<float>& values, bool is_signed) {
+  return EncodeColourPng(
+             {.height = 2, .width = 2, .values = values},
+             {.scale = {.low = is_signed ? -1.0 : 0.0, .is_signed = is_signed}})
+      .value();
 }
 
-TEST(FinishTest, NormalisedColoursAreInferno) {
-  const Prepared prepared({Map({-2, 0, 2, 2}, 2, 2)});
-  const MapResult result =
-      Finish(prepared,
-             {.size = OutputSize::kLayer, .encoding = MapEncoding::kColourPng})
-          .results[0];
-  const std::vector<float> shown = {0, 0.5F, 1, 1};
-  EXPECT_EQ(
-      result.data,
-      EncodeColourPng({.height = 2, .width = 2, .values = shown}, "inferno")
-          .value());
+TEST(FinishTest, SignedColoursAreCentredOnZeroHoweverTheMapIsHandedOut) {
+  const Prepared prepared({Map({-2, 0, 4, 2}, 2, 2)});
+  for (const bool normalise : {false, true}) {
+    const MapResult result =
+        Finish(prepared, {.size = OutputSize::kLayer,
+                          .normalise = normalise,
+                          .encoding = MapEncoding::kColourPng})
+            .results[0];
+    EXPECT_EQ(result.data, ColourPng({-0.5F, 0, 1, 0.5F}, true));
+    EXPECT_TRUE(result.is_signed);
+  }
+}
+
+TEST(FinishTest, UnsignedColoursBeginAtTheMapsOwnZero) {
+  Prepared prepared({Map({1, 2, 3, 5}, 2, 2)});
+  prepared.job.results[0].is_signed = false;
+  OutputOptions output = {.size = OutputSize::kLayer,
+                          .encoding = MapEncoding::kColourPng};
+  const MapResult stretched = Finish(prepared, output).results[0];
+  EXPECT_EQ(stretched.data, ColourPng({0, 0.25F, 0.5F, 1}, false));
+  EXPECT_FALSE(stretched.is_signed);
+  output.normalise = false;
+  EXPECT_EQ(Finish(prepared, output).results[0].data,
+            ColourPng({0.2F, 0.4F, 0.6F, 1}, false));
+}
+
+// The method says that its maps are not signed, the values say that they are.
+TEST(FinishTest, ValuesBelowZeroMakeAMapSigned) {
+  Prepared prepared({Map({-1, 0, 1, 1}, 2, 2)});
+  prepared.job.results[0].is_signed = false;
+  EXPECT_TRUE(
+      Finish(prepared, {.size = OutputSize::kLayer}).results[0].is_signed);
 }
 
 TEST(FinishTest, AnOverlayHasThePicturesSizeAndItsTitle) {
@@ -226,13 +240,93 @@ TEST(FinishTest, AnOverlayHasThePicturesSizeAndItsTitle) {
       {.height = 64, .width = 96, .region = {.height = 64, .width = 96}}};
   prepared.job.picture = Picture{
       .height = 64, .width = 96, .rgb = std::vector<uint8_t>(64 * 96 * 3, 80)};
-  OutputOptions output = {.encoding = MapEncoding::kOverlayPng};
+  OutputOptions output = {.encoding = MapEncoding::kOverlayPng,
+                          .overlay_colour_bar = false};
   const std::string titled = Finish(prepared, output).results[0].data;
   output.overlay_title = false;
   const std::string plain = Finish(prepared, output).results[0].data;
   EXPECT_EQ(ReadPictureHeader(plain)->height, 64);
   EXPECT_EQ(ReadPictureHeader(plain)->width, 96);
   EXPECT_GT(ReadPictureHeader(titled)->height, 64);
+  output.overlay_colour_bar = true;
+  const std::string barred = Finish(prepared, output).results[0].data;
+  EXPECT_GT(ReadPictureHeader(barred)->height, 64);
+  output.encoding = MapEncoding::kOverlayJpeg;
+  EXPECT_EQ(ReadPictureHeader(Finish(prepared, output).results[0].data)->format,
+            PictureFormat::kJpeg);
+  output.encoding = MapEncoding::kOverlayWebp;
+  EXPECT_EQ(ReadPictureHeader(Finish(prepared, output).results[0].data)->format,
+            PictureFormat::kWebp);
+}
+
+// Where the maximum lies on the picture, whatever the size of the map.
+TEST(FinishTest, ThePointIsToldOnThePictureToo) {
+  Prepared prepared({Map({0, 1, 2, 9}, 2, 2)});
+  prepared.job.pictures = {
+      {.height = 400, .width = 600, .region = {.height = 400, .width = 600}}};
+  const auto point = [&](const OutputOptions& output) {
+    const MapResult result = Finish(prepared, output).results[0];
+    return std::make_pair(result.picture_y, result.picture_x);
+  };
+  EXPECT_EQ(point({.size = OutputSize::kLayer}), std::make_pair(300L, 450L));
+  EXPECT_EQ(point({.size = OutputSize::kExplicit, .height = 4, .width = 3}),
+            std::make_pair(350L, 500L));
+  const MapResult exact =
+      Finish(prepared, {.size = OutputSize::kPicture}).results[0];
+  EXPECT_EQ(exact.picture_y, exact.point_y);
+  EXPECT_EQ(exact.picture_x, exact.point_x);
+}
+
+// Within a pixel of the smaller map.
+TEST(FinishTest, ThePointOfAMapThatWasScaledDownIsThePictures) {
+  Prepared prepared({Map({0, 1, 2, 3, 9, 1, 0, 2, 1}, 3, 3)});
+  prepared.job.pictures = {
+      {.height = 400, .width = 600, .region = {.height = 400, .width = 600}}};
+  const MapResult within =
+      Finish(prepared, {.size = OutputSize::kPicture, .max_side = 60})
+          .results[0];
+  EXPECT_EQ(within.width, 60);
+  EXPECT_EQ(within.height, 40);
+  EXPECT_NEAR(within.picture_y, 200, 10);
+  EXPECT_NEAR(within.picture_x, 300, 10);
+}
+
+TEST(FinishTest, ThePointOfACentreCropIsThePictures) {
+  Prepared prepared({Map({0, 1, 2, 3, 9, 1, 0, 2, 1}, 3, 3)});
+  prepared.job.pictures = {
+      {.height = 100,
+       .width = 200,
+       .region = {.y = 10, .x = 60, .height = 80, .width = 80}}};
+  const MapResult layer =
+      Finish(prepared, {.size = OutputSize::kLayer}).results[0];
+  EXPECT_EQ(layer.picture_y, 10 + 40);
+  EXPECT_EQ(layer.picture_x, 60 + 40);
+  const MapResult within =
+      Finish(prepared, {.size = OutputSize::kPicture, .max_side = 100})
+          .results[0];
+  EXPECT_EQ(within.region,
+            (PixelRect{.y = 5, .x = 30, .height = 40, .width = 40}));
+  EXPECT_EQ(within.height, 50);
+  EXPECT_NEAR(within.picture_y, 10 + 40, 2);
+  EXPECT_NEAR(within.picture_x, 60 + 40, 2);
+}
+
+TEST(FinishTest, MapsToBeLookedAtStayWithinASideUnlessToldOtherwise) {
+  Prepared prepared({Map({0, 1, 2, 9}, 2, 2)});
+  prepared.job.pictures = {
+      {.height = 10, .width = 4000, .region = {.height = 10, .width = 4000}}};
+  const auto size = [&](const OutputOptions& output) {
+    const MapResult result = Finish(prepared, output).results[0];
+    return std::make_pair(result.height, result.width);
+  };
+  EXPECT_EQ(size({.encoding = MapEncoding::kColourPng}),
+            std::make_pair(4L, 1600L));
+  EXPECT_EQ(size({.encoding = MapEncoding::kColourPng, .max_side = 0}),
+            std::make_pair(10L, 4000L));
+  EXPECT_EQ(size({.encoding = MapEncoding::kNone}), std::make_pair(10L, 4000L))
+      << "points of an evaluation are exact";
+  EXPECT_EQ(size({.encoding = MapEncoding::kFloat32}),
+            std::make_pair(10L, 4000L));
 }
 
 TEST(ClassScoresTest, SoftmaxSumsToOneAndSurvivesLargeLogits) {

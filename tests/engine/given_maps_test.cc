@@ -89,6 +89,20 @@ TEST(GivenMapsTest, APictureGivesTheSizeAndServesOverlays) {
   EXPECT_EQ(ReadPictureHeader(map.data)->width, 60);
 }
 
+TEST(GivenMapsTest, OverlaysStayWithinASide) {
+  Job job = MapsJob();
+  MapsOf(job).picture = *EncodePng(
+      {.height = 40, .width = 60, .rgb = std::vector<uint8_t>(7200, 90)});
+  job.output.encoding = MapEncoding::kOverlayJpeg;
+  job.output.overlay_title = false;
+  job.output.overlay_colour_bar = false;
+  job.output.max_side = 30;
+  const MapResult map = Answer(job).value().combined[0].map;
+  EXPECT_EQ(map.height, 20);
+  EXPECT_EQ(ReadPictureHeader(map.data)->width, 30);
+  EXPECT_EQ(ReadPictureHeader(map.data)->format, PictureFormat::kJpeg);
+}
+
 TEST(GivenMapsTest, LayerMapsComeBackWhenAskedFor) {
   Job job = MapsJob();
   job.layer_maps = true;

@@ -27,6 +27,7 @@ Job JobOf(int64_t height, int64_t width) {
   job.output.size = OutputSize::kExplicit;
   job.output.height = height;
   job.output.width = width;
+  job.output.max_answer_bytes = int64_t{1} << 40;
   return job;
 }
 
@@ -76,7 +77,7 @@ TEST(JobCostTest, NoEncodingBringsMoreThanWasReserved) {
   };
   EXPECT_LE(EncodeFloat32(map).size(), reserved(MapEncoding::kFloat32));
   EXPECT_LE(EncodePng16(map)->size(), reserved(MapEncoding::kPng16));
-  EXPECT_LE(EncodeColourPng(map, "")->size(),
+  EXPECT_LE(EncodeColourPng(map, {})->size(),
             reserved(MapEncoding::kColourPng));
 }
 

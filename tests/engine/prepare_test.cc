@@ -264,6 +264,10 @@ TEST(PrepareTest, MeasuresWhatAJobHolds) {
   job.output.encoding = MapEncoding::kOverlayPng;
   EXPECT_EQ(MeasureJob(job, FakeModel(), EngineLimits()).value(),
             encoded + 768 + 30 * 20 * 3);
+  job.output.max_side = 16;
+  EXPECT_EQ(MeasureJob(job, FakeModel(), EngineLimits()).value(),
+            encoded + 768 + 16 * 11 * 3)
+      << "as an overlay shows it";
 }
 
 TEST(PrepareTest, AJobMayAskForPooledFeaturesAlone) {

@@ -86,6 +86,7 @@ v1::ComputeSaliencyRequest RequestForALargeAnswer() {
   size->set_height(1500);
   size->set_width(1500);
   request.mutable_output()->set_encoding(v1::MAP_ENCODING_FLOAT32);
+  request.mutable_output()->set_max_answer_bytes(64 << 20);
   return request;
 }
 

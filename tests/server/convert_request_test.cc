@@ -26,11 +26,31 @@ TEST(ConvertRequestTest, NothingButAPictureMeansNormGradOfThePredictedClass) {
   EXPECT_EQ(job.version, 0);
   EXPECT_EQ(job.top_k, 5);
   EXPECT_EQ(job.score, Score::kLogit);
-  EXPECT_EQ(job.output.size, OutputSize::kPicture);
+  EXPECT_EQ(job.output.size, OutputSize::kModelInput);
   EXPECT_EQ(job.output.encoding, MapEncoding::kFloat32);
   EXPECT_TRUE(job.output.normalise);
   EXPECT_TRUE(job.output.overlay_title);
-  EXPECT_FLOAT_EQ(job.output.overlay_opacity, 0.55F);
+  EXPECT_TRUE(job.output.overlay_colour_bar);
+  EXPECT_FLOAT_EQ(job.output.overlay_opacity, 0.65F);
+  EXPECT_FALSE(job.output.max_side.has_value());
+  EXPECT_EQ(job.output.max_answer_bytes, 0);
+}
+
+// By default a map fits the message of a channel that nobody has set; an
+// overlay lies on the picture.
+TEST(ConvertRequestTest, TheDefaultSizeGoesByTheEncoding) {
+  for (int encoding = v1::MapEncoding_MIN; encoding <= v1::MapEncoding_MAX;
+       ++encoding) {
+    v1::ComputeSaliencyRequest request;
+    request.mutable_input()->set_picture("bytes");
+    request.mutable_output()->set_encoding(
+        static_cast<v1::MapEncoding>(encoding));
+    EXPECT_EQ(JobFromProto(request, {}).value().output.size,
+              encoding >= v1::MAP_ENCODING_OVERLAY_PNG
+                  ? OutputSize::kPicture
+                  : OutputSize::kModelInput)
+        << v1::MapEncoding_Name(static_cast<v1::MapEncoding>(encoding));
+  }
 }
 
 TEST(ConvertRequestTest, EveryFieldArrives) {
@@ -57,6 +77,9 @@ TEST(ConvertRequestTest, EveryFieldArrives) {
   output->set_colour_map("turbo");
   output->set_overlay_opacity(0);
   output->set_overlay_title(false);
+  output->set_overlay_colour_bar(false);
+  output->set_max_side(0);
+  output->set_max_answer_bytes(12345);
 
   const Job job = JobFromProto(request, {}).value();
   EXPECT_EQ(job.model, "m");
@@ -85,6 +108,9 @@ TEST(ConvertRequestTest, EveryFieldArrives) {
   EXPECT_EQ(job.output.colour_map, "turbo");
   EXPECT_EQ(job.output.overlay_opacity, 0);
   EXPECT_FALSE(job.output.overlay_title);
+  EXPECT_FALSE(job.output.overlay_colour_bar);
+  EXPECT_EQ(job.output.max_side, 0);
+  EXPECT_EQ(job.output.max_answer_bytes, 12345);
 }
 
 TEST(ConvertRequestTest, EveryPairOfTheProtoIsAPairOfTheRoom) {

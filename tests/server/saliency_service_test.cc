@@ -9,11 +9,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/server/stream_caller.h"
 #include "tests/server/test_server.h"
 
 namespace saliency::saliency_service_test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -53,6 +55,43 @@ TEST(SaliencyServiceTest, AnswersWithTheEnginesMaps) {
   EXPECT_EQ(map.data().size(), 4 * sizeof(float));
   EXPECT_EQ(map.explained_class().label(), "class9");
   EXPECT_EQ(response.pictures(0).top_size(), 5);
+}
+
+// The size of an encoded picture is known only when it is made.
+TEST(SaliencyServiceTest, AnAnswerAboveWhatTheCallerReceivesIsRefused) {
+  TestServer server;
+  server.AddFakeModel();
+  v1::ComputeSaliencyRequest request = FakeRequest();
+  request.mutable_output()->set_encoding(v1::MAP_ENCODING_COLOUR_PNG);
+  request.mutable_output()->set_max_answer_bytes(100);
+  grpc::ClientContext context;
+  v1::ComputeSaliencyResponse response;
+  const grpc::Status status =
+      server.saliency().ComputeSaliency(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              AllOf(HasSubstr("of at most 100 (output.max_answer_bytes)"),
+                    HasSubstr("output.named_size MODEL_INPUT")));
+  request.mutable_output()->set_max_answer_bytes(100'000);
+  grpc::ClientContext again;
+  EXPECT_TRUE(
+      server.saliency().ComputeSaliency(&again, request, &response).ok());
+}
+
+TEST(SaliencyServiceTest, TheLimitOfAStreamedAnswerIsItsQuestions) {
+  TestServer server;
+  server.AddFakeModel();
+  StreamCaller caller(server);
+  v1::StreamSaliencyRequest small = Compute("small");
+  small.mutable_compute()->mutable_output()->set_max_answer_bytes(100);
+  ASSERT_TRUE(caller.Ask(small));
+  ASSERT_TRUE(caller.Ask(Compute("default")));
+  const auto answers = caller.Read(2);
+  EXPECT_EQ(answers.at("small").status().code(),
+            static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
+  EXPECT_FALSE(answers.at("small").has_compute());
+  EXPECT_EQ(answers.at("default").status().code(), 0);
+  EXPECT_TRUE(caller.End().ok());
 }
 
 TEST(SaliencyServiceTest, OneBadResultDoesNotFailTheOthers) {

@@ -40,6 +40,7 @@ def compute(size=None, targets=1, picture=None, **output):
         request.output.explicit_size.width = size[1]
     else:
         request.output.named_size = explanation.NAMED_SIZE_PICTURE
+    request.output.max_answer_bytes = 1 << 40  # whatever the channel takes
     for name, value in output.items():
         setattr(request.output, name, value)
     return request
