@@ -14,6 +14,7 @@
 #include "core/base/status.h"
 #include "saliency/v1/model_config.pb.h"
 #include "server/text_proto.h"
+#include "server/triton_config.h"
 
 namespace saliency {
 namespace {
@@ -240,8 +241,17 @@ absl::Status FillSha256(const std::string& digest, ModelConfig& config) {
 }  // namespace
 
 absl::StatusOr<ModelConfig> ParseModelConfigText(const std::string& text) {
+  return ParseModelConfigTextWith(/*gpus=*/0, text);
+}
+
+absl::StatusOr<ModelConfig> ParseModelConfigTextWith(int gpus,
+                                                     const std::string& text) {
   v1::ModelConfig proto;
-  RETURN_IF_ERROR(ParseTextProto(text, proto));
+  const absl::Status parsed = ParseTextProto(text, proto);
+  if (!parsed.ok() && IsTritonConfig(text)) {
+    return ParseTritonConfig(text, gpus);
+  }
+  RETURN_IF_ERROR(parsed);
   RETURN_IF_ERROR(CheckEnums(proto));
   ModelConfig config;
   RETURN_IF_ERROR(FillInput(proto.input(), config.input));

@@ -1,5 +1,5 @@
-// config.pbtxt (text format of saliency.v1.ModelConfig) to the plain
-// ModelConfig that the rest of the program uses.
+// config.pbtxt (text format of saliency.v1.ModelConfig, or a Triton one) to the
+// plain ModelConfig that the rest of the program uses.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_SERVER_MODEL_CONFIG_TEXT_H_
@@ -12,9 +12,14 @@
 
 namespace saliency {
 
-// Errors: INVALID_ARGUMENT in one line: where the text is not a ModelConfig, or
-//   the field, the value and the limit.
+// Errors: INVALID_ARGUMENT in one line: where the text is neither, or the field
+//   with its value and limit.
 absl::StatusOr<ModelConfig> ParseModelConfigText(const std::string& text);
+
+// The same on a machine with so many GPUs, for a text that leaves it open where
+// to run.
+absl::StatusOr<ModelConfig> ParseModelConfigTextWith(int gpus,
+                                                     const std::string& text);
 
 }  // namespace saliency
 

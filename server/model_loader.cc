@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "core/base/status.h"
 #include "core/engine/pass_explainer.h"
+#include "core/model/device_memory.h"
 #include "server/default_layers.h"
 #include "server/file_digest.h"
 #include "server/layer_weights_text.h"
@@ -203,8 +204,10 @@ bool ModelLoader::Stop() {
 }
 
 bool ModelLoader::Run() {
-  const absl::StatusOr<RepositoryContents> contents =
-      ScanRepository(options_.repository, &ParseModelConfigText);
+  const absl::StatusOr<RepositoryContents> contents = ScanRepository(
+      options_.repository, [gpus = CountGpus()](const std::string& text) {
+        return ParseModelConfigTextWith(gpus, text);
+      });
   if (!contents.ok()) {
     // Health stays NOT_SERVING: nothing is marked as listed.
     log_.Error("model repository", {{"folder", options_.repository},
@@ -215,6 +218,9 @@ bool ModelLoader::Run() {
     log_.Warning("ignored in the model repository", {{"entry", ignored}});
   }
   for (const RepositoryModel& model : contents->models) {
+    for (const std::string& note : model.config.notes) {
+      log_.Warning("config.pbtxt", {{"model", model.name}, {"note", note}});
+    }
     for (const RepositoryVersion& version : model.versions) {
       catalogue_.Set({.model = model.name,
                       .version = version.version,
@@ -290,6 +296,8 @@ void ModelLoader::Finish(const RepositoryModel& model,
                                        {"version", entry.version},
                                        {"warning", unused}});
   }
+  metrics_.ObserveModelLoad(entry.model, took);
+  engine_.AddModel(*std::move(loaded));
   log_.Info("model ready", {{"model", entry.model},
                             {"version", entry.version},
                             {"seconds", absl::ToDoubleSeconds(took)},
@@ -298,8 +306,6 @@ void ModelLoader::Finish(const RepositoryModel& model,
                             {"outputs_are", MeaningText(entry.facts->meaning)},
                             {"meta_steps", MetaSteps(*entry.facts)},
                             {"note", entry.message}});
-  metrics_.ObserveModelLoad(entry.model, took);
-  engine_.AddModel(*std::move(loaded));
   catalogue_.Set(std::move(entry));
 }
 

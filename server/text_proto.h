@@ -1,12 +1,14 @@
 // Messages written by people, in protobuf's text format.
-// Pure function; safe from any thread.
+// Pure functions; safe from any thread.
 
 #ifndef SALIENCY_SERVER_TEXT_PROTO_H_
 #define SALIENCY_SERVER_TEXT_PROTO_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "google/protobuf/message.h"
 
 namespace saliency {
@@ -15,6 +17,12 @@ namespace saliency {
 // Errors: INVALID_ARGUMENT in one line: where the text is not such a message.
 absl::Status ParseTextProto(const std::string& text,
                             google::protobuf::Message& message);
+
+// The same of a text with fields that `message` does not have: returns their
+// names, as "optimization" and "input.reshape", each once.  What came before an
+// error is in `message` all the same.
+absl::StatusOr<std::vector<std::string>> ParseTextProtoLeniently(
+    const std::string& text, google::protobuf::Message& message);
 
 }  // namespace saliency
 

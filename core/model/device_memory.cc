@@ -1,5 +1,6 @@
 #include "core/model/device_memory.h"
 
+#include <torch/cuda.h>
 #include <unistd.h>
 #ifdef SALIENCY_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -43,6 +44,8 @@ void AppendCuda(c10::Device device, std::vector<DeviceMemory>& memory) {
 #endif
 
 }  // namespace
+
+int CountGpus() { return static_cast<int>(torch::cuda::device_count()); }
 
 std::vector<DeviceMemory> MeasureDeviceMemory(
     const std::set<std::string>& devices) {

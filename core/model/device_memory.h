@@ -11,6 +11,9 @@
 
 namespace saliency {
 
+// How many GPUs this machine and this build have.
+int CountGpus();
+
 struct DeviceMemory {
   std::string device;  // "cpu", "cuda:0"
   // cpu: "resident", of this process.  A GPU: "total" and "free" of the device,

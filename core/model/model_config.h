@@ -37,7 +37,17 @@ struct BatchConfig {
   absl::Duration max_delay;  // how long an idle worker waits for company
 };
 
+// Which of the versions that are there are served; all by default.
+struct VersionChoice {
+  int latest = 0;             // > 0: this many with the highest numbers
+  std::vector<int64_t> only;  // not empty: these
+};
+
 struct ModelConfig {
+  std::string name;  // as the file says; empty: it says none
+  VersionChoice versions;
+  // What the file asks for and does not get; for the log.
+  std::vector<std::string> notes;
   InputConfig input;
   // Which output holds the logits: a position in a tuple or list, or the key of
   // a dict; the first tensor when neither is given.

@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
 #include "core/base/text_lines.h"
@@ -165,6 +166,11 @@ absl::Status ReadModelTexts(const fs::path& root, const fs::path& folder,
     absl::StatusOr<ModelConfig> config = parse_config(text);
     if (!config.ok()) return Annotate(config.status(), "config.pbtxt");
     model.config = *std::move(config);
+    if (!model.config.name.empty() && model.config.name != model.name) {
+      model.config.notes.push_back(
+          absl::StrCat("name: \"", Printable(model.config.name),
+                       "\"; the folder's name \"", model.name, "\" counts"));
+    }
   }
   if (const fs::path path = folder / "labels.txt"; Exists(path)) {
     ASSIGN_OR_RETURN(const std::string text, ReadText(root, path));
@@ -172,6 +178,30 @@ absl::Status ReadModelTexts(const fs::path& root, const fs::path& folder,
     if (!labels.ok()) return Annotate(labels.status(), "labels.txt");
     model.labels = *std::move(labels);
   }
+  return absl::OkStatus();
+}
+
+// Leaves the versions that the config chooses.
+absl::Status ChooseVersions(RepositoryModel& model) {
+  const VersionChoice& choice = model.config.versions;
+  std::vector<RepositoryVersion> chosen;
+  for (RepositoryVersion& version : model.versions) {
+    const bool listed =
+        choice.only.empty() || std::find(choice.only.begin(), choice.only.end(),
+                                         version.version) != choice.only.end();
+    if (listed) chosen.push_back(std::move(version));
+  }
+  if (chosen.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "config.pbtxt: version_policy names ", absl::StrJoin(choice.only, ", "),
+        "; none of them is there"));
+  }
+  const auto latest = static_cast<size_t>(choice.latest);
+  if (latest > 0 && chosen.size() > latest) {
+    chosen.erase(chosen.begin(),
+                 chosen.end() - static_cast<std::ptrdiff_t>(latest));
+  }
+  model.versions = std::move(chosen);
   return absl::OkStatus();
 }
 
@@ -241,6 +271,7 @@ absl::StatusOr<RepositoryContents> ScanRepository(
         continue;
       }
       model.status = ReadModelTexts(real_root, entry, parse_config, model);
+      if (model.status.ok()) model.status = ChooseVersions(model);
       contents.models.push_back(std::move(model));
     }
   }

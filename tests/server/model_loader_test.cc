@@ -141,6 +141,31 @@ TEST_F(ModelLoaderTest, AFileThatIsNoModelIsRefusedWithoutALibrarysWords) {
   EXPECT_THAT(std::string(status.message()), Not(HasSubstr("/")));
 }
 
+// A folder of Triton's as it is.
+TEST_F(ModelLoaderTest, ATritonConfigLoadsAndTheLogTellsWhatItLeft) {
+  folder_.Write("net/config.pbtxt", R"(
+      name: "net" platform: "pytorch_libtorch" max_batch_size: 4
+      input [ { name: "INPUT__0" data_type: TYPE_FP32 dims: [ 3, 64, 64 ] } ]
+      output [ { name: "OUTPUT__0" data_type: TYPE_FP32 dims: [ 10 ] } ]
+      instance_group [ { kind: KIND_GPU count: 1 } ]
+      optimization { cuda { graphs: true } })");
+  folder_.Write("net/2/model.pt", "of another version");
+  std::filesystem::rename(folder_ / "net/1", folder_ / "net/3");
+  Gate ready;
+  ModelCatalogue catalogue([&] {
+    if (catalogue.FindReady("net", 3).ok()) ready.Open();
+  });
+  const ModelLoader loader({.repository = folder_.path()}, catalogue, engine_,
+                           metrics_, log_);
+  ready.Pass();
+  const auto facts = engine_.FindModel("net", 0).value();
+  EXPECT_EQ(facts->config.batching.max_rows, 4);
+  EXPECT_EQ(facts->config.input.height, 64);
+  EXPECT_THAT(catalogue.List(), testing::SizeIs(1)) << "the latest alone";
+  EXPECT_THAT(lines_.all(),
+              testing::Contains(HasSubstr("ignored fields: optimization")));
+}
+
 TEST_F(ModelLoaderTest, GoodModelsServeBesideFailedOnes) {
   folder_.Write("net/2/model.pt", "nonsense");
   folder_.Write("broken/1/model.pt", "x");

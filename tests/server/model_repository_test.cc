@@ -68,6 +68,51 @@ TEST(ModelRepositoryTest, VersionsAreSortedAsNumbers) {
   EXPECT_THAT(versions, ElementsAre(2, 9, 10));
 }
 
+// What a config chooses of the versions 2, 9 and 10; empty: a failure.
+std::vector<int64_t> Chosen(const VersionChoice& choice) {
+  TemporaryFolder folder;
+  folder.Write("net/config.pbtxt", "any");
+  for (const char* version : {"10", "9", "2"}) {
+    folder.Write(std::string("net/") + version + "/model.pt", "x");
+  }
+  const RepositoryContents contents =
+      ScanRepository(folder.path(), [&](const std::string&) {
+        return absl::StatusOr<ModelConfig>({.versions = choice});
+      }).value();
+  std::vector<int64_t> versions;
+  if (!contents.models[0].status.ok()) return versions;
+  for (const RepositoryVersion& version : contents.models[0].versions) {
+    versions.push_back(version.version);
+  }
+  return versions;
+}
+
+TEST(ModelRepositoryTest, TheConfigChoosesVersions) {
+  EXPECT_THAT(Chosen({}), ElementsAre(2, 9, 10));
+  EXPECT_THAT(Chosen({.latest = 1}), ElementsAre(10));
+  EXPECT_THAT(Chosen({.latest = 2}), ElementsAre(9, 10));
+  EXPECT_THAT(Chosen({.latest = 7}), ElementsAre(2, 9, 10));
+  EXPECT_THAT(Chosen({.only = {2, 10, 11}}), ElementsAre(2, 10));
+  EXPECT_THAT(Chosen({.only = {3}}), IsEmpty());
+}
+
+TEST(ModelRepositoryTest, AnotherNameInTheConfigIsNoted) {
+  TemporaryFolder folder;
+  folder.Write("net/config.pbtxt", "any");
+  folder.Write("net/1/model.pt", "x");
+  const auto notes = [&](const char* name) {
+    return ScanRepository(folder.path(),
+                          [&](const std::string&) {
+                            return absl::StatusOr<ModelConfig>({.name = name});
+                          })
+        .value()
+        .models[0]
+        .config.notes;
+  };
+  EXPECT_THAT(notes("net"), IsEmpty());
+  EXPECT_THAT(notes("other"), ElementsAre(HasSubstr("\"net\" counts")));
+}
+
 TEST(ModelRepositoryTest, FoldersThatAreNoPositiveIntegersAreNoVersions) {
   TemporaryFolder folder;
   folder.Write("net/3/model.pt", "x");
