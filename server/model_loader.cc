@@ -13,6 +13,7 @@
 #include "core/model/device_memory.h"
 #include "server/default_layers.h"
 #include "server/file_digest.h"
+#include "server/first_questions.h"
 #include "server/layer_weights_text.h"
 #include "server/meaning_text.h"
 #include "server/model_config_text.h"
@@ -21,6 +22,9 @@
 
 namespace saliency {
 namespace {
+
+// How long the first questions may take before a model is READY without them.
+constexpr absl::Duration kPatienceWithFirst = absl::Seconds(30);
 
 absl::Status LoadReplicas(const std::string& path, LoadedModel& loaded) {
   const ModelConfig& config = loaded.config;
@@ -298,6 +302,7 @@ void ModelLoader::Finish(const RepositoryModel& model,
   }
   metrics_.ObserveModelLoad(entry.model, took);
   engine_.AddModel(*std::move(loaded));
+  if (entry.facts->config.warm_up) AskFirst(*entry.facts);
   log_.Info("model ready", {{"model", entry.model},
                             {"version", entry.version},
                             {"seconds", absl::ToDoubleSeconds(took)},
@@ -307,6 +312,21 @@ void ModelLoader::Finish(const RepositoryModel& model,
                             {"meta_steps", MetaSteps(*entry.facts)},
                             {"note", entry.message}});
   catalogue_.Set(std::move(entry));
+}
+
+// A model that loaded and cannot answer them is served all the same: its
+// callers are told why, as here.
+void ModelLoader::AskFirst(const ModelFacts& facts) {
+  const absl::Status asked = AskFirstQuestions(
+      facts,
+      [this](Job job, JobDone done) {
+        engine_.Submit(std::move(job), std::move(done));
+      },
+      kPatienceWithFirst);
+  if (asked.ok()) return;
+  log_.Warning("first questions", {{"model", facts.name},
+                                   {"version", facts.version},
+                                   {"error", asked.ToString()}});
 }
 
 void ModelLoader::Fail(CatalogueVersion entry, const absl::Status& why) {

@@ -6,10 +6,12 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/attribution/registry.h"
 #include "core/base/status.h"
+#include "server/convert_parts.h"
 
 namespace saliency {
 namespace {
@@ -29,6 +31,19 @@ std::optional<std::string> LayerFor(Evidence evidence,
     if (layer.spatial() && gives) deepest = layer.name;
   }
   return deepest;
+}
+
+// What a request that names no method and no layers asks: plans are kept by the
+// layers that they look at.
+std::vector<PassAttribution> DefaultMethodAt(
+    const std::vector<std::string>& layers) {
+  std::vector<PassAttribution> attributions;
+  const absl::StatusOr<Attribution> method = Attribution::Named(kDefaultMethod);
+  if (!method.ok()) return attributions;
+  for (const std::string& layer : layers) {
+    attributions.push_back({*method, layer});
+  }
+  return attributions;
 }
 
 bool IsFinite(const at::Tensor& values) {
@@ -131,6 +146,12 @@ absl::Status WarmUp(const ModelFacts& facts, Explainer& explainer) {
   ASSIGN_OR_RETURN(const PassAnswer answer,
                    Ask(facts, 1, attributions, explainer));
   RETURN_IF_ERROR(CheckGradients(facts, attributions, answer, explainer));
+  for (const auto* layers :
+       {&facts.config.default_layers, &facts.config.combine_layers}) {
+    if (layers->empty()) continue;
+    RETURN_IF_ERROR(
+        Ask(facts, 1, DefaultMethodAt(*layers), explainer).status());
+  }
   const int64_t largest =
       facts.self_check.rows_independent ? facts.config.batching.max_rows : 1;
   if (largest == 1) return absl::OkStatus();

@@ -19,7 +19,8 @@ std::vector<PassAttribution> WarmUpAttributions(const ModelFacts& facts);
 
 // Explains random inputs (normal, as preprocessing leaves pictures) of the
 // configured size with all of them, in batches of one row and of the largest
-// size.  A layer that a pass does not come by is passed over.
+// size, and as a request asks that names nothing.  A layer that a pass does not
+// come by is passed over.
 // Errors: those of the passes and of single maps; FAILED_PRECONDITION output or
 //   maps that are not finite, or no gradient that reaches the picture.
 absl::Status WarmUp(const ModelFacts& facts, Explainer& explainer);

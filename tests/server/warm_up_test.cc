@@ -25,6 +25,10 @@ class CountingExplainer : public Explainer {
   absl::StatusOr<PassAnswers> Explain(
       absl::Span<const PassItem* const> items) override {
     rows.push_back(items.at(0)->rows());
+    layers.emplace_back();
+    for (const PassAttribution& asked : items[0]->attributions) {
+      layers.back().push_back(asked.layer);
+    }
     PassAnswers answers;
     PassAnswer& answer = answers.items.emplace_back();
     const size_t maps = items[0]->rows() * items[0]->attributions.size();
@@ -39,6 +43,7 @@ class CountingExplainer : public Explainer {
   }
 
   std::vector<int64_t> rows;
+  std::vector<std::vector<std::string>> layers;  // of each batch
 
  private:
   const absl::Status maps_;
@@ -49,7 +54,20 @@ TEST(WarmUpTest, TheSmallestAndTheLargestBatchAreRun) {
   facts.config.batching.max_rows = 12;
   CountingExplainer explainer(absl::OkStatus());
   EXPECT_TRUE(WarmUp(facts, explainer).ok());
-  EXPECT_THAT(explainer.rows, testing::ElementsAre(1, 12));
+  EXPECT_THAT(explainer.rows, testing::ElementsAre(1, 1, 12));
+}
+
+// Plans are kept by the layers that they look at, so that these alone are asked
+// for too.
+TEST(WarmUpTest, TheDefaultQuestionsAreAmongThem) {
+  ModelFacts facts = FakeModel();
+  facts.config.default_layers = {"last"};
+  facts.config.combine_layers = {"conv", "last"};
+  CountingExplainer explainer(absl::OkStatus());
+  EXPECT_TRUE(WarmUp(facts, explainer).ok());
+  using Layers = std::vector<std::string>;
+  EXPECT_THAT(explainer.layers,
+              testing::IsSupersetOf({Layers{"last"}, Layers{"conv", "last"}}));
 }
 
 TEST(WarmUpTest, AModelWhoseRowsDependOnEachOtherIsRunAlone) {
@@ -57,7 +75,7 @@ TEST(WarmUpTest, AModelWhoseRowsDependOnEachOtherIsRunAlone) {
   facts.self_check.rows_independent = false;
   CountingExplainer explainer(absl::OkStatus());
   EXPECT_TRUE(WarmUp(facts, explainer).ok());
-  EXPECT_THAT(explainer.rows, testing::ElementsAre(1));
+  EXPECT_THAT(explainer.rows, testing::ElementsAre(1, 1));
 }
 
 TEST(WarmUpTest, EachKindOfEvidenceIsAskedFor) {
