@@ -19,28 +19,36 @@ constexpr const char* kPaperMethods[] = {
     "gradient", "gradient_sum", "linear_approximation",
     "grad_cam", "norm_grad",    "selective_norm_grad"};
 
-bool IsPair(const std::string& method) {
-  return method.find('+') != std::string::npos;
-}
-
 bool Applies(const std::string& method, const v1::GetModelResponse& model) {
   return std::any_of(
       model.methods().begin(), model.methods().end(),
       [&](const v1::Method& known) { return known.name() == method; });
 }
 
-absl::Status CheckMethods(const EvaluationPlan& plan,
-                          const v1::GetModelResponse& model) {
+// The name that answers will carry, of a name or an alias as typed.
+absl::StatusOr<std::string> NameOfMethod(const std::string& typed,
+                                         const v1::GetModelResponse& model) {
+  const std::string folded = FoldedName(typed);
   std::vector<std::string> known;
   for (const v1::Method& method : model.methods()) {
+    const auto& aliases = method.aliases();
+    if (FoldedName(method.name()) == folded ||
+        std::find(aliases.begin(), aliases.end(), folded) != aliases.end()) {
+      return method.name();
+    }
     known.push_back(method.name());
   }
-  for (const std::string& method : plan.methods) {
+  return absl::InvalidArgumentError(NotFoundMessage("method", typed, known));
+}
+
+// Replaces aliases by names.
+absl::Status SettleMethods(const v1::GetModelResponse& model,
+                           std::vector<std::string>& methods) {
+  for (std::string& method : methods) {
     if (IsPair(method)) {
       RETURN_IF_ERROR(ParsePair(method).status());
-    } else if (!Applies(method, model)) {
-      return absl::InvalidArgumentError(
-          NotFoundMessage("method", method, known));
+    } else {
+      ASSIGN_OR_RETURN(method, NameOfMethod(method, model));
     }
   }
   return absl::OkStatus();
@@ -92,7 +100,7 @@ absl::StatusOr<EvaluationPlan> CompletePlan(EvaluationPlan plan,
   if (plan.layers.empty()) {
     return absl::InvalidArgumentError("--layer: the model names no layers");
   }
-  RETURN_IF_ERROR(CheckMethods(plan, model));
+  RETURN_IF_ERROR(SettleMethods(model, plan.methods));
   const v1::InputSpec& input = model.config().input();
   plan.input_pixels = int64_t{input.height()} * input.width();
   return plan;

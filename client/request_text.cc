@@ -94,6 +94,10 @@ absl::StatusOr<v1::Target> ParseTarget(absl::string_view text) {
   return ParseLabel(text, text);
 }
 
+bool IsPair(absl::string_view text) {
+  return std::count(text.begin(), text.end(), '+') == 1;
+}
+
 absl::StatusOr<v1::ExtractAggregate> ParsePair(absl::string_view text) {
   const std::vector<std::string> parts = absl::StrSplit(text, '+');
   if (parts.size() != 2) {
@@ -113,7 +117,7 @@ absl::StatusOr<v1::ExtractAggregate> ParsePair(absl::string_view text) {
 absl::StatusOr<v1::Attribution> ParseMethod(absl::string_view text) {
   v1::Attribution attribution;
   if (text.empty()) return Refuse("method", text, "is empty");
-  if (text.find('+') == absl::string_view::npos) {
+  if (!IsPair(text)) {
     attribution.set_method(std::string(text));
     return attribution;
   }

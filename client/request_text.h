@@ -18,6 +18,10 @@ namespace saliency {
 // least likely; anything else is a label.  "label:TEXT" is always a label.
 absl::StatusOr<v1::Target> ParseTarget(absl::string_view text);
 
+// Whether `text` is meant as EXTRACT+AGGREGATE: it has one plus sign, of which
+// the names of methods have none or, as Grad-CAM++, two.
+bool IsPair(absl::string_view text);
+
 // A method's name, or EXTRACT+AGGREGATE.  Names are checked by the server,
 // pairs here.
 absl::StatusOr<v1::Attribution> ParseMethod(absl::string_view text);

@@ -146,6 +146,9 @@ void AddMethods(const ModelFacts& facts, v1::GetModelResponse* response) {
     out->set_formula(method->formula);
     out->set_source(method->source);
     out->set_is_signed(method->is_signed);
+    for (const std::string& alias : AliasesOf(*method)) {
+      out->add_aliases(alias);
+    }
     if (method->evidence == Evidence::kActivationAndGradient) continue;
     for (const std::string& layer : layers) out->add_layers(layer);
   }

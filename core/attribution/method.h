@@ -39,6 +39,9 @@ struct Method {
   bool is_signed;  // maps may be negative: overlays diverge around 0
   // Returns [B,H,W] float32 on the evidence's device.
   at::Tensor (*attribute)(const MethodContext& context);
+  // Other names that it goes by, separated by spaces, as FoldedName() leaves
+  // them; its own name needs none for case and punctuation.
+  const char* aliases = "";
 };
 
 }  // namespace saliency

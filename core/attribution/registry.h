@@ -5,6 +5,9 @@
 #ifndef SALIENCY_CORE_ATTRIBUTION_REGISTRY_H_
 #define SALIENCY_CORE_ATTRIBUTION_REGISTRY_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -14,8 +17,13 @@ namespace saliency {
 
 absl::Span<const Method* const> AllMethods();
 
-// The returned method lives for ever.
-// Errors: INVALID_ARGUMENT for an unknown name, listing the known ones.
+// The other names of a method.
+std::vector<std::string> AliasesOf(const Method& method);
+
+// By its name or one of its aliases, whose case and punctuation do not count:
+// "Grad-CAM" and "gradcam" are grad_cam.  The returned method lives for ever.
+// Errors: INVALID_ARGUMENT for an unknown name, listing the known ones, nearest
+//   first, and what stands nearest where the field's name has no counterpart.
 absl::StatusOr<const Method*> FindMethod(absl::string_view name);
 
 }  // namespace saliency

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -11,8 +12,9 @@
 namespace saliency {
 namespace {
 
-// Levenshtein distance in one row of memory.  `a` is cut by the caller, so the
-// cost per name is bounded.
+constexpr size_t kMaxCompared = 80;  // characters of each: bounds the cost
+
+// Levenshtein distance in one row of memory.
 int EditDistance(absl::string_view a, absl::string_view b) {
   std::vector<int> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
@@ -33,17 +35,30 @@ int EditDistance(absl::string_view a, absl::string_view b) {
 std::vector<std::string> NearNames(absl::string_view wanted,
                                    absl::Span<const std::string> known,
                                    int count) {
-  wanted = wanted.substr(0, 80);
+  wanted = wanted.substr(0, kMaxCompared);
   std::vector<std::pair<int, int>> ranked;  // distance, index
   ranked.reserve(known.size());
   for (size_t i = 0; i < known.size(); ++i) {
-    ranked.emplace_back(EditDistance(wanted, known[i]), static_cast<int>(i));
+    ranked.emplace_back(EditDistance(wanted, absl::string_view(known[i]).substr(
+                                                 0, kMaxCompared)),
+                        static_cast<int>(i));
   }
   const size_t kept = std::min<size_t>(count, ranked.size());
   std::partial_sort(ranked.begin(), ranked.begin() + kept, ranked.end());
   std::vector<std::string> names;
   for (size_t i = 0; i < kept; ++i) names.push_back(known[ranked[i].second]);
   return names;
+}
+
+std::string FoldedName(absl::string_view name) {
+  std::string folded;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (absl::ascii_isalnum(byte) || c == '+') {
+      folded.push_back(absl::ascii_tolower(byte));
+    }
+  }
+  return folded;
 }
 
 std::string Printable(absl::string_view text, int max_chars) {

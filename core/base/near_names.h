@@ -23,6 +23,10 @@ std::vector<std::string> NearNames(absl::string_view wanted,
 std::string NotFoundMessage(absl::string_view noun, absl::string_view wanted,
                             absl::Span<const std::string> known);
 
+// What is left of a name when case and punctuation do not count: "Grad-CAM++"
+// is "gradcam++" and "norm_grad" is "normgrad".  A plus sign counts.
+std::string FoldedName(absl::string_view name);
+
 // A caller's text made safe for a message or a log line: characters of UTF-8 as
 // they are, but quotes, backslashes, control characters and bytes that are no
 // UTF-8 C-escaped; cut to `max_chars` characters with "..." at the end.

@@ -4,7 +4,11 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <utility>
 
+#include "absl/strings/ascii.h"
+#include "core/attribution/methods_not_offered.h"
+#include "core/base/near_names.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -45,7 +49,7 @@ TEST(RegistryTest, EveryMethodSaysWhatItIsAndWhereItComesFrom) {
 }
 
 TEST(RegistryTest, AnUnknownNameIsAnsweredWithTheKnownOnes) {
-  for (const std::string name : {"NormGrad", "", "norm_grad "}) {
+  for (const std::string name : {"NormGradd", "", "norm_grad 4"}) {
     const absl::Status status = FindMethod(name).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     const std::string message(status.message());
@@ -54,6 +58,74 @@ TEST(RegistryTest, AnUnknownNameIsAnsweredWithTheKnownOnes) {
       EXPECT_THAT(message, HasSubstr(method->name));
     }
   }
+}
+
+TEST(RegistryTest, TheNearestKnownNameComesFirst) {
+  EXPECT_THAT(std::string(FindMethod("grad_cma").status().message()),
+              HasSubstr("known, nearest first: grad_cam, "));
+}
+
+TEST(RegistryTest, CaseAndPunctuationDoNotCount) {
+  for (const Method* method : AllMethods()) {
+    std::string shouted(method->name);
+    for (char& c : shouted) c = c == '_' ? '-' : absl::ascii_toupper(c);
+    ASSERT_TRUE(FindMethod(shouted).ok()) << shouted;
+    EXPECT_EQ(*FindMethod(shouted), method);
+  }
+}
+
+TEST(RegistryTest, TheFieldsNamesFindTheirMethods) {
+  const std::pair<const char*, const char*> names[] = {
+      {"gradcam", "grad_cam"},
+      {"Grad-CAM", "grad_cam"},
+      {"LayerGradCam", "grad_cam"},
+      {"normgrad", "norm_grad"},
+      {"NormGrad", "norm_grad"},
+      {"Selective NormGrad", "selective_norm_grad"},
+      {"saliency", "gradient"},
+      {"vanilla", "gradient"},
+      {"vanilla_gradient", "gradient"},
+      {"Saliency", "gradient"},
+      {"backprop", "gradient"},
+      {"InputXGradient", "linear_approximation"},
+      {"gradient_x_input", "linear_approximation"},
+      {"linear_approx", "linear_approximation"},
+      {"class activation mapping", "cam"},
+  };
+  for (const auto& [alias, name] : names) {
+    ASSERT_TRUE(FindMethod(alias).ok()) << alias;
+    EXPECT_STREQ((*FindMethod(alias))->name, name) << alias;
+  }
+}
+
+TEST(RegistryTest, ANameWithoutCounterpartIsToldWhatStandsNearest) {
+  for (const char* name :
+       {"gradcam++", "Grad-CAM++", "layercam", "LayerCAM", "score_cam",
+        "integrated_gradients", "SmoothGrad", "guided_backprop", "RISE", "LIME",
+        "shap", "occlusion", "LRP", "deeplift", "HiResCAM"}) {
+    const absl::Status status = FindMethod(name).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
+    const std::string message(status.message());
+    EXPECT_EQ(message.find("method \"" + std::string(name) + "\" is unknown: "),
+              0U)
+        << message;
+    EXPECT_THAT(message, HasSubstr("; known: ")) << "the list as well";
+    EXPECT_NE(WhyNotOffered(FoldedName(name)), "");
+  }
+  EXPECT_EQ(WhyNotOffered("nonsense"), "");
+}
+
+// One name must not mean two methods, nor a method and none.
+TEST(RegistryTest, EachAliasIsFoldedAndMeansOneMethod) {
+  std::set<std::string> taken;
+  for (const Method* method : AllMethods()) {
+    EXPECT_TRUE(taken.insert(FoldedName(method->name)).second);
+    for (const std::string& alias : AliasesOf(*method)) {
+      EXPECT_EQ(FoldedName(alias), alias);
+      EXPECT_TRUE(taken.insert(alias).second) << alias;
+    }
+  }
+  for (const std::string& name : taken) EXPECT_EQ(WhyNotOffered(name), "");
 }
 
 TEST(RegistryTest, AnInventedNameIsEscapedAndCut) {

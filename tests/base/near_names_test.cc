@@ -26,6 +26,14 @@ TEST(NearNamesTest, MessageNamesTheThingAndItsNeighbours) {
             "layer \"fd\" not found; nearest: \"fc\", \"input\", \"conv1\"");
 }
 
+TEST(NearNamesTest, CaseAndPunctuationDoNotCountInAFoldedName) {
+  EXPECT_EQ(FoldedName("Grad-CAM"), "gradcam");
+  EXPECT_EQ(FoldedName("grad_cam"), "gradcam");
+  EXPECT_EQ(FoldedName("Grad CAM++"), "gradcam++");
+  EXPECT_EQ(FoldedName("norm_grad_conv3x3"), "normgradconv3x3");
+  EXPECT_EQ(FoldedName("_-\n"), "");
+}
+
 TEST(NearNamesTest, CallersTextIsEscapedAndCut) {
   EXPECT_EQ(Printable("a\n\x01"), "a\\n\\001");
   EXPECT_EQ(Printable(std::string(100, 'x'), 3), "xxx...");

@@ -59,6 +59,16 @@ TEST(CompletePlanTest, AMethodThatDoesNotApplyIsNamed) {
   EXPECT_THAT(std::string(plan.status().message()), HasSubstr("grad_camm"));
 }
 
+TEST(CompletePlanTest, AliasesBecomeTheNamesThatAnswersCarry) {
+  v1::GetModelResponse model = EvaluatedModel();
+  for (v1::Method& method : *model.mutable_methods()) {
+    if (method.name() == "gradient") method.add_aliases("saliency");
+  }
+  const EvaluationPlan plan =
+      CompletePlan({.methods = {"Norm-Grad", "Saliency"}}, model).value();
+  EXPECT_THAT(plan.methods, ElementsAre("norm_grad", "gradient"));
+}
+
 TEST(CompletePlanTest, PairsAreReadAsPairs) {
   const EvaluationPlan plan =
       CompletePlan({.methods = {"conv1x1+norm"}}, EvaluatedModel()).value();

@@ -69,6 +69,9 @@ TEST(ParseMethodTest, ReadsNamesAndPairs) {
       ParseMethod("depthwise3x3+positive_norm").value();
   EXPECT_EQ(pair.pair().extract(), v1::EXTRACT_DEPTHWISE3X3);
   EXPECT_EQ(pair.pair().aggregate(), v1::AGGREGATE_POSITIVE_NORM);
+  // The server says what it has instead.
+  EXPECT_EQ(ParseMethod("Grad-CAM++")->method(), "Grad-CAM++");
+  EXPECT_FALSE(ParseMethod("conv1x1+").ok());
 }
 
 TEST(ParsePairTest, KnowsEveryExtractAndAggregate) {

@@ -28,6 +28,7 @@ const Method cam = {
     .evidence = Evidence::kActivationAndHead,
     .is_signed = true,
     .attribute = &Cam,
+    .aliases = "classactivationmap classactivationmapping",
 };
 
 }  // namespace saliency::methods

@@ -28,6 +28,7 @@ const Method grad_cam = {
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = false,
     .attribute = &GradCam,
+    .aliases = "layergradcam",
 };
 
 }  // namespace saliency::methods

@@ -28,6 +28,10 @@ const Method gradient = {
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = false,
     .attribute = &Gradient,
+    .aliases =
+        "saliency vanilla vanillagradient vanillagradients "
+        "vanillasaliency gradients grad backprop backpropagation "
+        "simonyan",
 };
 
 }  // namespace saliency::methods

@@ -29,6 +29,10 @@ const Method linear_approximation = {
     .evidence = Evidence::kActivationAndGradient,
     .is_signed = true,
     .attribute = &LinearApproximation,
+    .aliases =
+        "linearapprox inputxgradient inputxgrad gradientxinput "
+        "gradxinput inputtimesgradient gradienttimesinput "
+        "gradientxactivation gradxactivation layergradientxactivation",
 };
 
 }  // namespace saliency::methods

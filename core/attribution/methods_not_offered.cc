@@ -1,0 +1,70 @@
+#include "core/attribution/methods_not_offered.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+
+namespace saliency {
+namespace {
+
+struct NotOffered {
+  const char* names;  // folded, separated by spaces
+  const char* why;
+};
+
+constexpr NotOffered kNotOffered[] = {
+    {"gradcam++ gradcampp gradcamplusplus",
+     "Grad-CAM++ is not offered yet; grad_cam is its plain form"},
+    {"layercam",
+     "LayerCAM, the sum over channels of (g)+ x, is not offered yet; "
+     "selective_norm_grad takes the norm of (g x)+ instead"},
+    {"hirescam",
+     "HiResCAM is linear_approximation, or with its positive part the pair "
+     "scaling+positive_sum"},
+    {"xgradcam axiomcam",
+     "XGrad-CAM is not offered yet; grad_cam is its plain form"},
+    {"gradcamelementwise elementwisegradcam",
+     "element-wise Grad-CAM is not offered yet; selective_norm_grad takes the "
+     "norm of the same positive parts"},
+    {"scorecam ablationcam eigencam eigengradcam fullgrad shapleycam",
+     "it is not offered; grad_cam and norm_grad need one backward pass"},
+    {"integratedgradients integratedgradient integratedgrad ig "
+     "expectedgradients blurig guidedig",
+     "integrated gradients are not offered yet; linear_approximation at layer "
+     "input is gradient times input"},
+    {"smoothgrad smoothgradients noisetunnel vargrad",
+     "SmoothGrad is not offered yet; gradient with output.smooth_sigma smooths "
+     "the map, not the gradient"},
+    {"guidedbackprop guidedbackpropagation guidedgradcam deconvnet "
+     "deconvolution deconv rectgrad",
+     "methods that change the backward rule are not offered yet; gradient is "
+     "the plain one"},
+    {"excitationbackprop contrastiveexcitationbackprop lrp "
+     "layerwiserelevancepropagation deeplift deepliftshap gradientshap "
+     "epsilonlrp",
+     "methods with a backward rule of their own are not offered yet; "
+     "linear_approximation and norm_grad are the nearest"},
+    {"rise occlusion lime shap kernelshap shapley shapleyvaluesampling "
+     "featureablation extremalperturbation meaningfulperturbation",
+     "methods that perturb the picture are not offered yet; norm_grad and "
+     "grad_cam need one pass"},
+    {"attention attentionrollout rollout",
+     "attention is not read; gradient and norm_grad at layer input work for "
+     "any model"},
+};
+
+}  // namespace
+
+absl::string_view WhyNotOffered(absl::string_view folded_name) {
+  for (const NotOffered& method : kNotOffered) {
+    const std::vector<absl::string_view> names =
+        absl::StrSplit(method.names, ' ');
+    if (std::find(names.begin(), names.end(), folded_name) != names.end()) {
+      return method.why;
+    }
+  }
+  return "";
+}
+
+}  // namespace saliency
