@@ -82,7 +82,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
 }
 
 GrpcServer::~GrpcServer() {
-  server_->Shutdown(std::chrono::system_clock::now());
+  // A call that came while the last ones were being answered hears that the
+  // server is going before its connection does.
+  constexpr auto kLateCalls = std::chrono::seconds(1);
+  server_->Shutdown(std::chrono::system_clock::now() + kLateCalls);
   server_->Wait();
 }
 

@@ -89,7 +89,7 @@ class CommandLine {
              "Model repository: <model>/<version>/model.pt. A TorchScript file "
              "is code; load only what you trust")
         ->required()
-        ->check(CLI::ExistingDirectory)
+        ->check(CLI::ExistingDirectory.description(""))
         ->type_name("DIR");
     adder_.AddSwitch("allow-calibration", options_.allow_calibration,
                      "Let callers measure layer weights "
@@ -104,7 +104,7 @@ class CommandLine {
     adder_
         .Add("metrics-address", metrics_address_,
              "Address of Prometheus' /metrics, or off")
-        ->check(AddressValidator() | CLI::IsMember({"off"}))
+        ->check((AddressValidator() | CLI::IsMember({"off"})).description(""))
         ->type_name("HOST:PORT");
     adder_.AddFile("port-file", options_.port_file,
                    "Write the bound ports here once they are open, as lines "
@@ -199,8 +199,8 @@ class CommandLine {
                      "Drain and exit with code 6 when that happens");
     adder_.AddDuration("drain-delay", options_.drain_delay,
                        absl::ZeroDuration(),
-                       "After SIGTERM: how long to go on serving while health "
-                       "says NOT_SERVING");
+                       "After SIGTERM, SIGINT or SIGHUP: how long to go on "
+                       "serving while health says NOT_SERVING");
     adder_.AddDuration("drain-timeout", options_.drain_timeout,
                        absl::ZeroDuration(),
                        "After the delay: how long to finish what is in flight");
@@ -211,16 +211,19 @@ class CommandLine {
         .Add("log-format", options_.log_format,
              "text or json (one object a line)")
         ->transform(CLI::Transformer(std::map<std::string, LogFormat>{
-            {"text", LogFormat::kText}, {"json", LogFormat::kJson}}))
+                                         {"text", LogFormat::kText},
+                                         {"json", LogFormat::kJson}})
+                        .description(""))
         ->default_str("text")
         ->type_name("FORMAT");
     adder_
         .Add("log-level", options_.log_level, "debug, info, warning or error")
-        ->transform(CLI::Transformer(
-            std::map<std::string, LogLevel>{{"debug", LogLevel::kDebug},
-                                            {"info", LogLevel::kInfo},
-                                            {"warning", LogLevel::kWarning},
-                                            {"error", LogLevel::kError}}))
+        ->transform(CLI::Transformer(std::map<std::string, LogLevel>{
+                                         {"debug", LogLevel::kDebug},
+                                         {"info", LogLevel::kInfo},
+                                         {"warning", LogLevel::kWarning},
+                                         {"error", LogLevel::kError}})
+                        .description(""))
         ->default_str("info")
         ->type_name("LEVEL");
   }

@@ -1,9 +1,10 @@
 #include "server/pending_call.h"
 
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/deadline.h"
+#include "grpc/support/time.h"
 #include "server/public_status.h"
 #include "server/refusal_reason.h"
 #include "server/request_id.h"
@@ -22,14 +23,20 @@ void PendingCall::SetModel(absl::string_view model, int64_t version) {
   record_.version = absl::StrCat(version);
 }
 
-void PendingCall::FinishWith(const absl::Status& status, int64_t rows) {
+void PendingCall::FinishWith(const absl::Status& ending, int64_t rows) {
+  const absl::Time now = desk_.clock().Now();
+  // A caller that leaves at its deadline has not cancelled anything.
+  const absl::Status status =
+      absl::IsCancelled(ending) && LeftByDeadline(arrived_at_, now, deadline())
+          ? absl::DeadlineExceededError("the deadline passed")
+          : ending;
   if (HidesDetail(status)) {
     log().Error("internal error",
                 {{"request_id", request_id()}, {"detail", status.ToString()}});
   }
   record_.status = PublicStatus(status, request_id());
   record_.refusal = RefusalReason(status);
-  record_.duration = desk_.clock().Now() - arrived_at_;
+  record_.duration = now - arrived_at_;
   // First: whoever has the answer finds it counted.
   desk_.Answered(record_, request_id(), rows);
   Send(record_.status, RetryPushbackMs(status));
@@ -46,11 +53,15 @@ void PendingCall::AddTrailingMetadata(
 }
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
-  const auto deadline = context.deadline();
-  if (deadline == std::chrono::system_clock::time_point::max()) {
+  // Not context.deadline(): nanoseconds of 64 bits end in the year 2262, and
+  // what lies beyond comes out in the past.
+  const gpr_timespec deadline = context.raw_deadline();
+  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) {
     return absl::InfiniteFuture();
   }
-  return absl::FromChrono(deadline);
+  const gpr_timespec real =
+      gpr_convert_clock_type(deadline, GPR_CLOCK_REALTIME);
+  return absl::FromUnixSeconds(real.tv_sec) + absl::Nanoseconds(real.tv_nsec);
 }
 
 }  // namespace saliency

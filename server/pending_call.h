@@ -55,8 +55,9 @@ class PendingCall {
   void Hold(std::shared_ptr<void> hold) { hold_ = std::move(hold); }
 
   // Counts, writes the line in the log, and sends the answer.  `rows` is the
-  // work that it holds.  May delete this.
-  void FinishWith(const absl::Status& status, int64_t rows = 0);
+  // work that it holds.  CANCELLED by a caller whose time was up becomes
+  // DEADLINE_EXCEEDED.  May delete this.
+  void FinishWith(const absl::Status& ending, int64_t rows = 0);
 
  protected:
   // `desk` outlives this.

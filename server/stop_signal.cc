@@ -9,11 +9,19 @@ namespace {
 
 constexpr int kSecondSignalExitCode = 3;
 
+// `nohup` and the like have it ignored, and it is to stay so.
+bool IgnoresHangup() {
+  struct sigaction action = {};
+  return sigaction(SIGHUP, nullptr, &action) == 0 &&
+         action.sa_handler == SIG_IGN;
+}
+
 sigset_t TerminationSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  if (!IgnoresHangup()) sigaddset(&signals, SIGHUP);
   return signals;
 }
 
@@ -41,7 +49,10 @@ void HandleTerminationSignals(StopSignal& stop) {
     int signal = 0;
     sigwait(&signals, &signal);
     stop.Stop(StopReason::kSignal);
-    sigwait(&signals, &signal);
+    // A terminal that closes may send its hangup twice: that is no hurry.
+    do {
+      sigwait(&signals, &signal);
+    } while (signal == SIGHUP);
     std::_Exit(kSecondSignalExitCode);
   }).detach();
 }

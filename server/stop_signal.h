@@ -31,13 +31,14 @@ class StopSignal {
   std::optional<StopReason> reason_ ABSL_GUARDED_BY(mu_);
 };
 
-// Blocks SIGTERM and SIGINT in this thread and those it starts from here on:
-// only HandleTerminationSignals sees them.  Call before any thread starts.
+// Blocks SIGTERM, SIGINT and, unless it is ignored, SIGHUP in this thread and
+// those it starts from here on: only HandleTerminationSignals sees them.  Call
+// before any thread starts.
 void BlockTerminationSignals();
 
-// Starts a thread that waits for SIGTERM or SIGINT: the first one stops
-// `stop`, the second ends the process with exit code 3.  `stop` lives as long
-// as the process.
+// Starts a thread that waits for SIGTERM, SIGINT or SIGHUP: the first one stops
+// `stop`, a second SIGTERM or SIGINT ends the process with exit code 3.  `stop`
+// lives as long as the process.
 void HandleTerminationSignals(StopSignal& stop);
 
 }  // namespace saliency

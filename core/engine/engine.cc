@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/deadline.h"
 #include "core/base/status.h"
 #include "core/base/thread_pool.h"
 #include "core/engine/active_job.h"
@@ -46,6 +47,15 @@ struct Replica {
   std::shared_ptr<void> keep_alive;
   std::unique_ptr<Explainer> explainer;
 };
+
+// Answers a job whose caller has gone, by what made it go.
+void AnswerLeaver(ActiveJob& job, absl::Time arrived, Clock& clock) {
+  if (LeftByDeadline(arrived, clock.Now(), job.deadline())) {
+    job.Expire();
+  } else {
+    job.Cancel();
+  }
+}
 
 // A pool thread works on one small map: more threads would only wait.
 void ComputeAlone() {
@@ -185,9 +195,10 @@ std::optional<IdleWork> Engine::LongestIdle() {
 absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
   RETURN_IF_ERROR(admission->CheckOpen());
   if (Expired(*job)) return absl::OkStatus();
+  const absl::Time arrived = clock.Now();
   const std::shared_ptr<CancelToken> cancel = job->work().job.cancel;
   if (cancel != nullptr && cancel->cancelled()) {
-    job->Cancel();
+    AnswerLeaver(*job, arrived, clock);
     return absl::OkStatus();
   }
   if (HoldsGivenMaps(job->work().job)) return StartGivenMaps(job);
@@ -201,13 +212,14 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
   job->Enter(JobStage::kDecode);
   if (cancel != nullptr) {
     cancel->SetListener([weak_job = std::weak_ptr<ActiveJob>(job),
-                         weak_model = std::weak_ptr<ServedModel>(model)] {
+                         weak_model = std::weak_ptr<ServedModel>(model),
+                         arrived, &clock = clock] {
       const std::shared_ptr<ActiveJob> cancelled = weak_job.lock();
       if (cancelled == nullptr) return;
       if (const auto queue = weak_model.lock()) {
         queue->batcher.Remove(cancelled.get());
       }
-      cancelled->Cancel();
+      AnswerLeaver(*cancelled, arrived, clock);
     });
   }
   pool->Schedule([this, job, model] { Decode(job, model); }, job->caller());
@@ -230,8 +242,11 @@ absl::Status Engine::Impl::StartGivenMaps(
   RETURN_IF_ERROR(job->Admit(work.cost));
   job->Enter(JobStage::kQueue);
   if (const auto& cancel = job->work().job.cancel; cancel != nullptr) {
-    cancel->SetListener([weak_job = std::weak_ptr<ActiveJob>(job)] {
-      if (const auto cancelled = weak_job.lock()) cancelled->Cancel();
+    cancel->SetListener([weak_job = std::weak_ptr<ActiveJob>(job),
+                         arrived = clock.Now(), &clock = clock] {
+      if (const auto cancelled = weak_job.lock()) {
+        AnswerLeaver(*cancelled, arrived, clock);
+      }
     });
   }
   work.rendering = std::make_unique<GivenMapsRendering>(work.job, limits);

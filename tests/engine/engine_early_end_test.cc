@@ -5,7 +5,9 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/engine/engine.h"
 #include "core/engine/prepare.h"
@@ -105,6 +107,40 @@ TEST_F(EngineTest, AJobCancelledDuringItsPassIsAnsweredAtOnceAndOnce) {
   gate_.Open();
   EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
   EXPECT_EQ(answers_.total(), 1);
+}
+
+// All that the engine hears of a caller's deadline may be that it leaves.
+TEST_F(EngineTest, ACallerThatLeavesAtItsDeadlineHasExpiredAndNotCancelled) {
+  const auto engine = Serve(HoldAtGate());
+  std::vector<std::shared_ptr<CancelToken>> callers;
+  for (int i = 0; i < 3; ++i) {
+    Job job = FakeJob(i);
+    job.deadline = clock_.Now() + absl::Seconds(10);
+    callers.push_back(std::make_shared<CancelToken>());
+    job.cancel = callers.back();
+    engine->Submit(std::move(job), answers_.For(i));
+    if (i == 0) gate_.AwaitArrivals(1);
+  }
+  clock_.Advance(absl::Seconds(5));
+  callers[1]->Cancel();
+  EXPECT_EQ(CodeOf(1), StatusCode::kCancelled);
+  // Its own clock runs a little before ours.
+  clock_.Advance(absl::Milliseconds(4950));
+  callers[0]->Cancel();
+  callers[2]->Cancel();
+  EXPECT_EQ(CodeOf(0), StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(CodeOf(2), StatusCode::kDeadlineExceeded);
+  // Those that wait may still be on their way to the queue.
+  int expired = 0;
+  int cancelled = 0;
+  for (const std::string& line : observer_.lines()) {
+    expired += absl::StartsWith(line, "expired ");
+    cancelled += absl::StartsWith(line, "cancelled ");
+  }
+  EXPECT_EQ(expired, 2);
+  EXPECT_EQ(cancelled, 1);
+  gate_.Open();
+  EXPECT_TRUE(engine->Drain(absl::InfiniteFuture()));
 }
 
 TEST_F(EngineTest, AFullQueueRefusesAtOnceNamingValueAndLimit) {

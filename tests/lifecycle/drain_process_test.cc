@@ -86,6 +86,55 @@ TEST(DrainProcessTest, SigintDrainsToo) {
   EXPECT_EQ(server->process().AwaitExit(), 0);
 }
 
+// A terminal that closes may hang up twice; that is no second signal.
+TEST(DrainProcessTest, SighupDrainsToo) {
+  ModelFolder models;
+  AddModel(models);
+  const auto server = Serve(models, {"--drain-delay=200ms"});
+  ASSERT_TRUE(server->AwaitServing().ok());
+  HealthWatch whole(server->channel(), "");
+  EXPECT_EQ(whole.Next(), HealthCheckResponse::SERVING);
+  server->process().Signal(SIGHUP);
+  EXPECT_EQ(whole.Next(), HealthCheckResponse::NOT_SERVING);
+  server->process().Signal(SIGHUP);
+  EXPECT_EQ(server->process().AwaitExit(), 0);
+  EXPECT_THAT(server->process().err(), HasSubstr("stopped all_answered=yes"));
+}
+
+// As under nohup, from which it is inherited.
+TEST(DrainProcessTest, SighupThatIsIgnoredStaysSo) {
+  ModelFolder models;
+  AddModel(models);
+  std::signal(SIGHUP, SIG_IGN);
+  const auto server = Serve(models);
+  std::signal(SIGHUP, SIG_DFL);
+  ASSERT_TRUE(server->AwaitServing().ok());
+  server->process().Signal(SIGHUP);
+  EXPECT_TRUE(AskOnce(server->channel()).ok());
+  server->process().Signal(SIGTERM);
+  EXPECT_EQ(server->process().AwaitExit(), 0);
+}
+
+// Those that come between the last answer and the end of the port.
+TEST(DrainProcessTest, WithoutADelayLateCallsAreToldToGoAndNotCancelled) {
+  ModelFolder models;
+  AddModel(models);
+  for (int i = 0; i < 3; ++i) {
+    const auto server = Serve(models, {"--drain-delay=0"});
+    ASSERT_TRUE(server->AwaitServing().ok());
+    Load load({.callers = 8, .until_failure = false},
+              [&] { return AskOnce(server->channel()); });
+    ASSERT_TRUE(load.AwaitOk(20));
+    server->process().Signal(SIGTERM);
+    EXPECT_EQ(server->process().AwaitExit(), 0);
+    load.Stop();
+    for (const auto& [outcome, count] : load.outcomes()) {
+      EXPECT_TRUE(outcome == "OK" || absl::StartsWith(outcome, "UNAVAILABLE: "))
+          << outcome << " x " << count;
+    }
+  }
+}
+
 TEST(DrainProcessTest, WhatIsNotDoneInTimeIsToldAndTheExitSaysSo) {
   ModelFolder models;
   AddModel(models);

@@ -1,9 +1,12 @@
 #include "server/drain.h"
 
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "grpcpp/create_channel.h"
 #include "gtest/gtest.h"
 #include "tests/server/calibration_caller.h"
 #include "tests/server/test_server.h"
@@ -151,6 +154,34 @@ TEST(DrainTest, ACalibrationThatIsOpenedAfterwardsIsRefused) {
   CalibrationCaller late(server.models());
   EXPECT_EQ(late.ReadToTheEnd().status.error_code(),
             grpc::StatusCode::UNAVAILABLE);
+}
+
+// What is being answered when the port goes is answered.
+TEST(DrainTest, AnAnswerUnderWaySurvivesTheEndOfItsPort) {
+  Gate gate;
+  auto server = std::make_unique<TestServer>(TestServer::Options{
+      .hook = Held(gate).hook, .listen = {.address = "127.0.0.1:0"}});
+  server->AddFakeModel();
+  const auto channel =
+      grpc::CreateChannel(absl::StrCat("127.0.0.1:", server->port()),
+                          grpc::InsecureChannelCredentials());
+  const auto stub = v1::SaliencyService::NewStub(channel);
+  grpc::Status status;
+  std::thread caller([&] {
+    grpc::ClientContext context;
+    v1::ComputeSaliencyResponse response;
+    status = stub->ComputeSaliency(&context, FakeRequest(), &response);
+  });
+  gate.AwaitArrivals(1);
+  std::thread end([&] { server->StopListening(); });
+  // The connection is told first.
+  while (channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
+    std::this_thread::yield();
+  }
+  gate.Open();
+  caller.join();
+  end.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 // The metrics add up: whatever mix of calls comes, each is counted once, with
 // labels that no caller can invent.
 
+#include <chrono>
 #include <map>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "grpcpp/create_channel.h"
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
 
@@ -181,6 +184,92 @@ TEST(ServerMetricsTest, WhatIsInFlightIsSeen) {
   EXPECT_GT(server.Metric("saliency_queue_bytes"), 0);
   gate.Open();
   caller.join();
+}
+
+// Of 2,000 calls that ran out of time 1,550 were counted as cancelled.
+TEST(ServerMetricsTest, ClientsDeadlinesCountAsSuchAndNotAsCancellations) {
+  Gate gate;
+  TestServer server({.hook =
+                         [&gate](const std::vector<int>&) {
+                           gate.Pass();
+                           return absl::OkStatus();
+                         },
+                     .listen = {.address = "127.0.0.1:0"}});
+  server.AddFakeModel();
+  // By the network, where a deadline is rounded up on its way.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  const auto stub = v1::SaliencyService::NewStub(
+      grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server.port()),
+                                grpc::InsecureChannelCredentials(), arguments));
+  constexpr int kCalls = 40;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCalls; ++i) {
+    callers.emplace_back([&stub, i] {
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() +
+                           std::chrono::milliseconds(100 + 37 * i));
+      v1::ComputeSaliencyResponse response;
+      EXPECT_EQ(stub->ComputeSaliency(&context, FakeRequest(), &response)
+                    .error_code(),
+                grpc::StatusCode::DEADLINE_EXCEEDED);
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  // The server may hear of the last ones a moment later.
+  const auto count = [&](const char* code) {
+    return server.Metric("saliency_requests_total",
+                         {{"rpc", "ComputeSaliency"}, {"code", code}});
+  };
+  while (count("DEADLINE_EXCEEDED") + count("CANCELLED") < kCalls) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(count("DEADLINE_EXCEEDED"), kCalls);
+  EXPECT_EQ(server.Metric("saliency_expired_total"), kCalls);
+  EXPECT_EQ(server.Metric("saliency_cancelled_total"), 0);
+  gate.Open();
+}
+
+TEST(ServerMetricsTest, ACallerThatChangesItsMindCountsAsCancelled) {
+  Gate gate;
+  TestServer server({.hook = [&gate](const std::vector<int>&) {
+    gate.Pass();
+    return absl::OkStatus();
+  }});
+  server.AddFakeModel();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::hours(1));
+  std::thread caller([&] {
+    v1::ComputeSaliencyResponse response;
+    server.saliency().ComputeSaliency(&context, FakeRequest(), &response);
+  });
+  gate.AwaitArrivals(1);
+  context.TryCancel();
+  caller.join();
+  while (server.Metric("saliency_requests_total", {{"code", "CANCELLED"}}) <
+         1) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(server.Metric("saliency_cancelled_total"), 1);
+  EXPECT_EQ(server.Metric("saliency_expired_total"), 0);
+  gate.Open();
+}
+
+// 64 bits of nanoseconds end in 2262.
+TEST(ServerMetricsTest, ADeadlineInTheFarFutureHasNotPassed) {
+  TestServer server;
+  server.AddFakeModel();
+  for (const int64_t years : {200, 240, 300, 5000}) {
+    grpc::ClientContext context;
+    gpr_timespec deadline = gpr_now(GPR_CLOCK_REALTIME);
+    deadline.tv_sec += years * 365 * 24 * 3600;
+    context.set_deadline(deadline);
+    v1::ComputeSaliencyResponse response;
+    const grpc::Status status =
+        server.saliency().ComputeSaliency(&context, FakeRequest(), &response);
+    EXPECT_TRUE(status.ok()) << years << ": " << status.error_message();
+  }
 }
 
 }  // namespace

@@ -86,6 +86,8 @@ class TestServer {
 
   // Of options.listen.
   int port() const { return server_->port(); }
+  // Ends the port, as the server's end does.  Nothing can be asked afterwards.
+  void StopListening() { server_ = nullptr; }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
   ModelCatalogue& catalogue() { return catalogue_; }
