@@ -20,8 +20,10 @@ namespace saliency {
 namespace {
 
 // Errors: INVALID_ARGUMENT the file of --npy cannot be made.
-absl::StatusOr<std::unique_ptr<NpyStack>> MakeStack(const ExplainPlan& plan) {
+absl::StatusOr<std::unique_ptr<NpyStack>> MakeStack(const ExplainPlan& plan,
+                                                    Console& console) {
   if (plan.npy.empty()) return std::unique_ptr<NpyStack>();
+  if (plan.npy == kStandardOutput) return NpyStack::CreateFor(console.out);
   return NpyStack::Create(plan.npy);
 }
 
@@ -29,15 +31,18 @@ absl::StatusOr<std::unique_ptr<NpyStack>> MakeStack(const ExplainPlan& plan) {
 template <typename Ask>
 ExitCode Report(const ExplainPlan& plan, const ExplainFlags& flags,
                 Console& console, const Ask& ask) {
-  absl::StatusOr<std::unique_ptr<NpyStack>> stack = MakeStack(plan);
+  absl::StatusOr<std::unique_ptr<NpyStack>> stack = MakeStack(plan, console);
   if (!stack.ok()) {
     PrintError(console, absl::StrCat("--npy: ", stack.status().message()));
     return kExitUsage;
   }
+  Console words =
+      WritesPixelsToOutput(flags) ? WithWordsOnErr(console) : console;
   ExplainReport report({.num_pictures = static_cast<int>(plan.pictures.size()),
                         .json = flags.connection.json,
-                        .top = flags.top_k.has_value()},
-                       console, *std::move(stack));
+                        .top = flags.top_k.has_value(),
+                        .pixels = &console.out},
+                       words, *std::move(stack));
   ask(report);
   return report.Finish();
 }
@@ -63,8 +68,7 @@ class PictureStream {
   std::optional<v1::StreamSaliencyRequest> Next() {
     while (next_ < plan_.pictures.size() && !console_.interrupt.raised()) {
       const size_t picture = next_++;
-      absl::StatusOr<std::string> bytes =
-          ReadFile(plan_.pictures[picture].path);
+      absl::StatusOr<std::string> bytes = ReadPicture(plan_.pictures[picture]);
       if (!bytes.ok()) {
         unreadable_[picture] = bytes.status();
         continue;

@@ -30,6 +30,7 @@ struct BenchFlags {
   ConnectionFlags connection;
   QuestionFlags question;
   std::vector<std::string> pictures;
+  bool recursive = false;
   std::string size = "picture";
   std::string encoding = "float32";
   int concurrency = 0;  // 0: 16 in a closed loop, 256 in an open one
@@ -59,7 +60,8 @@ absl::StatusOr<LoadOptions> MakeLoad(const BenchFlags& flags) {
   return load;
 }
 
-absl::StatusOr<BenchPlan> MakePlan(const BenchFlags& flags) {
+absl::StatusOr<BenchPlan> MakePlan(const BenchFlags& flags,
+                                   std::istream& input) {
   BenchPlan plan;
   ASSIGN_OR_RETURN(plan.load, MakeLoad(flags));
   ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest question,
@@ -71,11 +73,13 @@ absl::StatusOr<BenchPlan> MakePlan(const BenchFlags& flags) {
   question.mutable_output()->set_encoding(
       static_cast<v1::MapEncoding>(encoding));
   ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
-                   ListPictures(flags.pictures));
+                   ListPictures(flags.pictures, {.recursive = flags.recursive,
+                                                 .input = &input}));
   for (const PictureFile& file : files) {
+    absl::StatusOr<std::string> picture = ReadPicture(file);
+    if (!picture.ok()) return Annotate(picture.status(), file.path);
     plan.requests.push_back(question);
-    ASSIGN_OR_RETURN(*plan.requests.back().mutable_input()->mutable_picture(),
-                     ReadFile(file.path));
+    plan.requests.back().mutable_input()->set_picture(*std::move(picture));
   }
   return plan;
 }
@@ -134,9 +138,9 @@ ExitCode Report(const BenchFlags& flags, const LoadOptions& load,
 }
 
 ExitCode Bench(const BenchFlags& flags, Console& console) {
-  const absl::StatusOr<BenchPlan> plan = MakePlan(flags);
+  const absl::StatusOr<BenchPlan> plan = MakePlan(flags, console.in);
   if (!plan.ok()) {
-    return PrintUsageError(console, "bench", plan.status().message());
+    return PrintUsageError(console, "bench", plan.status());
   }
   // A call that is tried again would hide the refusal that it met.
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
@@ -195,8 +199,10 @@ Command AddBenchCommand(CLI::App& root) {
       "bench", "Puts a server under load: latency, throughput and errors");
   const auto flags = std::make_shared<BenchFlags>();
   app->add_option("PICTURE", flags->pictures,
-                  "pictures or folders of them, asked about in turn")
+                  "pictures or folders of them, asked about in turn; -: "
+                  "standard input")
       ->required();
+  AddRecursive(*app, flags->recursive);
   AddQuestionFlags(*app, flags->question);
   app->add_option("--size", flags->size,
                   "size of the maps: picture, layer, input or HEIGHTxWIDTH")

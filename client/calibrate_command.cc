@@ -72,7 +72,8 @@ void AddFlags(CLI::App& command, CalibrateFlags& flags) {
                      "the pictures in words, stored with the weights; default: "
                      "the folder's name");
   command.add_option("-o,--out", flags.out,
-                     "write layer_weights.pbtxt here as well");
+                     "write layer_weights.pbtxt here as well; -: to standard "
+                     "output");
   AddConnectionFlags(command, flags.connection);
   command.get_option("--timeout")
       ->description(
@@ -158,7 +159,9 @@ void PrintNotes(const v1::CalibrationResult& result,
 bool Keep(const v1::CalibrationResult& result, const CalibrateFlags& flags,
           Console& console) {
   bool all = true;
-  if (!flags.out.empty()) {
+  if (flags.out == kStandardOutput) {
+    console.out << result.file_text() << std::flush;
+  } else if (!flags.out.empty()) {
     const absl::Status written =
         WriteFileAtomically(flags.out, result.file_text());
     if (!written.ok()) {
@@ -169,7 +172,7 @@ bool Keep(const v1::CalibrationResult& result, const CalibrateFlags& flags,
   if (result.stored().code() != 0) {
     PrintError(console,
                absl::StrCat("not stored: ", result.stored().message(),
-                            flags.out.empty()
+                            flags.out.empty() || flags.out == kStandardOutput
                                 ? ": write the file with --out and put it into "
                                   "the version's folder"
                                 : absl::StrCat(": put ", flags.out,
@@ -183,12 +186,14 @@ ExitCode Report(const v1::CalibrationResult& result,
                 const CalibrateFlags& flags, const CalibrationTeller& teller,
                 Console& console) {
   PrintNotes(result, teller, console);
+  std::ostream& words =
+      flags.out == kStandardOutput ? console.err : console.out;
   if (flags.connection.json) {
-    console.out << CalibrationJson(result) << '\n';
+    words << CalibrationJson(result) << '\n';
   } else {
-    PrintCalibration(result, console.out);
+    PrintCalibration(result, words);
   }
-  console.out.flush();
+  words.flush();
   const bool all = Keep(result, flags, console);
   return all && teller.failed() == 0 ? kExitOk : kExitSomeFailed;
 }
@@ -242,6 +247,9 @@ ExitCode Calibrate(const CalibrateFlags& flags, Console& console) {
   if (!(flags.held_out > 0 && flags.held_out < 1)) {
     return Refuse(console, absl::StrCat("--held-out: ", flags.held_out,
                                         " not in (0, 1)"));
+  }
+  if (flags.out == kStandardOutput && flags.connection.json) {
+    return Refuse(console, "--json and --out - both want standard output");
   }
   if (absl::StrContains(flags.connection.server, ',')) {
     return Refuse(console,

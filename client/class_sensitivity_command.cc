@@ -35,7 +35,8 @@ class ClassSensitivityEvaluation final : public Evaluation {
 
   absl::StatusOr<std::vector<std::string>> Items() override {
     RETURN_IF_ERROR(MakeStepIf(flags_.meta, flags_.step).status());
-    return PictureNames(folder(), flags_.evaluation.set);
+    return PictureNames(folder(), flags_.evaluation.set,
+                        flags_.evaluation.recursive);
   }
 
   absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override {
@@ -58,7 +59,7 @@ class ClassSensitivityEvaluation final : public Evaluation {
       const SaliencyClient& client, const std::string& item,
       const std::shared_ptr<CancelToken>& cancel) const override {
     ASSIGN_OR_RETURN(const std::string path, PathOfPicture(folder(), item));
-    ASSIGN_OR_RETURN(const std::string picture, ReadFile(path));
+    ASSIGN_OR_RETURN(const std::string picture, ReadPicture({.path = path}));
     JournalRows rows;
     for (v1::MeasureClassSensitivityRequest request : requests_) {
       request.mutable_input()->set_picture(picture);
@@ -107,7 +108,8 @@ Command AddClassSensitivityCommand(CLI::App& evaluate) {
   AddEvaluationFlags(
       *app, flags->evaluation,
       {.folder = "folder of pictures, or one laid out as Pascal VOC's",
-       .default_joins = "none"});
+       .default_joins = "none",
+       .plain_folder = true});
   app->add_flag("--meta", flags->meta, "after a meta step too")
       ->group("Meta step");
   AddStepFlags(*app, flags->step);

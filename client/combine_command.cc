@@ -11,9 +11,9 @@ namespace saliency {
 namespace {
 
 ExitCode Combine(const CombineFlags& flags, Console& console) {
-  const absl::StatusOr<CombinePlan> plan = MakeCombinePlan(flags);
+  const absl::StatusOr<CombinePlan> plan = MakeCombinePlan(flags, console.in);
   if (!plan.ok()) {
-    return PrintUsageError(console, "combine", plan.status().message());
+    return PrintUsageError(console, "combine", plan.status());
   }
   return AskAboutPictures(plan->explain, flags.explain, plan->request, console);
 }

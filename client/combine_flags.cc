@@ -103,7 +103,8 @@ void AddCombineFlags(CLI::App& command, CombineFlags& flags) {
       ->group(kGroup);
 }
 
-absl::StatusOr<CombinePlan> MakeCombinePlan(const CombineFlags& flags) {
+absl::StatusOr<CombinePlan> MakeCombinePlan(const CombineFlags& flags,
+                                            std::istream& input) {
   const ExplainFlags& explain = flags.explain;
   if (explain.size == "layer") {
     return absl::InvalidArgumentError(
@@ -119,7 +120,7 @@ absl::StatusOr<CombinePlan> MakeCombinePlan(const CombineFlags& flags) {
   RETURN_IF_ERROR(AddCombinations(flags, question, plan.request));
   const int of_each =
       plan.request.combinations_size() / question.attributions_size();
-  ASSIGN_OR_RETURN(plan.explain, MakeExplainPlan(explain, of_each));
+  ASSIGN_OR_RETURN(plan.explain, MakeExplainPlan(explain, of_each, input));
   CopyQuestion(plan.explain.request, plan.request);
   plan.request.set_layer_maps(flags.layer_maps);
   return plan;

@@ -35,9 +35,9 @@ struct CombinePlan {
 };
 
 // Every method by every weighting by every rule, at the layers named.
-// Reads no picture, but looks which there are, and makes the out-dir.
-// Errors: as MakeExplainPlan.
-absl::StatusOr<CombinePlan> MakeCombinePlan(const CombineFlags& flags);
+// Otherwise as MakeExplainPlan.
+absl::StatusOr<CombinePlan> MakeCombinePlan(const CombineFlags& flags,
+                                            std::istream& input);
 
 }  // namespace saliency
 

@@ -3,24 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/config_file.h"
+#include "client/help_text.h"
 
 namespace saliency {
-namespace {
-
-// The help text to point to: that of the subcommand, when one was named.
-std::string HelpCommand(const std::vector<Command>& commands) {
-  for (const Command& command : commands) {
-    if (command.app->parsed()) {
-      return absl::StrCat("saliency ", command.app->get_name(), " --help");
-    }
-  }
-  return "saliency --help";
-}
-
-}  // namespace
 
 ExitCode RunCommandLine(const std::vector<std::string>& arguments,
                         Console& console) {
@@ -29,15 +16,24 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments,
       "saliency");
   root.set_version_flag("--version", "saliency " SALIENCY_VERSION);
   root.require_subcommand(1);
-  root.footer(
+  constexpr char kExitCodes[] =
       "Exit codes: 0 fine, 1 the server refused or failed, 2 wrong usage, 3 "
-      "some items failed.");
+      "some items failed.";
+  root.footer(kExitCodes);  // of the commands that have no other as well
   const std::vector<Command> commands = {
       AddModelsCommand(root),   AddExplainCommand(root),
       AddCombineCommand(root),  AddMetaCommand(root),
       AddGridCommand(root),     AddCalibrateCommand(root),
       AddEvaluateCommand(root), AddHealthCommand(root),
       AddBenchCommand(root)};
+  root.footer(
+      std::string(
+          "Flags come after the command. The server and how it is reached can "
+          "also be told by environment variables and in "
+          "~/.config/saliency/client.conf: see the Connection flags of each "
+          "command.\n\n") +
+      kExitCodes);
+  SimplifyHelp(root);
   // CLI11 reports by exceptions, help included.
   try {
     // It takes the arguments last first.
@@ -46,8 +42,13 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments,
     root.exit(success, console.out, console.err);
     return kExitOk;
   } catch (const CLI::ParseError& error) {
-    PrintError(console,
-               absl::StrCat(error.what(), ": see ", HelpCommand(commands)));
+    PrintError(console, WhatIsWrong(root, error));
+    return kExitUsage;
+  }
+  const absl::Status configured =
+      ApplyConfigFile(CalledCommand(root), console.config_file);
+  if (!configured.ok()) {
+    PrintError(console, configured.message());
     return kExitUsage;
   }
   const auto called = std::find_if(

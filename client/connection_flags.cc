@@ -1,6 +1,7 @@
 #include "client/connection_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -18,7 +19,12 @@ namespace {
 constexpr char kGroup[] = "Connection";
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  if (path.empty()) return std::string();
+  if (path.empty()) {
+    // No flag has the token itself: others would see it in the process list.
+    const char* token = std::getenv("SALIENCY_CLIENT_TOKEN");
+    return std::string(
+        absl::StripAsciiWhitespace(token == nullptr ? "" : token));
+  }
   absl::StatusOr<std::string> text = ReadFile(path);
   if (!text.ok()) return Annotate(text.status(), "--token-file");
   // The server's list of tokens can be used as it is.
@@ -45,22 +51,37 @@ void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
   command
       .add_option("--tls-ca", flags.tls.ca,
                   "CA certificate (PEM) that signed the server's; turns TLS on")
+      ->envname("SALIENCY_CLIENT_TLS_CA")
       ->group(kGroup);
   command
       .add_option("--tls-cert", flags.tls.cert,
                   "our certificate (PEM), for mutual TLS")
+      ->envname("SALIENCY_CLIENT_TLS_CERT")
       ->group(kGroup);
   command.add_option("--tls-key", flags.tls.key, "its private key (PEM)")
+      ->envname("SALIENCY_CLIENT_TLS_KEY")
       ->group(kGroup);
   command
       .add_option("--tls-server-name", flags.tls_server_name,
                   "name in the servers' certificates; default: the host of the "
                   "first --server")
+      ->envname("SALIENCY_CLIENT_TLS_SERVER_NAME")
       ->group(kGroup);
   command
       .add_option("--token-file", flags.token_file,
                   "file that holds the bearer token, on its first line that is "
-                  "no # comment; sent over TLS, or within this machine")
+                  "no # comment; sent over TLS, or within this machine; the "
+                  "token itself can be in $SALIENCY_CLIENT_TOKEN")
+      ->envname("SALIENCY_CLIENT_TOKEN_FILE")
+      ->group(kGroup);
+  command
+      .add_option("--config", flags.config_file,
+                  "file with server, tls-ca, tls-cert, tls-key, "
+                  "tls-server-name and token-file as KEY = VALUE lines, for "
+                  "what neither flags nor variables say; default: "
+                  "saliency/client.conf in $XDG_CONFIG_HOME or ~/.config, if "
+                  "it is there")
+      ->envname("SALIENCY_CLIENT_CONFIG")
       ->group(kGroup);
   command
       .add_option("--timeout", flags.timeout,

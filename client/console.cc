@@ -1,6 +1,7 @@
 #include "client/console.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -46,6 +47,16 @@ absl::string_view Advice(const absl::Status& status) {
 
 }  // namespace
 
+Console WithWordsOnErr(Console& console) {
+  return {.out = console.err,
+          .err = console.err,
+          .err_is_terminal = console.err_is_terminal,
+          .clock = console.clock,
+          .interrupt = console.interrupt,
+          .in = console.in,
+          .config_file = console.config_file};
+}
+
 std::string OneLine(absl::string_view text) {
   text = absl::StripAsciiWhitespace(text);
   std::string line;
@@ -78,6 +89,15 @@ ExitCode PrintUsageError(const Console& console, absl::string_view command,
   return kExitUsage;
 }
 
+ExitCode PrintUsageError(const Console& console, absl::string_view command,
+                         const absl::Status& status) {
+  if (!absl::IsNotFound(status)) {
+    return PrintUsageError(console, command, status.message());
+  }
+  PrintError(console, status.message());
+  return kExitUsage;
+}
+
 ExitCode PrintConnectError(const Console& console, const absl::Status& status) {
   PrintError(console, ErrorText(status));
   return absl::IsInvalidArgument(status) ? kExitUsage : kExitFailed;
@@ -94,6 +114,30 @@ bool ConcernsEveryItem(const absl::Status& status) {
     default:
       return false;
   }
+}
+
+bool ConcernsTheQuestion(const absl::Status& status) {
+  if (!absl::IsInvalidArgument(status)) return false;
+  // Fields that the message begins with, or one of several violations.
+  constexpr absl::string_view kFields[] = {"targets[",
+                                           "attributions[",
+                                           "combinations[",
+                                           "score",
+                                           "step",
+                                           "top_k",
+                                           "version:",
+                                           "model:",
+                                           "output.smooth_sigma",
+                                           "output.colour_map",
+                                           "output.encoding",
+                                           "output.overlay_opacity",
+                                           "output.named_size",
+                                           "output.explicit_size"};
+  return std::any_of(
+      std::begin(kFields), std::end(kFields), [&](absl::string_view field) {
+        return absl::StartsWith(status.message(), field) ||
+               absl::StrContains(status.message(), absl::StrCat(") ", field));
+      });
 }
 
 }  // namespace saliency

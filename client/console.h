@@ -3,6 +3,7 @@
 #ifndef SALIENCY_CLIENT_CONSOLE_H_
 #define SALIENCY_CLIENT_CONSOLE_H_
 
+#include <iostream>
 #include <ostream>
 #include <string>
 
@@ -27,7 +28,17 @@ struct Console {
   bool err_is_terminal = false;
   Clock& clock;
   Interrupt& interrupt;
+  std::istream& in = std::cin;
+  std::string config_file =
+      "";  // read unless --config names one; may be absent
 };
+
+// What "-" means where a file to write is asked for.
+inline constexpr char kStandardOutput[] = "-";
+
+// The same console, but what goes to `out` goes to `err`: where the output is
+// a file's bytes, words go there.
+Console WithWordsOnErr(Console& console);
 
 // Text of others made safe for one line on a terminal: control characters
 // become spaces.  UTF-8 stays.
@@ -43,12 +54,20 @@ void PrintError(const Console& console, absl::string_view text);
 ExitCode PrintUsageError(const Console& console, absl::string_view command,
                          absl::string_view why);
 
+// The same by a status; the help has nothing to say of what is NOT_FOUND.
+ExitCode PrintUsageError(const Console& console, absl::string_view command,
+                         const absl::Status& status);
+
 // As PrintError, for what Connect() returns; a wrong flag is wrong usage.
 ExitCode PrintConnectError(const Console& console, const absl::Status& status);
 
 // Errors that every further item would meet too: the server is away, the model
 // or a layer is unknown, the caller is not let in.
 bool ConcernsEveryItem(const absl::Status& status);
+
+// The same for errors about what is asked of every picture alike: its targets,
+// methods, layers and options.
+bool ConcernsTheQuestion(const absl::Status& status);
 
 // Counts items; thread-compatible.
 struct Tally {

@@ -22,9 +22,8 @@ std::string JournalPath(const std::string& folder,
 
 ExitCode Refuse(const Evaluation& evaluation, const absl::Status& status,
                 Console& console) {
-  return PrintUsageError(console,
-                         absl::StrCat("evaluate ", evaluation.kind().name),
-                         status.message());
+  return PrintUsageError(
+      console, absl::StrCat("evaluate ", evaluation.kind().name), status);
 }
 
 absl::Status MakeOutDir(const std::string& out_dir) {

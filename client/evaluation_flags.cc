@@ -39,6 +39,7 @@ void AddEvaluationFlags(CLI::App& command, EvaluationFlags& flags,
         .add_option("--set", flags.set,
                     "image set: a file of ImageSets/Main without its .txt")
         ->capture_default_str();
+    if (help.plain_folder) AddRecursive(command, flags.recursive);
   }
   AddPlanFlags(command, flags, help);
   command

@@ -29,6 +29,7 @@ struct EvaluationFlags {
   std::vector<std::string> merge;
   int limit = 0;
   int concurrency = 8;
+  bool recursive = false;  // of a plain folder those below it as well
   bool has_folder = true;  // false: items come from elsewhere
 };
 
@@ -38,6 +39,7 @@ struct EvaluationHelp {
   std::string default_layers = "the model's combine layers";
   std::string default_joins;  // empty: no combinations
   bool asks_methods = true;   // false: no methods, and no combinations of them
+  bool plain_folder = false;  // FOLDER need not be laid out as VOC's
 };
 
 // `flags` outlives `command`.

@@ -13,9 +13,9 @@ namespace {
 
 ExitCode Explain(const ExplainFlags& flags, Console& console) {
   const absl::StatusOr<ExplainPlan> plan =
-      MakeExplainPlan(flags, LayersOfEach(flags));
+      MakeExplainPlan(flags, LayersOfEach(flags), console.in);
   if (!plan.ok()) {
-    return PrintUsageError(console, "explain", plan.status().message());
+    return PrintUsageError(console, "explain", plan.status());
   }
   return AskAboutPictures(*plan, flags, plan->request, console);
 }

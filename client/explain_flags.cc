@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/console.h"
 #include "client/request_text.h"
 #include "core/base/status.h"
 
@@ -18,11 +19,12 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
   command
       .add_option("--overlay", flags.overlay,
                   "the map over the picture, for a single result: FILE.png, "
-                  ".jpg or .webp")
+                  ".jpg or .webp; -: a PNG to standard output")
       ->group(kGroup);
   command
       .add_option("--npy", flags.npy,
-                  "the maps for numpy: [H,W], or [results,H,W] of several")
+                  "the maps for numpy: [H,W], or [results,H,W] of several; "
+                  "-: to standard output")
       ->group(kGroup);
   command
       .add_option("-o,--out-dir", flags.out_dir,
@@ -113,6 +115,24 @@ absl::StatusOr<SavePlan> MakeSavePlan(const ExplainFlags& flags) {
   return plan;
 }
 
+// Standard output holds one thing.
+absl::Status CheckOutput(const ExplainFlags& flags) {
+  if (flags.overlay == kStandardOutput && flags.npy == kStandardOutput) {
+    return absl::InvalidArgumentError(
+        "--overlay - and --npy - both want standard output");
+  }
+  if (WritesPixelsToOutput(flags) && flags.connection.json) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--json and ", flags.npy == kStandardOutput ? "--npy" : "--overlay",
+        " - both want standard output"));
+  }
+  if (flags.out_dir == kStandardOutput) {
+    return absl::InvalidArgumentError(
+        "--out-dir is a folder and cannot be standard output (-)");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSingleResult(const ExplainPlan& plan, int of_each) {
   const size_t results = plan.pictures.size() *
                          std::max(plan.request.targets_size(), 1) *
@@ -128,8 +148,10 @@ absl::Status CheckSingleResult(const ExplainPlan& plan, int of_each) {
 void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
   command
       .add_option("PICTURE", flags.pictures,
-                  "JPEG, PNG, WebP, BMP or TIFF files, or folders of them")
+                  "JPEG, PNG, WebP, BMP or TIFF files, or folders of them; "
+                  "-: standard input")
       ->required();
+  AddRecursive(command, flags.recursive);
   AddQuestionFlags(command, flags.question);
   command
       .add_option("--top-k", flags.top_k,
@@ -153,13 +175,20 @@ int LayersOfEach(const ExplainFlags& flags) {
   return std::max(static_cast<int>(flags.question.layers.size()), 1);
 }
 
+bool WritesPixelsToOutput(const ExplainFlags& flags) {
+  return flags.overlay == kStandardOutput || flags.npy == kStandardOutput;
+}
+
 absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags,
-                                            int results) {
+                                            int results, std::istream& input) {
   ExplainPlan plan;
   plan.npy = flags.npy;
   ASSIGN_OR_RETURN(plan.request, MakeRequest(flags));
   ASSIGN_OR_RETURN(plan.save, MakeSavePlan(flags));
-  ASSIGN_OR_RETURN(plan.pictures, ListPictures(flags.pictures));
+  RETURN_IF_ERROR(CheckOutput(flags));
+  ASSIGN_OR_RETURN(plan.pictures,
+                   ListPictures(flags.pictures, {.recursive = flags.recursive,
+                                                 .input = &input}));
   if (!flags.overlay.empty()) {
     RETURN_IF_ERROR(CheckSingleResult(plan, results));
   }

@@ -3,6 +3,7 @@
 #ifndef SALIENCY_CLIENT_EXPLAIN_FLAGS_H_
 #define SALIENCY_CLIENT_EXPLAIN_FLAGS_H_
 
+#include <istream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct ExplainFlags {
   ConnectionFlags connection;
   QuestionFlags question;
   std::vector<std::string> pictures;
+  bool recursive = false;
   std::string overlay;
   std::string npy;
   std::string out_dir;
@@ -55,12 +57,16 @@ struct ExplainPlan {
   std::string npy;  // empty: none
 };
 
+// Whether standard output gets a file's bytes, so that words go elsewhere.
+bool WritesPixelsToOutput(const ExplainFlags& flags);
+
 // `results` is how many maps each picture has for each target and attribution.
-// Reads no picture, but looks which there are, and makes the out-dir.
+// Reads no picture but the one on `input`, when that is asked for, looks which
+// there are, and makes the out-dir.
 // Errors: INVALID_ARGUMENT or NOT_FOUND naming the flag; all are the caller's
 //   usage.
 absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags,
-                                            int results);
+                                            int results, std::istream& input);
 
 }  // namespace saliency
 

@@ -58,6 +58,8 @@ void ExplainReport::AddMaps(const PictureAnswer& answer) {
     }
     if (!options_.json) console_.out << ResultLine(answer, i) << '\n';
     if (!status.ok()) PrintError(console_, ErrorText(status));
+    const std::string& bytes = answer.files[i].bytes;
+    if (!bytes.empty()) *options_.pixels << bytes << std::flush;
   }
   if (stack_ != nullptr) CheckStack(StackMaps(answer.response));
 }
@@ -73,7 +75,8 @@ void ExplainReport::AddFailed(const PictureAnswer& answer) {
     console_.out << ErrorJson(answer.path, answer.status) << '\n';
   }
   if (stopped_) return;  // the same again, from calls that were under way
-  stopped_ = ConcernsEveryItem(answer.status);
+  stopped_ =
+      ConcernsEveryItem(answer.status) || ConcernsTheQuestion(answer.status);
   const std::string text = ErrorText(answer.status);
   PrintError(console_, stopped_ ? text : absl::StrCat(answer.path, ": ", text));
 }

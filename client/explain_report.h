@@ -20,7 +20,8 @@ class ExplainReport {
   struct Options {
     int num_pictures = 0;
     bool json = false;
-    bool top = false;  // print the likeliest classes
+    bool top = false;                // print the likeliest classes
+    std::ostream* pixels = nullptr;  // for files that go to standard output
   };
 
   // `console` outlives this; `stack` may be null.

@@ -7,10 +7,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "client/commands.h"
 #include "client/connection_flags.h"
 #include "client/grid_plan.h"
 #include "client/grid_sheet.h"
+#include "client/map_pixels.h"
 #include "client/picture_answer.h"
 #include "client/question_flags.h"
 #include "client/result_text.h"
@@ -60,8 +62,9 @@ absl::StatusOr<Grid> AskForGrid(const SaliencyClient& client,
   grid.methods.insert(grid.methods.end(), flags.question.pairs.begin(),
                       flags.question.pairs.end());
   if (grid.methods.empty()) grid.methods = {"norm_grad"};
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(file.path));
-  ASSIGN_OR_RETURN(grid.cell, CellPicture(bytes, flags.cell_width));
+  const absl::StatusOr<std::string> bytes = ReadPicture(file);
+  if (!bytes.ok()) return Annotate(bytes.status(), file.path);
+  ASSIGN_OR_RETURN(grid.cell, CellPicture(*bytes, flags.cell_width));
   ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest request,
                    MakeQuestion(flags.question, flags.connection));
   v1::Size* size = request.mutable_output()->mutable_explicit_size();
@@ -71,11 +74,44 @@ absl::StatusOr<Grid> AskForGrid(const SaliencyClient& client,
   grid.answer = AnswerPicture(client, std::move(request), file, SavePlan(),
                               options.cancel, clock);
   RETURN_IF_ERROR(grid.answer.status);
+  // What was typed may be an alias.
+  for (const v1::SaliencyMap& map : grid.answer.response.maps()) {
+    if (map.attribution() >= 0 &&
+        map.attribution() < static_cast<int>(grid.methods.size())) {
+      grid.methods[map.attribution()] = map.method();
+    }
+  }
   return grid;
+}
+
+// What all cells have in common, once: "cat.jpg: tabby 93.2 %, 5 layers x 3
+// methods, 45 ms -> cat_grid.png".
+std::string SheetLine(const Grid& grid) {
+  std::string line = absl::StrCat(grid.answer.path, ": ");
+  for (const v1::SaliencyMap& map : grid.answer.response.maps()) {
+    if (map.status().code() != 0) continue;
+    absl::StrAppend(&line, ClassText(map.explained_class()), ", ");
+    break;
+  }
+  absl::StrAppendFormat(&line, "%d layers x %d methods, %.0f ms -> %s",
+                        grid.layers.size(), grid.methods.size(),
+                        absl::ToDoubleMilliseconds(grid.answer.took),
+                        grid.answer.files.front().picture);
+  return OneLine(line);
+}
+
+// "  norm_grad @ layer4: point y=120 x=88".
+std::string CellLine(const v1::SaliencyMap& map) {
+  return absl::StrCat(
+      "  ", OneLine(absl::StrCat(map.method(), " @ ", map.layer())), ": ",
+      map.constant()
+          ? "constant map"
+          : absl::StrCat("point y=", map.point().y(), " x=", map.point().x()));
 }
 
 ExitCode PrintGrid(const Grid& grid, bool as_json, Console& console) {
   Tally tally;
+  if (!as_json) console.out << SheetLine(grid) << '\n';
   for (int i = 0; i < grid.answer.response.maps_size(); ++i) {
     const absl::Status status = grid.answer.MapStatus(i);
     tally.Count(status);
@@ -83,7 +119,7 @@ ExitCode PrintGrid(const Grid& grid, bool as_json, Console& console) {
     if (!status.ok()) {
       PrintError(console, ResultLine(grid.answer, i));
     } else if (!as_json) {
-      console.out << ResultLine(grid.answer, i) << '\n';
+      console.out << CellLine(grid.answer.response.maps(i)) << '\n';
     }
   }
   return tally.exit_code();
@@ -95,15 +131,20 @@ ExitCode Failed(Console& console, const absl::Status& status) {
 }
 
 // What can be seen to be wrong without a server.
-absl::StatusOr<PictureFile> CheckFlags(const GridFlags& flags) {
+absl::StatusOr<PictureFile> CheckFlags(const GridFlags& flags,
+                                       std::istream& input) {
   RETURN_IF_ERROR(MakeQuestion(flags.question, flags.connection).status());
   if (flags.question.targets.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a sheet shows one target, not ", flags.question.targets.size()));
   }
+  if (flags.out == kStandardOutput && flags.connection.json) {
+    return absl::InvalidArgumentError(
+        "--json and --out - both want standard output");
+  }
   ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
-                   ListPictures({flags.picture}));
-  if (files.front().path != flags.picture) {
+                   ListPictures({flags.picture}, {.input = &input}));
+  if (files.front().bytes == nullptr && files.front().path != flags.picture) {
     return absl::InvalidArgumentError(absl::StrCat(
         flags.picture, " is a folder and a sheet shows a picture"));
   }
@@ -111,9 +152,9 @@ absl::StatusOr<PictureFile> CheckFlags(const GridFlags& flags) {
 }
 
 ExitCode MakeGrid(GridFlags flags, Console& console) {
-  const absl::StatusOr<PictureFile> file = CheckFlags(flags);
+  const absl::StatusOr<PictureFile> file = CheckFlags(flags, console.in);
   if (!file.ok()) {
-    return PrintUsageError(console, "grid", file.status().message());
+    return PrintUsageError(console, "grid", file.status());
   }
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.connection);
@@ -130,9 +171,16 @@ ExitCode MakeGrid(GridFlags flags, Console& console) {
   const absl::StatusOr<std::string> png =
       SheetPng(*grid, flags.question.colour_map);
   if (!png.ok()) return Failed(console, png.status());
+  for (MapFiles& files : grid->answer.files) {
+    files.picture = out == kStandardOutput ? "stdout" : out;
+  }
+  if (out == kStandardOutput) {
+    console.out << *png << std::flush;
+    Console words = WithWordsOnErr(console);
+    return PrintGrid(*grid, flags.connection.json, words);
+  }
   const absl::Status written = WriteFileAtomically(out, *png);
   if (!written.ok()) return Failed(console, written);
-  for (MapFiles& files : grid->answer.files) files.picture = out;
   return PrintGrid(*grid, flags.connection.json, console);
 }
 
@@ -143,11 +191,12 @@ Command AddGridCommand(CLI::App& root) {
       "grid", "Makes a contact sheet of one picture: layers x methods");
   const auto flags = std::make_shared<GridFlags>();
   app->add_option("PICTURE", flags->picture,
-                  "a JPEG, PNG, WebP, BMP or TIFF file")
+                  "a JPEG, PNG, WebP, BMP or TIFF file; -: standard input")
       ->required();
   AddQuestionFlags(*app, flags->question);
   app->add_option("-o,--out", flags->out,
-                  "PNG to write; default: PICTURE's name with _grid.png");
+                  "PNG to write; default: PICTURE's name with _grid.png; -: "
+                  "to standard output");
   app->add_option("--cell-width", flags->cell_width,
                   "width of each cell, pixels")
       ->check(CLI::Range(32, 2048))

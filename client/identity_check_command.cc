@@ -28,7 +28,7 @@ class IdentityEvaluation final : public Evaluation {
         flags_(flags) {}
 
   absl::StatusOr<std::vector<std::string>> Items() override {
-    return PictureNames(flags_.folder, flags_.set);
+    return PictureNames(flags_.folder, flags_.set, flags_.recursive);
   }
 
   absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override {
@@ -104,7 +104,7 @@ absl::StatusOr<JournalRows> IdentityEvaluation::Measure(
     if (categories.empty()) return rows;  // nothing to explain
   }
   ASSIGN_OR_RETURN(const std::string path, PathOfPicture(flags_.folder, item));
-  ASSIGN_OR_RETURN(const std::string picture, ReadFile(path));
+  ASSIGN_OR_RETURN(const std::string picture, ReadPicture({.path = path}));
   const int64_t map_pixels = std::max(PixelsOf(picture), input_pixels_);
   const auto requests = IdentityRequests(layers_, categories, map_pixels,
                                          IdentityQuestion::kMaps);
@@ -140,7 +140,8 @@ Command AddIdentityCheckCommand(CLI::App& evaluate) {
       *app, *flags,
       {.folder = "folder of pictures, or one laid out as Pascal VOC's",
        .default_layers = "every convolution of the model",
-       .asks_methods = false});
+       .asks_methods = false,
+       .plain_folder = true});
   app->footer(
       "The rank correlation between the maps of norm_grad at a convolution's "
       "output and of norm_grad_real_conv of that convolution, for the "

@@ -109,7 +109,8 @@ absl::StatusOr<v1::LabelledPicture> ReadLabelledPicture(
     ASSIGN_OR_RETURN(*picture.add_classes(),
                      NamedClass(item.folder, names_are_indices));
   }
-  ASSIGN_OR_RETURN(*picture.mutable_input()->mutable_picture(), ReadFile(path));
+  ASSIGN_OR_RETURN(*picture.mutable_input()->mutable_picture(),
+                   ReadPicture({.path = path}));
   return picture;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/command_line.h"
+#include "client/config_file.h"
 #include "client/console.h"
 #include "client/interrupt.h"
 #include "client/signal_watcher.h"
@@ -19,7 +20,8 @@ int main(int argc, char** argv) {
                             .err = std::cerr,
                             .err_is_terminal = isatty(STDERR_FILENO) == 1,
                             .clock = saliency::Clock::Real(),
-                            .interrupt = interrupt};
+                            .interrupt = interrupt,
+                            .config_file = saliency::DefaultConfigFile()};
   return saliency::RunCommandLine(
       std::vector<std::string>(argv + 1, argv + argc), console);
 }

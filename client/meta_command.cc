@@ -24,10 +24,12 @@ struct MetaPlan {
   ExplainPlan explain;              // pictures and what is saved
 };
 
-absl::StatusOr<MetaPlan> MakeMetaPlan(const MetaFlags& flags) {
+absl::StatusOr<MetaPlan> MakeMetaPlan(const MetaFlags& flags,
+                                      std::istream& input) {
   MetaPlan plan;
   const int of_each = LayersOfEach(flags.explain) * (flags.plain ? 2 : 1);
-  ASSIGN_OR_RETURN(plan.explain, MakeExplainPlan(flags.explain, of_each));
+  ASSIGN_OR_RETURN(plan.explain,
+                   MakeExplainPlan(flags.explain, of_each, input));
   CopyQuestion(plan.explain.request, plan.request);
   *plan.request.mutable_attributions() = plan.explain.request.attributions();
   ASSIGN_OR_RETURN(*plan.request.mutable_step(), MakeStep(flags.step));
@@ -37,9 +39,9 @@ absl::StatusOr<MetaPlan> MakeMetaPlan(const MetaFlags& flags) {
 }
 
 ExitCode Meta(const MetaFlags& flags, Console& console) {
-  const absl::StatusOr<MetaPlan> plan = MakeMetaPlan(flags);
+  const absl::StatusOr<MetaPlan> plan = MakeMetaPlan(flags, console.in);
   if (!plan.ok()) {
-    return PrintUsageError(console, "meta", plan.status().message());
+    return PrintUsageError(console, "meta", plan.status());
   }
   return AskAboutPictures(plan->explain, flags.explain, plan->request, console);
 }

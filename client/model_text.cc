@@ -38,6 +38,14 @@ void PrintTable(const std::vector<Row>& rows, std::ostream& out) {
   }
 }
 
+// The state of the version that is described.
+v1::ModelState StateOf(const v1::GetModelResponse& model) {
+  for (const v1::ModelVersion& version : model.versions()) {
+    if (version.version() == model.version()) return version.state();
+  }
+  return v1::MODEL_STATE_UNSPECIFIED;
+}
+
 std::string StateText(v1::ModelState state) {
   return EnumText(*v1::ModelState_descriptor(), state);
 }
@@ -170,6 +178,27 @@ Json LayerWeightsJson(const v1::LayerWeights& weights) {
   return json;
 }
 
+void PrintVersions(const v1::GetModelResponse& model, std::ostream& out) {
+  std::vector<Row> rows = {{"VERSION", "STATE", "MESSAGE"}};
+  for (const v1::ModelVersion& version : model.versions()) {
+    rows.push_back({absl::StrCat(version.version()), StateText(version.state()),
+                    version.message()});
+  }
+  PrintTable(rows, out);
+}
+
+// Of a version that is not ready nothing else is known.
+void PrintStates(const v1::GetModelResponse& model, std::ostream& out) {
+  out << OneLine(absl::StrCat(
+             model.name(), "/", model.version(), " is ",
+             StateOf(model) == v1::MODEL_STATE_FAILED
+                 ? "not served"
+                 : "not ready yet: its layers, methods and input are known "
+                   "when it is"))
+      << "\n\n";
+  PrintVersions(model, out);
+}
+
 }  // namespace
 
 void PrintModelList(const v1::ListModelsResponse& response, std::ostream& out) {
@@ -185,6 +214,7 @@ void PrintModelList(const v1::ListModelsResponse& response, std::ostream& out) {
 }
 
 void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
+  if (StateOf(model) != v1::MODEL_STATE_READY) return PrintStates(model, out);
   const v1::ModelConfig& config = model.config();
   std::vector<Row> rows = {{"model", model.name()},
                            {"version", absl::StrCat(model.version())},
@@ -206,13 +236,8 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   rows.push_back({"sha256", model.sha256()});
   PrintTable(rows, out);
 
-  rows = {{"VERSION", "STATE", "MESSAGE"}};
-  for (const v1::ModelVersion& version : model.versions()) {
-    rows.push_back({absl::StrCat(version.version()), StateText(version.state()),
-                    version.message()});
-  }
   out << '\n';
-  PrintTable(rows, out);
+  PrintVersions(model, out);
 
   rows = {{"LAYER", "KIND", "SHAPE", "", ""}};
   for (const v1::Layer& layer : model.layers()) {
@@ -245,6 +270,11 @@ std::string ModelSummaryJson(const v1::ModelSummary& model) {
 
 std::string ModelJson(const v1::GetModelResponse& model) {
   const v1::ModelConfig& config = model.config();
+  if (StateOf(model) != v1::MODEL_STATE_READY) {
+    return Dump({{"name", model.name()},
+                 {"version", model.version()},
+                 {"versions", VersionsJson(model.versions())}});
+  }
   Json json = {{"name", model.name()},
                {"version", model.version()},
                {"versions", VersionsJson(model.versions())},
@@ -278,7 +308,8 @@ std::string ModelJson(const v1::GetModelResponse& model) {
                        {"formula", method.formula()},
                        {"source", method.source()},
                        {"is_signed", method.is_signed()},
-                       {"layers", method.layers()}});
+                       {"layers", method.layers()},
+                       {"aliases", method.aliases()}});
   }
   return Dump(json);
 }

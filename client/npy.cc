@@ -1,9 +1,15 @@
 #include "client/npy.h"
 
+#include <unistd.h>
+
 #include <bit>
 #include <cassert>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,10 +46,24 @@ std::string EncodeNpy(int64_t height, int64_t width,
 }
 
 absl::StatusOr<std::unique_ptr<NpyStack>> NpyStack::Create(std::string path) {
-  ASSIGN_OR_RETURN(std::unique_ptr<AtomicFile> file,
-                   AtomicFile::Create(std::move(path)));
+  return Make(std::move(path), nullptr);
+}
+
+absl::StatusOr<std::unique_ptr<NpyStack>> NpyStack::CreateFor(
+    std::ostream& out) {
+  std::error_code error;
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path(error);
+  return Make((folder / absl::StrCat("saliency-", getpid(), ".npy")).string(),
+              &out);
+}
+
+absl::StatusOr<std::unique_ptr<NpyStack>> NpyStack::Make(std::string path,
+                                                         std::ostream* out) {
+  ASSIGN_OR_RETURN(std::unique_ptr<AtomicFile> file, AtomicFile::Create(path));
   RETURN_IF_ERROR(file->Append(std::string(kHeaderBytes, ' ')));
-  return std::unique_ptr<NpyStack>(new NpyStack(std::move(file)));
+  return std::unique_ptr<NpyStack>(
+      new NpyStack(std::move(file), std::move(path), out));
 }
 
 absl::Status NpyStack::Append(int64_t height, int64_t width,
@@ -90,7 +110,12 @@ absl::Status NpyStack::Commit() {
   RETURN_IF_ERROR(file_->OverwriteStart(
       results_ == 1 ? NpyHeader({height_, width_})
                     : NpyHeader({results_, height_, width_})));
-  return file_->Commit();
+  RETURN_IF_ERROR(file_->Commit());
+  if (out_ == nullptr) return absl::OkStatus();
+  *out_ << std::ifstream(path_, std::ios::binary).rdbuf() << std::flush;
+  std::remove(path_.c_str());
+  if (*out_) return absl::OkStatus();
+  return absl::InvalidArgumentError("cannot write to standard output");
 }
 
 }  // namespace saliency

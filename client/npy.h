@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -31,6 +32,9 @@ class NpyStack {
  public:
   // Errors: as AtomicFile.
   static absl::StatusOr<std::unique_ptr<NpyStack>> Create(std::string path);
+  // Into a stream that cannot be gone back in: held in a temporary file until
+  // Commit() writes it all.  `out` outlives it.
+  static absl::StatusOr<std::unique_ptr<NpyStack>> CreateFor(std::ostream& out);
 
   // `float32` as for EncodeNpy.
   // Errors: INVALID_ARGUMENT for a size other than the first map's, naming
@@ -44,12 +48,17 @@ class NpyStack {
   absl::Status Commit();
 
  private:
-  explicit NpyStack(std::unique_ptr<AtomicFile> file)
-      : file_(std::move(file)) {}
+  NpyStack(std::unique_ptr<AtomicFile> file, std::string path,
+           std::ostream* out)
+      : file_(std::move(file)), path_(std::move(path)), out_(out) {}
+  static absl::StatusOr<std::unique_ptr<NpyStack>> Make(std::string path,
+                                                        std::ostream* out);
   absl::Status WriteMissing(int64_t count);
 
   const std::unique_ptr<AtomicFile> file_;
-  int64_t height_ = 0;  // 0 until the first map
+  const std::string path_;
+  std::ostream* const out_;  // null: the file stays where it is
+  int64_t height_ = 0;       // 0 until the first map
   int64_t width_ = 0;
   int64_t results_ = 0;
   int64_t missing_first_ = 0;  // results before the first map: not yet written

@@ -5,6 +5,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "client/console.h"
 #include "client/npy.h"
 #include "client/output_name.h"
 #include "client/result_text.h"
@@ -22,11 +23,15 @@ DecodeLimits NoLimits() {
           .max_pixels = std::numeric_limits<int64_t>::max()};
 }
 
+// `to_output` gets the bytes when `path` stands for standard output.
 absl::Status WritePicture(const Picture& picture, const v1::SaliencyMap& map,
-                          const MapStyle& style, const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string file,
+                          const MapStyle& style, const std::string& path,
+                          std::string& to_output) {
+  ASSIGN_OR_RETURN(std::string file,
                    MapFile(picture, map, style, CodingFor(path)));
-  return WriteFileAtomically(path, file);
+  if (path != kStandardOutput) return WriteFileAtomically(path, file);
+  to_output = std::move(file);
+  return absl::OkStatus();
 }
 
 // The picture as the maps show it: scaled once for all of them.
@@ -47,14 +52,15 @@ absl::Status SaveMap(const Picture& picture, const v1::SaliencyMap& map,
                      const SavePlan& plan, const std::string& name,
                      MapFiles& files) {
   if (!plan.overlay.empty()) {
-    RETURN_IF_ERROR(WritePicture(picture, map, plan.style, plan.overlay));
-    files.picture = plan.overlay;
+    RETURN_IF_ERROR(
+        WritePicture(picture, map, plan.style, plan.overlay, files.bytes));
+    files.picture = plan.overlay == kStandardOutput ? "stdout" : plan.overlay;
   }
   if (plan.out_dir.empty()) return absl::OkStatus();
   const std::string base = absl::StrCat(plan.out_dir, "/", name);
   if (!plan.out_picture.empty()) {
     const std::string path = base + plan.out_picture;
-    RETURN_IF_ERROR(WritePicture(picture, map, plan.style, path));
+    RETURN_IF_ERROR(WritePicture(picture, map, plan.style, path, files.bytes));
     files.picture = path;
   }
   if (plan.out_npy) {
@@ -157,7 +163,7 @@ PictureAnswer AnswerWith(
     absl::FunctionRef<absl::Status(const std::string&, PictureAnswer&)> ask) {
   PictureAnswer answer;
   answer.path = file.path;
-  absl::StatusOr<std::string> bytes = ReadFile(file.path);
+  absl::StatusOr<std::string> bytes = ReadPicture(file);
   if (!bytes.ok()) {
     answer.status = bytes.status();
     return answer;
@@ -265,7 +271,7 @@ PictureAnswer AnswerPicture(absl::StatusOr<v1::StreamSaliencyResponse> response,
   if (!answer.status.ok()) return answer;
   // Not kept while the question was on its way.
   absl::StatusOr<std::string> picture = std::string();
-  if (plan.any()) picture = ReadFile(file.path);
+  if (plan.any()) picture = ReadPicture(file);
   answer.status = picture.status();
   if (answer.status.ok()) Save(*picture, file, plan, answer);
   return answer;

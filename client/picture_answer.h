@@ -22,7 +22,7 @@ namespace saliency {
 
 // What is written for each picture; empty paths: nothing.
 struct SavePlan {
-  std::string overlay;  // a file, for a single result
+  std::string overlay;  // a file, or "-", for a single result
   std::string out_dir;  // a folder, names from OutputName()
   // Which files go into out_dir: pictures that end in this (empty: none), npy.
   std::string out_picture = ".png";
@@ -35,6 +35,7 @@ struct SavePlan {
 struct MapFiles {
   std::string picture;
   std::string npy;
+  std::string bytes;    // of the PNG for standard output, which is not written
   absl::Status status;  // of writing them
 };
 

@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -29,68 +31,126 @@ bool HasPictureExtension(const fs::path& path) {
          kExtensions.end();
 }
 
-absl::StatusOr<std::vector<std::string>> PicturesIn(const std::string& folder) {
-  std::vector<std::string> pictures;
+// A path and what its stem is made of.
+struct FoundPicture {
+  std::string path;
+  std::string name;
+  std::shared_ptr<const std::string> bytes = nullptr;
+};
+
+// `At` walks the folder itself, or all below it; links to folders are not
+// followed.
+template <typename At>
+absl::StatusOr<std::vector<FoundPicture>> PicturesIn(
+    const std::string& folder) {
+  std::vector<FoundPicture> pictures;
   std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end;
-       at.increment(error)) {
+  for (At at(folder, error), end; !error && at != end; at.increment(error)) {
     std::error_code ignored;  // a dangling link is not a file
     if (HasPictureExtension(at->path()) && at->is_regular_file(ignored)) {
-      pictures.push_back(at->path().string());
+      pictures.push_back(
+          {at->path().string(),
+           at->path().lexically_relative(folder).replace_extension().string()});
     }
   }
   if (error) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot list ", folder, ": ", error.message()));
   }
-  if (pictures.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        folder, " holds no .jpg, .png, .webp, .bmp or .tiff file"));
-  }
-  std::sort(pictures.begin(), pictures.end());
+  std::sort(pictures.begin(), pictures.end(),
+            [](const FoundPicture& a, const FoundPicture& b) {
+              return a.path < b.path;
+            });
   return pictures;
+}
+
+absl::StatusOr<std::vector<FoundPicture>> PicturesIn(const std::string& folder,
+                                                     bool recursive) {
+  ASSIGN_OR_RETURN(std::vector<FoundPicture> pictures,
+                   recursive
+                       ? PicturesIn<fs::recursive_directory_iterator>(folder)
+                       : PicturesIn<fs::directory_iterator>(folder));
+  if (!pictures.empty()) return pictures;
+  return absl::InvalidArgumentError(absl::StrCat(
+      folder, " holds no .jpg, .png, .webp, .bmp or .tiff file",
+      recursive ? "" : "; -r looks into the folders below it too"));
+}
+
+absl::StatusOr<FoundPicture> ReadStandardInput(std::istream* input) {
+  if (input == nullptr) {
+    return absl::InvalidArgumentError(
+        "standard input (-) is for a single picture");
+  }
+  auto bytes = std::make_shared<const std::string>(
+      std::istreambuf_iterator<char>(*input), std::istreambuf_iterator<char>());
+  if (bytes->empty()) {
+    return absl::InvalidArgumentError("standard input (-) is empty");
+  }
+  return FoundPicture{"stdin", "stdin", std::move(bytes)};
+}
+
+// Why `path` cannot be read, or its bytes.
+absl::StatusOr<std::string> ReadBytes(const std::string& path) {
+  std::error_code error;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::InvalidArgumentError(std::strerror(errno));
+  if (fs::is_directory(path, error)) {
+    return absl::InvalidArgumentError("it is a directory");
+  }
+  // An iterator would throw where reading fails.
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  if (bytes.bad()) return absl::InvalidArgumentError("reading it failed");
+  return bytes.str();
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<PictureFile>> ListPictures(
-    absl::Span<const std::string> paths) {
-  std::vector<std::string> files;
+    absl::Span<const std::string> paths, const PictureSearch& search) {
+  if (std::count(paths.begin(), paths.end(), "-") > 1) {
+    return absl::InvalidArgumentError("standard input (-) is named twice");
+  }
+  std::vector<FoundPicture> all;
   for (const std::string& path : paths) {
+    if (path == "-") {
+      ASSIGN_OR_RETURN(FoundPicture input, ReadStandardInput(search.input));
+      all.push_back(std::move(input));
+      continue;
+    }
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
     if (!fs::exists(status)) {
       return absl::NotFoundError(absl::StrCat("no such picture: ", path));
     }
     if (fs::is_directory(status)) {
-      ASSIGN_OR_RETURN(const std::vector<std::string> inside, PicturesIn(path));
-      files.insert(files.end(), inside.begin(), inside.end());
+      ASSIGN_OR_RETURN(const std::vector<FoundPicture> inside,
+                       PicturesIn(path, search.recursive));
+      all.insert(all.end(), inside.begin(), inside.end());
     } else {
-      files.push_back(path);
+      all.push_back({path, fs::path(path).stem().string()});
     }
   }
   std::vector<PictureFile> pictures;
   UniqueNames stems;
-  for (const std::string& file : files) {
+  for (const FoundPicture& found : all) {
     pictures.push_back(
-        {file, stems.Take(SanitisedName(fs::path(file).stem().string()))});
+        {found.path, stems.Take(SanitisedName(found.name)), found.bytes});
   }
   return pictures;
 }
 
+absl::StatusOr<std::string> ReadPicture(const PictureFile& file) {
+  if (file.bytes != nullptr) return *file.bytes;
+  absl::StatusOr<std::string> bytes = ReadBytes(file.path);
+  if (bytes.ok()) return bytes;
+  return Annotate(bytes.status(), "cannot be read");
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::error_code error;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || fs::is_directory(path, error)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot read ", path, ": ",
-                     file ? "it is a directory" : std::strerror(errno)));
-  }
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot read ", path));
-  }
-  return bytes;
+  absl::StatusOr<std::string> bytes = ReadBytes(path);
+  if (bytes.ok()) return bytes;
+  return Annotate(bytes.status(), absl::StrCat("cannot read ", path));
 }
 
 int64_t PixelsOf(const std::string& picture) {

@@ -4,6 +4,8 @@
 #define SALIENCY_CLIENT_PICTURE_FILES_H_
 
 #include <cstdint>
+#include <istream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,16 +15,29 @@
 namespace saliency {
 
 struct PictureFile {
-  std::string path;
-  std::string stem;  // file name without extension, made unique in the list
+  std::string path;  // "stdin" for standard input
+  // File name without extension, made unique in the list; of a picture that was
+  // found below a folder with the folders between as well ("day_cat").
+  std::string stem;
+  // What standard input held, which is read once; null for a file.
+  std::shared_ptr<const std::string> bytes;
 };
 
-// Each file as it is; of a directory the files in it (not below) that end in
-// .jpg, .jpeg, .png, .webp, .bmp, .tif or .tiff, in any case, sorted by name.
-// Errors: NOT_FOUND for a path that is not there, INVALID_ARGUMENT for a
-//   directory without pictures.
+struct PictureSearch {
+  bool recursive = false;         // of a directory those below it as well
+  std::istream* input = nullptr;  // what "-" stands for; null: nothing does
+};
+
+// Each file as it is; of a directory the files in it (not below, unless asked
+// for) that end in .jpg, .jpeg, .png, .webp, .bmp, .tif or .tiff, in any case,
+// sorted by name; "-" is what `input` holds to its end.
+// Errors: NOT_FOUND for a path that is not there; INVALID_ARGUMENT for a
+//   directory without pictures, an input that is empty or named twice.
 absl::StatusOr<std::vector<PictureFile>> ListPictures(
-    absl::Span<const std::string> paths);
+    absl::Span<const std::string> paths, const PictureSearch& search = {});
+
+// Errors: INVALID_ARGUMENT with the system's reason, without the path.
+absl::StatusOr<std::string> ReadPicture(const PictureFile& file);
 
 // Errors: INVALID_ARGUMENT naming the file and the system's reason.
 absl::StatusOr<std::string> ReadFile(const std::string& path);

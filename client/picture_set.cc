@@ -17,13 +17,15 @@ bool IsVocFolder(const std::string& folder) {
 }
 
 absl::StatusOr<std::vector<std::string>> PictureNames(const std::string& folder,
-                                                      const std::string& set) {
+                                                      const std::string& set,
+                                                      bool recursive) {
   if (IsVocFolder(folder)) return ReadImageSet(folder, set);
   ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
-                   ListPictures({folder}));
+                   ListPictures({folder}, {.recursive = recursive}));
   std::vector<std::string> names;
   for (const PictureFile& file : files) {
-    names.push_back(std::filesystem::path(file.path).filename().string());
+    names.push_back(
+        std::filesystem::path(file.path).lexically_relative(folder).string());
     if (names.back().find_first_of("\r\n") == std::string::npos) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("the name \"", Printable(names.back()),

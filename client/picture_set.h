@@ -15,11 +15,13 @@ namespace saliency {
 // Whether there are image sets to choose from.
 bool IsVocFolder(const std::string& folder);
 
-// In the set's order, or by file name.
+// In the set's order, or by file name; of a folder that is no VOC folder those
+// in the folders below it as well when `recursive`, with their path from it.
 // Errors: as ReadImageSet or ListPictures; INVALID_ARGUMENT a file's name with
 //   a line break, which no journal can hold.
 absl::StatusOr<std::vector<std::string>> PictureNames(const std::string& folder,
-                                                      const std::string& set);
+                                                      const std::string& set,
+                                                      bool recursive);
 
 // The file of one of them.  Errors: as PicturePath.
 absl::StatusOr<std::string> PathOfPicture(const std::string& folder,

@@ -84,7 +84,7 @@ absl::StatusOr<JournalRows> PointingGameEvaluation::Measure(
   JournalRows rows;
   if (categories.empty()) return rows;  // nothing to point at
   ASSIGN_OR_RETURN(const std::string path, PicturePath(flags_.folder, item));
-  ASSIGN_OR_RETURN(const std::string picture, ReadFile(path));
+  ASSIGN_OR_RETURN(const std::string picture, ReadPicture({.path = path}));
   for (const PointingGame& game : CentreGames(item, annotation, categories)) {
     rows.push_back(PointingRow(game));
   }

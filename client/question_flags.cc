@@ -18,6 +18,11 @@ void AddRepeatable(CLI::App& command, const std::string& name,
       ->take_all();
 }
 
+void AddRecursive(CLI::App& command, bool& recursive) {
+  command.add_flag("-r,--recursive", recursive,
+                   "of a folder the pictures in the folders below it too");
+}
+
 void AddQuestionFlags(CLI::App& command, QuestionFlags& flags) {
   AddRepeatable(command, "-m,--method", flags.methods,
                 "method, such as norm_grad or grad_cam, or a pair such as "

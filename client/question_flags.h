@@ -36,6 +36,10 @@ void AddRepeatable(CLI::App& command, const std::string& name,
                    std::vector<std::string>& values,
                    const std::string& description);
 
+// -r: what is in the folders below a folder too.  `recursive` outlives
+// `command`.
+void AddRecursive(CLI::App& command, bool& recursive);
+
 // Every method, then every pair, each at every layer; norm_grad when none is
 // named.  Without input and size.
 // Errors: INVALID_ARGUMENT naming what cannot be understood.

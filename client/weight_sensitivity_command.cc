@@ -83,7 +83,8 @@ absl::StatusOr<std::vector<std::string>> WeightSensitivityEvaluation::Items() {
   }
   RETURN_IF_ERROR(MakeStepIf(flags_.meta, flags_.step).status());
   ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
-                   ListPictures(flags_.pictures));
+                   ListPictures(flags_.pictures,
+                                {.recursive = flags_.evaluation.recursive}));
   std::vector<std::string> paths;
   for (const PictureFile& file : files) {
     if (file.path.find_first_of("\r\n") != std::string::npos) {
@@ -157,7 +158,7 @@ absl::StatusOr<JournalRows> WeightSensitivityEvaluation::Measure(
     const SaliencyClient& client, const std::string& item,
     const std::shared_ptr<CancelToken>& cancel) const {
   CascadeSheet sheet = {.name = item.substr(item.rfind('/') + 1)};
-  ASSIGN_OR_RETURN(sheet.picture, ReadFile(item));
+  ASSIGN_OR_RETURN(sheet.picture, ReadPicture({.path = item}));
   v1::MeasureWeightSensitivityRequest request = request_;
   request.mutable_input()->set_picture(sheet.picture);
   JournalRows rows;
@@ -202,6 +203,7 @@ void AddFlags(CLI::App& command, WeightFlags& flags) {
   flags.evaluation.connection.timeout = "10m";
   flags.evaluation.concurrency = 1;
   AddEvaluationFlags(command, flags.evaluation, {.default_joins = ""});
+  AddRecursive(command, flags.evaluation.recursive);
   AddRepeatable(command, "-t,--target", flags.targets,
                 "class: index, label, label:TEXT, top (predicted, the "
                 "default), top:N, bottom, bottom:N; repeatable");

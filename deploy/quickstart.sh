@@ -67,7 +67,7 @@ contact_sheet() {
   say "Contact sheet: layers down, methods across"
   "$bin/saliency" grid $sample.jpg --target "${classes[0]}" \
     --out $out/contact_sheet.png >$out/contact_sheet.txt
-  echo "$(wc -l <$out/contact_sheet.txt) maps of one request"
+  echo "$(grep -c " @ " $out/contact_sheet.txt) maps of one request"
 }
 
 combine_layers() {

@@ -23,7 +23,7 @@ CLI::Validator DurationValidator(absl::Duration min) {
         }
         return "";
       },
-      "DURATION");
+      "");
 }
 
 }  // namespace
@@ -46,14 +46,14 @@ CLI::Validator AddressValidator() {
         }
         return "";
       },
-      "HOST:PORT");
+      "");
 }
 
 void OptionAdder::AddBytes(const std::string& flag, int64_t& value, int64_t max,
                            const std::string& description) {
   Add(flag, value, description)
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
-      ->check(CLI::Range(int64_t{1}, max))
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false).description(""))
+      ->check(CLI::Range(int64_t{1}, max).description(""))
       ->type_name("BYTES");
 }
 

@@ -1,6 +1,7 @@
 // Adds options to a command line the way all of this server's are: a flag, an
 // environment variable and a key of the file named by --config, each with its
-// check and its default in --help.
+// check and its default in --help.  A check has no description of its own: the
+// name of the option's type is one.
 // Thread-compatible; call before threads start.
 
 #ifndef SALIENCY_SERVER_OPTION_ADDER_H_
@@ -40,7 +41,7 @@ class OptionAdder {
   void AddCount(const std::string& flag, T& value, int64_t max,
                 const std::string& description) {
     Add(flag, value, description)
-        ->check(CLI::Range(int64_t{1}, max))
+        ->check(CLI::Range(int64_t{1}, max).description(""))
         ->type_name("1.." + std::to_string(max));
   }
 

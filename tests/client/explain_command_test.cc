@@ -105,6 +105,65 @@ TEST_F(ExplainCommandTest, FlagsBecomeTheRequest) {
   EXPECT_EQ(request.input().picture(), ReadAll(cat_));
 }
 
+TEST_F(ExplainCommandTest, FoldersBelowAreLookedIntoWhenAskedFor) {
+  const FakeServer server;
+  const TestFolder pictures;
+  pictures.AddPicture("day/cat.png", 4, 4);
+  pictures.AddPicture("night/cat.png", 4, 4);
+  const std::string out = folder_.path("out");
+  const RunResult result =
+      Explain(server, {pictures.path(""), "-r", "--out-dir", out});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(FilesIn(out),
+              ElementsAre("day_cat_281-tabby_norm_grad_layer4.png",
+                          "night_cat_281-tabby_norm_grad_layer4.png"));
+  EXPECT_EQ(Explain(server, {pictures.path("")}).exit_code, 2);
+}
+
+// A hundred pictures would fail alike.
+TEST_F(ExplainCommandTest, WhatIsWrongWithTheQuestionIsToldOnce) {
+  for (const char* message :
+       {"targets[0]: label \"unicorn\" not found",
+        "2 violations: (1) input.picture: empty; (2) score: unknown value 9"}) {
+    const FakeServer server([&](auto&, const auto&, auto&) {
+      return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, message);
+    });
+    std::vector<std::string> arguments(50, cat_);
+    arguments.insert(arguments.end(), {"--concurrency", "1"});
+    const RunResult result = Explain(server, arguments);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_LT(server.calls(), 50) << "those under way go on";
+    EXPECT_THAT(result.err, StartsWith(absl::StrCat("saliency: ", message)));
+    EXPECT_EQ(result.err.find(message, result.err.find(message) + 1),
+              std::string::npos)
+        << result.err;
+  }
+  const FakeServer server([](auto&, const auto&, auto&) {
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                        "input.picture: empty");
+  });
+  Explain(server, {cat_, cat_, "--concurrency", "1"});
+  EXPECT_EQ(server.calls(), 2) << "the next picture may be well";
+}
+
+// "x: cannot read x: ...".
+TEST_F(ExplainCommandTest, AFileThatCannotBeReadIsNamedOnce) {
+  const FakeServer server;
+  const std::string file = folder_.path("no.png");
+  std::filesystem::create_symlink("/proc/self/mem", file);
+  for (const std::vector<std::string>& flags :
+       std::vector<std::vector<std::string>>{{}, {"--stream"}}) {
+    std::vector<std::string> arguments = {cat_, file};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const RunResult result = Explain(server, arguments);
+    EXPECT_EQ(result.exit_code, 3);
+    const size_t first = result.err.find(file);
+    ASSERT_NE(first, std::string::npos) << result.err;
+    EXPECT_EQ(result.err.find(file, first + 1), std::string::npos)
+        << result.err;
+  }
+}
+
 TEST_F(ExplainCommandTest, OverlayIsThePictureWithATitleAbove) {
   const FakeServer server;
   const std::string cat = folder_.AddPicture("large.png", 120, 160);

@@ -143,6 +143,10 @@ grpc::Status FakeServer::Models::ListModels(grpc::ServerContext*,
 grpc::Status FakeServer::Models::GetModel(grpc::ServerContext*,
                                           const v1::GetModelRequest* request,
                                           v1::GetModelResponse* response) {
+  if (request->model() == "slow") {
+    *response = LoadingModel();
+    return grpc::Status::OK;
+  }
   if (!request->model().empty() && request->model() != "tiny") {
     return {grpc::StatusCode::NOT_FOUND, "model not found; nearest: \"tiny\""};
   }

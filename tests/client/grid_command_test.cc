@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "client/grid_plan.h"
 #include "core/image/picture.h"
@@ -13,6 +14,7 @@
 namespace saliency::grid_command_test {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -54,7 +56,13 @@ TEST(GridCommandTest, SheetShowsLayersTimesMethodsFromOneRequest) {
   const RunResult result = RunCommand({"grid", cat, "--out", out, "--server",
                                        server.address(), "--cell-width", "64"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(result.out_lines().size(), 4U);
+  const std::vector<std::string> lines = result.out_lines();
+  ASSERT_EQ(lines.size(), 1U + 4U);
+  EXPECT_THAT(lines[0],
+              ContainsRegex("cat.png: tabby 93.2 %, 2 layers x 2 methods, "
+                            "[0-9]+ ms -> .*sheet.png"));
+  EXPECT_EQ(lines[1], "  norm_grad @ layer1: point y=42 x=63")
+      << "picture and file are told once";
   ASSERT_EQ(server.calls(), 1);
   const v1::ComputeSaliencyRequest request = server.requests()[0];
   EXPECT_EQ(request.attributions_size(), 2);

@@ -256,6 +256,16 @@ v1::GetModelResponse TinyModel() {
   return model;
 }
 
+v1::GetModelResponse LoadingModel() {
+  v1::GetModelResponse model;
+  model.set_name("slow");
+  model.set_version(2);
+  v1::ModelVersion& version = *model.add_versions();
+  version.set_version(2);
+  version.set_state(v1::MODEL_STATE_LOADING);
+  return model;
+}
+
 v1::ListModelsResponse TinyAndBroken() {
   v1::ListModelsResponse response;
   v1::ModelSummary& tiny = *response.add_models();

@@ -44,7 +44,10 @@ grpc::Status RampsOfStages(
 // A model of three classes and four layers, "tiny", calibrated at two.
 v1::GetModelResponse TinyModel();
 
-// It, and one that is no TorchScript file, "broken".
+// What is known of a model that is being loaded, "slow".
+v1::GetModelResponse LoadingModel();
+
+// TinyModel, and one that is no TorchScript file, "broken".
 v1::ListModelsResponse TinyAndBroken();
 
 // What measuring its weights gives: 70 pictures for training and 30 held out.

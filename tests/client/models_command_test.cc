@@ -58,6 +58,27 @@ TEST(ModelsCommandTest, JsonIsOneObjectPerModel) {
             "\"layer\":\"layer3\"}");
 }
 
+// Zero classes and an input of 0x0 would look like facts.
+TEST(ModelsCommandTest, OfAModelThatIsLoadedOnlyItsStateIsTold) {
+  const FakeServer server;
+  const RunResult text =
+      RunCommand({"models", "slow", "--server", server.address()});
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_EQ(text.out,
+            "slow/2 is not ready yet: its layers, methods and input are known "
+            "when it is\n"
+            "\n"
+            "VERSION  STATE    MESSAGE\n"
+            "2        loading\n");
+  const auto json = nlohmann::json::parse(
+      RunCommand({"models", "slow", "--json", "--server", server.address()})
+          .out);
+  EXPECT_EQ(json.size(), 3U) << json;
+  EXPECT_EQ(json["name"], "slow");
+  EXPECT_EQ(json["version"], 2);
+  EXPECT_EQ(json["versions"][0]["state"], "loading");
+}
+
 TEST(ModelsCommandTest, UnknownModelIsExitCodeOne) {
   const FakeServer server;
   const RunResult result =

@@ -29,6 +29,29 @@ TEST(ListPicturesTest, FolderGivesItsPicturesSortedAndNotThoseBelow) {
               ElementsAre("a", "b", "d"));
 }
 
+TEST(ListPicturesTest, RecursiveTakesThoseBelowAndNamesThemByTheirPath) {
+  const TestFolder folder;
+  for (const char* name :
+       {"b.jpg", "day/a.png", "day/one/c.jpg", "night/a.png", "night/d.txt"}) {
+    folder.AddFile(name, "x");
+  }
+  EXPECT_THAT(Stems(*ListPictures({folder.path("")}, {.recursive = true})),
+              ElementsAre("b", "day_a", "day_one_c", "night_a"));
+  EXPECT_THAT(Stems(*ListPictures({folder.path("day")})), ElementsAre("a"));
+}
+
+TEST(ListPicturesTest, AFolderOfFoldersIsToldOfTheFlag) {
+  const TestFolder folder;
+  folder.AddFile("day/a.png", "x");
+  EXPECT_THAT(std::string(ListPictures({folder.path("")}).status().message()),
+              HasSubstr("-r looks into the folders below it too"));
+  const TestFolder empty;
+  EXPECT_THAT(std::string(ListPictures({empty.path("")}, {.recursive = true})
+                              .status()
+                              .message()),
+              ::testing::Not(HasSubstr("-r ")));
+}
+
 TEST(ListPicturesTest, FileIsTakenWhateverItsName) {
   const TestFolder folder;
   EXPECT_THAT(Stems(*ListPictures({folder.AddFile("photo", "x")})),

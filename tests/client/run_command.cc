@@ -13,6 +13,26 @@
 #include "core/image/render.h"
 
 namespace saliency {
+namespace {
+
+RunResult RunIn(const RunWorld& world,
+                const std::vector<std::string>& arguments,
+                Interrupt& interrupt) {
+  std::istringstream in(world.input);
+  std::ostringstream out;
+  std::ostringstream err;
+  Console console{.out = out,
+                  .err = err,
+                  .err_is_terminal = false,
+                  .clock = Clock::Real(),
+                  .interrupt = interrupt,
+                  .in = in,
+                  .config_file = world.config_file};
+  const int exit_code = RunCommandLine(arguments, console);
+  return {exit_code, out.str(), err.str()};
+}
+
+}  // namespace
 
 std::vector<std::string> RunResult::out_lines() const {
   return absl::StrSplit(out, '\n', absl::SkipEmpty());
@@ -24,16 +44,14 @@ RunResult RunCommand(const std::vector<std::string>& arguments) {
 }
 
 RunResult RunCommand(const std::vector<std::string>& arguments,
+                     const RunWorld& world) {
+  Interrupt interrupt;
+  return RunIn(world, arguments, interrupt);
+}
+
+RunResult RunCommand(const std::vector<std::string>& arguments,
                      Interrupt& interrupt) {
-  std::ostringstream out;
-  std::ostringstream err;
-  Console console{.out = out,
-                  .err = err,
-                  .err_is_terminal = false,
-                  .clock = Clock::Real(),
-                  .interrupt = interrupt};
-  const int exit_code = RunCommandLine(arguments, console);
-  return {exit_code, out.str(), err.str()};
+  return RunIn({}, arguments, interrupt);
 }
 
 TestFolder::TestFolder() {

@@ -20,6 +20,13 @@ struct RunResult {
   std::vector<std::string> out_lines() const;
 };
 RunResult RunCommand(const std::vector<std::string>& arguments);
+// The same with something on standard input, and with a settings file.
+struct RunWorld {
+  std::string input;
+  std::string config_file;
+};
+RunResult RunCommand(const std::vector<std::string>& arguments,
+                     const RunWorld& world);
 RunResult RunCommand(const std::vector<std::string>& arguments,
                      Interrupt& interrupt);
 

@@ -141,7 +141,7 @@ class OperatorsPageTest(unittest.TestCase):
         known = help_of("saliency-server") + help_of("saliency", "explain")
         for name in set(re.findall(r"`(SALIENCY_[A-Z_]+)", PAGE.read_text())):
             if name != "SALIENCY_MODELS":  # compose.yaml's as well
-                self.assertIn(f"Env:{name})", known)
+                self.assertRegex(known, rf"(Env:|\$){name}\)")
 
     def test_its_metrics_are_those_of_the_server(self):
         server = ServerProcess("--models", ROOT / "deploy/models")

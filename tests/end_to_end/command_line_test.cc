@@ -223,13 +223,46 @@ TEST_F(CommandLineTest, ExitCodesTellHowItEnded) {
   }
 }
 
+TEST_F(CommandLineTest, APictureIsPipedThroughUnderAnotherNameOfTheMethod) {
+  const ProgramResult result = RunProgram(
+      {.command = {"/bin/sh", "-c",
+                   absl::StrCat("'", SALIENCY_CLIENT_BINARY,
+                                "' explain - --method Grad-CAM --layer layer4 "
+                                "--overlay - < '",
+                                Sample("dog-tvmonitor"), "'")},
+       .environment = {"SALIENCY_SERVER=" + environment.server().address()},
+       .folder = folder_.path()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, StartsWith("stdin: dog (11) "));
+  EXPECT_THAT(result.err, HasSubstr("grad_cam @ layer4"));
+  const absl::StatusOr<Picture> overlay =
+      DecodePicture(result.out, DecodeLimits());
+  ASSERT_TRUE(overlay.ok()) << overlay.status();
+  EXPECT_EQ(overlay->width, 500);
+}
+
+TEST_F(CommandLineTest, AMistakeIsToldOnceAndWithTheNearestNames) {
+  const ProgramResult result =
+      Run({"explain", SampleFolder(), "--target", "dgo"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("nearest: \"dog\""));
+  const size_t first = result.err.find("dgo");
+  EXPECT_EQ(result.err.find("dgo", first + 1), std::string::npos)
+      << "not once for each picture: " << result.err;
+  const ProgramResult missing =
+      Run({"explain", Sample("dog-tvmonitor"), "--method", "LayerCAM"});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("LayerCAM, the sum over channels"));
+}
+
 TEST_F(CommandLineTest, GridMakesAContactSheetOfLayersAndMethods) {
   const ProgramResult result =
       Run({"grid", Sample("bus-cow-horse-train"), "--target", "train", "-l",
            "layer2", "-l", "layer4", "-m", "gradient", "-m", "norm_grad", "-m",
            "grad_cam", "--cell-width", "100", "--out", "sheet.png"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(Lines(result.out).size(), 6U);
+  EXPECT_EQ(Lines(result.out).size(), 1U + 6U);
   const Picture sheet = DecodeFile("sheet.png");
   EXPECT_GE(sheet.width, 3 * 100);
   EXPECT_GE(sheet.height, 2 * 75);

@@ -226,6 +226,17 @@ TEST(OptionsExitTest, HelpNamesEveryOptionWithItsVariable) {
   }
 }
 
+// "DURATION:DURATION", "1..64:INT in [1 - 64]".
+TEST(OptionsExitTest, HelpTellsEachTypeOnce) {
+  const auto exit = std::get<CommandLineExit>(ParseCommandLine({"--help"}));
+  EXPECT_THAT(exit.output, HasSubstr(" DURATION="));
+  EXPECT_THAT(exit.output, HasSubstr(" HOST:PORT="));
+  for (const char* doubled : {"DURATION:", "PORT:", "BYTES:", "INT in [",
+                              "DIR:", "FORMAT:", "LEVEL:"}) {
+    EXPECT_THAT(exit.output, testing::Not(HasSubstr(doubled)));
+  }
+}
+
 TEST(OptionsExitTest, VersionNamesTheLibraries) {
   const auto exit = std::get<CommandLineExit>(ParseCommandLine({"--version"}));
   EXPECT_EQ(exit.code, 0);
