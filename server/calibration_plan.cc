@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "core/base/violations.h"
 #include "core/engine/plan_results.h"
 #include "core/engine/resolve_targets.h"
 #include "server/convert_parts.h"
@@ -29,52 +30,54 @@ int64_t ChannelsOf(const ModelFacts& facts, const std::string& layer) {
   return 0;
 }
 
-absl::Status FillLayers(const v1::CalibrationSettings& settings,
-                        const EngineLimits& limits, CalibrationPlan& plan) {
+void FillLayers(const v1::CalibrationSettings& settings,
+                const EngineLimits& limits, CalibrationPlan& plan,
+                Violations& found) {
   const ModelFacts& facts = *plan.model.facts;
-  RETURN_IF_ERROR(
+  const absl::Status count =
       CheckCount("settings.layers", settings.layers_size(),
-                 std::min<int64_t>(kMaxStoredLayers, limits.max_layers)));
+                 std::min<int64_t>(kMaxStoredLayers, limits.max_layers));
+  found.Add(count);
+  if (!count.ok()) return;
   plan.layers.assign(settings.layers().begin(), settings.layers().end());
   if (plan.layers.empty()) plan.layers = facts.config.combine_layers;
   if (plan.layers.empty()) {
-    return Invalid(
-        "settings.layers: empty, and the model has no combine_layers");
+    found.Add(
+        Invalid("settings.layers: empty, and the model has no combine_layers"));
   }
   std::set<std::string> seen;
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const std::string& layer = plan.layers[i];
     const std::string field = absl::StrCat("settings.layers[", i, "]");
     if (!seen.insert(layer).second) {
-      return Invalid(field, ": \"", Printable(layer), "\" is named twice");
+      found.Add(Invalid(field, ": \"", Printable(layer), "\" is named twice"));
     }
-    RETURN_IF_ERROR(Annotate(CheckSpatialLayer(facts, layer), field));
-    plan.channels.push_back(ChannelsOf(facts, layer));
+    const absl::Status spatial = CheckSpatialLayer(facts, layer);
+    found.Add(Annotate(spatial, field));
+    if (spatial.ok()) plan.channels.push_back(ChannelsOf(facts, layer));
   }
-  return absl::OkStatus();
 }
 
 // Written so that a NaN fails.
-absl::Status FillNumbers(const v1::CalibrationSettings& settings,
-                         CalibrationPlan& plan) {
+void FillNumbers(const v1::CalibrationSettings& settings, CalibrationPlan& plan,
+                 Violations& found) {
   plan.seed = settings.seed();
   if (settings.has_pictures_per_class()) {
     plan.per_class = settings.pictures_per_class();
   }
   if (plan.per_class < kMinPerClass || plan.per_class > kMaxPerClass) {
-    return Invalid("settings.pictures_per_class: ", plan.per_class, " not in [",
-                   kMinPerClass, ", ", kMaxPerClass, "]");
+    found.Add(Invalid("settings.pictures_per_class: ", plan.per_class,
+                      " not in [", kMinPerClass, ", ", kMaxPerClass, "]"));
   }
   if (settings.has_held_out()) plan.held_out = settings.held_out();
   if (!(plan.held_out > 0 && plan.held_out < 1)) {
-    return Invalid("settings.held_out: ", plan.held_out, " not in (0, 1)");
+    found.Add(Invalid("settings.held_out: ", plan.held_out, " not in (0, 1)"));
   }
   if (settings.has_l2_penalty()) plan.l2_penalty = settings.l2_penalty();
   if (!(plan.l2_penalty >= 0 && std::isfinite(plan.l2_penalty))) {
-    return Invalid("settings.l2_penalty: ", plan.l2_penalty,
-                   " is not a finite number >= 0");
+    found.Add(Invalid("settings.l2_penalty: ", plan.l2_penalty,
+                      " is not a finite number >= 0"));
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> ClassFromProto(const v1::Target& target,
@@ -134,15 +137,17 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(
     const EngineLimits& limits) {
   CalibrationPlan plan = {.model = std::move(model)};
   const ModelFacts& facts = *plan.model.facts;
+  Violations found;
   if (facts.num_classes < 2) {
-    return Invalid("settings.model: \"", plan.model.model, "\" has ",
-                   facts.num_classes, " output, of at least 2");
+    found.Add(Invalid("settings.model: \"", plan.model.model, "\" has ",
+                      facts.num_classes, " output, of at least 2"));
   }
-  RETURN_IF_ERROR(FillLayers(settings, limits, plan));
-  RETURN_IF_ERROR(FillNumbers(settings, plan));
-  RETURN_IF_ERROR(CheckCount("settings.data: bytes",
-                             static_cast<int64_t>(settings.data().size()),
-                             kMaxTextBytes));
+  FillLayers(settings, limits, plan, found);
+  FillNumbers(settings, plan, found);
+  found.Add(CheckCount("settings.data: bytes",
+                       static_cast<int64_t>(settings.data().size()),
+                       kMaxTextBytes));
+  RETURN_IF_ERROR(found.status());
   plan.data = settings.data();
   plan.multi_label =
       settings.has_multi_label()

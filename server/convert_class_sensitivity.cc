@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "core/base/correlation_summary.h"
-#include "core/base/status.h"
 #include "server/convert_answer.h"
 #include "server/convert_meta.h"
 #include "server/public_status.h"
@@ -79,21 +78,17 @@ struct Measured {
 
 }  // namespace
 
-absl::StatusOr<Job> JobFromProto(
-    const v1::MeasureClassSensitivityRequest& request,
-    const EngineLimits& limits) {
-  if (request.score() == v1::SCORE_SCALAR_OUTPUT) {
-    return absl::InvalidArgumentError(
-        "score SCALAR_OUTPUT has no classes to compare");
-  }
+Job JobFromProto(const v1::MeasureClassSensitivityRequest& request,
+                 const EngineLimits& limits, Violations& found) {
   Job job;
-  RETURN_IF_ERROR(FillModel(request, job));
-  RETURN_IF_ERROR(FillMaps(request, limits, job));
-  if (request.has_step()) {
-    const absl::StatusOr<JobMetaStep> step = StepFromProto(request.step());
-    if (!step.ok()) return Annotate(step.status(), "step");
-    job.meta = *step;
+  FillModel(request, job, found);
+  if (request.score() == v1::SCORE_SCALAR_OUTPUT) {
+    found.Add(absl::InvalidArgumentError(
+        "score SCALAR_OUTPUT has no classes to compare"));
+    job.score = Score::kLogit;
   }
+  FillMaps(request, limits, job, found);
+  if (request.has_step()) job.meta = StepFromProto(request.step(), found);
   job.targets = {RankFromTop{}, RankFromBottom{}};
   job.correlate = Correlate::kTargets;
   job.output = {.size = OutputSize::kModelInput,

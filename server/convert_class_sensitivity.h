@@ -5,19 +5,19 @@
 #ifndef SALIENCY_SERVER_CONVERT_CLASS_SENSITIVITY_H_
 #define SALIENCY_SERVER_CONVERT_CLASS_SENSITIVITY_H_
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "saliency/v1/saliency_service.pb.h"
+#include "server/convert_parts.h"
 
 namespace saliency {
 
-// Everything of the job but request_id, deadline and cancel.
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit.
-absl::StatusOr<Job> JobFromProto(
-    const v1::MeasureClassSensitivityRequest& request,
-    const EngineLimits& limits);
+// Everything of the job but request_id, deadline and cancel.  What is wrong is
+// found by field, value and limit.
+Job JobFromProto(const v1::MeasureClassSensitivityRequest& request,
+                 const EngineLimits& limits, Violations& found);
 
 // Fills `response` from the answer to such a job; a failed measurement carries
 // the status that a caller may see (public_status.h).

@@ -11,18 +11,22 @@
 namespace saliency {
 namespace {
 
-absl::Status CheckCounts(const v1::CombineLayersRequest& request,
-                         const EngineLimits& limits) {
+// What would cost memory to convert: a message of 32 MiB holds millions of
+// weights.
+absl::Status CheckCombinationCounts(
+    const google::protobuf::RepeatedPtrField<v1::Combination>& combinations,
+    const EngineLimits& limits) {
   RETURN_IF_ERROR(
-      CheckCount("targets", request.targets_size(), limits.max_targets));
-  RETURN_IF_ERROR(CheckCombinationCounts(request.combinations(), limits));
+      CheckCount("combinations", combinations.size(), limits.max_attributions));
+  int64_t layers = 0;
+  int64_t weights = 0;
+  for (const v1::Combination& combination : combinations) {
+    layers += combination.attribution().layers_size();
+    weights += combination.weights_size();
+  }
   RETURN_IF_ERROR(
-      CheckCount("maps.maps", request.maps().maps_size(), limits.max_layers));
-  RETURN_IF_ERROR(
-      CheckCount("maps.picture: bytes",
-                 static_cast<int64_t>(request.maps().picture().size()),
-                 limits.decode.max_bytes));
-  return CheckPictureBytes(request.input(), limits);
+      CheckCount("combinations: layers in all", layers, limits.max_layers));
+  return CheckCount("combinations: weights in all", weights, limits.max_layers);
 }
 
 absl::StatusOr<Weighting> WeightingFromProto(v1::Weighting weighting) {
@@ -72,31 +76,32 @@ absl::StatusOr<CombineRule> RuleFromProto(v1::CombineRule rule) {
 }
 
 // The method or pair; none for maps that were given.
-absl::StatusOr<std::optional<Attribution>> MethodFromProto(
-    const v1::Attribution& attribution, bool given_maps) {
+std::optional<Attribution> MethodFromProto(const v1::Attribution& attribution,
+                                           bool given_maps, Violations& found) {
   const bool is_set = attribution.kind_case() != v1::Attribution::KIND_NOT_SET;
   if (given_maps) {
-    if (!is_set) return std::optional<Attribution>();
-    return Invalid("attribution: a method or pair is not allowed with maps");
+    if (is_set) {
+      found.Add(
+          Invalid("attribution: a method or pair is not allowed with maps"));
+    }
+    return std::nullopt;
   }
-  absl::StatusOr<Attribution> method = is_set
-                                           ? AttributionFromProto(attribution)
-                                           : Attribution::Named(kDefaultMethod);
-  if (!method.ok()) return Annotate(method.status(), "attribution");
-  return std::optional<Attribution>(*std::move(method));
+  if (!is_set) return DefaultAttribution();
+  Violations of_this;
+  Attribution method = AttributionFromProto(attribution, of_this);
+  found.Add("attribution", of_this);
+  return method;
 }
 
-absl::StatusOr<JobCombination> CombinationFromProto(
-    const v1::Combination& combination, bool given_maps) {
+JobCombination CombinationFromProto(const v1::Combination& combination,
+                                    bool given_maps, Violations& found) {
   const v1::Attribution& attribution = combination.attribution();
   JobCombination converted;
-  ASSIGN_OR_RETURN(converted.attribution,
-                   MethodFromProto(attribution, given_maps));
+  converted.attribution = MethodFromProto(attribution, given_maps, found);
   converted.layers.assign(attribution.layers().begin(),
                           attribution.layers().end());
-  ASSIGN_OR_RETURN(converted.weighting,
-                   WeightingFromProto(combination.weighting()));
-  ASSIGN_OR_RETURN(converted.rule, RuleFromProto(combination.rule()));
+  converted.weighting = found.Take(WeightingFromProto(combination.weighting()));
+  converted.rule = found.Take(RuleFromProto(combination.rule()));
   for (const v1::LayerWeight& weight : combination.weights()) {
     converted.weights.push_back(
         {.layer = weight.layer(), .weight = weight.weight()});
@@ -104,97 +109,98 @@ absl::StatusOr<JobCombination> CombinationFromProto(
   return converted;
 }
 
-absl::StatusOr<std::vector<JobCombination>> ConvertCombinations(
+std::vector<JobCombination> ConvertCombinations(
     const google::protobuf::RepeatedPtrField<v1::Combination>& combinations,
-    bool given_maps) {
+    bool given_maps, const EngineLimits& limits, Violations& found) {
   std::vector<JobCombination> converted;
+  const absl::Status counts = CheckCombinationCounts(combinations, limits);
+  found.Add(counts);
+  if (!counts.ok()) return converted;
   for (const v1::Combination& combination : combinations) {
-    absl::StatusOr<JobCombination> one =
-        CombinationFromProto(combination, given_maps);
-    if (!one.ok()) {
-      return Annotate(one.status(),
-                      absl::StrCat("combinations[", converted.size(), "]"));
-    }
-    converted.push_back(*std::move(one));
+    Violations of_this;
+    JobCombination one = CombinationFromProto(combination, given_maps, of_this);
+    found.Add(absl::StrCat("combinations[", converted.size(), "]"), of_this);
+    converted.push_back(std::move(one));
   }
   return converted;
 }
 
 // One with all defaults when there is none.
-absl::StatusOr<std::vector<JobCombination>> CombinationsOf(
-    const v1::CombineLayersRequest& request) {
+std::vector<JobCombination> CombinationsOf(
+    const v1::CombineLayersRequest& request, const EngineLimits& limits,
+    Violations& found) {
   if (!request.combinations().empty()) {
-    return ConvertCombinations(request.combinations(), request.has_maps());
+    return ConvertCombinations(request.combinations(), request.has_maps(),
+                               limits, found);
   }
   google::protobuf::RepeatedPtrField<v1::Combination> one;
   one.Add();
-  return ConvertCombinations(one, request.has_maps());
+  return ConvertCombinations(one, request.has_maps(), limits, found);
 }
 
 // What only a model could answer.
-absl::Status CheckNoModelAsked(const v1::CombineLayersRequest& request) {
-  const char* field = !request.model().empty()                   ? "model"
-                      : request.has_version()                    ? "version"
-                      : request.targets_size() > 0               ? "targets"
-                      : request.score() != v1::SCORE_UNSPECIFIED ? "score"
-                                                                 : nullptr;
-  if (field == nullptr) return absl::OkStatus();
-  return Invalid(field, ": not allowed with maps, which ask no model");
+void CheckNoModelAsked(const v1::CombineLayersRequest& request,
+                       Violations& found) {
+  const auto refuse = [&](bool asked, absl::string_view field) {
+    if (!asked) return;
+    found.Add(Invalid(field, ": not allowed with maps, which ask no model"));
+  };
+  refuse(!request.model().empty(), "model");
+  refuse(request.has_version(), "version");
+  refuse(request.targets_size() > 0, "targets");
+  refuse(request.score() != v1::SCORE_UNSPECIFIED, "score");
 }
 
-absl::StatusOr<GivenMaps> GivenMapsFromProto(const v1::GivenMaps& maps) {
-  GivenMaps converted = {.picture = maps.picture()};
+GivenMaps GivenMapsFromProto(const v1::GivenMaps& maps,
+                             const EngineLimits& limits, Violations& found) {
+  GivenMaps converted;
+  const absl::Status bytes = CheckCount(
+      "maps.picture: bytes", static_cast<int64_t>(maps.picture().size()),
+      limits.decode.max_bytes);
+  found.Add(bytes);
+  if (bytes.ok()) converted.picture = maps.picture();
+  const absl::Status count =
+      CheckCount("maps.maps", maps.maps_size(), limits.max_layers);
+  found.Add(count);
+  if (!count.ok()) return converted;
   for (const v1::GivenMap& map : maps.maps()) {
     const v1::Tensor& values = map.values();
+    GivenMap& one = converted.maps.emplace_back();
+    one.layer = map.layer();
     if (values.shape_size() != 2) {
-      return Invalid("maps.maps[", converted.maps.size(), "].values.shape has ",
-                     values.shape_size(), " sizes; [H,W] is needed");
+      found.Add(Invalid("maps.maps[", converted.maps.size() - 1,
+                        "].values.shape has ", values.shape_size(),
+                        " sizes; [H,W] is needed"));
+      continue;
     }
-    converted.maps.push_back({.layer = map.layer(),
-                              .height = values.shape(0),
-                              .width = values.shape(1),
-                              .data = values.data()});
+    one.height = values.shape(0);
+    one.width = values.shape(1);
+    one.data = values.data();
   }
   return converted;
 }
 
-absl::StatusOr<JobInput> SubjectFromProto(
-    const v1::CombineLayersRequest& request) {
+JobInput SubjectFromProto(const v1::CombineLayersRequest& request,
+                          const EngineLimits& limits, Violations& found) {
   switch (request.subject_case()) {
     case v1::CombineLayersRequest::kInput:
-      return InputFromProto(request.input());
-    case v1::CombineLayersRequest::kMaps: {
-      RETURN_IF_ERROR(CheckNoModelAsked(request));
-      ASSIGN_OR_RETURN(GivenMaps maps, GivenMapsFromProto(request.maps()));
-      return JobInput(std::move(maps));
-    }
+      return InputFromProto(request.input(), limits, found);
+    case v1::CombineLayersRequest::kMaps:
+      CheckNoModelAsked(request, found);
+      return JobInput(GivenMapsFromProto(request.maps(), limits, found));
     case v1::CombineLayersRequest::SUBJECT_NOT_SET:
       break;
   }
-  return Invalid("neither input nor maps is set");
+  found.Add(Invalid("neither input nor maps is set"));
+  return JobInput();
 }
 
 }  // namespace
 
-absl::Status CheckCombinationCounts(
+std::vector<JobCombination> CombinationsFromProto(
     const google::protobuf::RepeatedPtrField<v1::Combination>& combinations,
-    const EngineLimits& limits) {
-  RETURN_IF_ERROR(
-      CheckCount("combinations", combinations.size(), limits.max_attributions));
-  int64_t layers = 0;
-  int64_t weights = 0;
-  for (const v1::Combination& combination : combinations) {
-    layers += combination.attribution().layers_size();
-    weights += combination.weights_size();
-  }
-  RETURN_IF_ERROR(
-      CheckCount("combinations: layers in all", layers, limits.max_layers));
-  return CheckCount("combinations: weights in all", weights, limits.max_layers);
-}
-
-absl::StatusOr<std::vector<JobCombination>> CombinationsFromProto(
-    const google::protobuf::RepeatedPtrField<v1::Combination>& combinations) {
-  return ConvertCombinations(combinations, /*given_maps=*/false);
+    const EngineLimits& limits, Violations& found) {
+  return ConvertCombinations(combinations, /*given_maps=*/false, limits, found);
 }
 
 void ToProto(CombinedResult&& combined, absl::string_view request_id,
@@ -212,18 +218,17 @@ void ToProto(CombinedResult&& combined, absl::string_view request_id,
   ToProto(std::move(combined.map), request_id, out->mutable_map());
 }
 
-absl::StatusOr<Job> JobFromProto(const v1::CombineLayersRequest& request,
-                                 const EngineLimits& limits) {
-  RETURN_IF_ERROR(CheckCounts(request, limits));
+Job JobFromProto(const v1::CombineLayersRequest& request,
+                 const EngineLimits& limits, Violations& found) {
   Job job;
-  ASSIGN_OR_RETURN(job.input, SubjectFromProto(request));
-  RETURN_IF_ERROR(FillQuestion(request, job));
+  job.input = SubjectFromProto(request, limits, found);
+  FillQuestion(request, limits, job, found);
   // Without a model there is no input of its.
   if (request.has_maps() && !request.output().has_explicit_size() &&
       request.output().named_size() == v1::NAMED_SIZE_UNSPECIFIED) {
     job.output.size = OutputSize::kPicture;
   }
-  ASSIGN_OR_RETURN(job.combinations, CombinationsOf(request));
+  job.combinations = CombinationsOf(request, limits, found);
   job.layer_maps = request.layer_maps();
   return job;
 }

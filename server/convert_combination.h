@@ -8,35 +8,30 @@
 
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "saliency/v1/saliency_service.pb.h"
+#include "server/convert_parts.h"
 
 namespace saliency {
 
-// What would cost memory to convert: a message of 32 MiB holds millions of
-// weights.  Errors: INVALID_ARGUMENT naming the field, the count and the limit.
-absl::Status CheckCombinationCounts(
+// Of a model's layers.  None when there are more of them, or more layers or
+// weights, than the limits allow.
+std::vector<JobCombination> CombinationsFromProto(
     const google::protobuf::RepeatedPtrField<v1::Combination>& combinations,
-    const EngineLimits& limits);
-
-// Of a model's layers.  Errors: INVALID_ARGUMENT naming the field and the
-//   value.
-absl::StatusOr<std::vector<JobCombination>> CombinationsFromProto(
-    const google::protobuf::RepeatedPtrField<v1::Combination>& combinations);
+    const EngineLimits& limits, Violations& found);
 
 // One combined map; its bytes are taken.
 void ToProto(CombinedResult&& combined, absl::string_view request_id,
              v1::CombinedMap* out);
 
-// Everything of the job but request_id, deadline and cancel.
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit, as
-//   `combinations[2].weighting: unknown value 9`.
-absl::StatusOr<Job> JobFromProto(const v1::CombineLayersRequest& request,
-                                 const EngineLimits& limits);
+// Everything of the job but request_id, deadline and cancel.  What is wrong is
+// found by field, value and limit, as `combinations[2]: weighting: unknown
+// value 9`.
+Job JobFromProto(const v1::CombineLayersRequest& request,
+                 const EngineLimits& limits, Violations& found);
 
 // Fills `response`, taking the maps' bytes; a failed result carries the status
 // that a caller may see (public_status.h).

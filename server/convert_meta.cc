@@ -53,24 +53,22 @@ void FillPair(std::vector<Result>& results, std::vector<Result>& plain,
 
 }  // namespace
 
-absl::StatusOr<JobMetaStep> StepFromProto(const v1::MetaStep& step) {
+JobMetaStep StepFromProto(const v1::MetaStep& step, Violations& found) {
   JobMetaStep converted;
   if (step.has_epsilon()) converted.epsilon = step.epsilon();
-  ASSIGN_OR_RETURN(converted.direction, DirectionFromProto(step.direction()));
-  ASSIGN_OR_RETURN(converted.loss, LossFromProto(step.loss()));
+  Violations of_this;
+  converted.direction = of_this.Take(DirectionFromProto(step.direction()));
+  converted.loss = of_this.Take(LossFromProto(step.loss()));
+  found.Add("step", of_this);
   return converted;
 }
 
-absl::StatusOr<Job> JobFromProto(const v1::MetaSaliencyRequest& request,
-                                 const EngineLimits& limits) {
-  RETURN_IF_ERROR(
-      CheckCount("targets", request.targets_size(), limits.max_targets));
+Job JobFromProto(const v1::MetaSaliencyRequest& request,
+                 const EngineLimits& limits, Violations& found) {
   Job job;
-  RETURN_IF_ERROR(FillQuestion(request, job));
-  RETURN_IF_ERROR(FillMaps(request, limits, job));
-  const absl::StatusOr<JobMetaStep> step = StepFromProto(request.step());
-  if (!step.ok()) return Annotate(step.status(), "step");
-  job.meta = *step;
+  FillQuestion(request, limits, job, found);
+  FillMaps(request, limits, job, found);
+  job.meta = StepFromProto(request.step(), found);
   job.plain_maps = request.plain_maps();
   if (request.plain_correlation()) job.correlate = Correlate::kPlain;
   return job;

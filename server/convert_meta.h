@@ -6,10 +6,8 @@
 #ifndef SALIENCY_SERVER_CONVERT_META_H_
 #define SALIENCY_SERVER_CONVERT_META_H_
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "core/base/status.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "saliency/v1/saliency_service.pb.h"
@@ -18,14 +16,13 @@
 
 namespace saliency {
 
-// Errors: INVALID_ARGUMENT naming the field below "step" and the value.
-absl::StatusOr<JobMetaStep> StepFromProto(const v1::MetaStep& step);
+// What is wrong is found as `step: direction: unknown value 9`.
+JobMetaStep StepFromProto(const v1::MetaStep& step, Violations& found);
 
-// Everything of the job but request_id, deadline and cancel.
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit, as
-//   `step.direction: unknown value 9`.
-absl::StatusOr<Job> JobFromProto(const v1::MetaSaliencyRequest& request,
-                                 const EngineLimits& limits);
+// Everything of the job but request_id, deadline and cancel.  What is wrong is
+// found by field, value and limit.
+Job JobFromProto(const v1::MetaSaliencyRequest& request,
+                 const EngineLimits& limits, Violations& found);
 
 // Fills `response`, taking the maps' bytes; a failed result carries the status
 // that a caller may see (public_status.h).
@@ -35,19 +32,15 @@ void ToProto(Explanation&& explanation, absl::string_view request_id,
 // The input and the maps of a request that has attributions and combinations:
 // of the former norm_grad when it has neither.
 template <typename Request>
-absl::Status FillMaps(const Request& request, const EngineLimits& limits,
-                      Job& job) {
-  RETURN_IF_ERROR(CheckAttributionCounts(request.attributions(), limits));
-  RETURN_IF_ERROR(CheckCombinationCounts(request.combinations(), limits));
-  RETURN_IF_ERROR(CheckPictureBytes(request.input(), limits));
+void FillMaps(const Request& request, const EngineLimits& limits, Job& job,
+              Violations& found) {
   if (request.combinations().empty() || !request.attributions().empty()) {
-    ASSIGN_OR_RETURN(job.attributions,
-                     AttributionsFromProto(request.attributions()));
+    job.attributions =
+        AttributionsFromProto(request.attributions(), limits, found);
   }
-  ASSIGN_OR_RETURN(job.combinations,
-                   CombinationsFromProto(request.combinations()));
-  ASSIGN_OR_RETURN(job.input, InputFromProto(request.input()));
-  return absl::OkStatus();
+  job.combinations =
+      CombinationsFromProto(request.combinations(), limits, found);
+  job.input = InputFromProto(request.input(), limits, found);
 }
 
 }  // namespace saliency

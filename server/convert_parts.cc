@@ -152,59 +152,71 @@ absl::StatusOr<JobInput> InputFromProto(const v1::Input& input) {
   return Invalid("input: neither picture nor tensor is set");
 }
 
-absl::StatusOr<std::vector<JobTarget>> TargetsFromProto(
-    const google::protobuf::RepeatedPtrField<v1::Target>& targets) {
+JobInput InputFromProto(const v1::Input& input, const EngineLimits& limits,
+                        Violations& found) {
+  const absl::Status size = CheckPictureBytes(input, limits);
+  if (size.ok()) return found.Take(InputFromProto(input));
+  found.Add(size);
+  return JobInput();
+}
+
+std::vector<JobTarget> TargetsFromProto(
+    const google::protobuf::RepeatedPtrField<v1::Target>& targets,
+    const EngineLimits& limits, Violations& found) {
   std::vector<JobTarget> converted;
+  const absl::Status count =
+      CheckCount("targets", targets.size(), limits.max_targets);
+  found.Add(count);
+  if (!count.ok()) return converted;
   for (const v1::Target& target : targets) {
     absl::StatusOr<JobTarget> one = TargetFromProto(target);
-    if (!one.ok()) {
-      return Annotate(one.status(),
-                      absl::StrCat("targets[", converted.size(), "]"));
-    }
-    converted.push_back(*std::move(one));
+    found.Add(Annotate(one.status(),
+                       absl::StrCat("targets[", converted.size(), "]")));
+    converted.push_back(one.ok() ? *std::move(one) : JobTarget());
   }
   return converted;
 }
 
-absl::StatusOr<Attribution> AttributionFromProto(
-    const v1::Attribution& attribution) {
+Attribution DefaultAttribution() {
+  return Attribution::Named("norm_grad").value();
+}
+
+Attribution AttributionFromProto(const v1::Attribution& attribution,
+                                 Violations& found) {
   switch (attribution.kind_case()) {
-    case v1::Attribution::kMethod: {
-      absl::StatusOr<Attribution> named =
-          Attribution::Named(attribution.method());
-      if (!named.ok()) return Annotate(named.status(), "method");
-      return named;
-    }
+    case v1::Attribution::kMethod:
+      return found.Take(Attribution::Named(attribution.method()),
+                        DefaultAttribution());
     case v1::Attribution::kPair: {
-      ASSIGN_OR_RETURN(const Extract extract,
-                       ExtractFromProto(attribution.pair().extract()));
-      ASSIGN_OR_RETURN(const Aggregate aggregate,
-                       AggregateFromProto(attribution.pair().aggregate()));
+      const v1::ExtractAggregate& pair = attribution.pair();
+      const Extract extract = found.Take(ExtractFromProto(pair.extract()));
+      const Aggregate aggregate =
+          found.Take(AggregateFromProto(pair.aggregate()));
       return Attribution::Pair(extract, aggregate);
     }
     case v1::Attribution::KIND_NOT_SET:
       break;
   }
-  return Invalid("neither method nor pair is set");
+  found.Add(Invalid("neither method nor pair is set"));
+  return DefaultAttribution();
 }
 
-absl::StatusOr<std::vector<JobAttribution>> AttributionsFromProto(
-    const google::protobuf::RepeatedPtrField<v1::Attribution>& attributions) {
+std::vector<JobAttribution> AttributionsFromProto(
+    const google::protobuf::RepeatedPtrField<v1::Attribution>& attributions,
+    const EngineLimits& limits, Violations& found) {
   std::vector<JobAttribution> converted;
+  const absl::Status counts = CheckAttributionCounts(attributions, limits);
+  found.Add(counts);
+  if (!counts.ok()) return converted;
   for (const v1::Attribution& attribution : attributions) {
-    absl::StatusOr<Attribution> kind = AttributionFromProto(attribution);
-    if (!kind.ok()) {
-      return Annotate(kind.status(),
-                      absl::StrCat("attributions[", converted.size(), "]"));
-    }
+    Violations of_this;
+    Attribution kind = AttributionFromProto(attribution, of_this);
+    found.Add(absl::StrCat("attributions[", converted.size(), "]"), of_this);
     converted.push_back(
-        {*std::move(kind),
+        {std::move(kind),
          {attribution.layers().begin(), attribution.layers().end()}});
   }
-  if (converted.empty()) {
-    ASSIGN_OR_RETURN(Attribution method, Attribution::Named(kDefaultMethod));
-    converted.push_back({std::move(method), {}});
-  }
+  if (converted.empty()) converted.push_back({DefaultAttribution(), {}});
   return converted;
 }
 
@@ -228,16 +240,18 @@ absl::StatusOr<Score> ScoreFromProto(v1::Score score) {
   }
 }
 
-absl::StatusOr<OutputOptions> OutputFromProto(const v1::OutputOptions& output) {
+OutputOptions OutputFromProto(const v1::OutputOptions& output,
+                              Violations& found) {
   OutputOptions options;
-  ASSIGN_OR_RETURN(options.encoding, EncodingFromProto(output.encoding()));
+  options.encoding =
+      found.Take(EncodingFromProto(output.encoding()), options.encoding);
   if (output.has_explicit_size()) {
     options.size = OutputSize::kExplicit;
     options.height = output.explicit_size().height();
     options.width = output.explicit_size().width();
   } else {
-    ASSIGN_OR_RETURN(options.size,
-                     SizeFromProto(output.named_size(), options.encoding));
+    options.size = found.Take(
+        SizeFromProto(output.named_size(), options.encoding), options.size);
   }
   if (output.has_normalise()) options.normalise = output.normalise();
   options.smooth_sigma = output.smooth_sigma();

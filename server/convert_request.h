@@ -7,18 +7,19 @@
 #ifndef SALIENCY_SERVER_CONVERT_REQUEST_H_
 #define SALIENCY_SERVER_CONVERT_REQUEST_H_
 
-#include "absl/status/statusor.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "saliency/v1/saliency_service.pb.h"
+#include "server/convert_parts.h"
 
 namespace saliency {
 
-// Everything of the job but request_id, deadline and cancel.
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit, as
-//   `attributions[2].pair.extract: unspecified`.
-absl::StatusOr<Job> JobFromProto(const v1::ComputeSaliencyRequest& request,
-                                 const EngineLimits& limits);
+// Everything of the job but request_id, deadline and cancel.  What is wrong is
+// found by field, value and limit, as `attributions[2]: pair.extract:
+// unspecified`.
+Job JobFromProto(const v1::ComputeSaliencyRequest& request,
+                 const EngineLimits& limits, Violations& found);
 
 }  // namespace saliency
 

@@ -5,38 +5,27 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/status.h"
 #include "server/convert_answer.h"
 #include "server/convert_meta.h"
 #include "server/convert_parts.h"
 
 namespace saliency {
 
-absl::StatusOr<Job> JobFromProto(
-    const v1::MeasureWeightSensitivityRequest& request,
-    const EngineLimits& limits) {
-  RETURN_IF_ERROR(
-      CheckCount("targets", request.targets_size(), limits.max_targets));
-  RETURN_IF_ERROR(CheckAttributionCounts(request.attributions(), limits));
-  RETURN_IF_ERROR(
-      CheckCount("stages", request.stages_size(), limits.max_layers));
-  RETURN_IF_ERROR(CheckPictureBytes(request.input(), limits));
+Job JobFromProto(const v1::MeasureWeightSensitivityRequest& request,
+                 const EngineLimits& limits, Violations& found) {
   Job job;
-  RETURN_IF_ERROR(FillModel(request, job));
-  ASSIGN_OR_RETURN(job.targets, TargetsFromProto(request.targets()));
-  ASSIGN_OR_RETURN(job.attributions,
-                   AttributionsFromProto(request.attributions()));
-  ASSIGN_OR_RETURN(job.output, OutputFromProto(request.output()));
+  FillModel(request, job, found);
+  found.Add(CheckCount("stages", request.stages_size(), limits.max_layers));
+  job.targets = TargetsFromProto(request.targets(), limits, found);
+  job.attributions =
+      AttributionsFromProto(request.attributions(), limits, found);
+  job.output = OutputFromProto(request.output(), found);
   // Pixels of every stage are much: only for those who ask.
   if (request.output().encoding() == v1::MAP_ENCODING_UNSPECIFIED) {
     job.output.encoding = MapEncoding::kNone;
   }
-  if (request.has_step()) {
-    const absl::StatusOr<JobMetaStep> step = StepFromProto(request.step());
-    if (!step.ok()) return Annotate(step.status(), "step");
-    job.meta = *step;
-  }
-  ASSIGN_OR_RETURN(job.input, InputFromProto(request.input()));
+  if (request.has_step()) job.meta = StepFromProto(request.step(), found);
+  job.input = InputFromProto(request.input(), limits, found);
   return job;
 }
 

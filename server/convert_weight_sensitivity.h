@@ -6,20 +6,20 @@
 #ifndef SALIENCY_SERVER_CONVERT_WEIGHT_SENSITIVITY_H_
 #define SALIENCY_SERVER_CONVERT_WEIGHT_SENSITIVITY_H_
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "core/engine/weight_cascade.h"
 #include "saliency/v1/saliency_service.pb.h"
+#include "server/convert_parts.h"
 
 namespace saliency {
 
-// Everything of the job but request_id, deadline and cancel.
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit.
-absl::StatusOr<Job> JobFromProto(
-    const v1::MeasureWeightSensitivityRequest& request,
-    const EngineLimits& limits);
+// Everything of the job but request_id, deadline and cancel.  What is wrong is
+// found by field, value and limit.
+Job JobFromProto(const v1::MeasureWeightSensitivityRequest& request,
+                 const EngineLimits& limits, Violations& found);
 
 // Fills `response`, taking the maps' bytes; a failed map carries the status
 // that a caller may see (public_status.h).

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "core/base/status.h"
+#include "core/base/violations.h"
 #include "core/engine/answer_bytes.h"
+#include "core/engine/given_maps.h"
 #include "core/engine/model_copies.h"
 #include "core/engine/prepare.h"
 #include "core/model/torch_status.h"
@@ -32,19 +34,41 @@ bool AsksModel(const v1::CombineLayersRequest& request) {
   return !request.has_maps();
 }
 
+// All that is wrong with a request that became `job` in part: the engine, which
+// would refuse it as well, sees the rest of it.
+absl::Status AllViolations(const Job& job, const CatalogueVersion& model,
+                           const EngineLimits& limits, Violations found) {
+  if (HoldsGivenMaps(job)) {
+    CheckGivenMaps(job, limits, found);
+  } else if (model.facts != nullptr) {
+    CheckJob(job, *model.facts, limits, found);
+  }
+  return found.status();
+}
+
 // The job that `request` asks for, of a model that is there or of none.
 template <typename Request>
 absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
                             const ModelCatalogue& catalogue,
                             PendingCall& call) {
   RETURN_IF_ERROR(call.admission());
+  Violations found;
   CatalogueVersion model;
   if (AsksModel(request)) {
-    ASSIGN_OR_RETURN(model,
-                     catalogue.FindReady(request.model(), request.version()));
-    call.SetModel(model.model, model.version);
+    absl::StatusOr<CatalogueVersion> ready =
+        catalogue.FindReady(request.model(), request.version());
+    if (ready.ok()) {
+      model = *std::move(ready);
+      call.SetModel(model.model, model.version);
+    } else if (absl::IsNotFound(ready.status()) ||
+               absl::IsInvalidArgument(ready.status())) {
+      found.Add(ready.status());
+    } else {
+      return ready.status();  // not the request's fault
+    }
   }
-  ASSIGN_OR_RETURN(Job job, JobFromProto(request, limits));
+  Job job = JobFromProto(request, limits, found);
+  if (!found.empty()) return AllViolations(job, model, limits, found);
   job.model = model.model;
   job.version = model.version;
   job.request_id = call.request_id();

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/base/status.h"
+#include "core/base/violations.h"
 #include "google/protobuf/descriptor.h"
 #include "server/convert_parts.h"
 
@@ -44,18 +44,19 @@ std::string QuestionRpc(const v1::StreamSaliencyRequest& request) {
 }
 
 absl::Status CheckQuestion(const v1::StreamSaliencyRequest& request) {
-  if (request.id().empty()) return absl::InvalidArgumentError("id: empty");
-  RETURN_IF_ERROR(CheckCount(
-      "id: bytes", static_cast<int64_t>(request.id().size()), kMaxIdBytes));
+  Violations found;
+  if (request.id().empty()) found.Add(absl::InvalidArgumentError("id: empty"));
+  found.Add(CheckCount("id: bytes", static_cast<int64_t>(request.id().size()),
+                       kMaxIdBytes));
   // Written so that what is no number fails too.
   if (request.has_timeout_seconds() && !(request.timeout_seconds() > 0)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "timeout_seconds: ", request.timeout_seconds(), " is not positive"));
+    found.Add(absl::InvalidArgumentError(absl::StrCat(
+        "timeout_seconds: ", request.timeout_seconds(), " is not positive")));
   }
   if (request.question_case() == v1::StreamSaliencyRequest::QUESTION_NOT_SET) {
-    return absl::InvalidArgumentError("question: none is set");
+    found.Add(absl::InvalidArgumentError("question: none is set"));
   }
-  return absl::OkStatus();
+  return found.status();
 }
 
 absl::Time QuestionDeadline(const v1::StreamSaliencyRequest& request,

@@ -169,43 +169,42 @@ int64_t OutputPixels(const OutputOptions& output, const InputSize& input,
 
 }  // namespace
 
-absl::Status CheckOptions(const Job& job) {
+void CheckOptions(const Job& job, Violations& found) {
   const OutputOptions& output = job.output;
   if (job.top_k < 1 || job.top_k > kMaxTop) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("top_k ", job.top_k, " not in [1, ", kMaxTop, "]"));
+    found.Add(absl::InvalidArgumentError(
+        absl::StrCat("top_k ", job.top_k, " not in [1, ", kMaxTop, "]")));
   }
   if (output.size == OutputSize::kExplicit &&
       (output.height < 1 || output.width < 1)) {
-    return absl::InvalidArgumentError(
+    found.Add(absl::InvalidArgumentError(
         absl::StrCat("output.explicit_size ", output.height, " x ",
-                     output.width, " has a side below 1"));
+                     output.width, " has a side below 1")));
   }
   // Written so that a NaN fails.
   if (!(output.smooth_sigma >= 0 && output.smooth_sigma <= kMaxSigma)) {
-    return absl::InvalidArgumentError(
+    found.Add(absl::InvalidArgumentError(
         absl::StrCat("output.smooth_sigma ", output.smooth_sigma,
-                     " not in [0, ", kMaxSigma, "]"));
+                     " not in [0, ", kMaxSigma, "]")));
   }
   if (!(output.overlay_opacity >= 0 && output.overlay_opacity <= 1)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "output.overlay_opacity ", output.overlay_opacity, " not in [0, 1]"));
+    found.Add(absl::InvalidArgumentError(absl::StrCat(
+        "output.overlay_opacity ", output.overlay_opacity, " not in [0, 1]")));
   }
   if (!output.colour_map.empty()) {
-    RETURN_IF_ERROR(
-        Annotate(CheckColourMap(output.colour_map), "output.colour_map"));
+    found.Add(Annotate(CheckColourMap(output.colour_map), "output.colour_map"));
   }
   if (output.size == OutputSize::kLayer && !job.combinations.empty()) {
-    return absl::InvalidArgumentError(
+    found.Add(absl::InvalidArgumentError(
         "output.named_size LAYER is not for combinations, whose layers differ "
-        "in size");
+        "in size"));
   }
   if (output.max_answer_bytes < 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "output.max_answer_bytes ", output.max_answer_bytes, " is below 0"));
+    found.Add(absl::InvalidArgumentError(absl::StrCat(
+        "output.max_answer_bytes ", output.max_answer_bytes, " is below 0")));
   }
-  RETURN_IF_ERROR(CheckMaxSide(output));
-  return CheckEncoding(output, job.input);
+  found.Add(CheckMaxSide(output));
+  found.Add(CheckEncoding(output, job.input));
 }
 
 absl::Status CheckMapPixels(const OutputOptions& output, const ResultPlan& plan,

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "core/engine/model_facts.h"
@@ -15,9 +16,9 @@
 
 namespace saliency {
 
-// Errors: INVALID_ARGUMENT a value out of range, an unknown colour map, or an
-//   encoding that the other options or the input exclude.
-absl::Status CheckOptions(const Job& job);
+// Finds what is INVALID_ARGUMENT: values out of range, an unknown colour map,
+// an encoding that the other options or the input exclude.
+void CheckOptions(const Job& job, Violations& found);
 
 // How large the maps of a plan become.
 struct MapSizes {

@@ -49,23 +49,24 @@ absl::Status CheckMap(const std::string& field, const GivenMap& map,
                  map.height, ",", map.width, "] needs ", bytes);
 }
 
-absl::Status CheckMaps(const std::vector<GivenMap>& maps,
-                       const EngineLimits& limits) {
+// Returns whether the maps can be told apart by their layers.
+bool CheckMaps(const std::vector<GivenMap>& maps, const EngineLimits& limits,
+               Violations& found) {
   if (maps.empty() ||
       maps.size() > static_cast<std::size_t>(limits.max_layers)) {
-    return Invalid("maps.maps: ", maps.size(), " not in [1, ",
-                   limits.max_layers, "]");
+    found.Add(Invalid("maps.maps: ", maps.size(), " not in [1, ",
+                      limits.max_layers, "]"));
   }
   std::set<std::string> seen;
   for (std::size_t i = 0; i < maps.size(); ++i) {
     const std::string field = absl::StrCat("maps.maps[", i, "]");
-    RETURN_IF_ERROR(CheckMap(field, maps[i], limits));
+    found.Add(CheckMap(field, maps[i], limits));
     if (!seen.insert(maps[i].layer).second) {
-      return Invalid(field, ".layer \"", Printable(maps[i].layer),
-                     "\" is there already");
+      found.Add(Invalid(field, ".layer \"", Printable(maps[i].layer),
+                        "\" is there already"));
     }
   }
-  return absl::OkStatus();
+  return !maps.empty() && seen.size() == maps.size();
 }
 
 // What the picture will take decoded, by its header; 0 when there is none.
@@ -115,19 +116,22 @@ absl::StatusOr<std::vector<absl::StatusOr<at::Tensor>>> TensorsOf(
   return tensors;
 }
 
-absl::StatusOr<ResultPlan> Plan(const Job& job, const EngineLimits& limits) {
+ResultPlan Plan(const Job& job, const EngineLimits& limits, Violations& found) {
   const std::vector<GivenMap>& maps = MapsOf(job).maps;
   std::vector<std::string> names;
   for (const GivenMap& map : maps) names.push_back(map.layer);
+  int missing = 0;
   const auto plan_layer = [&](const JobCombination&, const std::string& layer) {
     PlannedResult planned = {.layer = layer};
-    const auto found = std::find(names.begin(), names.end(), layer);
-    if (found == names.end()) {
-      planned.status =
-          absl::NotFoundError(NotFoundMessage("map of layer", layer, names));
+    const auto at = std::find(names.begin(), names.end(), layer);
+    if (at == names.end()) {
+      planned.status = absl::NotFoundError(NotFoundMessage(
+          "map of layer", layer,
+          ++missing <= kFailuresWithNearNames ? names
+                                              : std::vector<std::string>()));
       return planned;
     }
-    planned.pass_index = static_cast<int>(found - names.begin());
+    planned.pass_index = static_cast<int>(at - names.begin());
     const GivenMap& map = maps[planned.pass_index];
     planned.layer_pixels = map.height * map.width;
     return planned;
@@ -135,11 +139,12 @@ absl::StatusOr<ResultPlan> Plan(const Job& job, const EngineLimits& limits) {
   ResultPlan plan;
   const std::size_t layers = CountCombinedLayers(job, names);
   if (layers > static_cast<std::size_t>(limits.max_layers)) {
-    return Invalid("combinations: ", layers, " layers in all, of at most ",
-                   limits.max_layers);
+    found.Add(Invalid("combinations: ", layers, " layers in all, of at most ",
+                      limits.max_layers));
+    return plan;
   }
-  RETURN_IF_ERROR(PlanCombinations(
-      job, {.default_layers = names, .plan_layer = plan_layer}, limits, plan));
+  PlanCombinations(job, {.default_layers = names, .plan_layer = plan_layer},
+                   limits, plan, found);
   return plan;
 }
 
@@ -188,10 +193,22 @@ bool HoldsGivenMaps(const Job& job) {
   return std::holds_alternative<GivenMaps>(job.input);
 }
 
+void CheckGivenMaps(const Job& job, const EngineLimits& limits,
+                    Violations& found) {
+  const GivenMaps& given = MapsOf(job);
+  const bool distinct = CheckMaps(given.maps, limits, found);
+  found.Add(PicturePixels(given.picture, limits.decode).status());
+  CheckOptions(job, found);
+  found.Add(CheckSize(job.output.size));
+  if (distinct) Plan(job, limits, found);
+}
+
 absl::StatusOr<int64_t> MeasureGivenMaps(const Job& job,
                                          const EngineLimits& limits) {
+  Violations found;
+  CheckGivenMaps(job, limits, found);
+  RETURN_IF_ERROR(found.status());
   const GivenMaps& given = MapsOf(job);
-  RETURN_IF_ERROR(CheckMaps(given.maps, limits));
   ASSIGN_OR_RETURN(const int64_t pixels,
                    PicturePixels(given.picture, limits.decode));
   constexpr int64_t kRgbBytes = 3;
@@ -205,9 +222,9 @@ absl::StatusOr<int64_t> MeasureGivenMaps(const Job& job,
 absl::StatusOr<JobCost> CostOfGivenMaps(const Job& job,
                                         const EngineLimits& limits) {
   ASSIGN_OR_RETURN(const int64_t bytes, MeasureGivenMaps(job, limits));
-  RETURN_IF_ERROR(CheckOptions(job));
-  RETURN_IF_ERROR(CheckSize(job.output.size));
-  ASSIGN_OR_RETURN(const ResultPlan plan, Plan(job, limits));
+  Violations found;
+  const ResultPlan plan = Plan(job, limits, found);
+  RETURN_IF_ERROR(found.status());
   const GivenMaps& given = MapsOf(job);
   PictureGeometry geometry = GeometryOf(given, std::nullopt);
   if (!given.picture.empty()) {
@@ -235,9 +252,9 @@ GivenMapsRendering::GivenMapsRendering(const Job& job,
 
 absl::Status GivenMapsRendering::Prepare() {
   const GivenMaps& given = MapsOf(job_);
-  RETURN_IF_ERROR(CheckOptions(job_));
-  RETURN_IF_ERROR(CheckSize(job_.output.size));
-  ASSIGN_OR_RETURN(ResultPlan plan, Plan(job_, limits_));
+  Violations found;
+  ResultPlan plan = Plan(job_, limits_, found);
+  RETURN_IF_ERROR(found.status());
   ASSIGN_OR_RETURN(picture_, DecodeIfGiven(given.picture, limits_.decode));
   const PictureGeometry geometry = GeometryOf(given, picture_);
   RETURN_IF_ERROR(

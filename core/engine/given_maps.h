@@ -11,6 +11,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "core/engine/job_cost.h"
@@ -23,9 +24,14 @@ namespace saliency {
 // Whether the job's input is maps.
 bool HoldsGivenMaps(const Job& job);
 
+// Finds all that is wrong with such a job and can be seen by headers and sizes.
+// REQUIRES: HoldsGivenMaps(job).
+void CheckGivenMaps(const Job& job, const EngineLimits& limits,
+                    Violations& found);
+
 // Bytes that the input holds until it is answered.  Looks at headers and sizes
 // only.  REQUIRES: HoldsGivenMaps(job).
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit.
+// Errors: INVALID_ARGUMENT all that CheckGivenMaps finds.
 absl::StatusOr<int64_t> MeasureGivenMaps(const Job& job,
                                          const EngineLimits& limits);
 

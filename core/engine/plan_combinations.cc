@@ -202,18 +202,19 @@ std::size_t CountCombinedLayers(const Job& job,
   return layers;
 }
 
-absl::Status PlanCombinations(const Job& job, const CombinationGround& ground,
-                              const EngineLimits& limits, ResultPlan& plan) {
+void PlanCombinations(const Job& job, const CombinationGround& ground,
+                      const EngineLimits& limits, ResultPlan& plan,
+                      Violations& found) {
   const std::size_t count = job.combinations.size();
   if (count > static_cast<std::size_t>(limits.max_attributions)) {
-    return Invalid("combinations: ", count, " of at most ",
-                   limits.max_attributions);
+    found.Add(Invalid("combinations: ", count, " of at most ",
+                      limits.max_attributions));
+    return;
   }
   Planner planner(ground, plan);
   for (std::size_t i = 0; i < count; ++i) {
-    RETURN_IF_ERROR(planner.Add(job.combinations[i], static_cast<int>(i)));
+    found.Add(planner.Add(job.combinations[i], static_cast<int>(i)));
   }
-  return absl::OkStatus();
 }
 
 }  // namespace saliency

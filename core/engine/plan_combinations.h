@@ -10,8 +10,8 @@
 #include <string>
 
 #include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "core/engine/plan_results.h"
@@ -30,13 +30,14 @@ struct CombinationGround {
       plan_layer;
 };
 
-// Adds `combinations` and `layer_results` to `plan`.
-// Errors: INVALID_ARGUMENT naming the field: too many combinations, no layers,
-//   a layer named twice, explicit weights that do not fit the layers.  A layer
-//   that cannot be had and a weighting that is not calibrated are the
-//   combination's own status.
-absl::Status PlanCombinations(const Job& job, const CombinationGround& ground,
-                              const EngineLimits& limits, ResultPlan& plan);
+// Adds `combinations` and `layer_results` to `plan`.  Finds what is
+// INVALID_ARGUMENT, by field: too many combinations, and those (which are not
+// in the plan) with no layers, a layer named twice, explicit weights that do
+// not fit the layers.  A layer that cannot be had and a weighting that is not
+// calibrated are the combination's own status.
+void PlanCombinations(const Job& job, const CombinationGround& ground,
+                      const EngineLimits& limits, ResultPlan& plan,
+                      Violations& found);
 
 // Layers that the combinations name in all, defaults included.
 std::size_t CountCombinedLayers(const Job& job,

@@ -14,13 +14,16 @@ namespace saliency {
 namespace {
 
 absl::StatusOr<const LayerInfo*> FindLayer(const ModelFacts& model,
-                                           const std::string& name) {
+                                           const std::string& name,
+                                           bool with_near_names = true) {
   for (const LayerInfo& layer : model.layers) {
     if (layer.name == name) return &layer;
   }
   std::vector<std::string> known;
-  known.reserve(model.layers.size());
-  for (const LayerInfo& layer : model.layers) known.push_back(layer.name);
+  if (with_near_names) {
+    known.reserve(model.layers.size());
+    for (const LayerInfo& layer : model.layers) known.push_back(layer.name);
+  }
   return absl::NotFoundError(NotFoundMessage("layer", name, known));
 }
 
@@ -107,12 +110,21 @@ int PassIndex(const Attribution& attribution, const std::string& layer,
   return index;
 }
 
+int CountFailures(const ResultPlan& plan) {
+  const auto failed = [](const PlannedResult& r) { return !r.status.ok(); };
+  return static_cast<int>(
+      std::count_if(plan.results.begin(), plan.results.end(), failed) +
+      std::count_if(plan.layer_results.begin(), plan.layer_results.end(),
+                    failed));
+}
+
 PlannedResult PlanOne(const ModelFacts& model, const Attribution& attribution,
                       const std::string& layer, ResultPlan& plan) {
   PlannedResult result = {.method = attribution.name(),
                           .layer = layer,
                           .is_signed = attribution.is_signed()};
-  const absl::StatusOr<const LayerInfo*> info = FindLayer(model, layer);
+  const absl::StatusOr<const LayerInfo*> info =
+      FindLayer(model, layer, CountFailures(plan) < kFailuresWithNearNames);
   result.status =
       info.ok() ? CheckApplies(model, **info, attribution) : info.status();
   if (!result.status.ok()) return result;
@@ -149,19 +161,27 @@ absl::Status CheckCounts(const Job& job, const ModelFacts& model,
   return absl::OkStatus();
 }
 
-// OK when some result can be had; else the status of the first.
-absl::Status CheckAny(const ResultPlan& plan) {
+bool AnyResult(const ResultPlan& plan) {
   const auto is_ok = [](const auto& planned) { return planned.status.ok(); };
-  if (std::any_of(plan.results.begin(), plan.results.end(), is_ok) ||
-      std::any_of(plan.combinations.begin(), plan.combinations.end(), is_ok)) {
-    return absl::OkStatus();
+  return std::any_of(plan.results.begin(), plan.results.end(), is_ok) ||
+         std::any_of(plan.combinations.begin(), plan.combinations.end(), is_ok);
+}
+
+// Why results cannot be had.
+void AddFailures(const ResultPlan& plan, Violations& found) {
+  for (const PlannedResult& result : plan.results) {
+    found.Add(Annotate(result.status,
+                       absl::StrCat("attributions[", result.attribution, "]")));
   }
-  if (plan.results.empty()) {
-    return Annotate(plan.combinations.front().status, "combinations[0]");
+  for (const PlannedResult& layer : plan.layer_results) {
+    found.Add(Annotate(layer.status,
+                       absl::StrCat("combinations[", layer.attribution, "]")));
   }
-  const PlannedResult& first = plan.results.front();
-  return Annotate(first.status,
-                  absl::StrCat("attributions[", first.attribution, "]"));
+  for (const PlannedCombination& combination : plan.combinations) {
+    found.Add(
+        Annotate(combination.status,
+                 absl::StrCat("combinations[", combination.combination, "]")));
+  }
 }
 
 }  // namespace
@@ -172,14 +192,16 @@ absl::Status CheckSpatialLayer(const ModelFacts& model,
   return CheckSpatial(*info);
 }
 
-absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,
-                                       const EngineLimits& limits) {
-  RETURN_IF_ERROR(CheckCounts(job, model, limits));
+ResultPlan PlanResults(const Job& job, const ModelFacts& model,
+                       const EngineLimits& limits, Violations& found) {
   ResultPlan plan;
+  const absl::Status counts = CheckCounts(job, model, limits);
+  found.Add(counts);
+  if (!counts.ok()) return plan;
   for (std::size_t i = 0; i < job.attributions.size(); ++i) {
     const std::vector<std::string>& layers =
         LayersOf(job.attributions[i], model);
-    RETURN_IF_ERROR(CheckLayerNames(layers, i));
+    found.Add(CheckLayerNames(layers, i));
     for (const std::string& layer : layers) {
       PlannedResult result =
           PlanOne(model, job.attributions[i].attribution, layer, plan);
@@ -191,17 +213,19 @@ absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,
                               const std::string& layer) {
     return PlanOne(model, *combination.attribution, layer, plan);
   };
-  RETURN_IF_ERROR(
-      PlanCombinations(job,
-                       {.default_layers = model.config.combine_layers,
-                        .calibrated = &model.layer_weights,
-                        .plan_layer = plan_layer},
-                       limits, plan));
+  PlanCombinations(job,
+                   {.default_layers = model.config.combine_layers,
+                    .calibrated = &model.layer_weights,
+                    .plan_layer = plan_layer},
+                   limits, plan, found);
   for (std::size_t i = 0; i < job.pooled_layers.size(); ++i) {
-    RETURN_IF_ERROR(Annotate(CheckSpatialLayer(model, job.pooled_layers[i]),
-                             absl::StrCat("pooled_layers[", i, "]")));
+    found.Add(Annotate(CheckSpatialLayer(model, job.pooled_layers[i]),
+                       absl::StrCat("pooled_layers[", i, "]")));
   }
-  if (job.pooled_layers.empty()) RETURN_IF_ERROR(CheckAny(plan));
+  // Among others a result that cannot be had is no fault of the request; but
+  // when it is refused anyway its caller hears of that too.
+  const bool none = job.pooled_layers.empty() && !AnyResult(plan);
+  if (none || !found.empty()) AddFailures(plan, found);
   return plan;
 }
 

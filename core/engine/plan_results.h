@@ -12,15 +12,19 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "core/attribution/combination_weights.h"
 #include "core/attribution/combine.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
 #include "core/engine/model_facts.h"
 
 namespace saliency {
+
+// Near names cost an edit distance to each of the names there are: the first
+// failures of a plan have them, so that hundreds of wrong names cost little.
+inline constexpr int kFailuresWithNearNames = 8;
 
 struct PlannedResult {
   absl::Status status;  // not OK: this attribution cannot be had at this layer
@@ -56,12 +60,12 @@ struct ResultPlan {
 absl::Status CheckSpatialLayer(const ModelFacts& model,
                                const std::string& layer);
 
-// Pooled layers are checked, and are part of no plan.
-// Errors: INVALID_ARGUMENT nothing is asked for, too many, too many
-//   layers, a layer named twice, weights that do not fit; or, when no result
-//   can be had at all, the first one's status.
-absl::StatusOr<ResultPlan> PlanResults(const Job& job, const ModelFacts& model,
-                                       const EngineLimits& limits);
+// Pooled layers are checked, and are part of no plan.  Finds what is
+// INVALID_ARGUMENT (nothing is asked for, too many, too many layers, a layer
+// named twice, weights that do not fit); when that or something before it is
+// wrong, or no result can be had at all, also why results cannot be had.
+ResultPlan PlanResults(const Job& job, const ModelFacts& model,
+                       const EngineLimits& limits, Violations& found);
 
 }  // namespace saliency
 

@@ -1,6 +1,7 @@
 #include "core/engine/prepare.h"
 
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
@@ -40,7 +41,43 @@ absl::Status CheckClasses(const Job& job, const ModelFacts& model) {
                    model.num_classes));
 }
 
+// `size` is what MeasureInput says.  Of use when nothing wrong was found.
+JobPlan PlanWithSize(const Job& job, const ModelFacts& model,
+                     const EngineLimits& limits,
+                     const absl::StatusOr<InputSize>& size, Violations& found) {
+  CheckOptions(job, found);
+  JobPlan plan;
+  plan.targets = ResolveTargets(job, model, limits, found);
+  plan.meta = ResolveMetaStep(job, model, found);
+  found.Add(CheckClasses(job, model));
+  found.Add(size.status());
+  plan.results = PlanResults(job, model, limits, found);
+  // Sizes mean something when all else is right.
+  if (!found.empty()) return plan;
+  const absl::StatusOr<MapSizes> sizes =
+      CheckVolume(job, model, plan.results, *size,
+                  static_cast<int64_t>(plan.targets.size()), limits);
+  found.Add(sizes.status());
+  if (!sizes.ok()) return plan;
+  plan.cost = CostOf(job, plan.results, *sizes);
+  found.Add(CheckWork(plan.cost, limits));
+  return plan;
+}
+
+bool HasNoInput(const Job& job) {
+  const auto* picture = std::get_if<EncodedPicture>(&job.input);
+  return picture != nullptr && picture->bytes.empty();
+}
+
 }  // namespace
+
+void CheckJob(const Job& job, const ModelFacts& model,
+              const EngineLimits& limits, Violations& found) {
+  const absl::StatusOr<InputSize> size =
+      HasNoInput(job) ? absl::StatusOr<InputSize>(InputSize())
+                      : MeasureInput(job.input, model.config.input, limits);
+  PlanWithSize(job, model, limits, size, found);
+}
 
 absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelFacts& model,
                                    const EngineLimits& limits) {
@@ -61,20 +98,11 @@ absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelFacts& model,
 
 absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelFacts& model,
                                 const EngineLimits& limits) {
-  RETURN_IF_ERROR(CheckOptions(job));
-  JobPlan plan;
-  ASSIGN_OR_RETURN(plan.targets, ResolveTargets(job, model, limits));
-  ASSIGN_OR_RETURN(plan.meta, ResolveMetaStep(job, model));
-  RETURN_IF_ERROR(CheckClasses(job, model));
-  ASSIGN_OR_RETURN(const InputSize size,
-                   MeasureInput(job.input, model.config.input, limits));
-  ASSIGN_OR_RETURN(plan.results, PlanResults(job, model, limits));
-  ASSIGN_OR_RETURN(
-      const MapSizes sizes,
-      CheckVolume(job, model, plan.results, size,
-                  static_cast<int64_t>(plan.targets.size()), limits));
-  plan.cost = CostOf(job, plan.results, sizes);
-  RETURN_IF_ERROR(CheckWork(plan.cost, limits));
+  Violations found;
+  JobPlan plan =
+      PlanWithSize(job, model, limits,
+                   MeasureInput(job.input, model.config.input, limits), found);
+  RETURN_IF_ERROR(found.status());
   ASSIGN_OR_RETURN(plan.cost.input_bytes, MeasureJob(job, model, limits));
   return plan;
 }

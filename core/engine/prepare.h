@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
@@ -31,6 +32,12 @@ struct PreparedJob {
   std::vector<PictureGeometry> pictures;
   std::optional<Picture> picture;  // for overlays
 };
+
+// Finds all that is wrong with a job and can be seen without decoding its
+// input, of which only the header or the shape is looked at.  An input that is
+// not there at all (a picture of no bytes) is passed over.
+void CheckJob(const Job& job, const ModelFacts& model,
+              const EngineLimits& limits, Violations& found);
 
 // Bytes that the job's input holds from submission to answer: as received,
 // as the model takes it, and the picture an overlay is laid on.  Looks at the
@@ -58,10 +65,10 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
                                        const ModelFacts& model,
                                        const EngineLimits& limits);
 
-// Both.  Errors: INVALID_ARGUMENT as product.md's table; NOT_FOUND when no
-// layer that
-//   was asked for exists.  One layer that cannot be had among others is not an
-//   error: its result carries the status.
+// Both.  Errors: INVALID_ARGUMENT all that CheckJob finds, or an input that
+//   cannot be decoded; NOT_FOUND when no layer exists that was asked for.  One
+//   layer that cannot be had among others is not an error: its result carries
+//   the status.
 absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
                                        const EngineLimits& limits);
 

@@ -11,29 +11,29 @@ constexpr double kMaxEpsilon = 1;
 
 }  // namespace
 
-absl::StatusOr<std::optional<MetaStep>> ResolveMetaStep(
-    const Job& job, const ModelFacts& model) {
-  if (!job.meta.has_value()) return std::optional<MetaStep>();
+std::optional<MetaStep> ResolveMetaStep(const Job& job, const ModelFacts& model,
+                                        Violations& found) {
+  if (!job.meta.has_value()) return std::nullopt;
   // Written so that a NaN fails.
   if (!(job.meta->epsilon >= 0 && job.meta->epsilon <= kMaxEpsilon)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "step.epsilon ", job.meta->epsilon, " not in [0, ", kMaxEpsilon, "]"));
+    found.Add(absl::InvalidArgumentError(absl::StrCat(
+        "step.epsilon ", job.meta->epsilon, " not in [0, ", kMaxEpsilon, "]")));
   }
   if (job.score == Score::kScalarOutput) {
-    return absl::InvalidArgumentError(
+    found.Add(absl::InvalidArgumentError(
         "score SCALAR_OUTPUT has no classes, and a meta step needs one for "
-        "its loss");
+        "its loss"));
   }
   const MetaStep step = {
       .epsilon = job.meta->epsilon,
       .direction = job.meta->direction,
       .loss = job.meta->loss.value_or(LossOf(model.meaning))};
-  RETURN_IF_ERROR(Annotate(
-      CheckLoss(step.loss, model.meaning, model.num_classes), "step.loss"));
+  found.Add(Annotate(CheckLoss(step.loss, model.meaning, model.num_classes),
+                     "step.loss"));
   if (model.meta_path == MetaPath::kNone) {
-    return absl::FailedPreconditionError(model.meta_refusal);
+    found.Add(absl::FailedPreconditionError(model.meta_refusal));
   }
-  return std::optional<MetaStep>(step);
+  return step;
 }
 
 }  // namespace saliency

@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "absl/status/statusor.h"
+#include "core/base/violations.h"
 #include "core/engine/job.h"
 #include "core/engine/model_facts.h"
 #include "core/model/probe.h"
@@ -14,10 +14,10 @@
 namespace saliency {
 
 // The job's step with a loss that suits the model; none when it asks for none.
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit;
-//   FAILED_PRECONDITION the model's file holds no parameters.
-absl::StatusOr<std::optional<MetaStep>> ResolveMetaStep(
-    const Job& job, const ModelFacts& model);
+// Finds what is INVALID_ARGUMENT, by field, value and limit, and
+// FAILED_PRECONDITION when the model's file holds no parameters.
+std::optional<MetaStep> ResolveMetaStep(const Job& job, const ModelFacts& model,
+                                        Violations& found);
 
 }  // namespace saliency
 

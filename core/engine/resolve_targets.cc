@@ -114,32 +114,32 @@ absl::Status CheckScore(Score score, const OutputMeaning& output) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<ClassTarget>> ResolveTargets(
-    const Job& job, const ModelFacts& model, const EngineLimits& limits) {
-  RETURN_IF_ERROR(CheckScore(job.score, model.meaning));
+std::vector<ClassTarget> ResolveTargets(const Job& job, const ModelFacts& model,
+                                        const EngineLimits& limits,
+                                        Violations& found) {
+  found.Add(CheckScore(job.score, model.meaning));
   if (job.score == Score::kScalarOutput) {
     if (!model.returns_one_number()) {
-      return absl::InvalidArgumentError(absl::StrCat(
+      found.Add(absl::InvalidArgumentError(absl::StrCat(
           "score SCALAR_OUTPUT needs a model with one output; this one has ",
-          model.num_classes, " classes"));
+          model.num_classes, " classes")));
     }
     if (!job.targets.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
+      found.Add(absl::InvalidArgumentError(absl::StrCat(
           "targets must be empty with score SCALAR_OUTPUT; there are ",
-          job.targets.size()));
+          job.targets.size())));
     }
   }
-  if (job.targets.size() > static_cast<std::size_t>(limits.max_targets)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "targets: ", job.targets.size(), " of at most ", limits.max_targets));
-  }
-  if (job.targets.empty()) return std::vector<ClassTarget>{RankFromTop{}};
+  if (job.targets.empty()) return {RankFromTop{}};
   std::vector<ClassTarget> targets;
+  if (job.targets.size() > static_cast<std::size_t>(limits.max_targets)) {
+    found.Add(absl::InvalidArgumentError(absl::StrCat(
+        "targets: ", job.targets.size(), " of at most ", limits.max_targets)));
+    return targets;
+  }
   for (std::size_t i = 0; i < job.targets.size(); ++i) {
-    ASSIGN_OR_RETURN(ClassTarget target,
-                     ResolveJobTarget(job.targets[i], model,
-                                      absl::StrCat("targets[", i, "]")));
-    targets.push_back(target);
+    targets.push_back(found.Take(ResolveJobTarget(
+        job.targets[i], model, absl::StrCat("targets[", i, "]"))));
   }
   return targets;
 }

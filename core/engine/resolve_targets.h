@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
 #include "core/engine/model_facts.h"
@@ -17,10 +18,11 @@ namespace saliency {
 
 // One target for each of the job's; none means the predicted class.  A label
 // that stands in several lines of labels.txt is refused with their indices.
-// Errors: INVALID_ARGUMENT naming the field, the value and the limit; a score
-//   that takes logits of a model that returns none.
-absl::StatusOr<std::vector<ClassTarget>> ResolveTargets(
-    const Job& job, const ModelFacts& model, const EngineLimits& limits);
+// Finds what is INVALID_ARGUMENT, by field, value and limit; a score that takes
+// logits of a model that returns none.
+std::vector<ClassTarget> ResolveTargets(const Job& job, const ModelFacts& model,
+                                        const EngineLimits& limits,
+                                        Violations& found);
 
 // One target by itself; `field` is its name in messages, as "targets[1]".
 absl::StatusOr<ClassTarget> ResolveJobTarget(const JobTarget& target,

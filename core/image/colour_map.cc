@@ -86,7 +86,7 @@ absl::Status CheckColourMap(absl::string_view name) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "colour map \"", Printable(name),
+      "\"", Printable(name),
       "\" is unknown; known: ", absl::StrJoin(ColourMapNames(), ", ")));
 }
 

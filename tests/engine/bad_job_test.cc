@@ -175,8 +175,9 @@ INSTANTIATE_TEST_SUITE_P(
                   job.input = EncodedPicture{};
                   job.output.encoding = MapEncoding::kOverlayPng;
                 },
-            .message = "output.encoding OVERLAY_PNG needs output.named_size "
-                       "PICTURE"},
+            .message = "2 violations: (1) output.encoding OVERLAY_PNG needs "
+                       "output.named_size PICTURE; (2) input.picture: picture "
+                       "is empty"},
         Bad{.name = "MaxSideTooSmall",
             .spoil =
                 [](Job& job) {

@@ -107,15 +107,19 @@ TEST(PlanCombinationsTest, AnUnknownLayerFailsItsCombinationAlone) {
   EXPECT_TRUE(job.combinations[1].status.ok());
 }
 
-TEST(PlanCombinationsTest, WhenNoneCanBeHadTheJobFailsWithTheFirst) {
+TEST(PlanCombinationsTest, WhenNoneCanBeHadTheJobFailsWithAllOfThem) {
   const absl::Status status =
       Prepare(
           CombineJob({Of("norm_grad", {"cnv"}),
                       Of("norm_grad", {"conv"}, Weighting::kFeatureSpread)}))
           .status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument)
+      << "they differ in their codes";
   EXPECT_THAT(status.message(),
               HasSubstr("combinations[0]: layer \"cnv\" not found"));
+  EXPECT_THAT(status.message(),
+              HasSubstr("combinations[1]: FEATURE_SPREAD weights of this model "
+                        "are not calibrated"));
 }
 
 TEST(PlanCombinationsTest, AnUncalibratedWeightingSaysHowToCalibrate) {

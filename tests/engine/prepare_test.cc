@@ -52,6 +52,44 @@ TEST(PrepareTest, PictureLimitsAreCheckedFromTheHeader) {
       HasSubstr("bytes, of at most 10"));
 }
 
+TEST(PrepareTest, AllThatIsWrongIsToldAtOnce) {
+  Job job = FakeJob(1);
+  job.input = EncodedPicture{.bytes = "no picture at all"};
+  job.top_k = 0;
+  job.output.smooth_sigma = 2;
+  job.output.overlay_opacity = -1;
+  job.output.colour_map = "rainbow";
+  job.targets = {ClassIndex{99}, Label{"unicorn"}, RankFromTop{-1}};
+  job.attributions.front().layers = {"konv", "nrom"};
+  job.meta = JobMetaStep{.epsilon = 7};
+  const absl::Status status =
+      PrepareJob(job, FakeModel(), EngineLimits()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(status.message());
+  for (const char* part :
+       {"top_k 0 not in", "output.smooth_sigma 2 not in",
+        "output.overlay_opacity -1 not in", "rainbow",
+        "targets[0].class_index 99 not in", "unicorn",
+        "targets[2].rank_from_top -1 not in", "step.epsilon 7 not in",
+        "input.picture: ", "layer \"konv\" not found; nearest: \"conv\"",
+        "layer \"nrom\" not found; nearest: \"norm\""}) {
+    EXPECT_THAT(message, HasSubstr(part));
+  }
+  // Before a place in the queue is taken the same is told.
+  EXPECT_EQ(PlanJob(job, FakeModel(), EngineLimits()).status(), status);
+}
+
+TEST(PrepareTest, AMissingLayerAmongOthersIsToldWhenTheRequestIsRefused) {
+  Job job = FakeJob(1);
+  job.attributions.front().layers = {"conv", "konv"};
+  EXPECT_TRUE(PrepareJob(job, FakeModel(), EngineLimits()).ok());
+  job.top_k = 0;
+  const std::string message(
+      PrepareJob(job, FakeModel(), EngineLimits()).status().message());
+  EXPECT_THAT(message, HasSubstr("2 violations: (1) top_k 0"));
+  EXPECT_THAT(message, HasSubstr("layer \"konv\" not found"));
+}
+
 TEST(PrepareTest, UnknownColourMapIsNamed) {
   Job job = FakeJob(1);
   job.output.colour_map = "rainbow";

@@ -40,13 +40,18 @@ TEST(ResolveMetaStepTest, AnEpsilonOutOfRangeIsRefusedByNameValueAndLimit) {
 TEST(ResolveMetaStepTest, TheLossIsTheModelsUnlessAnotherIsAskedFor) {
   ModelFacts model = FakeModel();
   Job job = SteppedJob();
-  EXPECT_EQ((*ResolveMetaStep(job, model))->loss, MetaLoss::kCrossEntropy);
+  const auto loss = [&] {
+    Violations found;
+    const std::optional<MetaStep> step = ResolveMetaStep(job, model, found);
+    EXPECT_TRUE(found.empty()) << found.status();
+    return step->loss;
+  };
+  EXPECT_EQ(loss(), MetaLoss::kCrossEntropy);
   model.meaning = {.probabilities = Probabilities::kSigmoid,
                    .exclusive = false};
-  EXPECT_EQ((*ResolveMetaStep(job, model))->loss,
-            MetaLoss::kBinaryCrossEntropy);
+  EXPECT_EQ(loss(), MetaLoss::kBinaryCrossEntropy);
   job.meta->loss = MetaLoss::kCrossEntropy;
-  EXPECT_EQ((*ResolveMetaStep(job, model))->loss, MetaLoss::kCrossEntropy);
+  EXPECT_EQ(loss(), MetaLoss::kCrossEntropy);
 }
 
 TEST(ResolveMetaStepTest, CrossEntropyNeedsTwoLogits) {
@@ -55,7 +60,8 @@ TEST(ResolveMetaStepTest, CrossEntropyNeedsTwoLogits) {
   model.meaning = {.probabilities = Probabilities::kSigmoid,
                    .one_output = true};
   Job job = SteppedJob();
-  EXPECT_EQ((*ResolveMetaStep(job, model))->loss,
+  Violations found;
+  EXPECT_EQ(ResolveMetaStep(job, model, found)->loss,
             MetaLoss::kBinaryCrossEntropy);
   job.meta->loss = MetaLoss::kCrossEntropy;
   EXPECT_EQ(StatusOf(job, model),

@@ -109,10 +109,9 @@ TEST(ColourMapTest, NamesAreThoseThatAreMade) {
 
 TEST(ColourMapTest, AnUnknownNameIsRefusedWithTheKnownOnes) {
   const absl::Status status = CheckColourMap("jet\n");
-  EXPECT_EQ(status,
-            absl::InvalidArgumentError(
-                "colour map \"jet\\n\" is unknown; known: inferno, viridis, "
-                "magma, turbo, grey, coolwarm"));
+  EXPECT_EQ(status, absl::InvalidArgumentError(
+                        "\"jet\\n\" is unknown; known: inferno, viridis, "
+                        "magma, turbo, grey, coolwarm"));
   EXPECT_EQ(MakeColourMap("jet\n").status(), status);
 }
 

@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
               r.add_combinations();
               r.add_combinations()->mutable_attribution()->set_method("");
             },
-            "combinations[1]: attribution: method: method \"\" is unknown; "
+            "combinations[1]: attribution: method \"\" is unknown; "
             "known: batch_norm_bias, batch_norm_scale, cam, grad_cam, "
             "gradient, gradient_sum, linear_approximation, norm_grad, "
             "norm_grad_conv3x3, norm_grad_real_conv, selective_norm_grad"},
@@ -163,7 +163,9 @@ INSTANTIATE_TEST_SUITE_P(
             [](Request& r) {
               r.add_combinations()->mutable_attribution()->mutable_pair();
             },
-            "combinations[0]: attribution: pair.extract: unspecified"},
+            "2 violations: (1) combinations[0]: attribution: pair.extract: "
+            "unspecified; (2) combinations[0]: attribution: pair.aggregate: "
+            "unspecified"},
         Bad{"UnknownWeighting",
             [](Request& r) {
               r.add_combinations()->set_weighting(

@@ -196,7 +196,7 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{
             "UnknownMethod",
             [](Request& r) { r.mutable_attributions(0)->set_method("nope"); },
-            "attributions[0]: method: "},
+            "attributions[0]: method \"nope\" is unknown; "},
         Malformed{"NoExtract",
                   [](Request& r) {
                     r.mutable_attributions(0)->mutable_pair()->set_aggregate(
@@ -238,6 +238,50 @@ INSTANTIATE_TEST_SUITE_P(
                   },
                   "output.encoding: unknown value -1"}),
     [](const auto& test) { return std::string(test.param.name); });
+
+TEST(ConvertRequestTest, AllViolationsAreToldAtOnce) {
+  v1::ComputeSaliencyRequest request = FakeRequest();
+  request.clear_input();
+  request.set_version(-3);
+  request.set_score(static_cast<v1::Score>(99));
+  request.add_targets()->set_label("");
+  request.add_targets()->set_label("cat");
+  request.add_targets()->set_label("");
+  request.mutable_attributions(0)->set_method("grad_cma");
+  request.add_attributions();
+  request.add_attributions()->mutable_pair();
+  request.mutable_output()->set_encoding(static_cast<v1::MapEncoding>(99));
+  request.mutable_output()->set_named_size(static_cast<v1::NamedSize>(99));
+  const absl::Status status = JobFromProto(request, {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(status.message());
+  EXPECT_THAT(message, testing::StartsWith("11 violations: (1) "));
+  for (const char* part :
+       {"version: -3 is less than 1", "score: unknown value 99",
+        "targets[0]: label: empty", "targets[2]: label: empty",
+        "output.named_size: unknown value 99",
+        "output.encoding: unknown value 99",
+        "attributions[0]: method \"grad_cma\" is unknown",
+        "attributions[1]: neither method nor pair is set",
+        "attributions[2]: pair.extract: unspecified",
+        "attributions[2]: pair.aggregate: unspecified",
+        "input: neither picture nor tensor is set"}) {
+    EXPECT_THAT(message, HasSubstr(part));
+  }
+}
+
+// What is over a limit is not converted, and the rest is looked at all the
+// same.
+TEST(ConvertRequestTest, CountsOverTheLimitDoNotHideTheRest) {
+  v1::ComputeSaliencyRequest request = FakeRequest();
+  for (int i = 0; i < 65; ++i) request.add_targets();
+  for (int i = 0; i < 65; ++i) request.add_attributions();
+  request.set_score(static_cast<v1::Score>(99));
+  const std::string message(JobFromProto(request, {}).status().message());
+  EXPECT_THAT(message, HasSubstr("targets: 65 of at most 64"));
+  EXPECT_THAT(message, HasSubstr("attributions: 66 of at most 64"));
+  EXPECT_THAT(message, HasSubstr("score: unknown value 99"));
+}
 
 }  // namespace
 }  // namespace saliency::convert_request_test

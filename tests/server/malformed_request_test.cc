@@ -40,6 +40,85 @@ TEST_P(RefusedRequestTest, GetsTheCodeOfTheTableAndNamesTheField) {
   EXPECT_THAT(status.error_message(), Not(HasSubstr("Exception")));
 }
 
+// Those that the wire's form shows and those that only the engine knows.
+TEST(RefusedAtOnceTest, AllViolationsAreInOneAnswer) {
+  TestServer server;
+  server.AddFakeModel();
+  Request request = FakeRequest();
+  request.set_top_k(0);
+  request.set_score(static_cast<v1::Score>(99));
+  request.add_targets()->set_class_index(10);
+  request.mutable_attributions(0)->set_method("grad_cma");
+  request.mutable_attributions(0)->add_layers("konv");
+  request.mutable_output()->set_smooth_sigma(7);
+  request.mutable_output()->set_encoding(static_cast<v1::MapEncoding>(99));
+  request.mutable_input()->mutable_tensor()->add_shape(3);
+  grpc::ClientContext context;
+  v1::ComputeSaliencyResponse response;
+  const grpc::Status status =
+      server.saliency().ComputeSaliency(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  for (const char* part :
+       {"8 violations: (1) ", "top_k 0 not in", "score: unknown value 99",
+        "targets[0].class_index 10 not in",
+        "attributions[0]: method \"grad_cma\" is unknown",
+        "attributions[0]: layer \"konv\" not found; nearest: \"conv\"",
+        "output.smooth_sigma 7 not in", "output.encoding: unknown value 99",
+        "input.tensor.shape"}) {
+    EXPECT_THAT(status.error_message(), HasSubstr(part));
+  }
+}
+
+TEST(RefusedAtOnceTest, AnUnknownModelDoesNotHideTheRest) {
+  TestServer server;
+  server.AddFakeModel();
+  Request request = FakeRequest();
+  request.set_model("fke");
+  request.mutable_attributions(0)->set_method("grad_cma");
+  grpc::ClientContext context;
+  v1::ComputeSaliencyResponse response;
+  const grpc::Status status =
+      server.saliency().ComputeSaliency(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("model \"fke\" not found"));
+  EXPECT_THAT(status.error_message(), HasSubstr("\"grad_cma\" is unknown"));
+}
+
+TEST(RefusedAtOnceTest, GivenMapsAreLookedAtAsAWhole) {
+  TestServer server;
+  v1::CombineLayersRequest request;
+  request.set_model("fake");
+  request.mutable_maps()->add_maps()->set_layer("a");
+  request.set_top_k(0);
+  request.add_combinations()->set_rule(static_cast<v1::CombineRule>(99));
+  request.add_combinations()->set_weighting(v1::WEIGHTING_FEATURE_SPREAD);
+  grpc::ClientContext context;
+  v1::CombineLayersResponse response;
+  const grpc::Status status =
+      server.saliency().CombineLayers(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  for (const char* part :
+       {"model: not allowed with maps", "top_k 0 not in",
+        "maps.maps[0].values.shape", "combinations[0]: rule: unknown value 99",
+        "combinations[1].weighting FEATURE_SPREAD needs a model"}) {
+    EXPECT_THAT(status.error_message(), HasSubstr(part));
+  }
+}
+
+// The client need not know: a program in any language may use such a name.
+TEST(RefusedAtOnceTest, AnAliasIsAnsweredUnderTheMethodsName) {
+  TestServer server;
+  server.AddFakeModel();
+  Request request = FakeRequest();
+  request.mutable_attributions(0)->set_method("Grad-CAM");
+  grpc::ClientContext context;
+  v1::ComputeSaliencyResponse response;
+  const grpc::Status status =
+      server.saliency().ComputeSaliency(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.maps(0).method(), "grad_cam");
+}
+
 void SetShape(Request& request, const std::vector<int64_t>& shape) {
   auto* sizes = request.mutable_input()->mutable_tensor()->mutable_shape();
   sizes->Assign(shape.begin(), shape.end());
