@@ -6,8 +6,8 @@ namespace saliency {
 namespace {
 
 bool IsSpatial(const v1::Layer& layer) {
-  return layer.name() != "input" && layer.shape_size() == 3 &&
-         layer.shape(1) * layer.shape(2) > 1;
+  return layer.name() != "input" && layer.no_maps_because().empty() &&
+         layer.shape_size() == 3 && layer.shape(1) * layer.shape(2) > 1;
 }
 
 bool SameResolution(const v1::Layer& a, const v1::Layer& b) {

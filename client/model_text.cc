@@ -140,6 +140,10 @@ Json MeaningJson(const v1::OutputMeaning& output) {
   return json;
 }
 
+std::string BecauseText(const std::string& text, const std::string& reason) {
+  return reason.empty() ? text : absl::StrCat(text, ": ", reason);
+}
+
 std::string NumberText(bool measured, double number) {
   return measured ? absl::StrFormat("%.4g", number) : "-";
 }
@@ -229,7 +233,14 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   rows.push_back(
       {"combine layers", absl::StrJoin(config.combine_layers(), " ")});
   rows.push_back({"calibrated", model.has_layer_weights() ? "yes" : "no"});
-  rows.push_back({"rows independent", model.rows_independent() ? "yes" : "no"});
+  rows.push_back({"rows independent",
+                  model.rows_independent()
+                      ? "yes"
+                      : BecauseText("no", model.rows_depend_because())});
+  rows.push_back(
+      {"deterministic", model.deterministic()
+                            ? "yes"
+                            : BecauseText("no", model.random_operator())});
   rows.push_back(
       {"targets share work", model.targets_share_work() ? "yes" : "no"});
   rows.push_back({"output", OutputText(model.output())});
@@ -242,7 +253,10 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   rows = {{"LAYER", "KIND", "SHAPE", "", ""}};
   for (const v1::Layer& layer : model.layers()) {
     rows.push_back({layer.name(), layer.kind(), ShapeText(layer),
-                    layer.is_cut() ? "cut" : "", layer.note()});
+                    layer.is_cut() ? "cut" : "",
+                    layer.no_maps_because().empty()
+                        ? layer.note()
+                        : absl::StrCat("no maps: ", layer.no_maps_because())});
   }
   out << '\n';
   PrintTable(rows, out);
@@ -284,6 +298,7 @@ std::string ModelJson(const v1::GetModelResponse& model) {
                {"default_layers", config.default_layers()},
                {"combine_layers", config.combine_layers()},
                {"rows_independent", model.rows_independent()},
+               {"deterministic", model.deterministic()},
                {"targets_share_work", model.targets_share_work()},
                {"output", OutputJson(model.output())},
                {"sha256", model.sha256()}};
@@ -292,11 +307,14 @@ std::string ModelJson(const v1::GetModelResponse& model) {
   }
   Json& layers = json["layers"] = Json::array();
   for (const v1::Layer& layer : model.layers()) {
-    layers.push_back({{"name", layer.name()},
-                      {"kind", layer.kind()},
-                      {"shape", layer.shape()},
-                      {"is_cut", layer.is_cut()}});
-    if (!layer.note().empty()) layers.back()["note"] = layer.note();
+    Json& out = layers.emplace_back(Json{{"name", layer.name()},
+                                         {"kind", layer.kind()},
+                                         {"shape", layer.shape()},
+                                         {"is_cut", layer.is_cut()}});
+    if (!layer.no_maps_because().empty()) {
+      out["no_maps_because"] = layer.no_maps_because();
+    }
+    if (!layer.note().empty()) out["note"] = layer.note();
   }
   if (model.has_layer_weights()) {
     json["layer_weights"] = LayerWeightsJson(model.layer_weights());

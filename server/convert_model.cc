@@ -119,6 +119,7 @@ void LayerToProto(const LayerInfo& layer, v1::Layer* out) {
   for (const int64_t size : layer.shape) out->add_shape(size);
   out->set_is_cut(layer.is_cut);
   out->set_note(layer.note);
+  out->set_no_maps_because(layer.no_maps_because);
 }
 
 // Where a method that needs `evidence` applies.
@@ -216,6 +217,9 @@ void ToProto(const ModelFacts& facts, v1::GetModelResponse* response) {
   }
   AddMethods(facts, response);
   response->set_rows_independent(facts.self_check.rows_independent);
+  response->set_rows_depend_because(facts.self_check.rows_depend_because);
+  response->set_deterministic(facts.self_check.deterministic);
+  response->set_random_operator(facts.self_check.random_operator);
   response->set_targets_share_work(facts.self_check.fan_out_at_probe);
   response->mutable_output()->set_name(facts.output.name);
   for (const int64_t size : facts.output.shape) {

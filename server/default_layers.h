@@ -16,11 +16,14 @@
 namespace saliency {
 
 // For single maps: the last spatial layer, not counting the input, average
-// pools and what has shrunk to 1 x 1.  Empty when there is none (a frozen file
-// without module paths).
+// pools, dropouts, what has shrunk to 1 x 1 and, where there is something else,
+// what no weights follow (a map of class scores).  Empty when there is none (a
+// frozen file without module paths).
 std::vector<std::string> LastSpatialLayer(absl::Span<const LayerInfo> layers);
 
-// For combining: the last such layer of each resolution, shallow to deep.
+// For combining: the last such layer of each resolution, shallow to deep; one
+// that every path crosses where the resolution has one, so that it is no branch
+// of a block.
 std::vector<std::string> StageEnds(absl::Span<const LayerInfo> layers);
 
 // Checks the configured layers, fills in those that are not configured; a model

@@ -96,6 +96,10 @@ absl::Status CheckLayerWeights(const LayerWeights& weights,
       return absl::NotFoundError(absl::StrCat(
           "layers[", i, "]: ", NotFoundMessage("layer", name, known)));
     }
+    if (!found->no_maps_because.empty()) {
+      return Invalid("layers[", i, "]: there are no maps of layer \"", name,
+                     "\": ", found->no_maps_because);
+    }
     if (!found->spatial()) {
       return Invalid("layers[", i, "]: layer \"", name, "\" has shape [",
                      absl::StrJoin(found->shape, ","),

@@ -41,6 +41,21 @@ prometheus::MetricFamily ModelStates(const ModelCatalogue& catalogue) {
   return family;
 }
 
+// Of the versions that are ready.
+prometheus::MetricFamily SelfChecks(const ModelCatalogue& catalogue,
+                                    const char* name, const char* help,
+                                    bool SelfCheck::*holds) {
+  prometheus::MetricFamily family = Family(name, help);
+  for (const CatalogueVersion& version : catalogue.List()) {
+    if (version.facts == nullptr) continue;
+    prometheus::ClientMetric& metric = family.metric.emplace_back();
+    metric.label = {{"model", version.model},
+                    {"version", absl::StrCat(version.version)}};
+    metric.gauge.value = version.facts->self_check.*holds ? 1 : 0;
+  }
+  return family;
+}
+
 std::set<std::string> DevicesOf(const ModelCatalogue& catalogue) {
   std::set<std::string> devices = {"cpu"};
   for (const CatalogueVersion& version : catalogue.List()) {
@@ -69,15 +84,24 @@ prometheus::MetricFamily Memory(const ModelCatalogue& catalogue) {
 
 std::vector<prometheus::MetricFamily> LiveGauges::Collect() const {
   const EngineLoad load = load_();
-  return {Single("saliency_queue_depth",
-                 "Requests that wait to be decoded, run or rendered.",
-                 load.queued_items),
-          Single("saliency_queue_bytes",
-                 "Bytes of inputs and of answers that have not left.",
-                 load.queued_bytes),
-          Single("saliency_in_flight", "Requests not yet answered.",
-                 load.in_flight),
-          Memory(catalogue_), ModelStates(catalogue_)};
+  return {
+      Single("saliency_queue_depth",
+             "Requests that wait to be decoded, run or rendered.",
+             load.queued_items),
+      Single("saliency_queue_bytes",
+             "Bytes of inputs and of answers that have not left.",
+             load.queued_bytes),
+      Single("saliency_in_flight", "Requests not yet answered.",
+             load.in_flight),
+      Memory(catalogue_),
+      ModelStates(catalogue_),
+      SelfChecks(catalogue_, "saliency_model_rows_independent",
+                 "0: the rows of a batch depend on each other; the model is "
+                 "run one picture at a time.",
+                 &SelfCheck::rows_independent),
+      SelfChecks(catalogue_, "saliency_model_deterministic",
+                 "0: the model answers the same picture differently each time.",
+                 &SelfCheck::deterministic)};
 }
 
 }  // namespace saliency

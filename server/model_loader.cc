@@ -38,6 +38,7 @@ absl::Status LoadReplicas(const std::string& path, LoadedModel& loaded) {
       ASSIGN_OR_RETURN(std::unique_ptr<ProbedModel> replica,
                        ProbedModel::Load(path, options));
       loaded.replicas.push_back(std::move(replica));
+      options.known = loaded.replicas.front()->check();
     }
   }
   return absl::OkStatus();
@@ -117,21 +118,37 @@ absl::Status WarmUpReplicas(const LoadedModel& loaded) {
 }
 
 std::string LimitsOf(const SelfCheck& check) {
+  std::vector<std::string> limits;
+  if (!check.deterministic) {
+    limits.push_back(absl::StrCat(
+        "the model is random: it answers the same picture differently each "
+        "time",
+        check.random_operator.empty()
+            ? ""
+            : absl::StrCat(" (operator ", check.random_operator,
+                           "; was it exported without eval()?)")));
+  }
   if (!check.rows_independent) {
-    return "rows of a batch depend on each other: the model is run one picture "
-           "at a time";
+    limits.push_back(absl::StrCat(
+        "rows of a batch depend on each other: the model is run one picture "
+        "at a time",
+        check.rows_depend_because.empty()
+            ? ""
+            : absl::StrCat(" (", check.rows_depend_because, ")")));
+  } else if (!check.fan_out_at_probe) {
+    limits.push_back(
+        "the part behind a probe fixes its number of rows: the targets of a "
+        "picture share no work");
   }
-  if (!check.fan_out_at_probe) {
-    return "the part behind a probe fixes its number of rows: the targets of a "
-           "picture share no work";
-  }
-  return "";
+  return absl::StrJoin(limits, "; ");
 }
 
 std::string Sentences(std::vector<std::string> notes) {
   std::erase(notes, "");
   return absl::StrJoin(notes, "; ");
 }
+
+const char* YesOrNo(bool yes) { return yes ? "yes" : "no"; }
 
 // How the model takes them, in the words of the log.
 std::string MetaSteps(const ModelFacts& facts) {
@@ -303,14 +320,18 @@ void ModelLoader::Finish(const RepositoryModel& model,
   metrics_.ObserveModelLoad(entry.model, took);
   engine_.AddModel(*std::move(loaded));
   if (entry.facts->config.warm_up) AskFirst(*entry.facts);
-  log_.Info("model ready", {{"model", entry.model},
-                            {"version", entry.version},
-                            {"seconds", absl::ToDoubleSeconds(took)},
-                            {"classes", entry.facts->num_classes},
-                            {"output", OutputText(entry.facts->output)},
-                            {"outputs_are", MeaningText(entry.facts->meaning)},
-                            {"meta_steps", MetaSteps(*entry.facts)},
-                            {"note", entry.message}});
+  log_.Info(
+      "model ready",
+      {{"model", entry.model},
+       {"version", entry.version},
+       {"seconds", absl::ToDoubleSeconds(took)},
+       {"classes", entry.facts->num_classes},
+       {"output", OutputText(entry.facts->output)},
+       {"outputs_are", MeaningText(entry.facts->meaning)},
+       {"meta_steps", MetaSteps(*entry.facts)},
+       {"rows_independent", YesOrNo(entry.facts->self_check.rows_independent)},
+       {"deterministic", YesOrNo(entry.facts->self_check.deterministic)},
+       {"note", entry.message}});
   catalogue_.Set(std::move(entry));
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/attribution/method.h"
+#include "core/base/status.h"
 
 namespace saliency {
 namespace {
@@ -74,6 +75,13 @@ MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
   return context;
 }
 
+// Of the layer, and of the convolution's input where that is needed.
+absl::Status CheckRecorded(const MapGroup& group, const ProbeResult& result) {
+  RETURN_IF_ERROR(result.records[group.main_probe].status);
+  if (group.input_probe < 0) return absl::OkStatus();
+  return result.records[group.input_probe].status;
+}
+
 // One copy for all: many small ones would each wait for the device.
 // REQUIRES: there is one.
 at::Tensor ToCpu(const std::vector<at::Tensor>& parts) {
@@ -90,19 +98,26 @@ at::Tensor ToCpu(const std::vector<at::Tensor>& parts) {
 
 }  // namespace
 
-AggregatedPass AggregatePass(const PassChunk& chunk, ProbeResult&& result,
-                             const ProbedModel& model) {
+absl::StatusOr<AggregatedPass> AggregatePass(const PassChunk& chunk,
+                                             ProbeResult&& result,
+                                             const ProbedModel& model) {
+  AggregatedPass pass;
   std::vector<at::Tensor> parts;
   for (const MapGroup& group : chunk.groups) {
+    const absl::Status recorded = CheckRecorded(group, result);
+    pass.maps.emplace_back(
+        recorded.ok() ? absl::StatusOr<at::Tensor>(at::Tensor()) : recorded);
+    if (!recorded.ok()) continue;
     parts.push_back(
         group.attribution.Attribute(ContextOf(group, result, model)));
   }
   for (const PoolGroup& pool : chunk.pools) {
+    RETURN_IF_ERROR(result.records[pool.probe].status);
     const at::Tensor& activation = result.records[pool.probe].activation;
     parts.push_back(Pick(activation.mean({2, 3}), pool.rows));
   }
   result.records.clear();
-  if (parts.empty()) return {};
+  if (parts.empty()) return pass;
   const at::Tensor host = ToCpu(parts);
   int64_t offset = 0;
   for (at::Tensor& part : parts) {
@@ -110,9 +125,12 @@ AggregatedPass AggregatePass(const PassChunk& chunk, ProbeResult&& result,
     part = host.narrow(0, offset, count).view(part.sizes().vec());
     offset += count;
   }
-  const auto pooled =
-      parts.begin() + static_cast<std::ptrdiff_t>(chunk.groups.size());
-  return {.maps = {parts.begin(), pooled}, .pooled = {pooled, parts.end()}};
+  auto next = parts.begin();
+  for (absl::StatusOr<at::Tensor>& map : pass.maps) {
+    if (map.ok()) map = *next++;
+  }
+  pass.pooled.assign(next, parts.end());
+  return pass;
 }
 
 }  // namespace saliency

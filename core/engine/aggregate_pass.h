@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
 #include "core/engine/pass_chunk.h"
 #include "core/model/probe.h"
 #include "core/model/probed_model.h"
@@ -16,14 +17,18 @@ namespace saliency {
 
 // float32 on the CPU, views of one buffer.
 struct AggregatedPass {
-  std::vector<at::Tensor> maps;    // of each group's rows in order, [b,H,W]
+  // Of each group's rows in order, [b,H,W]; or why its layer could not be
+  // recorded.
+  std::vector<absl::StatusOr<at::Tensor>> maps;
   std::vector<at::Tensor> pooled;  // of each pool's rows in order, [b,K]
 };
 
 // The records are let go as they are used up.
+// Errors: that of a layer that is pooled and could not be recorded.
 // REQUIRES: the model has the layers and, where asked for, the head.
-AggregatedPass AggregatePass(const PassChunk& chunk, ProbeResult&& result,
-                             const ProbedModel& model);
+absl::StatusOr<AggregatedPass> AggregatePass(const PassChunk& chunk,
+                                             ProbeResult&& result,
+                                             const ProbedModel& model);
 
 }  // namespace saliency
 

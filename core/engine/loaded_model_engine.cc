@@ -24,6 +24,7 @@ ModelFacts FactsOf(const LoadedModel& model) {
       .layer_weights = model.layer_weights,
       .self_check = replica.self_check(),
       .output = replica.output(),
+      .check = replica.check(),
       .meta_path = replica.meta_path(),
       .meta_refusal = replica.meta_refusal(),
       .device = replica.device()};

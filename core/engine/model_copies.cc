@@ -37,6 +37,7 @@ CopyModel CopiesOf(std::string path, const ModelFacts& model, uint64_t seed) {
     options.meaning = model.meaning;
     options.random = {.modules = {random_modules.begin(), random_modules.end()},
                       .seed = seed};
+    options.known = model.check;
     ASSIGN_OR_RETURN(std::unique_ptr<ProbedModel> copy,
                      ProbedModel::Load(path, options));
     ModelCopy made = {.parameter_names = copy->parameter_names()};

@@ -6,6 +6,7 @@
 #define SALIENCY_CORE_ENGINE_MODEL_FACTS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct ModelFacts {
   LayerWeights layer_weights;  // empty: not calibrated
   SelfCheck self_check;
   ModelOutput output;  // which of its outputs is explained
+  std::shared_ptr<const NetworkCheck> check;  // for copies of the model
   MetaPath meta_path = MetaPath::kNone;
   std::string meta_refusal;    // as of ProbedModel
   std::string device = "cpu";  // of the first replica

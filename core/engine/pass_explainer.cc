@@ -84,15 +84,21 @@ int64_t MapSlot(const PassItem& item, const BatchRow& row,
 
 void StoreMaps(absl::Span<const PassItem* const> items,
                absl::Span<const BatchRow> rows, const PassChunk& chunk,
-               const std::vector<at::Tensor>& maps, PassAnswers& answers) {
+               const std::vector<absl::StatusOr<at::Tensor>>& maps,
+               PassAnswers& answers) {
   for (std::size_t g = 0; g < chunk.groups.size(); ++g) {
     const MapGroup& group = chunk.groups[g];
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       const BatchRow& row = rows[group.rows[i]];
       const int64_t slot = MapSlot(*items[row.item], row, group, i);
       PassAnswer& answer = answers.items[row.item];
-      (row.plain ? answer.plain_maps : answer.maps)[slot] =
-          maps[g].select(0, static_cast<int64_t>(i));
+      absl::StatusOr<at::Tensor>& map =
+          (row.plain ? answer.plain_maps : answer.maps)[slot];
+      if (maps[g].ok()) {
+        map = maps[g]->select(0, static_cast<int64_t>(i));
+      } else {
+        map = maps[g].status();
+      }
     }
   }
 }
@@ -242,8 +248,8 @@ absl::Status PassExplainer::RunChunk(absl::Span<const PassItem* const> items,
         answers.forward_time += result.forward_time;
         answers.backward_time += result.backward_time;
         const absl::Time start = absl::Now();
-        const AggregatedPass pass =
-            AggregatePass(chunk, std::move(result), model_);
+        ASSIGN_OR_RETURN(const AggregatedPass pass,
+                         AggregatePass(chunk, std::move(result), model_));
         StoreMaps(items, rows, chunk, pass.maps, answers);
         StorePooled(items, rows, chunk, pass.pooled, answers);
         answers.aggregate_time += absl::Now() - start;

@@ -29,6 +29,11 @@ absl::StatusOr<const LayerInfo*> FindLayer(const ModelFacts& model,
 
 absl::Status CheckSpatial(const LayerInfo& layer) {
   if (layer.spatial()) return absl::OkStatus();
+  if (!layer.no_maps_because.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are no maps of layer \"", layer.name,
+                     "\": ", layer.no_maps_because));
+  }
   return absl::InvalidArgumentError(absl::StrCat(
       "layer \"", layer.name, "\" has shape [", absl::StrJoin(layer.shape, ","),
       "]; maps need a spatial layer of shape [K,H,W]"));

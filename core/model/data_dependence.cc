@@ -39,11 +39,17 @@ class Trail {
  public:
   explicit Trail(Value* picture) { values_.insert(picture); }
 
+  // The operator that read the number off.
+  const std::string& reader() const { return reader_; }
+
   // Whether a number is read off in `block`.
   bool Follow(Block* block) {
     for (Node* node : block->nodes()) {
       const bool reached = Reaches(node);
-      if (reached && ReadsANumber(node)) return true;
+      if (reached && ReadsANumber(node)) {
+        reader_ = node->kind().toQualString();
+        return true;
+      }
       for (Block* inner : node->blocks()) {
         if (FollowInner(node, inner)) return true;
       }
@@ -92,14 +98,17 @@ class Trail {
   }
 
   std::unordered_set<const Value*> values_;
+  std::string reader_;
 };
 
 }  // namespace
 
-bool DependsOnData(const MarkedGraph& marked) {
+std::string NumberReadFromPictures(const MarkedGraph& marked) {
   const auto inputs = marked.graph->inputs();
   Value* const picture = inputs[inputs.size() - marked.attributes.size() - 1];
-  return Trail(picture).Follow(marked.graph->block());
+  Trail trail(picture);
+  trail.Follow(marked.graph->block());
+  return trail.reader();
 }
 
 }  // namespace saliency

@@ -4,15 +4,17 @@
 #ifndef SALIENCY_CORE_MODEL_DATA_DEPENDENCE_H_
 #define SALIENCY_CORE_MODEL_DATA_DEPENDENCE_H_
 
+#include <string>
+
 #include "core/model/marked_graph.h"
 
 namespace saliency {
 
-// True when a number is read off the values of tensors that come from the
-// pictures (their sizes do not count): an If, a Loop or a factor that follows
-// from it is the same for all rows of a batch, so rows would depend on each
-// other, however well two random ones may get on.
-bool DependsOnData(const MarkedGraph& marked);
+// The operator that reads a number off the values of tensors that come from the
+// pictures (their sizes do not count), "aten::item"; empty when none does.  An
+// If, a Loop or a factor that follows from it is the same for all rows of a
+// batch, so rows depend on each other, however well some may get on.
+std::string NumberReadFromPictures(const MarkedGraph& marked);
 
 }  // namespace saliency
 

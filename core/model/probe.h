@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace saliency {
@@ -119,6 +120,9 @@ struct ProbeResult {
     // By row: why no gradient reaches the layer, which is then zero; empty
     // where one does, or where there is no known reason.  Empty: all rows.
     std::vector<std::string> no_gradient;
+    // Why there is neither: FAILED_PRECONDITION the tensor has not one [K,H,W]
+    // for each row.
+    absl::Status status;
   };
   std::vector<Record> records;  // per probe
   absl::Duration forward_time;

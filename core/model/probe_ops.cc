@@ -1,5 +1,6 @@
 #include "core/model/probe_ops.h"
 
+#include <ATen/ATen.h>
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/script.h>
 
@@ -37,7 +38,10 @@ at::Tensor RecordValue(const at::Tensor& x, bool copy_values,
   if (slot.passed) return x;
   slot.passed = true;
   slot.sizes = x.sizes().vec();
-  if (slot.mode == ProbeRecorder::Mode::kSizesOnly) return x;
+  if (slot.mode == ProbeRecorder::Mode::kDigest) {
+    slot.digest = DigestOfEntries(x);
+    return x;
+  }
   if (slot.mode == ProbeRecorder::Mode::kActivation) {
     slot.value = copy_values ? x.detach().clone() : x.detach();
     return x;
@@ -70,6 +74,18 @@ void RunFanOut(Stack& stack) {
 void RunMark(Stack& stack) { torch::jit::drop(stack, 1); }
 
 }  // namespace
+
+at::Tensor DigestOfEntries(const at::Tensor& tensor) {
+  if (tensor.dim() == 0 || tensor.layout() != at::kStrided) return {};
+  const at::Tensor plain = tensor.is_complex() ? tensor.abs() : tensor;
+  const at::Tensor flat = (plain.is_quantized() ? plain.dequantize() : plain)
+                              .detach()
+                              .to(at::kFloat)
+                              .reshape({tensor.size(0), -1});
+  const at::Tensor weights =
+      at::arange(flat.size(1), flat.options()).remainder(31).add(1).div(31);
+  return at::stack({flat.sum(1), flat.abs().sum(1), flat.mv(weights)}, 1);
+}
 
 void RegisterProbeOps() {
   static const bool registered = [] {

@@ -30,7 +30,7 @@ inline constexpr char kFanOutOp[] = "saliency::fan_out";
 // One run's memory.
 struct ProbeRecorder : torch::CustomClassHolder {
   enum class Mode {
-    kSizesOnly,   // remember the sizes; the forward is not touched
+    kDigest,      // remember sizes and digest; the forward is not touched
     kActivation,  // remember the value
     kGradient,    // remember the value as a tensor that asks for gradients
   };
@@ -39,6 +39,7 @@ struct ProbeRecorder : torch::CustomClassHolder {
     bool passed = false;  // the pass has come by; later calls are not recorded
     at::Tensor value;     // undefined when the pass did not get here
     std::vector<int64_t> sizes;
+    at::Tensor digest;  // kDigest: see DigestOfEntries
   };
 
   std::vector<Slot> slots;
@@ -49,6 +50,11 @@ struct ProbeRecorder : torch::CustomClassHolder {
   bool copy_values = false;
   absl::Time fanned_out_at = absl::InfinitePast();
 };
+
+// What tells an entry of the first axis [n] from another without keeping it:
+// [n,3] float32, the sum of its numbers, that of their absolute values, and one
+// in which each place weighs otherwise.  Undefined for a single number.
+at::Tensor DigestOfEntries(const at::Tensor& tensor);
 
 // Makes the operators known to LibTorch.  Idempotent; call before any graph
 // that holds them is made.

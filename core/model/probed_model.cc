@@ -10,7 +10,6 @@
 #include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
-#include "core/model/data_dependence.h"
 #include "core/model/device.h"
 #include "core/model/end_activation.h"
 #include "core/model/failure_reason.h"
@@ -22,6 +21,7 @@
 #include "core/model/meta_step.h"
 #include "core/model/probed_network.h"
 #include "core/model/scores.h"
+#include "core/model/self_check.h"
 #include "core/model/single_rows.h"
 #include "core/model/torch_status.h"
 
@@ -95,6 +95,15 @@ at::Tensor ClassWeights(const at::Tensor& weight, const OutputMeaning& output) {
   return ClassOutputs(weight.t(), output).t();
 }
 
+// From the network's own order of axes to [R,K,H,W].
+void TurnRecord(const TensorForm& form, ProbeResult::Record& record) {
+  const bool has_maps = form.no_maps_because.empty();
+  if (!has_maps || form.axes == std::array<int64_t, 4>{0, 1, 2, 3}) return;
+  for (at::Tensor* tensor : {&record.activation, &record.gradient}) {
+    if (tensor->defined()) *tensor = tensor->permute(form.axes).contiguous();
+  }
+}
+
 }  // namespace
 
 struct ProbedModel::Impl {
@@ -120,13 +129,9 @@ struct ProbedModel::Impl {
 
   absl::Status Measure();
   absl::Status UnderstandOutput();
-  // By mark id; a layer behind a branch has that of the first of some pictures
-  // that comes by it.
-  absl::StatusOr<std::vector<std::vector<int64_t>>> MeasureSizes(
-      const at::Tensor& picture);
   absl::Status DescribeLayers();
   absl::Status ChooseMetaPath();
-  absl::Status CheckItself();
+  void CheckFanOut();
   bool FanOutWorks(int cut);
   // The nearest place above all `slots` where rows may part.
   int FanOutMark(const std::vector<int>& slots);
@@ -150,49 +155,21 @@ struct ProbedModel::Impl {
   std::vector<LayerInfo> layers;
   std::map<std::string, size_t, std::less<>> layer_index;
   std::optional<LinearHead> head;
-  int64_t num_classes = 0;
   ModelOutput output;
-  SelfCheck self_check;
+  NetworkCheck check;
   MetaPath meta_path = MetaPath::kNone;
   std::string meta_refusal;
   std::unique_ptr<MetaFastPath> meta_fast;  // null: not kFast
   std::map<int, bool> fan_out_works;        // by cut, found at first use
 };
 
-absl::StatusOr<std::vector<std::vector<int64_t>>>
-ProbedModel::Impl::MeasureSizes(const at::Tensor& picture) {
-  ASSIGN_OR_RETURN(auto sizes, network.MeasureSizes(picture));
-  const auto is_missing = [&](size_t id) {
-    return network.positions()[id] >= 0 && sizes[id].empty();
-  };
-  // Branches that depend on the data: other pictures may take the other way.
-  for (const double shift : {-2.0, 2.0, 0.0}) {
-    bool missing = false;
-    for (size_t id = 0; id < sizes.size(); ++id) missing |= is_missing(id);
-    if (!missing) break;
-    const at::Tensor other =
-        shift == 0 ? at::zeros_like(picture) : picture + shift;
-    // One that the model cannot run shows nothing.
-    const absl::Status ran = CatchTorch(absl::StatusCode::kInternal, "", [&] {
-      ASSIGN_OR_RETURN(const auto more, network.MeasureSizes(other));
-      for (size_t id = 0; id < sizes.size(); ++id) {
-        if (is_missing(id)) sizes[id] = more[id];
-      }
-      return absl::OkStatus();
-    });
-    if (absl::IsUnavailable(ran)) return ran;
-  }
-  return sizes;
-}
-
 absl::Status ProbedModel::Impl::DescribeLayers() {
-  const at::Tensor picture =
-      RandomPictures(1, options.input_height, options.input_width);
-  ASSIGN_OR_RETURN(const auto sizes, MeasureSizes(picture));
-  ASSIGN_OR_RETURN(output, network.DescribeTaken(picture));
+  ASSIGN_OR_RETURN(output, network.DescribeTaken(RandomPictures(
+                               1, options.input_height, options.input_width)));
   const std::vector<MarkPlace> places = MarkPlaces(network.marked());
   const auto convs = ConvLayers(network.marked());
   const auto batch_norms = BatchNormLayers(network.marked());
+  const std::vector<bool> before_weights = FindBeforeWeights(network.marked());
   std::vector<int> ids;
   for (const auto& [probe, id] : id_of) {
     if (probe.side == Probe::Side::kOutput) ids.push_back(id);
@@ -205,10 +182,14 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
     LayerInfo layer;
     layer.name = mark.probe.layer;
     layer.kind = mark.kind;
-    if (!sizes[id].empty()) {
-      layer.shape.assign(sizes[id].begin() + 1, sizes[id].end());
+    const TensorForm& form = check.tensors[id];
+    layer.no_maps_because = form.no_maps_because;
+    for (size_t axis = 1; axis < form.sizes.size(); ++axis) {
+      const bool turned = layer.no_maps_because.empty();
+      layer.shape.push_back(form.sizes[turned ? form.axes[axis] : axis]);
     }
-    layer.is_cut = network.cuts()[id];
+    layer.is_cut = network.cuts()[id] && form.by_row;
+    layer.before_weights = before_weights[id];
     if (const auto it = convs.find(layer.name); it != convs.end()) {
       layer.conv = it->second;
     }
@@ -244,7 +225,7 @@ absl::Status ProbedModel::Impl::UnderstandOutput() {
   for (const at::Tensor& picture : two.split(1)) {
     ASSIGN_OR_RETURN(const at::Tensor returned, network.Output(picture));
     RETURN_IF_ERROR(PoolLogits(returned).status());  // a shape that is refused
-    // Refused by CheckItself.
+    // Refused by CheckNetwork.
     if (returned.size(0) != 1) return absl::OkStatus();
     outputs.push_back(returned);
   }
@@ -255,9 +236,17 @@ absl::Status ProbedModel::Impl::UnderstandOutput() {
 
 absl::Status ProbedModel::Impl::Measure() {
   RETURN_IF_ERROR(UnderstandOutput());
+  if (options.known != nullptr &&
+      options.known->tensors.size() == network.marked().marks.size()) {
+    check = *options.known;
+  } else {
+    ASSIGN_OR_RETURN(check, CheckNetwork(network, {options.input_height,
+                                                   options.input_width}));
+  }
   RETURN_IF_ERROR(DescribeLayers());
   RETURN_IF_ERROR(ChooseMetaPath());
-  return CheckItself();
+  CheckFanOut();
+  return absl::OkStatus();
 }
 
 absl::Status ProbedModel::Impl::ChooseMetaPath() {
@@ -281,39 +270,16 @@ absl::Status ProbedModel::Impl::ChooseMetaPath() {
   return absl::OkStatus();
 }
 
-absl::Status ProbedModel::Impl::CheckItself() {
-  const at::Tensor two =
-      RandomPictures(2, options.input_height, options.input_width);
-  ASSIGN_OR_RETURN(const at::Tensor first,
-                   network.Forward(two.slice(0, 0, 1), -1, 1));
-  ASSIGN_OR_RETURN(const at::Tensor second,
-                   network.Forward(two.slice(0, 1, 2), -1, 1));
-  if (first.size(0) != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the model returned ", first.size(0),
-                     " rows of logits for one picture"));
-  }
-  num_classes = first.size(1);
-  const absl::Status together = CatchTorch(
-      absl::StatusCode::kInvalidArgument, "two pictures at once", [&] {
-        ASSIGN_OR_RETURN(const at::Tensor both, network.Forward(two, -1, 1));
-        self_check.rows_independent =
-            !DependsOnData(network.marked()) &&
-            Agree(both, at::cat({first, second}), dtype);
-        return absl::OkStatus();
-      });
-  if (absl::IsInvalidArgument(together)) self_check.rows_independent = false;
-  if (absl::IsUnavailable(together)) return together;
+void ProbedModel::Impl::CheckFanOut() {
   std::vector<int> last_spatial;
   for (const LayerInfo& layer : layers) {
     if (layer.spatial() && layer.is_cut && layer.name != "input") {
       last_spatial = {id_of.at({layer.name, Probe::Side::kOutput})};
     }
   }
-  self_check.fan_out_at_probe = self_check.rows_independent &&
+  check.self.fan_out_at_probe = check.self.rows_independent &&
                                 !last_spatial.empty() &&
                                 FanOutWorks(last_spatial[0]);
-  return absl::OkStatus();
 }
 
 bool ProbedModel::Impl::FanOutWorks(int cut) {
@@ -344,7 +310,8 @@ int ProbedModel::Impl::FanOutMark(const std::vector<int>& slots) {
   std::vector<int> cuts;
   for (size_t id = 0; id < positions.size(); ++id) {
     const bool above = positions[id] >= 0 && positions[id] <= shallowest;
-    if (above && network.cuts()[id]) cuts.push_back(static_cast<int>(id));
+    const bool parts = network.cuts()[id] && check.tensors[id].by_row;
+    if (above && parts) cuts.push_back(static_cast<int>(id));
   }
   std::sort(cuts.begin(), cuts.end(),
             [&](int a, int b) { return positions[a] > positions[b]; });
@@ -378,7 +345,7 @@ absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
 absl::StatusOr<ProbeResult> ProbedModel::Impl::RunPlain(
     const ProbeRequest& request, const std::vector<int>& slots) {
   const int fan_out = FanOutMark(slots);
-  if (self_check.rows_independent) {
+  if (check.self.rows_independent) {
     return network.Explain(request, slots, fan_out);
   }
   return RunRowByRow(request, [&](const ProbeRequest& single) {
@@ -392,11 +359,11 @@ absl::StatusOr<ProbeResult> ProbedModel::Impl::RunStepped(
     return absl::FailedPreconditionError(meta_refusal);
   }
   RETURN_IF_ERROR(
-      CheckMetaSteps(request, network.output().meaning, num_classes));
+      CheckMetaSteps(request, network.output().meaning, check.num_classes));
   return SplitZeroSteps(
       request, [&](const ProbeRequest& part) { return RunPlain(part, slots); },
       [&](const ProbeRequest& part) {
-        return self_check.rows_independent
+        return check.self.rows_independent
                    ? StepRows(part, slots)
                    : RunRowByRow(part, [&](const ProbeRequest& single) {
                        return StepRows(single, slots);
@@ -466,15 +433,18 @@ absl::StatusOr<const LayerInfo*> ProbedModel::FindLayer(
   return absl::NotFoundError(NotFoundMessage("layer", name, names));
 }
 
-int64_t ProbedModel::num_classes() const { return impl_->num_classes; }
+int64_t ProbedModel::num_classes() const { return impl_->check.num_classes; }
 const OutputMeaning& ProbedModel::meaning() const {
   return impl_->network.output().meaning;
 }
 const std::optional<LinearHead>& ProbedModel::linear_head() const {
   return impl_->head;
 }
-const SelfCheck& ProbedModel::self_check() const { return impl_->self_check; }
+const SelfCheck& ProbedModel::self_check() const { return impl_->check.self; }
 const ModelOutput& ProbedModel::output() const { return impl_->output; }
+std::shared_ptr<const NetworkCheck> ProbedModel::check() const {
+  return std::make_shared<const NetworkCheck>(impl_->check);
+}
 MetaPath ProbedModel::meta_path() const { return impl_->meta_path; }
 const std::string& ProbedModel::meta_refusal() const {
   return impl_->meta_refusal;
@@ -518,6 +488,9 @@ absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
       });
   if (absl::IsResourceExhausted(status)) ReleaseCachedMemory(impl_->target);
   if (!status.ok()) return WithReason(status, impl_->network, input);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    TurnRecord(impl_->check.tensors[slots[i]], result->records[i]);
+  }
   return result;
 }
 

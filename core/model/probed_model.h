@@ -38,12 +38,17 @@ struct LayerInfo {
   std::string name;  // see Probe::layer
   std::string kind;  // the module's class, "Conv2d"; "input" for the input
   // Sizes at the configured input, without the batch: [K,H,W] for a spatial
-  // layer (the only ones that maps are defined for).
+  // layer, also where the network itself keeps [H,W,K].
   std::vector<int64_t> shape;
-  bool spatial() const { return shape.size() == 3; }
+  // Why there are no maps of it; empty: there are.  Maps are of layers with one
+  // [K,H,W] for each row, proved at load.
+  std::string no_maps_because;
+  bool spatial() const { return shape.size() == 3 && no_maps_because.empty(); }
   // Every path from the input to the output crosses this tensor, so rows may
   // fan out here.
   bool is_cut = false;
+  // An operator with weights follows before the output: no map of class scores.
+  bool before_weights = true;
   std::optional<ConvGeometry> conv;               // set for a 2-d convolution
   std::optional<BatchNormStatistics> batch_norm;  // set for a batch norm
   // What is to be known before it is asked for, in words for callers: which
@@ -57,6 +62,8 @@ struct LinearHead {
   at::Tensor weight;                // [C,K] float32
   std::vector<std::string> layers;  // whose output is what the pool averages
 };
+
+struct NetworkCheck;  // core/model/self_check.h
 
 struct LoadOptions {
   std::string device = "cpu";
@@ -75,12 +82,22 @@ struct LoadOptions {
   bool reference_meta_path = false;
   // Modules whose weights are made random before the graph is read.
   RandomWeights random;
+  // What the check of another replica of this file found: not done again.
+  std::shared_ptr<const NetworkCheck> known;
 };
 
-// What the model turned out to allow, found by running two random rows.
+// What the model turned out to allow, found at load from its graph and by
+// running several pictures, alone and together.
 struct SelfCheck {
   bool rows_independent = true;  // false: served one picture at a time
   bool fan_out_at_probe = true;  // false: rows fan out at the input
+  // false: it answers the same question differently each time.
+  bool deterministic = true;
+  // Why rows depend on each other, "operator aten::max mixes the pictures of a
+  // batch"; empty: they do not.
+  std::string rows_depend_because;
+  // The first operator that draws random numbers, "aten::dropout"; empty: none.
+  std::string random_operator;
 };
 
 // Which of forward()'s outputs holds the logits.
@@ -124,6 +141,8 @@ class ProbedModel {
   const SelfCheck& self_check() const;
   // Which of forward()'s outputs is explained.
   const ModelOutput& output() const;
+  // For LoadOptions::known.
+  std::shared_ptr<const NetworkCheck> check() const;
   MetaPath meta_path() const;
   // On MetaPath::kNone why: the file holds no parameters (a frozen model), or
   // the path of what a step could not move, and the reason.

@@ -88,6 +88,17 @@ at::Tensor ToFloat(const at::Tensor& tensor) {
   return (value.is_quantized() ? value.dequantize() : value).to(at::kFloat);
 }
 
+// Rows are told apart by the first axis: a tensor that has another number of
+// entries there (tiles or frames, at this size of input) is not recorded.
+absl::Status CheckEntries(const std::string& layer, const at::Tensor& value,
+                          int64_t entries) {
+  if (value.dim() > 0 && value.size(0) == entries) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "layer \"", layer, "\" has shape [", absl::StrJoin(value.sizes(), ","),
+      "] in a pass of ", entries,
+      " rows: it has not one entry for each row at this size of input"));
+}
+
 // One forward's result on its way to the rows' gradients.
 class BackwardPass {
  public:
@@ -274,25 +285,44 @@ const ProbePlan& ProbedNetwork::Plan(const std::vector<int>& slots,
   return *found->second.plan;
 }
 
-absl::StatusOr<std::vector<std::vector<int64_t>>> ProbedNetwork::MeasureSizes(
+std::vector<int> ProbedNetwork::Marks() const {
+  std::vector<int> marks;
+  for (size_t id = 0; id < marked_.marks.size(); ++id) {
+    if (positions_[id] >= 0) marks.push_back(static_cast<int>(id));
+  }
+  return marks;
+}
+
+at::Tensor ProbedNetwork::ToDevice(const at::Tensor& pictures) const {
+  return Upload(pictures, device_, dtype_);
+}
+
+c10::IValue ProbedNetwork::RunOnce(
+    const at::Tensor& input, const std::vector<int>& slots,
+    const c10::intrusive_ptr<ProbeRecorder>& recorder) {
+  const at::NoGradGuard no_grad;
+  return Plan(slots, /*fan_out=*/-1)
+      .Run(ToDevice(input), marked_.attributes, recorder);
+}
+
+absl::StatusOr<ProbedNetwork::Survey> ProbedNetwork::SurveyMarks(
     const at::Tensor& input) {
   const at::NoGradGuard no_grad;
-  std::vector<int> slots;
-  for (size_t id = 0; id < marked_.marks.size(); ++id) {
-    if (positions_[id] >= 0) slots.push_back(static_cast<int>(id));
-  }
+  const std::vector<int> slots = Marks();
   const auto recorder = c10::make_intrusive<ProbeRecorder>();
   recorder->slots.resize(slots.size());
-  for (auto& slot : recorder->slots) {
-    slot.mode = ProbeRecorder::Mode::kSizesOnly;
-  }
-  ProbePlan(marked_, slots, /*fan_out=*/-1)
-      .Run(Upload(input, device_, dtype_), marked_.attributes, recorder);
-  std::vector<std::vector<int64_t>> sizes(marked_.marks.size());
+  for (auto& slot : recorder->slots) slot.mode = ProbeRecorder::Mode::kDigest;
+  const c10::IValue output = RunOnce(input, slots, recorder);
+  ASSIGN_OR_RETURN(const ClassLogits logits, ReadLogits(output));
+  Survey survey = {.logits = logits.values.cpu()};
+  survey.sizes.resize(marked_.marks.size());
+  survey.digests.resize(marked_.marks.size());
   for (size_t i = 0; i < slots.size(); ++i) {
-    sizes[slots[i]] = recorder->slots[i].sizes;
+    const ProbeRecorder::Slot& slot = recorder->slots[i];
+    survey.sizes[slots[i]] = slot.sizes;
+    if (slot.digest.defined()) survey.digests[slots[i]] = slot.digest.cpu();
   }
-  return sizes;
+  return survey;
 }
 
 absl::StatusOr<ModelOutput> ProbedNetwork::DescribeTaken(
@@ -398,6 +428,21 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   const c10::IValue output = run(request.input, recorder);
   ASSIGN_OR_RETURN(const ClassLogits logits, ReadLogits(output));
   const at::Tensor logits_cpu = logits.values.detach().to(at::kCPU);
+  const int64_t entries = repeated ? rows : request.input.size(0);
+  if (logits_cpu.size(0) != entries) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the model returned ", logits_cpu.size(0),
+                     " rows of logits for ", entries));
+  }
+  std::vector<absl::Status> recorded;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    ProbeRecorder::Slot& slot = recorder->slots[i];
+    recorded.push_back(
+        slot.value.defined()
+            ? CheckEntries(request.probes[i].layer, slot.value, entries)
+            : absl::OkStatus());
+    if (!recorded.back().ok()) slot.mode = ProbeRecorder::Mode::kActivation;
+  }
   BackwardPass backward(request, logits.values, recorder->slots, repeated);
   RETURN_IF_ERROR(backward.ResolveClasses(
       logits_cpu, logits.one_output, output_.meaning.output_class, result));
@@ -405,6 +450,10 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   backward.Run(result);
 
   for (size_t i = 0; i < slots.size(); ++i) {
+    if (!recorded[i].ok()) {
+      result.records.push_back({.status = recorded[i]});
+      continue;
+    }
     const at::Tensor& value = recorder->slots[i].value;
     if (!value.defined()) {
       result.records.push_back(

@@ -65,10 +65,22 @@ class ProbedNetwork {
     output_.meaning = std::move(meaning);
   }
 
-  // Sizes of every marked tensor for this input, by mark id; empty where the
-  // pass did not come by.  Throws what LibTorch throws, as do the next four.
-  absl::StatusOr<std::vector<std::vector<int64_t>>> MeasureSizes(
-      const at::Tensor& input);
+  // The marks that are still in the graph.
+  std::vector<int> Marks() const;
+  // Pictures where and as the network takes them.
+  at::Tensor ToDevice(const at::Tensor& pictures) const;
+  // forward()'s result; without gradients.  Throws what LibTorch throws, as do
+  // the next four.
+  c10::IValue RunOnce(const at::Tensor& input, const std::vector<int>& slots,
+                      const c10::intrusive_ptr<ProbeRecorder>& recorder);
+
+  // What every marked tensor is for this input, by mark id, without keeping it.
+  struct Survey {
+    at::Tensor logits;                        // [N,C] float32, CPU
+    std::vector<std::vector<int64_t>> sizes;  // empty: the pass came not by
+    std::vector<at::Tensor> digests;          // see DigestOfEntries; CPU
+  };
+  absl::StatusOr<Survey> SurveyMarks(const at::Tensor& input);
 
   // Which of its outputs is taken for logits; by a plain forward.
   absl::StatusOr<ModelOutput> DescribeTaken(const at::Tensor& input);

@@ -62,6 +62,9 @@ std::vector<T> PickList(const std::vector<T>& list,
 }  // namespace
 
 RowRecord JoinRows(const std::vector<RowRecord>& parts) {
+  for (const RowRecord& part : parts) {
+    if (!part.status.ok()) return {.status = part.status};
+  }
   RowRecord joined;
   joined.activation = JoinTensors(parts, &RowRecord::activation);
   joined.gradient = JoinTensors(parts, &RowRecord::gradient);
@@ -78,7 +81,8 @@ RowRecord PickRows(const RowRecord& record, const std::vector<int64_t>& order) {
   return {.activation = pick(record.activation),
           .gradient = pick(record.gradient),
           .missed = PickList(record.missed, order),
-          .no_gradient = PickList(record.no_gradient, order)};
+          .no_gradient = PickList(record.no_gradient, order),
+          .status = record.status};
 }
 
 }  // namespace saliency

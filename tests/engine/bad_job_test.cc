@@ -281,5 +281,14 @@ INSTANTIATE_TEST_SUITE_P(
             .message = "input.tensor.data: value 100 of 192 is not finite"}),
     [](const auto& test) { return test.param.name; });
 
+TEST(BadLayerTest, ALayerWithoutMapsIsRefusedWithItsReason) {
+  ModelFacts model = FakeModel();
+  model.layers[1].no_maps_because = "it has 4 entries for 1 picture";
+  Job job = FakeJob(1);
+  EXPECT_EQ(PrepareJob(job, model, EngineLimits()).status().message(),
+            "attributions[0]: there are no maps of layer \"conv\": it has 4 "
+            "entries for 1 picture");
+}
+
 }  // namespace
 }  // namespace saliency::bad_job_test

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/attribution/registry.h"
 #include "core/engine/engine.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -157,6 +158,86 @@ TEST_F(OddLayersTest, WarningsOfSteppedAndPlainMapsAreTheSame) {
     ASSERT_EQ(results->size(), 2);
     EXPECT_THAT(results->at(0).warning, HasSubstr("sign"));
     EXPECT_EQ(results->at(1).warning, "");
+  }
+}
+
+// Windows of eight, as rows of a batch: one of them at the model's own size.
+TinyModule WindowNet() {
+  return Net({{"stem", Conv(3, 4)}, {"conv", Conv(4, 6)}, {"fc", Linear(6, 5)}},
+             R"(x = torch.relu(self.stem.forward(x))
+                n = x.size(0)
+                a = x.size(2) // 8
+                b = x.size(3) // 8
+                x = x.view([n, 4, a, 8, b, 8]).permute([0, 2, 4, 1, 3, 5])
+                x = torch.relu(self.conv.forward(x.reshape([-1, 4, 8, 8])))
+                y = torch.mean(x, [2, 3]).view([n, a * b, 6])
+                return self.fc.forward(torch.mean(y, [1])))");
+}
+
+TEST_F(OddLayersTest, AMapFailsAloneWhereALayerFoldsItsPictureIntoTheBatch) {
+  Serve(WindowNet());
+  Job job = JobOf({1, -1});
+  job.attributions = {{*Attribution::Named("norm_grad"), {"stem", "conv"}}};
+  Job large = JobOf({1, -1});
+  const at::Tensor pictures = at::randn({2, 3, 16, 16});
+  TensorInput input = {.shape = {2, 3, 16, 16}};
+  input.data.assign(static_cast<const char*>(pictures.data_ptr()),
+                    pictures.numel() * sizeof(float));
+  large.input = std::move(input);
+  large.attributions = job.attributions;
+  for (const MapResult& result : Explain(std::move(job)).results) {
+    EXPECT_TRUE(result.status.ok()) << result.status;
+  }
+  for (const MapResult& result : Explain(std::move(large)).results) {
+    EXPECT_EQ(result.status.ok(), result.layer == "stem") << result.status;
+    if (result.status.ok()) continue;
+    EXPECT_EQ(result.status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(result.status.message()),
+                HasSubstr("layer \"conv\" has shape [8,6,8,8]"));
+  }
+}
+
+TEST_F(OddLayersTest, AFoldedLayerIsRefusedByNameWithItsReason) {
+  Serve(Net({{"stem", Conv(3, 4)}, {"conv", Conv(4, 5)}},
+            R"(x = torch.relu(self.stem.forward(x))
+               x = self.conv.forward(torch.cat([x, torch.flip(x, [3])], 0))
+               y = torch.mean(torch.tanh(x), [2, 3])
+               n = y.size(0) // 2
+               return y[:n] + y[n:])"));
+  Job job = JobOf({1});
+  job.attributions = {{*Attribution::Named("norm_grad"), {"conv", "stem"}}};
+  const Explanation explanation = Explain(std::move(job));
+  ASSERT_EQ(explanation.results.size(), 2);
+  EXPECT_EQ(explanation.results[0].status.code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(explanation.results[0].status.message()),
+              HasSubstr("there are no maps of layer \"conv\": it has 2 entries "
+                        "for 1 picture"));
+  EXPECT_TRUE(explanation.results[1].status.ok());
+}
+
+// [n,h,w,k] inside: every method sees [n,k,h,w].
+TEST_F(OddLayersTest, EveryMethodWorksWhereChannelsAreLast) {
+  Serve(Net({{"stem", Conv(3, 6, {.stride = {2, 2}})},
+             {"mixed", Linear(6, 7)},
+             {"fc", Linear(7, 5)}},
+            R"(x = self.stem.forward(x).permute([0, 2, 3, 1])
+               x = torch.tanh(self.mixed.forward(x))
+               return self.fc.forward(torch.mean(x, [1, 2])))"));
+  Job job = JobOf({1, -1});
+  job.output.size = OutputSize::kLayer;
+  int methods = 0;
+  for (const Method* method : AllMethods()) {
+    if (method->evidence != Evidence::kActivationAndGradient) continue;
+    job.attributions.push_back({*Attribution::Named(method->name), {"mixed"}});
+    ++methods;
+  }
+  const Explanation explanation = Explain(std::move(job));
+  ASSERT_EQ(explanation.results.size(), 2 * methods);
+  for (const MapResult& result : explanation.results) {
+    ASSERT_TRUE(result.status.ok()) << result.method << result.status;
+    EXPECT_EQ(result.height, 4) << result.method;
+    EXPECT_EQ(result.width, 4) << result.method;
   }
 }
 

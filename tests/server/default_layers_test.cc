@@ -34,6 +34,43 @@ TEST(DefaultLayersTest, StagesEndWhereTheResolutionChanges) {
               ElementsAre("conv1", "layer1", "layer2"));
 }
 
+// As in a residual network: a block's first layers still have the size of the
+// stage before.
+TEST(DefaultLayersTest, AStageEndsOnTheTrunkAndNotInABranch) {
+  std::vector<LayerInfo> layers = ResNetLike();
+  layers[2].is_cut = true;
+  layers.insert(
+      layers.begin() + 3,
+      {.name = "layer2.0.conv1", .kind = "Conv2d", .shape = {16, 16, 16}});
+  EXPECT_THAT(StageEnds(layers), ElementsAre("conv1", "layer1", "layer2"));
+}
+
+TEST(DefaultLayersTest, LayersWithoutMapsAreNoDefaults) {
+  std::vector<LayerInfo> layers = ResNetLike();
+  layers[4].no_maps_because = "it has 4 entries for 1 picture";
+  EXPECT_THAT(LastSpatialLayer(layers), ElementsAre("layer2.0"));
+  EXPECT_THAT(StageEnds(layers), ElementsAre("conv1", "layer1", "layer2.0"));
+  ModelConfig config;
+  config.default_layers = {"layer2"};
+  EXPECT_THAT(std::string(FillDefaultLayers(layers, config).message()),
+              HasSubstr("default_layers[0]: there are no maps of layer "
+                        "\"layer2\": it has 4 entries for 1 picture"));
+}
+
+TEST(DefaultLayersTest, AMapOfClassScoresIsNoDefaultWhereThereIsAnother) {
+  std::vector<LayerInfo> layers = ResNetLike();
+  layers[4].before_weights = false;
+  EXPECT_THAT(LastSpatialLayer(layers), ElementsAre("layer2.0"));
+  for (LayerInfo& layer : layers) layer.before_weights = false;
+  EXPECT_THAT(LastSpatialLayer(layers), ElementsAre("layer2"));
+}
+
+TEST(DefaultLayersTest, ADropoutAtTheEndIsNoDefault) {
+  std::vector<LayerInfo> layers = ResNetLike();
+  layers[4].kind = "Dropout";
+  EXPECT_THAT(LastSpatialLayer(layers), ElementsAre("layer2.0"));
+}
+
 TEST(DefaultLayersTest, ConfiguredLayersAreKept) {
   ModelConfig config;
   config.default_layers = {"layer1", "input"};

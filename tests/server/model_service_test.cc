@@ -46,6 +46,7 @@ TEST(ModelServiceTest, GetModelTellsAllAboutTheOnlyModel) {
   EXPECT_EQ(response.labels_size(), 10);
   EXPECT_EQ(response.sha256(), std::string(64, 'a'));
   EXPECT_TRUE(response.rows_independent());
+  EXPECT_TRUE(response.deterministic());
   EXPECT_TRUE(response.targets_share_work());
   EXPECT_EQ(response.versions_size(), 1);
   EXPECT_THAT(response.config().default_layers(), ElementsAre("last"));
@@ -88,6 +89,34 @@ TEST(ModelServiceTest, GetModelShowsCombineLayersAndCalibratedWeights) {
   EXPECT_EQ(weights.layers(1).classification_accuracy(), 0.75);
   EXPECT_EQ(weights.data(), "scenes");
   EXPECT_EQ(weights.pictures(), 100);
+}
+
+TEST(ModelServiceTest, GetModelTellsWhatTheSelfCheckFound) {
+  TestServer server;
+  ModelFacts facts = FakeModel();
+  facts.layers[1].no_maps_because = "it has 4 entries for 1 picture";
+  facts.self_check = {.rows_independent = false,
+                      .deterministic = false,
+                      .rows_depend_because = "operator aten::max mixes",
+                      .random_operator = "aten::dropout"};
+  server.catalogue().Set({.model = "fake",
+                          .version = 1,
+                          .state = ModelState::kReady,
+                          .facts = std::make_shared<const ModelFacts>(facts)});
+  grpc::ClientContext context;
+  v1::GetModelResponse response;
+  ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
+  EXPECT_FALSE(response.rows_independent());
+  EXPECT_EQ(response.rows_depend_because(), "operator aten::max mixes");
+  EXPECT_FALSE(response.deterministic());
+  EXPECT_EQ(response.random_operator(), "aten::dropout");
+  EXPECT_EQ(response.layers(1).no_maps_because(),
+            "it has 4 entries for 1 picture");
+  EXPECT_EQ(response.layers(3).no_maps_because(), "");
+  // A convolution without maps is no place for a method that is bound to one.
+  for (const v1::Method& method : response.methods()) {
+    EXPECT_THAT(method.layers(), testing::Not(testing::Contains("conv")));
+  }
 }
 
 TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {

@@ -162,6 +162,23 @@ TEST(ServerMetricsTest, RefusalsAreCountedByReason) {
   EXPECT_EQ(loading.Metric("saliency_model_state", {{"state", "ready"}}), 0);
 }
 
+TEST(ServerMetricsTest, WhatAModelsSelfCheckFoundIsSeen) {
+  TestServer server;
+  server.AddFakeModel();
+  const prometheus::Labels fake = {{"model", "fake"}, {"version", "1"}};
+  EXPECT_EQ(server.Metric("saliency_model_rows_independent", fake), 1);
+  EXPECT_EQ(server.Metric("saliency_model_deterministic", fake), 1);
+  auto facts = std::make_shared<ModelFacts>();
+  facts->self_check = {.rows_independent = false, .deterministic = false};
+  server.catalogue().Set({.model = "noise",
+                          .version = 1,
+                          .state = ModelState::kReady,
+                          .facts = std::move(facts)});
+  const prometheus::Labels noise = {{"model", "noise"}, {"version", "1"}};
+  EXPECT_EQ(server.Metric("saliency_model_rows_independent", noise), 0);
+  EXPECT_EQ(server.Metric("saliency_model_deterministic", noise), 0);
+}
+
 TEST(ServerMetricsTest, MemoryOfTheCpuIsSeen) {
   TestServer server;
   server.AddFakeModel();
