@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/status.h"
 #include "server/public_status.h"
 #include "server/request_id.h"
 
@@ -51,18 +52,15 @@ void CalibrationCall::Write(v1::CalibrateLayerWeightsResponse response) {
   StartWrite(&response_);
 }
 
-absl::Status CalibrationCall::BeginWith(bool is_there) {
-  if (!is_there) {
-    return absl::InvalidArgumentError(
-        "settings: the stream ended before they came");
-  }
-  if (!request_.has_settings()) {
+absl::Status CalibrationCall::BeginWith(const absl::Status& first) {
+  RETURN_IF_ERROR(first);
+  if (!request_.message.has_settings()) {
     return absl::InvalidArgumentError(
         "settings: missing; they are the first message");
   }
   // A thread may read into request_ as soon as there is one.
   const v1::CalibrationSettings settings =
-      std::move(*request_.mutable_settings());
+      std::move(*request_.message.mutable_settings());
   return begin_(*this, settings);
 }
 
@@ -70,15 +68,17 @@ void CalibrationCall::OnReadDone(bool ok) {
   if (!has_begun_) {
     has_begun_ = true;
     if (!LeavesIdle()) return;  // the server drains
-    const absl::Status begun = BeginWith(ok);
+    const absl::Status begun =
+        BeginWith(ok ? request_.parsed
+                     : absl::InvalidArgumentError(
+                           "settings: the stream ended before they came"));
     if (!begun.ok()) FinishWith(begun);
     return;  // another thread's from here on
   }
-  if (ok) {
-    mailbox_->Put(std::move(request_));
-  } else {
-    mailbox_->Put(CallerIsDone());
-  }
+  if (!ok) return mailbox_->Put(CallerIsDone());
+  // What follows a message that is none may not be all that there was.
+  if (!request_.parsed.ok()) return mailbox_->End(request_.parsed);
+  mailbox_->Put(std::move(request_.message));
 }
 
 void CalibrationCall::OnClose() {

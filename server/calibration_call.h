@@ -20,12 +20,13 @@
 #include "server/calibration_mailbox.h"
 #include "server/call_desk.h"
 #include "server/pending_call.h"
+#include "server/streamed_service.h"
 
 namespace saliency {
 
 class CalibrationCall
-    : public grpc::ServerBidiReactor<v1::CalibrateLayerWeightsRequest,
-                                     v1::CalibrateLayerWeightsResponse>,
+    : public StreamReactor<v1::CalibrateLayerWeightsRequest,
+                           v1::CalibrateLayerWeightsResponse>,
       public PendingCall,
       public CloseListener,
       public std::enable_shared_from_this<CalibrationCall> {
@@ -60,7 +61,8 @@ class CalibrationCall
   // REQUIRES: no message is on its way out.
   void Send(const absl::Status& status,
             std::optional<int64_t> retry_after_ms) override;
-  absl::Status BeginWith(bool is_there);
+  // What the call begins with: OK when a message is there.
+  absl::Status BeginWith(const absl::Status& first);
   // Reads the settings, or finishes a call that may not begin.
   void Open() ABSL_LOCKS_EXCLUDED(mu_);
   // Whether this is the one who may begin or end a call that has done neither.
@@ -78,7 +80,7 @@ class CalibrationCall
   std::shared_ptr<CalibrationCall> self_;  // set once, moved out by OnDone
   // Of one read and one write at a time.
   bool has_begun_ = false;
-  v1::CalibrateLayerWeightsRequest request_;
+  Incoming<v1::CalibrateLayerWeightsRequest> request_;
   v1::CalibrateLayerWeightsResponse response_;
   int64_t send_ticket_ = 0;  // set before Finish
 

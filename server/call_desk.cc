@@ -16,6 +16,12 @@ absl::Status Draining() {
   return UnavailableBecause("draining", "the server is shutting down");
 }
 
+std::unique_ptr<StallWatch> Watch(Clock& clock, Log& log,
+                                  StallWatch::Options options) {
+  if (options.timeout <= absl::ZeroDuration()) return nullptr;
+  return std::make_unique<StallWatch>(clock, log, std::move(options));
+}
+
 }  // namespace
 
 CallDesk::CallDesk(Clock& clock, Metrics& metrics, Log& log,
@@ -24,9 +30,14 @@ CallDesk::CallDesk(Clock& clock, Metrics& metrics, Log& log,
       metrics_(metrics),
       log_(log),
       tokens_(options.tokens),
-      sends_(options.send_timeout > absl::ZeroDuration()
-                 ? std::make_unique<SendWatch>(clock, log, options.send_timeout)
-                 : nullptr) {}
+      max_calls_(options.max_calls),
+      sends_(Watch(clock, log,
+                   {.timeout = options.send_timeout,
+                    .what = "the caller does not take its answer"})),
+      receives_(Watch(clock, log,
+                      {.timeout = options.receive_timeout,
+                       .what = "the request did not come whole",
+                       .code = GRPC_STATUS_DEADLINE_EXCEEDED})) {}
 
 absl::Status CallDesk::Enter(const grpc::ServerContextBase& context) {
   // First: a stranger does not hear that the server is shutting down.
@@ -34,7 +45,12 @@ absl::Status CallDesk::Enter(const grpc::ServerContextBase& context) {
   MutexLock lock(&mu_);
   ++in_progress_;
   if (!known.ok()) return known;
-  return closed_ ? Draining() : absl::OkStatus();
+  if (closed_) return Draining();
+  if (in_progress_ > max_calls_) {
+    return CallsFullError(absl::StrCat("too many calls in progress; at most ",
+                                       max_calls_, " at a time"));
+  }
+  return absl::OkStatus();
 }
 
 std::string CallDesk::CallerOf(const grpc::ServerContextBase& context) const {

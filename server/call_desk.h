@@ -18,7 +18,7 @@
 #include "grpcpp/server_context.h"
 #include "server/log.h"
 #include "server/metrics.h"
-#include "server/send_watch.h"
+#include "server/stall_watch.h"
 #include "server/token_file.h"
 
 namespace saliency {
@@ -34,7 +34,9 @@ class CallDesk {
  public:
   struct Options {
     const TokenFile* tokens = nullptr;  // null: everybody may come in
-    absl::Duration send_timeout;  // for an answer to leave; zero: for ever
+    absl::Duration send_timeout;     // for an answer to leave; zero: for ever
+    absl::Duration receive_timeout;  // for a request to come; zero: for ever
+    int max_calls = 4096;            // in progress, streams included; >= 1
   };
 
   // All references, and the tokens, outlive this.
@@ -45,8 +47,9 @@ class CallDesk {
   Clock& clock() { return clock_; }
   Log& log() { return log_; }
 
-  // A call arrived; OK, UNAUTHENTICATED for what its token is worth, or
-  // UNAVAILABLE while draining.  In any case Leave follows.
+  // A call arrived; OK, UNAUTHENTICATED for what its token is worth,
+  // UNAVAILABLE while draining, or RESOURCE_EXHAUSTED when there are too many.
+  // In any case Leave follows.
   absl::Status Enter(const grpc::ServerContextBase& context)
       ABSL_LOCKS_EXCLUDED(mu_);
   // Who is calling, for whom turns and shares are counted: a token where there
@@ -55,6 +58,8 @@ class CallDesk {
   // Its answer is on its way to the caller: counts and logs it.
   void Answered(const CallRecord& record, const std::string& request_id,
                 int64_t rows);
+  // Bounds how long a request may take to come; null: nothing does.
+  StallWatch* receive_watch() const { return receives_.get(); }
   // The answer is about to leave; the ticket is for EndSend or Leave.
   int64_t BeginSend(grpc_call* call, const std::string& request_id);
   // That answer of several has left.
@@ -82,7 +87,10 @@ class CallDesk {
   Metrics& metrics_;
   Log& log_;
   const TokenFile* const tokens_;
-  const std::unique_ptr<SendWatch> sends_;  // null: answers have all the time
+  const int max_calls_;
+  // Null: answers, or requests, have all the time.
+  const std::unique_ptr<StallWatch> sends_;
+  const std::unique_ptr<StallWatch> receives_;
   mutable Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   int64_t in_progress_ ABSL_GUARDED_BY(mu_) = 0;

@@ -1,12 +1,14 @@
 #include "server/grpc_server.h"
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "grpcpp/health_check_service_interface.h"
-#include "server/server_credentials.h"
+#include "grpcpp/resource_quota.h"
 
 namespace saliency {
 namespace {
@@ -46,13 +48,33 @@ void AddConnectionLimits(const ConnectionLimits& limits,
                              limits.max_streams);
 }
 
+// A caller's message counts by its size before it is unpacked, which may be a
+// thousandth of that after: only plain ones are taken.
+void RefuseCompression(grpc::ServerBuilder& builder) {
+  for (const grpc_compression_algorithm algorithm :
+       {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
+}
+
+// What gRPC holds of messages that have not come whole, or not left, and of its
+// calls: near the bound it takes in less, and then ends calls.
+void BoundMemory(int64_t bytes, grpc::ServerBuilder& builder) {
+  grpc::ResourceQuota quota("saliency");
+  quota.Resize(static_cast<size_t>(bytes));
+  builder.SetResourceQuota(quota);
+}
+
 void AddArguments(const ListenOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(
       static_cast<int>(options.max_message_bytes + kMessageSlackBytes));
   // Answers are bounded by maps x pixels instead.
   builder.SetMaxSendMessageSize(-1);
-  // Otherwise two servers share one port, each with half of the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  RefuseCompression(builder);
+  // Less would never take the largest message.
+  BoundMemory(std::max(options.connections.transport_bytes,
+                       2 * options.max_message_bytes),
+              builder);
   AddConnectionLimits(options.connections, builder);
 }
 
@@ -60,33 +82,57 @@ void AddArguments(const ListenOptions& options, grpc::ServerBuilder& builder) {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const ListenOptions& options, const std::vector<grpc::Service*>& services) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
-                   MakeServerCredentials(options.tls));
+  std::shared_ptr<TlsIdentity> identity;
+  if (options.tls.enabled()) {
+    ASSIGN_OR_RETURN(identity, TlsIdentity::Read(options.tls));
+  }
   // Acts on servers built later; setting it again changes nothing.
   grpc::EnableDefaultHealthCheckService(false);
+  auto started =
+      std::unique_ptr<GrpcServer>(new GrpcServer(std::move(identity)));
   grpc::ServerBuilder builder;
   AddArguments(options, builder);
-  int port = 0;
+  std::optional<ListeningSockets> sockets;
   if (!options.address.empty()) {
-    builder.AddListeningPort(options.address, credentials, &port);
+    ASSIGN_OR_RETURN(sockets,
+                     ListeningSockets::Bind(options.address, options.flag));
+    started
+        ->connections_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        MakeServerCredentials(started->identity_));
   }
   for (grpc::Service* service : services) builder.RegisterService(service);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || (port == 0 && !options.address.empty())) {
+  started->server_ = builder.BuildAndStart();
+  if (started->server_ == nullptr) {
     return absl::UnavailableError(
-        absl::StrCat(options.flag, " ", options.address,
-                     ": cannot listen there (in use, or not an address of "
-                     "this machine)"));
+        absl::StrCat(options.flag, ": gRPC cannot start"));
   }
-  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port));
+  if (sockets.has_value()) {
+    started->acceptor_ = std::make_unique<ConnectionAcceptor>(
+        *std::move(sockets), options.connections.caps,
+        [server = started.get()](int fd) { server->Take(fd); });
+  }
+  return started;
 }
 
 GrpcServer::~GrpcServer() {
+  acceptor_ = nullptr;
+  if (server_ == nullptr) return;
   // A call that came while the last ones were being answered hears that the
   // server is going before its connection does.
   constexpr auto kLateCalls = std::chrono::seconds(1);
   server_->Shutdown(std::chrono::system_clock::now() + kLateCalls);
   server_->Wait();
+}
+
+int GrpcServer::port() const {
+  return acceptor_ == nullptr ? 0 : acceptor_->port();
+}
+
+void GrpcServer::Take(int fd) {
+  Connections::NewConnectionParameters connection;
+  connection.fd = fd;
+  connections_->HandleNewConnection(&connection);
 }
 
 std::shared_ptr<grpc::Channel> GrpcServer::InProcessChannel() {

@@ -12,6 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
+#include "grpcpp/server_builder.h"
+#include "server/connection_acceptor.h"
+#include "server/server_credentials.h"
 #include "server/transport_options.h"
 
 namespace saliency {
@@ -34,15 +37,25 @@ class GrpcServer {
   // Cancels what is still in progress.
   ~GrpcServer();
 
-  int port() const { return port_; }  // the bound one; 0: in process only
+  int port() const;  // the bound one; 0: in process only
+  // Who takes the connections; null: in process only.
+  ConnectionAcceptor* acceptor() { return acceptor_.get(); }
+  // What it shows at the TLS handshake; null: plain text.
+  const std::shared_ptr<TlsIdentity>& identity() const { return identity_; }
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
  private:
-  GrpcServer(std::unique_ptr<grpc::Server> server, int port)
-      : server_(std::move(server)), port_(port) {}
+  using Connections = grpc::experimental::ExternalConnectionAcceptor;
 
-  const std::unique_ptr<grpc::Server> server_;
-  const int port_;
+  explicit GrpcServer(std::shared_ptr<TlsIdentity> identity)
+      : identity_(std::move(identity)) {}
+
+  void Take(int fd);
+
+  const std::shared_ptr<TlsIdentity> identity_;
+  std::unique_ptr<Connections> connections_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;  // uses the above
 };
 
 }  // namespace saliency

@@ -30,6 +30,14 @@ void HealthBoard::SetStalled(bool stalled) {
   Tell();
 }
 
+void HealthBoard::SetReachable(bool reachable) {
+  {
+    MutexLock lock(&mu_);
+    reachable_ = reachable;
+  }
+  Tell();
+}
+
 void HealthBoard::Close() {
   std::vector<std::shared_ptr<HealthWatcher>> living;
   {
@@ -44,28 +52,41 @@ std::optional<Health> HealthBoard::Get(const std::string& name) const {
   MutexLock lock(&mu_);
   const auto it = names_.find(name);
   if (it == names_.end()) return std::nullopt;
-  return stopped_ || stalled_ ? Health::kNotServing : it->second;
+  return stopped_ || stalled_ || !reachable_ ? Health::kNotServing
+                                             : it->second;
 }
 
-void HealthBoard::Watch(const std::weak_ptr<HealthWatcher>& watcher) {
+absl::Status HealthBoard::Watch(const std::shared_ptr<HealthWatcher>& watcher) {
   bool closed = false;
   {
     MutexLock lock(&mu_);
+    if (watchers_.size() >= kMaxHealthWatchers) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("too many watch the server's health; at most ",
+                       kMaxHealthWatchers, " at a time"));
+    }
     closed = closed_;
-    if (!closed) watchers_.push_back(watcher);
+    if (!closed) watchers_.emplace(watcher.get(), watcher);
   }
-  if (!closed) return;
-  if (const auto living = watcher.lock()) living->OnHealthClosed();
+  if (closed) watcher->OnHealthClosed();
+  return absl::OkStatus();
 }
 
-std::vector<std::shared_ptr<HealthWatcher>> HealthBoard::Living() {
+void HealthBoard::Unwatch(const HealthWatcher* watcher) {
+  MutexLock lock(&mu_);
+  watchers_.erase(watcher);
+}
+
+int HealthBoard::watchers() const {
+  MutexLock lock(&mu_);
+  return static_cast<int>(watchers_.size());
+}
+
+std::vector<std::shared_ptr<HealthWatcher>> HealthBoard::Living() const {
   std::vector<std::shared_ptr<HealthWatcher>> living;
-  std::erase_if(watchers_, [&](const std::weak_ptr<HealthWatcher>& weak) {
-    std::shared_ptr<HealthWatcher> watcher = weak.lock();
-    const bool gone = watcher == nullptr;
-    if (!gone) living.push_back(std::move(watcher));
-    return gone;
-  });
+  for (const auto& [key, weak] : watchers_) {
+    if (auto watcher = weak.lock()) living.push_back(std::move(watcher));
+  }
   return living;
 }
 

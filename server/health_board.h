@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "core/base/mutex.h"
 #include "server/model_catalogue.h"
@@ -17,6 +18,9 @@
 namespace saliency {
 
 enum class Health { kServing, kNotServing };
+
+// Watches at a time.  One costs a call of gRPC's, some 20 KB.
+inline constexpr int kMaxHealthWatchers = 1000;
 
 // Hears of changes on the thread that made them; must not block.
 class HealthWatcher {
@@ -35,6 +39,8 @@ class HealthBoard {
   void StopServing() ABSL_LOCKS_EXCLUDED(mu_);
   // While stalled every name is kNotServing.
   void SetStalled(bool stalled) ABSL_LOCKS_EXCLUDED(mu_);
+  // While not, every name is kNotServing.
+  void SetReachable(bool reachable) ABSL_LOCKS_EXCLUDED(mu_);
   // Tells the watchers to end; later ones are told at once.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -42,22 +48,29 @@ class HealthBoard {
   std::optional<Health> Get(const std::string& name) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Tells `watcher` of every change, as long as somebody else owns it.
-  void Watch(const std::weak_ptr<HealthWatcher>& watcher)
+  // Tells `watcher` of every change until Unwatch.
+  // Errors: RESOURCE_EXHAUSTED too many watch.
+  absl::Status Watch(const std::shared_ptr<HealthWatcher>& watcher)
       ABSL_LOCKS_EXCLUDED(mu_);
+  void Unwatch(const HealthWatcher* watcher) ABSL_LOCKS_EXCLUDED(mu_);
+
+  int watchers() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // The watchers that still live; forgets the others.
-  std::vector<std::shared_ptr<HealthWatcher>> Living()
+  // The watchers that still live.
+  std::vector<std::shared_ptr<HealthWatcher>> Living() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Tell() ABSL_LOCKS_EXCLUDED(mu_);
 
   mutable Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   bool stalled_ ABSL_GUARDED_BY(mu_) = false;
+  bool reachable_ ABSL_GUARDED_BY(mu_) = true;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::map<std::string, Health> names_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::weak_ptr<HealthWatcher>> watchers_ ABSL_GUARDED_BY(mu_);
+  // Weak, and gone with Unwatch: nothing is kept of a watch that has ended.
+  std::map<const HealthWatcher*, std::weak_ptr<HealthWatcher>> watchers_
+      ABSL_GUARDED_BY(mu_);
 };
 
 // The names and healths that a catalogue stands for: "" for the server (serving

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/near_names.h"
+#include "server/one_request.h"
 #include "server/public_status.h"
 
 namespace saliency {
@@ -22,23 +23,66 @@ ServingStatus ServingStatusOf(std::optional<Health> health) {
                                      : HealthCheckResponse::NOT_SERVING;
 }
 
+using CheckBase = OneRequestReactor<HealthCheckRequest, HealthCheckResponse>;
+
+// One Check.
+class CheckReactor final : public CheckBase {
+ public:
+  CheckReactor(grpc::CallbackServerContext& context, const HealthBoard& board,
+               const TokenFile* tokens, StallWatch* receives)
+      : board_(board) {
+    const absl::Status known = CheckToken(tokens, context);
+    if (known.ok()) {
+      ReadRequest(context, receives, "health");
+    } else {
+      Finish(ToGrpcStatus(known));
+    }
+  }
+
+ private:
+  void OnRequest(std::unique_ptr<HealthCheckRequest> request) override {
+    const std::optional<Health> health = board_.Get(request->service());
+    if (!health.has_value()) {
+      return Finish(
+          grpc::Status(grpc::StatusCode::NOT_FOUND,
+                       absl::StrCat("service \"", Printable(request->service()),
+                                    "\" is not known")));
+    }
+    response_.set_status(ServingStatusOf(health));
+    StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
+  }
+  void OnNoRequest(const absl::Status& why) override {
+    Finish(ToGrpcStatus(why));
+  }
+  void OnDone() override { delete this; }
+
+  const HealthBoard& board_;
+  HealthCheckResponse response_;
+};
+
 // One Watch: writes the health whenever it differs from what was written last.
 // At most one write is under way; what changes meanwhile is written after it.
 // It owns itself until gRPC is done, and is told of changes through a weak
 // pointer, so that a late change meets either a living watch or none.
-class WatchReactor : public grpc::ServerWriteReactor<HealthCheckResponse>,
-                     public HealthWatcher {
+class WatchReactor final : public CheckBase,
+                           public HealthWatcher,
+                           public std::enable_shared_from_this<WatchReactor> {
  public:
-  static WatchReactor* Start(HealthBoard& board, const std::string& name) {
-    auto watch = std::make_shared<WatchReactor>(board, name);
+  static WatchReactor* Start(grpc::CallbackServerContext& context,
+                             HealthBoard& board, const TokenFile* tokens,
+                             StallWatch* receives) {
+    auto watch = std::make_shared<WatchReactor>(board);
     watch->self_ = watch;
-    board.Watch(watch);
-    watch->Advance();
+    const absl::Status known = CheckToken(tokens, context);
+    if (known.ok()) {
+      watch->ReadRequest(context, receives, "health");
+    } else {
+      watch->End(ToGrpcStatus(known));
+    }
     return watch.get();
   }
 
-  WatchReactor(HealthBoard& board, std::string name)
-      : board_(board), name_(std::move(name)) {}
+  explicit WatchReactor(HealthBoard& board) : board_(board) {}
 
   void OnHealthChange() override { Advance(); }
   void OnHealthClosed() override {
@@ -56,11 +100,24 @@ class WatchReactor : public grpc::ServerWriteReactor<HealthCheckResponse>,
   }
   void OnCancel() override { End(grpc::Status::CANCELLED); }
   void OnDone() override {
+    board_.Unwatch(this);
     // The last owner may be a change that is being told; it finds `finished_`.
     const std::shared_ptr<WatchReactor> self = std::move(self_);
   }
 
  private:
+  void OnRequest(std::unique_ptr<HealthCheckRequest> request) override {
+    {
+      MutexLock lock(&mu_);
+      name_ = request->service();
+    }
+    if (const absl::Status in = board_.Watch(shared_from_this()); !in.ok()) {
+      return End(ToGrpcStatus(in));
+    }
+    Advance();
+  }
+  void OnNoRequest(const absl::Status& why) override { End(ToGrpcStatus(why)); }
+
   void End(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
     {
       MutexLock lock(&mu_);
@@ -78,14 +135,14 @@ class WatchReactor : public grpc::ServerWriteReactor<HealthCheckResponse>,
     {
       MutexLock lock(&mu_);
       if (writing_ || finished_) return;
-      const ServingStatus now = ServingStatusOf(board_.Get(name_));
       if (ending_.has_value()) {
         finish = finished_ = true;
         status = *ending_;
-      } else if (!written_.has_value() || *written_ != now) {
-        write = writing_ = true;
+      } else if (name_.has_value()) {
+        const ServingStatus now = ServingStatusOf(board_.Get(*name_));
+        write = writing_ = written_ != now;
         written_ = now;
-        response_.set_status(now);
+        if (write) response_.set_status(now);
       }
     }
     if (write) StartWrite(&response_);
@@ -93,10 +150,10 @@ class WatchReactor : public grpc::ServerWriteReactor<HealthCheckResponse>,
   }
 
   HealthBoard& board_;
-  const std::string name_;
   std::shared_ptr<WatchReactor> self_;  // set once, moved out by OnDone
 
   Mutex mu_;
+  std::optional<std::string> name_ ABSL_GUARDED_BY(mu_);  // once it has come
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<ServingStatus> written_ ABSL_GUARDED_BY(mu_);
@@ -104,42 +161,19 @@ class WatchReactor : public grpc::ServerWriteReactor<HealthCheckResponse>,
   HealthCheckResponse response_;  // not touched while writing_
 };
 
-// A Watch that ends at once.
-class RefusedWatch : public grpc::ServerWriteReactor<HealthCheckResponse> {
- public:
-  explicit RefusedWatch(const grpc::Status& status) { Finish(status); }
-  void OnDone() override { delete this; }
-};
-
 }  // namespace
 
-grpc::ServerUnaryReactor* HealthService::Check(
-    grpc::CallbackServerContext* context, const HealthCheckRequest* request,
-    HealthCheckResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (const absl::Status known = CheckToken(tokens_, *context); !known.ok()) {
-    reactor->Finish(ToGrpcStatus(known));
-    return reactor;
-  }
-  const std::optional<Health> health = board_.Get(request->service());
-  if (health.has_value()) {
-    response->set_status(ServingStatusOf(health));
-    reactor->Finish(grpc::Status::OK);
-  } else {
-    reactor->Finish(
-        grpc::Status(grpc::StatusCode::NOT_FOUND,
-                     absl::StrCat("service \"", Printable(request->service()),
-                                  "\" is not known")));
-  }
-  return reactor;
-}
-
-grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
-    grpc::CallbackServerContext* context, const HealthCheckRequest* request) {
-  if (const absl::Status known = CheckToken(tokens_, *context); !known.ok()) {
-    return new RefusedWatch(ToGrpcStatus(known));
-  }
-  return WatchReactor::Start(board_, request->service());
+HealthService::HealthService(HealthBoard& board, const TokenFile* tokens,
+                             StallWatch* receives)
+    : StreamedService("grpc.health.v1.Health") {
+  Serve<HealthCheckRequest, HealthCheckResponse>(
+      "Check", [=, &board](grpc::CallbackServerContext* context) {
+        return new CheckReactor(*context, board, tokens, receives);
+      });
+  Serve<HealthCheckRequest, HealthCheckResponse>(
+      "Watch", [=, &board](grpc::CallbackServerContext* context) {
+        return WatchReactor::Start(*context, board, tokens, receives);
+      });
 }
 
 }  // namespace saliency

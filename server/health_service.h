@@ -5,29 +5,20 @@
 #ifndef SALIENCY_SERVER_HEALTH_SERVICE_H_
 #define SALIENCY_SERVER_HEALTH_SERVICE_H_
 
-#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/health_board.h"
+#include "server/stall_watch.h"
+#include "server/streamed_service.h"
 #include "server/token_file.h"
 
 namespace saliency {
 
-class HealthService : public grpc::health::v1::Health::CallbackService {
+class HealthService : public StreamedService {
  public:
-  // Both outlive this.  `tokens` may be null: everybody may ask.
-  explicit HealthService(HealthBoard& board, const TokenFile* tokens = nullptr)
-      : board_(board), tokens_(tokens) {}
-
-  grpc::ServerUnaryReactor* Check(
-      grpc::CallbackServerContext* context,
-      const grpc::health::v1::HealthCheckRequest* request,
-      grpc::health::v1::HealthCheckResponse* response) override;
-  grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse>* Watch(
-      grpc::CallbackServerContext* context,
-      const grpc::health::v1::HealthCheckRequest* request) override;
-
- private:
-  HealthBoard& board_;
-  const TokenFile* const tokens_;
+  // All outlive this.  `tokens` may be null: everybody may ask.  `receives`
+  // bounds how long a request may take to come; null: nothing does.
+  explicit HealthService(HealthBoard& board, const TokenFile* tokens = nullptr,
+                         StallWatch* receives = nullptr);
 };
 
 }  // namespace saliency

@@ -9,7 +9,6 @@
 #include "nlohmann/json.hpp"
 #include "spdlog/logger.h"
 #include "spdlog/sinks/base_sink.h"
-#include "spdlog/sinks/stdout_sinks.h"
 
 namespace saliency {
 namespace {
@@ -37,7 +36,9 @@ spdlog::level::level_enum SpdlogLevel(LogLevel level) {
 // asks for.
 class FunctionSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit FunctionSink(Log::Sink write) : write_(std::move(write)) {}
+  using Write = std::function<void(std::string line, bool urgent)>;
+
+  explicit FunctionSink(Write write) : write_(std::move(write)) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -45,34 +46,49 @@ class FunctionSink : public spdlog::sinks::base_sink<std::mutex> {
     formatter_->format(message, line);
     std::string text(line.data(), line.size());
     if (!text.empty() && text.back() == '\n') text.pop_back();
-    write_(text);
+    write_(std::move(text), message.level >= spdlog::level::warn);
   }
   void flush_() override {}
 
  private:
-  const Log::Sink write_;
+  const Write write_;
 };
 
-std::shared_ptr<spdlog::sinks::sink> MakeSink(Log::Sink sink) {
-  if (sink == nullptr) return std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  return std::make_shared<FunctionSink>(std::move(sink));
+std::unique_ptr<spdlog::logger> MakeLogger(LogFormat format, LogLevel level,
+                                           FunctionSink::Write write) {
+  auto logger = std::make_unique<spdlog::logger>(
+      "saliency", std::make_shared<FunctionSink>(std::move(write)));
+  logger->set_pattern(format == LogFormat::kJson ? kJsonPattern : kTextPattern);
+  logger->set_level(SpdlogLevel(level));
+  return logger;
 }
 
-// A log line is not cut.
+// A log line is not cut any shorter than its texts.
 constexpr int kAll = std::numeric_limits<int>::max();
+
+// Of a text that a line holds: a caller's message may be longer.
+constexpr size_t kMaxTextBytes = 4096;
+
+std::string Clipped(absl::string_view text) {
+  if (text.size() <= kMaxTextBytes) return std::string(text);
+  return absl::StrCat(text.substr(0, kMaxTextBytes), "...");
+}
+
+constexpr double kBurstSeconds = 5;
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 std::string TextPayload(absl::string_view message,
                         const std::vector<LogField>& fields) {
-  std::string line = Printable(message, kAll);
+  std::string line = Printable(Clipped(message), kAll);
   for (const LogField& field : fields) {
     absl::StrAppend(&line, " ", field.key, "=");
-    if (const auto* text = std::get_if<std::string>(&field.value)) {
-      const bool quoted =
-          text->empty() ||
-          text->find_first_of(" =\"\\\n\r\t") != std::string::npos;
+    if (const auto* whole_text = std::get_if<std::string>(&field.value)) {
+      const std::string text = Clipped(*whole_text);
+      const bool quoted = text.empty() || text.find_first_of(" =\"\\\n\r\t") !=
+                                              std::string::npos;
       absl::StrAppend(&line,
-                      quoted ? absl::StrCat("\"", Printable(*text, kAll), "\"")
-                             : Printable(*text, kAll));
+                      quoted ? absl::StrCat("\"", Printable(text, kAll), "\"")
+                             : Printable(text, kAll));
     } else if (const auto* whole = std::get_if<int64_t>(&field.value)) {
       absl::StrAppend(&line, *whole);
     } else {
@@ -87,10 +103,15 @@ std::string TextPayload(absl::string_view message,
 std::string JsonPayload(absl::string_view message,
                         const std::vector<LogField>& fields) {
   nlohmann::ordered_json object;
-  object["message"] = std::string(message);
+  object["message"] = Clipped(message);
   for (const LogField& field : fields) {
-    std::visit([&](const auto& value) { object[field.key] = value; },
-               field.value);
+    if (const auto* text = std::get_if<std::string>(&field.value)) {
+      object[field.key] = Clipped(*text);
+    } else if (const auto* whole = std::get_if<int64_t>(&field.value)) {
+      object[field.key] = *whole;
+    } else {
+      object[field.key] = std::get<double>(field.value);
+    }
   }
   const std::string text =
       object.dump(-1, ' ', /*ensure_ascii=*/false,
@@ -100,15 +121,26 @@ std::string JsonPayload(absl::string_view message,
 
 }  // namespace
 
+Log::Log(const LogOptions& options, int fd)
+    : format_(options.format),
+      writer_(std::make_unique<LineWriter>(fd)),
+      logger_(
+          MakeLogger(options.format, options.level,
+                     [writer = writer_.get()](std::string line, bool urgent) {
+                       writer->Put(std::move(line), urgent);
+                     })),
+      rate_(options.lines_per_second, options.lines_per_second * kBurstSeconds),
+      urgent_rate_(rate_) {}
+
 Log::Log(LogFormat format, LogLevel level, Sink sink)
     : format_(format),
-      logger_(std::make_unique<spdlog::logger>("saliency",
-                                               MakeSink(std::move(sink)))) {
-  logger_->set_pattern(format == LogFormat::kJson ? kJsonPattern
-                                                  : kTextPattern);
-  logger_->set_level(SpdlogLevel(level));
-  logger_->flush_on(spdlog::level::info);
-}
+      logger_(MakeLogger(
+          format, level,
+          [sink = std::move(sink)](const std::string& line, bool /*urgent*/) {
+            sink(line);
+          })),
+      rate_(kNoLimit, kNoLimit),
+      urgent_rate_(rate_) {}
 
 Log::~Log() = default;
 
@@ -131,9 +163,47 @@ void Log::Error(absl::string_view message,
   Write(LogLevel::kError, message, fields);
 }
 
+void Log::Flush(absl::Duration patience) {
+  if (writer_ != nullptr) writer_->Flush(patience);
+}
+
+Log::Dropped Log::dropped() const {
+  const int64_t blocked = writer_ == nullptr ? 0 : writer_->dropped();
+  MutexLock lock(&mu_);
+  return {.rate = dropped_by_rate_, .blocked = blocked};
+}
+
 void Log::Write(LogLevel level, absl::string_view message,
                 const std::vector<LogField>& fields) {
   if (!logger_->should_log(SpdlogLevel(level))) return;
+  int64_t missing = 0;
+  if (!Admit(level, missing)) return;
+  if (missing > 0) {
+    Format(LogLevel::kWarning, "log lines dropped: too many a second",
+           {{"lines", missing}});
+  }
+  Format(level, message, fields);
+}
+
+bool Log::Admit(LogLevel level, int64_t& missing) {
+  constexpr absl::Duration kTellEvery = absl::Seconds(1);
+  const absl::Time now = absl::Now();
+  MutexLock lock(&mu_);
+  RateLimit& rate = level >= LogLevel::kWarning ? urgent_rate_ : rate_;
+  if (!rate.Take(now)) {
+    ++dropped_by_rate_;
+    return false;
+  }
+  if (dropped_by_rate_ > told_of_ && now >= told_at_ + kTellEvery) {
+    missing = dropped_by_rate_ - told_of_;
+    told_of_ = dropped_by_rate_;
+    told_at_ = now;
+  }
+  return true;
+}
+
+void Log::Format(LogLevel level, absl::string_view message,
+                 const std::vector<LogField>& fields) {
   logger_->log(SpdlogLevel(level), "{}",
                format_ == LogFormat::kJson ? JsonPayload(message, fields)
                                            : TextPayload(message, fields));

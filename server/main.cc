@@ -1,9 +1,14 @@
 // saliency-server: builds the object graph, top to bottom, and waits.
 
 #include <ATen/Parallel.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +17,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/cpu_limit.h"
 #include "core/base/heap.h"
 #include "core/engine/engine.h"
 #include "core/image/text.h"
@@ -20,11 +26,13 @@
 #include "server/drain.h"
 #include "server/engine_reporter.h"
 #include "server/exit_guard.h"
+#include "server/file_descriptor.h"
 #include "server/freed_memory.h"
 #include "server/grpc_server.h"
 #include "server/health_board.h"
 #include "server/health_service.h"
 #include "server/layer_weights_store.h"
+#include "server/library_logs.h"
 #include "server/live_gauges.h"
 #include "server/log.h"
 #include "server/metrics.h"
@@ -35,11 +43,14 @@
 #include "server/options.h"
 #include "server/periodic.h"
 #include "server/port_file.h"
+#include "server/process_limits.h"
 #include "server/reflection_service.h"
 #include "server/saliency_service.h"
+#include "server/self_dial.h"
 #include "server/stop_signal.h"
 #include "server/tls_file_watch.h"
 #include "server/token_file.h"
+#include "server/transport_metrics.h"
 #include "server/version.h"
 #include "server/watchdog.h"
 
@@ -50,6 +61,29 @@ constexpr int kStartFailed = 1;
 constexpr int kDrainTimedOut = 4;
 constexpr int kDeviceLost = 5;
 constexpr int kStalled = 6;
+
+// Of the limit on open files, for all but connections of the gRPC port.
+constexpr int64_t kOtherFiles = 256;
+// gRPC's, OpenMP's, and ours but for those that options say how many.
+constexpr int kOtherThreads = 24;
+// The port for probes needs few of everything.
+constexpr int64_t kMaxHealthMessageBytes = 4 << 10;
+constexpr int64_t kHealthTransportBytes = int64_t{32} << 20;
+constexpr ConnectionCaps kHealthCaps = {.total = 128, .per_peer = 64};
+constexpr absl::Duration kMaxHealthIdle = absl::Minutes(1);
+
+// As many connections as there are files for them.
+ConnectionLimits WithinFiles(ConnectionLimits limits, int64_t files, Log& log) {
+  const int64_t most = std::max<int64_t>(files - kOtherFiles, 16);
+  if (limits.caps.total > most) {
+    log.Warning(
+        "fewer connections than --max-connections: too few open files "
+        "are allowed",
+        {{"connections", most}, {"open_files", files}});
+    limits.caps.total = static_cast<int>(most);
+  }
+  return limits;
+}
 
 int ServeUntilStopped(const ServerOptions& options, Log& log,
                       StopSignal& stop) {
@@ -70,6 +104,8 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
     log.Error("cannot start", {{"error", status.message()}});
     return kStartFailed;
   };
+  const ConnectionLimits connections =
+      WithinFiles(options.connections, RaiseFileLimit(), log);
   std::unique_ptr<TokenFile> tokens;
   if (!options.token_file.empty()) {
     auto opened = TokenFile::Open(options.token_file, clock, log);
@@ -78,7 +114,10 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   }
 
   CallDesk desk(clock, metrics, log,
-                {.tokens = tokens.get(), .send_timeout = options.send_timeout});
+                {.tokens = tokens.get(),
+                 .send_timeout = options.send_timeout,
+                 .receive_timeout = options.receive_timeout,
+                 .max_calls = options.max_calls});
   const SubmitJob submit = [&](Job job, JobDone done) {
     engine.Submit(std::move(job), std::move(done));
   };
@@ -104,12 +143,12 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   ModelService model_service(catalogue, desk,
                              calibrations ? &*calibrations : nullptr);
   HealthService health_service(
-      board, options.health_without_token ? nullptr : tokens.get());
-  HealthService health_only_service(board);
-  const std::vector<std::string> services = {
-      v1::SaliencyService::service_full_name(),
-      v1::ModelService::service_full_name(),
-      grpc::health::v1::Health::service_full_name()};
+      board, options.health_without_token ? nullptr : tokens.get(),
+      desk.receive_watch());
+  HealthService health_only_service(board, nullptr, desk.receive_watch());
+  const std::vector<std::string> services = {"saliency.v1.SaliencyService",
+                                             "saliency.v1.ModelService",
+                                             "grpc.health.v1.Health"};
   ReflectionService<ReflectionV1> reflection_v1(services, tokens.get());
   ReflectionService<ReflectionV1Alpha> reflection_v1alpha(services,
                                                           tokens.get());
@@ -118,30 +157,43 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
       GrpcServer::Start({.address = options.listen_address,
                          .max_message_bytes = options.max_message_bytes,
                          .tls = options.tls,
-                         .connections = options.connections},
+                         .connections = connections},
                         {&saliency_service, &model_service, &health_service,
                          &reflection_v1, &reflection_v1alpha});
   if (!server.ok()) return failed(server.status());
   std::optional<TlsFileWatch> tls_watch;
-  if (options.tls.enabled()) tls_watch.emplace(options.tls, clock, log);
+  if (options.tls.enabled()) {
+    tls_watch.emplace((*server)->identity(), clock, log);
+  }
   BoundPorts ports = {.grpc = (*server)->port()};
 
   std::unique_ptr<GrpcServer> health_server;
   if (!options.health_address.empty()) {
-    auto started = GrpcServer::Start({.address = options.health_address,
-                                      .flag = "--health-address",
-                                      .connections = options.connections},
-                                     {&health_only_service});
+    ConnectionLimits few = connections;
+    few.caps = kHealthCaps;
+    few.max_idle = kMaxHealthIdle;
+    few.transport_bytes = kHealthTransportBytes;
+    auto started =
+        GrpcServer::Start({.address = options.health_address,
+                           .flag = "--health-address",
+                           .max_message_bytes = kMaxHealthMessageBytes,
+                           .connections = few},
+                          {&health_only_service});
     if (!started.ok()) return failed(started.status());
     health_server = *std::move(started);
     ports.health = health_server->port();
   }
+  std::map<std::string, ConnectionAcceptor*> acceptors = {
+      {"grpc", (*server)->acceptor()}};
+  if (health_server != nullptr) acceptors["health"] = health_server->acceptor();
   std::unique_ptr<MetricsEndpoint> metrics_endpoint;
   if (!options.metrics_address.empty()) {
     auto started = MetricsEndpoint::Start(
         options.metrics_address,
-        {metrics.registry(), std::make_shared<LiveGauges>(
-                                 [&] { return engine.load(); }, catalogue)});
+        {metrics.registry(),
+         std::make_shared<LiveGauges>([&] { return engine.load(); }, catalogue),
+         std::make_shared<TransportMetrics>(
+             std::move(acceptors), log, tls_watch ? &*tls_watch : nullptr)});
     if (!started.ok()) return failed(started.status());
     metrics_endpoint = *std::move(started);
     ports.metrics = metrics_endpoint->port();
@@ -156,6 +208,12 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
                          {"metrics_port", ports.metrics},
                          {"torch_threads", options.torch_threads},
                          {"cpu_threads", options.cpu_threads}});
+
+  const SelfDial self_dial({.host = options.listen_address.substr(
+                                0, options.listen_address.rfind(':')),
+                            .tls = options.tls.enabled()},
+                           *(*server)->acceptor(), clock, log,
+                           [&](bool answers) { board.SetReachable(answers); });
 
   if (tokens != nullptr && !options.tls.enabled() &&
       !IsLoopback(options.listen_address)) {
@@ -208,6 +266,7 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
         return engine.Drain(deadline);
       });
   log.Info("stopped", {{"all_answered", drained ? "yes" : "no"}});
+  log.Flush(absl::Seconds(1));
   const int code = drained && !lost ? 0 : failed_code;
   // A pass or a load that is under way may take minutes, and the destructors
   // would wait for it.
@@ -223,13 +282,35 @@ int Main(int argc, char** argv) {
     return exit->code;
   }
   const auto& options = std::get<ServerOptions>(parsed);
+  // First: all that follows starts threads.
+  const absl::Status threads =
+      CheckThreads(options.cpu_threads + options.torch_threads + kOtherThreads);
+  if (!threads.ok()) {
+    Log log(options.log_format, options.log_level, [](const std::string& line) {
+      std::fprintf(stderr, "%s\n", line.c_str());
+    });
+    log.Error("cannot start", {{"error", threads.message()}});
+    return kStartFailed;
+  }
+  ShowCpus(AvailableCpus());
   KeepFreedMemory();
   BlockTerminationSignals();
   static StopSignal stop;  // outlives the thread that waits for signals
   HandleTerminationSignals(stop);
   // Debian's LibTorch starts with one thread and knows no cgroup.
   at::set_num_threads(options.torch_threads);
-  Log log(options.log_format, options.log_level);
+  std::signal(SIGPIPE, SIG_IGN);  // a reader of our output that has gone
+  const FileDescriptor real_stderr(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+  Log log({.format = options.log_format,
+           .level = options.log_level,
+           .lines_per_second = options.log_lines_per_second},
+          real_stderr.get());
+  const LibraryMessages library_messages(log);
+  const auto stderr_reader = StderrReader::Start(log, real_stderr.get());
+  if (!stderr_reader.ok()) {
+    log.Error("cannot start", {{"error", stderr_reader.status().message()}});
+    return kStartFailed;
+  }
   return ServeUntilStopped(options, log, stop);
 }
 

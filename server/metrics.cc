@@ -9,7 +9,7 @@ namespace {
 
 // What RefusalReason answers.
 constexpr const char* kReasons[] = {
-    "draining",     "failed",    "loading",     "queue_full",
+    "calls_full",   "draining",  "failed",      "loading",        "queue_full",
     "studies_full", "too_large", "unavailable", "unauthenticated"};
 
 }  // namespace

@@ -14,9 +14,8 @@ namespace {
 // GetModel describes what is ready; of the rest it says the state, so that a
 // failed model can be asked why.
 absl::Status Describe(const v1::GetModelRequest& request,
-                      const ModelCatalogue& catalogue, UnaryCall& call,
+                      const ModelCatalogue& catalogue, PendingCall& call,
                       v1::GetModelResponse* response) {
-  RETURN_IF_ERROR(call.admission());
   if (request.has_version() && request.version() < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("version: ", request.version(), " is less than 1"));
@@ -42,26 +41,36 @@ absl::Status Describe(const v1::GetModelRequest& request,
 
 }  // namespace
 
-grpc::ServerUnaryReactor* ModelService::ListModels(
-    grpc::CallbackServerContext* context, const v1::ListModelsRequest* request,
-    v1::ListModelsResponse* response) {
-  auto* call = new UnaryCall(context, desk_, "ListModels");
-  if (call->admission().ok()) ToProto(catalogue_.List(), response);
-  call->FinishWith(call->admission());
-  return call;
+ModelService::ModelService(const ModelCatalogue& catalogue, CallDesk& desk,
+                           Calibrations* calibrations)
+    : StreamedService("saliency.v1.ModelService"),
+      catalogue_(catalogue),
+      desk_(desk),
+      calibrations_(calibrations) {
+  using List = UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse>;
+  Serve<v1::ListModelsRequest, v1::ListModelsResponse>(
+      "ListModels", [this](grpc::CallbackServerContext* context) {
+        return new List(context, desk_, "ListModels",
+                        [this](PendingCall& call, const auto& /*request*/,
+                               v1::ListModelsResponse* response) {
+                          ToProto(catalogue_.List(), response);
+                          call.FinishWith(absl::OkStatus());
+                        });
+      });
+  using Get = UnaryCall<v1::GetModelRequest, v1::GetModelResponse>;
+  Serve<v1::GetModelRequest, v1::GetModelResponse>(
+      "GetModel", [this](grpc::CallbackServerContext* context) {
+        return new Get(
+            context, desk_, "GetModel",
+            [this](PendingCall& call, const v1::GetModelRequest& request,
+                   v1::GetModelResponse* response) {
+              call.FinishWith(Describe(request, catalogue_, call, response));
+            });
+      });
+  ServeCalibrate();
 }
 
-grpc::ServerUnaryReactor* ModelService::GetModel(
-    grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
-    v1::GetModelResponse* response) {
-  auto* call = new UnaryCall(context, desk_, "GetModel");
-  call->FinishWith(Describe(*request, catalogue_, *call, response));
-  return call;
-}
-
-grpc::ServerBidiReactor<v1::CalibrateLayerWeightsRequest,
-                        v1::CalibrateLayerWeightsResponse>*
-ModelService::CalibrateLayerWeights(grpc::CallbackServerContext* context) {
+void ModelService::ServeCalibrate() {
   CalibrationCall::Begin begin;
   if (calibrations_ != nullptr) {
     begin = [calibrations = calibrations_](
@@ -70,7 +79,11 @@ ModelService::CalibrateLayerWeights(grpc::CallbackServerContext* context) {
       return calibrations->Begin(call, settings);
     };
   }
-  return CalibrationCall::Start(context, desk_, std::move(begin));
+  Serve<v1::CalibrateLayerWeightsRequest, v1::CalibrateLayerWeightsResponse>(
+      "CalibrateLayerWeights",
+      [this, begin](grpc::CallbackServerContext* context) {
+        return CalibrationCall::Start(context, desk_, begin);
+      });
 }
 
 }  // namespace saliency

@@ -226,6 +226,10 @@ class CommandLine {
                         .description(""))
         ->default_str("info")
         ->type_name("LEVEL");
+    adder_.AddCount("log-lines-per-second", options_.log_lines_per_second,
+                    1 << 20,
+                    "Lines of the log a second, warnings and errors apart; "
+                    "more are dropped and counted");
   }
 
   ServerOptions& options_;

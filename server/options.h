@@ -43,13 +43,16 @@ struct ServerOptions {
   int max_weight_studies = 1;  // MeasureWeightSensitivity at a time
   int parallel_loads = 4;      // versions of models
   absl::Duration load_timeout = absl::Minutes(10);  // of one; zero: for ever
-  absl::Duration send_timeout = absl::Minutes(5);   // zero: for ever
   absl::Duration stall_timeout = absl::Minutes(5);  // zero: not looked for
   bool exit_on_stall = false;
+  absl::Duration send_timeout = absl::Minutes(5);     // zero: for ever
+  absl::Duration receive_timeout = absl::Minutes(1);  // zero: for ever
+  int max_calls = 4096;                               // in progress
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(30);
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;
+  int log_lines_per_second = 1000;
 };
 
 // Nothing to run: what to print, where, and the exit code (0 for --help and

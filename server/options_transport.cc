@@ -56,6 +56,20 @@ void AddConnectionOptions(OptionAdder& adder, ServerOptions& options) {
   adder.AddDuration("send-timeout", options.send_timeout, kZero,
                     "Cancel a call whose answer is not taken for this long; 0: "
                     "never");
+  adder.AddDuration("receive-timeout", options.receive_timeout, kZero,
+                    "End a call whose request has not come whole by then; 0: "
+                    "never");
+  adder.AddCount("max-calls", options.max_calls, 1 << 20,
+                 "Calls in progress, streams included; more are refused");
+  adder.AddCount("max-connections", limits.caps.total, 1 << 20,
+                 "Connections at a time; more are hung up on");
+  adder.AddCount("max-connections-per-peer", limits.caps.per_peer, 1 << 20,
+                 "Connections of one address, or one /64 of IPv6, at a time");
+  adder.AddBytes(
+      "transport-bytes", limits.transport_bytes, int64_t{1} << 40,
+      "What gRPC may hold of messages that have not come whole or "
+      "not left, bytes; beyond it takes in less and ends calls. At least "
+      "twice --max-message-bytes");
 }
 
 std::string CheckSecurityOptions(const ServerOptions& options) {

@@ -8,6 +8,7 @@ namespace {
 
 constexpr absl::string_view kReasonUrl = "saliency/refusal-reason";
 constexpr absl::string_view kStudiesFull = "studies_full";
+constexpr absl::string_view kCallsFull = "calls_full";
 constexpr absl::string_view kFailed = "failed";
 constexpr absl::string_view kReasons[] = {"draining", "loading"};
 
@@ -32,11 +33,20 @@ absl::Status StudiesFullError(absl::string_view message) {
   return status;
 }
 
+absl::Status CallsFullError(absl::string_view message) {
+  absl::Status status = absl::ResourceExhaustedError(message);
+  status.SetPayload(kReasonUrl, absl::Cord(kCallsFull));
+  return status;
+}
+
 absl::string_view RefusalReason(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kResourceExhausted) {
     if (NeverRetry(status)) return "too_large";
-    return status.GetPayload(kReasonUrl) == kStudiesFull ? kStudiesFull
-                                                         : "queue_full";
+    const auto payload = status.GetPayload(kReasonUrl);
+    for (const absl::string_view reason : {kStudiesFull, kCallsFull}) {
+      if (payload.has_value() && *payload == reason) return reason;
+    }
+    return "queue_full";
   }
   if (status.code() == absl::StatusCode::kUnauthenticated) {
     return "unauthenticated";

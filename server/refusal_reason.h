@@ -22,11 +22,15 @@ absl::Status FailedModelError(absl::string_view message);
 // calls that copy a model are taken.
 absl::Status StudiesFullError(absl::string_view message);
 
+// RESOURCE_EXHAUSTED, later, with the reason "calls_full": too many calls are
+// in progress.
+absl::Status CallsFullError(absl::string_view message);
+
 // The reason behind a refusal: that of UnavailableBecause, "unavailable" for
 // another UNAVAILABLE; "failed" for FailedModelError; "too_large",
-// "studies_full" or else "queue_full" for RESOURCE_EXHAUSTED, "unauthenticated"
-// for UNAUTHENTICATED; "" for a status that is no refusal. Never what a caller
-// invented.
+// "studies_full", "calls_full" or else "queue_full" for RESOURCE_EXHAUSTED,
+// "unauthenticated" for UNAUTHENTICATED; "" for a status that is no refusal.
+// Never what a caller invented.
 absl::string_view RefusalReason(const absl::Status& status);
 
 }  // namespace saliency

@@ -152,49 +152,62 @@ void SaliencyService::Answer(PendingCall& call, const Request& request,
   });
 }
 
-grpc::ServerUnaryReactor* SaliencyService::ComputeSaliency(
-    grpc::CallbackServerContext* context,
-    const v1::ComputeSaliencyRequest* request,
-    v1::ComputeSaliencyResponse* response) {
-  auto* call = new UnaryCall(context, desk_, "ComputeSaliency");
-  Answer(*call, *request, response);
-  return call;
+SaliencyService::SaliencyService(const EngineLimits& limits,
+                                 const ModelCatalogue& catalogue,
+                                 CallDesk& desk, SubmitJob submit,
+                                 ServiceOptions options)
+    : StreamedService("saliency.v1.SaliencyService"),
+      limits_(limits),
+      catalogue_(catalogue),
+      desk_(desk),
+      submit_(std::move(submit)),
+      options_(std::move(options)),
+      studies_(options_.max_weight_studies) {
+  ServeUnary<v1::ComputeSaliencyRequest, v1::ComputeSaliencyResponse>(
+      "ComputeSaliency");
+  ServeUnary<v1::CombineLayersRequest, v1::CombineLayersResponse>(
+      "CombineLayers");
+  ServeUnary<v1::MetaSaliencyRequest, v1::MetaSaliencyResponse>("MetaSaliency");
+  ServeUnary<v1::MeasureClassSensitivityRequest,
+             v1::MeasureClassSensitivityResponse>("MeasureClassSensitivity");
+  ServeStream();
+  ServeWeightSensitivity();
 }
 
-grpc::ServerUnaryReactor* SaliencyService::CombineLayers(
-    grpc::CallbackServerContext* context,
-    const v1::CombineLayersRequest* request,
-    v1::CombineLayersResponse* response) {
-  auto* call = new UnaryCall(context, desk_, "CombineLayers");
-  Answer(*call, *request, response);
-  return call;
+template <typename Request, typename Response>
+void SaliencyService::ServeUnary(const char* method) {
+  Serve<Request, Response>(
+      method, [this, method](grpc::CallbackServerContext* context) {
+        return new UnaryCall<Request, Response>(
+            context, desk_, method,
+            [this](PendingCall& call, const Request& request,
+                   Response* response) { Answer(call, request, response); });
+      });
 }
 
-grpc::ServerUnaryReactor* SaliencyService::MetaSaliency(
-    grpc::CallbackServerContext* context,
-    const v1::MetaSaliencyRequest* request,
-    v1::MetaSaliencyResponse* response) {
-  auto* call = new UnaryCall(context, desk_, "MetaSaliency");
-  Answer(*call, *request, response);
-  return call;
+void SaliencyService::ServeStream() {
+  Serve<v1::StreamSaliencyRequest, v1::StreamSaliencyResponse>(
+      "StreamSaliency", [this](grpc::CallbackServerContext* context) {
+        return StreamCall::Start(
+            context, desk_, options_.stream,
+            [this](StreamQuestion& question,
+                   const v1::StreamSaliencyRequest& asked) {
+              AnswerStreamed(question, asked);
+            });
+      });
 }
 
-grpc::ServerUnaryReactor* SaliencyService::MeasureClassSensitivity(
-    grpc::CallbackServerContext* context,
-    const v1::MeasureClassSensitivityRequest* request,
-    v1::MeasureClassSensitivityResponse* response) {
-  auto* call = new UnaryCall(context, desk_, "MeasureClassSensitivity");
-  Answer(*call, *request, response);
-  return call;
-}
-
-grpc::ServerBidiReactor<v1::StreamSaliencyRequest, v1::StreamSaliencyResponse>*
-SaliencyService::StreamSaliency(grpc::CallbackServerContext* context) {
-  return StreamCall::Start(context, desk_, options_.stream,
-                           [this](StreamQuestion& question,
-                                  const v1::StreamSaliencyRequest& request) {
-                             AnswerStreamed(question, request);
-                           });
+void SaliencyService::ServeWeightSensitivity() {
+  Serve<v1::MeasureWeightSensitivityRequest,
+        v1::MeasureWeightSensitivityResponse>(
+      "MeasureWeightSensitivity", [this](grpc::CallbackServerContext* context) {
+        return WeightSensitivityCall::Start(
+            context, desk_, studies_,
+            [this](WeightSensitivityCall& call,
+                   const v1::MeasureWeightSensitivityRequest& request) {
+              return StudyWeights(call, request);
+            });
+      });
 }
 
 void SaliencyService::AnswerStreamed(StreamQuestion& question,
@@ -214,16 +227,6 @@ void SaliencyService::AnswerStreamed(StreamQuestion& question,
     case Request::QUESTION_NOT_SET:
       return question.FinishWith(CheckQuestion(request));
   }
-}
-
-grpc::ServerWriteReactor<v1::MeasureWeightSensitivityResponse>*
-SaliencyService::MeasureWeightSensitivity(
-    grpc::CallbackServerContext* context,
-    const v1::MeasureWeightSensitivityRequest* request) {
-  return WeightSensitivityCall::Start(
-      context, desk_, studies_, [this, request](WeightSensitivityCall& call) {
-        return StudyWeights(call, *request);
-      });
 }
 
 absl::Status SaliencyService::StudyWeights(

@@ -13,11 +13,12 @@
 #include "absl/status/statusor.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/weight_cascade.h"
-#include "saliency/v1/saliency_service.grpc.pb.h"
+#include "saliency/v1/saliency_service.pb.h"
 #include "server/call_desk.h"
 #include "server/model_catalogue.h"
 #include "server/pending_call.h"
 #include "server/stream_question.h"
+#include "server/streamed_service.h"
 #include "server/study_threads.h"
 #include "server/submit_job.h"
 #include "server/transport_options.h"
@@ -41,43 +42,18 @@ struct ServiceOptions {
   HoldBytes hold_bytes;        // of weight studies; null: they are not counted
 };
 
-class SaliencyService : public v1::SaliencyService::CallbackService {
+class SaliencyService : public StreamedService {
  public:
   // `catalogue`, `desk` and what `submit` refers to outlive this.
   SaliencyService(const EngineLimits& limits, const ModelCatalogue& catalogue,
-                  CallDesk& desk, SubmitJob submit, ServiceOptions options = {})
-      : limits_(limits),
-        catalogue_(catalogue),
-        desk_(desk),
-        submit_(std::move(submit)),
-        options_(std::move(options)),
-        studies_(options_.max_weight_studies) {}
-
-  grpc::ServerUnaryReactor* ComputeSaliency(
-      grpc::CallbackServerContext* context,
-      const v1::ComputeSaliencyRequest* request,
-      v1::ComputeSaliencyResponse* response) override;
-  grpc::ServerUnaryReactor* CombineLayers(
-      grpc::CallbackServerContext* context,
-      const v1::CombineLayersRequest* request,
-      v1::CombineLayersResponse* response) override;
-  grpc::ServerUnaryReactor* MetaSaliency(
-      grpc::CallbackServerContext* context,
-      const v1::MetaSaliencyRequest* request,
-      v1::MetaSaliencyResponse* response) override;
-  grpc::ServerUnaryReactor* MeasureClassSensitivity(
-      grpc::CallbackServerContext* context,
-      const v1::MeasureClassSensitivityRequest* request,
-      v1::MeasureClassSensitivityResponse* response) override;
-  grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
-                          v1::StreamSaliencyResponse>*
-  StreamSaliency(grpc::CallbackServerContext* context) override;
-  grpc::ServerWriteReactor<v1::MeasureWeightSensitivityResponse>*
-  MeasureWeightSensitivity(
-      grpc::CallbackServerContext* context,
-      const v1::MeasureWeightSensitivityRequest* request) override;
+                  CallDesk& desk, SubmitJob submit,
+                  ServiceOptions options = {});
 
  private:
+  template <typename Request, typename Response>
+  void ServeUnary(const char* method);
+  void ServeStream();
+  void ServeWeightSensitivity();
   // Answers `request`, whoever brought it; `response` lives as long as `call`.
   template <typename Request, typename Response>
   void Answer(PendingCall& call, const Request& request, Response* response);

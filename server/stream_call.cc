@@ -42,20 +42,25 @@ StreamCall::StreamCall(grpc::CallbackServerContext* context, CallDesk& desk,
       answer_(std::move(answer)) {}
 
 void StreamCall::OnReadDone(bool ok) {
-  std::unique_ptr<Request> request = std::move(incoming_);
+  std::unique_ptr<Incoming<Request>> incoming = std::move(incoming_);
+  const bool parsed = ok && incoming->parsed.ok();
   int64_t number = 0;
   {
     MutexLock lock(&mu_);
     reading_ = false;  // from here on the next may come, on another thread
-    if (!ok) caller_done_ = true;
-    if (finished_ || !ok) request = nullptr;
-    if (request != nullptr) {
+    if (!parsed) caller_done_ = true;
+    if (ok && !parsed) {
+      broken_ =
+          Annotate(incoming->parsed, absl::StrCat("question ", questions_ + 1));
+    }
+    if (finished_ || !parsed) incoming = nullptr;
+    if (incoming != nullptr) {
       ++held_;
       number = ++questions_;
     }
   }
-  if (request != nullptr) Take(number, *request);
-  request = nullptr;  // its picture is the engine's now
+  if (incoming != nullptr) Take(number, incoming->message);
+  incoming = nullptr;  // its picture is the engine's now
   Advance();
 }
 
@@ -203,7 +208,7 @@ std::optional<StreamCall::Step> StreamCall::Due() {
 void StreamCall::Do(Step step) {
   switch (step) {
     case Step::kRead:
-      incoming_ = std::make_unique<Request>();
+      incoming_ = std::make_unique<Incoming<Request>>();
       return StartRead(incoming_.get());
     case Step::kWrite:
       send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
@@ -235,6 +240,7 @@ absl::Status StreamCall::Ending() const {
     return late ? absl::DeadlineExceededError("the stream's deadline passed")
                 : absl::CancelledError("the caller has gone");
   }
+  RETURN_IF_ERROR(broken_);
   return caller_done_ ? absl::OkStatus() : open;
 }
 

@@ -7,10 +7,11 @@
 // caller that asks and never reads costs the window's worth of answers, and one
 // that reads slowly large ones the bound in bytes and what was in work when it
 // was reached; gRPC's own flow control holds what they go on to write back at
-// the caller, and SendWatch ends a call whose answers are not taken.
+// the caller, and StallWatch ends a call whose answers are not taken.
 //
 // When the server drains, what was read is answered and the call then ends with
-// UNAVAILABLE: what the caller sent beyond that was not read.
+// UNAVAILABLE: what the caller sent beyond that was not read.  The same goes
+// for a message that cannot be parsed, whose id is not known: INVALID_ARGUMENT.
 // Thread-safe where gRPC needs it.
 
 #ifndef SALIENCY_SERVER_STREAM_CALL_H_
@@ -33,12 +34,13 @@
 #include "server/call_desk.h"
 #include "server/pending_call.h"
 #include "server/stream_question.h"
+#include "server/streamed_service.h"
 #include "server/transport_options.h"
 
 namespace saliency {
 
-class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
-                                                  v1::StreamSaliencyResponse>,
+class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
+                                        v1::StreamSaliencyResponse>,
                    public PendingCall,
                    public CloseListener,
                    public std::enable_shared_from_this<StreamCall> {
@@ -101,7 +103,7 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   std::shared_ptr<StreamCall> self_;  // set once, moved out by OnDone
   int64_t send_ticket_ = 0;           // of the write under way, then of the end
   // What gRPC reads into and writes from while such a step is under way.
-  std::unique_ptr<Request> incoming_;
+  std::unique_ptr<Incoming<Request>> incoming_;
   Answer outgoing_;
 
   mutable Mutex mu_;
@@ -110,9 +112,10 @@ class StreamCall : public grpc::ServerBidiReactor<v1::StreamSaliencyRequest,
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   bool caller_done_ ABSL_GUARDED_BY(mu_) = false;  // has written its last
-  bool closing_ ABSL_GUARDED_BY(mu_) = false;      // the server is draining
-  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;    // the caller has gone
-  int64_t questions_ ABSL_GUARDED_BY(mu_) = 0;     // read so far
+  absl::Status broken_ ABSL_GUARDED_BY(mu_);     // why its last was no question
+  bool closing_ ABSL_GUARDED_BY(mu_) = false;    // the server is draining
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;  // the caller has gone
+  int64_t questions_ ABSL_GUARDED_BY(mu_) = 0;   // read so far
   int held_ ABSL_GUARDED_BY(mu_) = 0;  // questions whose answer has not left
   std::map<std::string, std::shared_ptr<CancelToken>> in_work_
       ABSL_GUARDED_BY(mu_);  // by id

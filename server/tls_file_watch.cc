@@ -2,40 +2,36 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "server/file_digest.h"
-#include "server/server_credentials.h"
-
 namespace saliency {
 namespace {
 
-std::string DigestsOf(const ServerTlsFiles& files) {
-  std::string digests;
-  for (const std::string* path : {&files.cert, &files.key, &files.client_ca}) {
-    if (path->empty()) continue;
-    absl::StrAppend(&digests, Sha256OfFile(*path).value_or("none"), " ");
-  }
-  return digests;
-}
+constexpr absl::Duration kTlsReloadPeriod = absl::Seconds(1);
 
 }  // namespace
 
-TlsFileWatch::TlsFileWatch(ServerTlsFiles files, Clock& clock, Log& log)
-    : files_(std::move(files)),
+TlsFileWatch::TlsFileWatch(std::shared_ptr<TlsIdentity> identity, Clock& clock,
+                           Log& log)
+    : identity_(std::move(identity)),
       log_(log),
-      digests_(DigestsOf(files_)),
       look_(clock, kTlsReloadPeriod, [this] { Look(); }) {}
 
 void TlsFileWatch::Look() {
-  std::string now = DigestsOf(files_);
-  if (now == digests_) return;
-  digests_ = std::move(now);
-  if (const absl::Status good = CheckTlsFiles(files_); !good.ok()) {
-    log_.Error("TLS files changed and do not fit: new connections may fail",
-               {{"error", good.message()}});
+  const absl::StatusOr<bool> changed = identity_->Reload();
+  if (!changed.ok()) {
+    if (problem_ == changed.status().message()) return;
+    problem_ = std::string(changed.status().message());
+    ++refused_;
+    log_.Error("the TLS files cannot be used; those read before stay in force",
+               {{"error", problem_}});
     return;
   }
-  log_.Info("TLS files changed: new connections use them");
+  const bool mended = !problem_.empty();
+  problem_.clear();
+  if (*changed) {
+    log_.Info("TLS files changed: new connections use them");
+  } else if (mended) {
+    log_.Info("the TLS files are those in force again");
+  }
 }
 
 }  // namespace saliency

@@ -1,31 +1,38 @@
-// Tells the log what becomes of TLS files that change while the server runs:
-// gRPC takes them over by itself and says nothing.
+// Has TLS files that change while the server runs used when they are good, and
+// tells the log and a metric what becomes of them.
 // Thread-safe.
 
 #ifndef SALIENCY_SERVER_TLS_FILE_WATCH_H_
 #define SALIENCY_SERVER_TLS_FILE_WATCH_H_
 
+#include <atomic>
+#include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/base/clock.h"
 #include "server/log.h"
 #include "server/periodic.h"
-#include "server/transport_options.h"
+#include "server/server_credentials.h"
 
 namespace saliency {
 
 class TlsFileWatch {
  public:
   // Looks once a second.  `clock` and `log` outlive this.
-  TlsFileWatch(ServerTlsFiles files, Clock& clock, Log& log);
+  TlsFileWatch(std::shared_ptr<TlsIdentity> identity, Clock& clock, Log& log);
+
+  // How often a change was found that could not be used.
+  int64_t refused() const { return refused_; }
 
  private:
   void Look();
 
-  const ServerTlsFiles files_;
+  const std::shared_ptr<TlsIdentity> identity_;
   Log& log_;
-  std::string digests_;  // of the files as last seen; the thread's own
-  Periodic look_;        // last: uses all of the above
+  std::string problem_;  // what Look last complained about; its thread's own
+  std::atomic<int64_t> refused_ = 0;
+  Periodic look_;  // last: uses all of the above
 };
 
 }  // namespace saliency

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "server/connection_ledger.h"
 
 namespace saliency {
 
@@ -36,7 +37,11 @@ struct ConnectionLimits {
   // request that never ends.  Zero: for ever.
   absl::Duration max_age = absl::Hours(1);
   absl::Duration max_age_grace = absl::Hours(1);
-  int max_streams = 1000;  // calls of one connection at a time; >= 1
+  int max_streams = 100;  // calls of one connection at a time; >= 1
+  ConnectionCaps caps;
+  // What gRPC may hold of messages on their way and of calls, by its own
+  // reckoning; at least twice the largest message.
+  int64_t transport_bytes = int64_t{256} << 20;
 };
 
 // Of one call of StreamSaliency.

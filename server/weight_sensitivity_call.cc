@@ -11,31 +11,43 @@ namespace saliency {
 WeightSensitivityCall* WeightSensitivityCall::Start(
     grpc::CallbackServerContext* context, CallDesk& desk, StudyThreads& threads,
     Produce produce) {
-  auto call = std::make_shared<WeightSensitivityCall>(context, desk);
+  auto call = std::make_shared<WeightSensitivityCall>(context, desk, threads,
+                                                      std::move(produce));
   call->self_ = call;
   desk.TellOnClose(call);
-  absl::Status started = call->admission();
-  if (started.ok()) {
-    started = threads.Start(
-        [call, produce = std::move(produce)] { call->ended_ = produce(*call); },
-        [call] {
-          call->AwaitWritten();
-          call->FinishWith(call->ended_, call->rows_);
-        });
+  if (call->admission().ok()) {
+    call->ReadRequest(*context, desk.receive_watch(), call->request_id());
+  } else {
+    call->FinishWith(call->admission());
   }
-  if (!started.ok()) call->FinishWith(started);
   return call.get();
 }
 
 WeightSensitivityCall::WeightSensitivityCall(
-    grpc::CallbackServerContext* context, CallDesk& desk)
+    grpc::CallbackServerContext* context, CallDesk& desk, StudyThreads& threads,
+    Produce produce)
     : PendingCall(desk,
                   {.rpc = "MeasureWeightSensitivity",
                    .request_id = RequestIdFrom(context->client_metadata()),
                    .caller = desk.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
                    .admission = desk.Enter(*context)}),
-      context_(context) {}
+      context_(context),
+      threads_(threads),
+      produce_(std::move(produce)) {}
+
+void WeightSensitivityCall::OnRequest(std::unique_ptr<Request> request) {
+  const auto call = shared_from_this();
+  const absl::Status started = threads_.Start(
+      [call, asked = std::shared_ptr<Request>(std::move(request))] {
+        call->ended_ = call->produce_(*call, *asked);
+      },
+      [call] {
+        call->AwaitWritten();
+        call->FinishWith(call->ended_, call->rows_);
+      });
+  if (!started.ok()) FinishWith(started);
+}
 
 absl::Status WeightSensitivityCall::Write(std::unique_ptr<Message> message,
                                           int64_t rows) {

@@ -2,7 +2,7 @@
 // gRPC takes them one after another.
 //
 // At most one message waits to be taken while the next is produced, so that a
-// slow caller holds two of them; SendWatch ends a call whose messages are not
+// slow caller holds two of them; StallWatch ends a call whose messages are not
 // taken.  When the server drains, the call ends with UNAVAILABLE after the
 // message that is being produced: the rest is to be had from another server,
 // with the same weights from the same seed.
@@ -22,22 +22,26 @@
 #include "grpcpp/support/server_callback.h"
 #include "saliency/v1/saliency_service.pb.h"
 #include "server/call_desk.h"
+#include "server/one_request.h"
 #include "server/pending_call.h"
 #include "server/study_threads.h"
 
 namespace saliency {
 
 class WeightSensitivityCall
-    : public grpc::ServerWriteReactor<v1::MeasureWeightSensitivityResponse>,
+    : public OneRequestReactor<v1::MeasureWeightSensitivityRequest,
+                               v1::MeasureWeightSensitivityResponse>,
       public PendingCall,
       public CloseListener,
       public std::enable_shared_from_this<WeightSensitivityCall> {
  public:
+  using Request = v1::MeasureWeightSensitivityRequest;
   using Message = v1::MeasureWeightSensitivityResponse;
 
   // Produces all messages by Write, on a thread of its own; returns how the
   // call ends.
-  using Produce = std::function<absl::Status(WeightSensitivityCall& call)>;
+  using Produce = std::function<absl::Status(WeightSensitivityCall& call,
+                                             const Request& request)>;
 
   // The call deletes itself when gRPC and `produce` are done with it.  `desk`
   // and `threads` outlive it.
@@ -45,7 +49,8 @@ class WeightSensitivityCall
                                       CallDesk& desk, StudyThreads& threads,
                                       Produce produce);
 
-  WeightSensitivityCall(grpc::CallbackServerContext* context, CallDesk& desk);
+  WeightSensitivityCall(grpc::CallbackServerContext* context, CallDesk& desk,
+                        StudyThreads& threads, Produce produce);
 
   // Hands a message to gRPC, when it has taken the one before.  By the
   // producing thread alone.  `rows` is the work that it holds.
@@ -54,6 +59,8 @@ class WeightSensitivityCall
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  void OnRequest(std::unique_ptr<Request> request) override;
+  void OnNoRequest(const absl::Status& why) override { FinishWith(why); }
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnCancel() override { cancel_token()->Cancel(); }
   void OnDone() override;
@@ -64,6 +71,8 @@ class WeightSensitivityCall
   void AwaitWritten() ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::CallbackServerContext* const context_;
+  StudyThreads& threads_;
+  const Produce produce_;
   std::shared_ptr<WeightSensitivityCall> self_;  // set once, moved by OnDone
   std::unique_ptr<Message> outgoing_;  // gRPC's, while a write is under way
   int64_t send_ticket_ = 0;  // of the write under way, then of the end

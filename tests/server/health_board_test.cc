@@ -1,6 +1,7 @@
 #include "server/health_board.h"
 
 #include <memory>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -37,21 +38,57 @@ TEST(HealthBoardTest, AfterStopServingNothingServesAgain) {
 TEST(HealthBoardTest, WatchersAreToldOfEveryChangeUntilTheyGo) {
   HealthBoard board;
   auto watcher = std::make_shared<CountingWatcher>();
-  board.Watch(watcher);
+  ASSERT_TRUE(board.Watch(watcher).ok());
   board.Publish({});
   board.StopServing();
   EXPECT_EQ(watcher->changes, 2);
+  board.Unwatch(watcher.get());
+  board.Publish({});
+  EXPECT_EQ(watcher->changes, 2);
+  EXPECT_EQ(board.watchers(), 0);
+}
+
+TEST(HealthBoardTest, AWatcherThatIsGoneIsToldNothing) {
+  HealthBoard board;
+  auto watcher = std::make_shared<CountingWatcher>();
+  ASSERT_TRUE(board.Watch(watcher).ok());
   watcher.reset();
   board.Publish({});
+}
+
+TEST(HealthBoardTest, TooManyWatchersAreRefused) {
+  HealthBoard board;
+  std::vector<std::shared_ptr<CountingWatcher>> watchers;
+  for (int i = 0; i < kMaxHealthWatchers; ++i) {
+    watchers.push_back(std::make_shared<CountingWatcher>());
+    ASSERT_TRUE(board.Watch(watchers.back()).ok());
+  }
+  const auto one_more = std::make_shared<CountingWatcher>();
+  EXPECT_TRUE(absl::IsResourceExhausted(board.Watch(one_more)));
+  board.Unwatch(watchers.front().get());
+  EXPECT_TRUE(board.Watch(one_more).ok());
+}
+
+TEST(HealthBoardTest, NothingServesWhileThePortDoesNotAnswer) {
+  HealthBoard board;
+  const auto watcher = std::make_shared<CountingWatcher>();
+  ASSERT_TRUE(board.Watch(watcher).ok());
+  board.Publish({{"a", Health::kServing}});
+  board.SetReachable(false);
+  EXPECT_EQ(board.Get("a"), Health::kNotServing);
+  EXPECT_EQ(board.Get("b"), std::nullopt);
+  board.SetReachable(true);
+  EXPECT_EQ(board.Get("a"), Health::kServing);
+  EXPECT_EQ(watcher->changes, 3);
 }
 
 TEST(HealthBoardTest, AClosedBoardTellsEarlyAndLateWatchers) {
   HealthBoard board;
   auto early = std::make_shared<CountingWatcher>();
   auto late = std::make_shared<CountingWatcher>();
-  board.Watch(early);
+  ASSERT_TRUE(board.Watch(early).ok());
   board.Close();
-  board.Watch(late);
+  ASSERT_TRUE(board.Watch(late).ok());
   EXPECT_EQ(early->closes, 1);
   EXPECT_EQ(late->closes, 1);
 }

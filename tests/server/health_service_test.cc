@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
@@ -97,6 +98,22 @@ TEST(HealthServiceTest, ManyWatchesThatComeAndGoLeaveTheServerWell) {
     watch->Finish();
   }
   EXPECT_EQ(Check(server, ""), HealthCheckResponse::SERVING);
+}
+
+// A change sweeps up what is left of watches that went: here none comes.
+TEST(HealthServiceTest, NothingIsKeptOfAWatchThatWent) {
+  TestServer server;
+  server.AddFakeModel();
+  for (int i = 0; i < 20; ++i) {
+    grpc::ClientContext context;
+    const auto watch = server.health().Watch(&context, For(""));
+    HealthCheckResponse response;
+    ASSERT_TRUE(watch->Read(&response));
+    EXPECT_LE(server.board().watchers(), 2);
+    context.TryCancel();
+    watch->Finish();
+    while (server.board().watchers() > 0) std::this_thread::yield();
+  }
 }
 
 TEST(HealthServiceTest, AServerThatEndsEndsItsWatches) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/time/clock.h"
 
@@ -107,6 +108,14 @@ std::optional<Frame> Http2Peer::Read(absl::Duration patience) {
                  .payload = received_.substr(kHeadBytes, length)};
   received_.erase(0, kHeadBytes + length);
   return frame;
+}
+
+std::string Http2Peer::ReadAll(absl::Duration patience) {
+  const absl::Time deadline = absl::Now() + patience;
+  while (!ended_ && absl::Now() < deadline) {
+    Receive(received_.size() + 1, deadline);
+  }
+  return std::move(received_);
 }
 
 bool Http2Peer::AwaitEnd(absl::Duration patience) {

@@ -47,6 +47,8 @@ class Http2Peer {
   // `ended` tells which.
   std::optional<Frame> Read(absl::Duration patience = absl::Seconds(60));
   bool ended() const { return ended_; }
+  // All that comes until the server hangs up.
+  std::string ReadAll(absl::Duration patience = absl::Seconds(60));
   // Reads on, without answering, until the server hangs up; whether it did.
   bool AwaitEnd(absl::Duration patience = absl::Seconds(60));
 

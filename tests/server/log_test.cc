@@ -1,11 +1,19 @@
 #include "server/log.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "server/file_descriptor.h"
 
 namespace saliency::log_test {
 namespace {
@@ -77,6 +85,101 @@ TEST_F(LogTest, LevelsBelowTheChosenOneAreSilent) {
   log.Warning("x");
   log.Error("x");
   EXPECT_THAT(lines_, SizeIs(2));
+}
+
+TEST_F(LogTest, LongTextsAreClipped) {
+  const std::string text(100'000, 'x');
+  Log json(LogFormat::kJson, LogLevel::kInfo, Sink());
+  json.Info(text, {{"id", text}});
+  Log plain(LogFormat::kText, LogLevel::kInfo, Sink());
+  plain.Info(text, {{"id", text}});
+  ASSERT_THAT(lines_, SizeIs(2));
+  EXPECT_TRUE(nlohmann::json::accept(lines_[0]));
+  for (const std::string& line : lines_) EXPECT_LT(line.size(), 10'000);
+}
+
+// Both ends of a pipe that holds 64 KiB.
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    out = FileDescriptor(ends[0]);
+    in = FileDescriptor(ends[1]);
+    fcntl(out.get(), F_SETFL, O_NONBLOCK);
+  }
+  // What is in it now.
+  std::string Read() const {
+    std::string text(1 << 20, '\0');
+    const ssize_t count = read(out.get(), text.data(), text.size());
+    text.resize(static_cast<size_t>(std::max<ssize_t>(count, 0)));
+    return text;
+  }
+  FileDescriptor out;
+  FileDescriptor in;
+};
+
+TEST(LogRateTest, MoreLinesThanAllowedAreDroppedCountedAndTold) {
+  Pipe pipe;
+  Log log({.lines_per_second = 10}, pipe.in.get());
+  for (int i = 0; i < 1000; ++i) log.Info("a line");
+  for (int i = 0; i < 20; ++i) log.Error("an error");
+  log.Flush(absl::Seconds(60));
+  const std::vector<std::string> lines = absl::StrSplit(pipe.Read(), '\n');
+  const auto with = [&](const char* text) {
+    return std::count_if(lines.begin(), lines.end(), [&](const auto& line) {
+      return absl::StrContains(line, text);
+    });
+  };
+  EXPECT_GE(with("a line"), 50);
+  EXPECT_LT(with("a line"), 1000);
+  EXPECT_EQ(with("an error"), 20) << "a flood does not take their places";
+  EXPECT_EQ(log.dropped().rate, 1000 - with("a line"));
+  EXPECT_EQ(with("log lines dropped"), 1);
+  EXPECT_EQ(log.dropped().blocked, 0);
+}
+
+TEST(BlockedLogTest, NobodyWaitsForAReaderThatDoesNotRead) {
+  const absl::Time start = absl::Now();
+  Pipe pipe;
+  {
+    Log log({.lines_per_second = 1'000'000}, pipe.in.get());
+    const std::string text(1000, 'x');
+    for (int i = 0; i < 10'000; ++i) log.Info("a line", {{"text", text}});
+    EXPECT_GT(log.dropped().blocked, 5000) << "4 of 10 MB wait";
+    for (int i = 0; i < 100; ++i) log.Error("an error", {{"text", text}});
+    const int64_t dropped = log.dropped().blocked;
+    log.Flush(absl::Milliseconds(50));
+    EXPECT_EQ(log.dropped().blocked, dropped) << "errors found room";
+    EXPECT_LT(absl::Now() - start, absl::Seconds(30));
+  }
+  EXPECT_LT(absl::Now() - start, absl::Seconds(40)) << "nor does the end";
+}
+
+TEST(BlockedLogTest, LinesLeaveWhenTheReaderIsBack) {
+  Pipe pipe;
+  Log log({.lines_per_second = 1'000'000}, pipe.in.get());
+  const std::string text(1000, 'x');
+  for (int i = 0; i < 1000; ++i) log.Info("a line", {{"text", text}});
+  size_t read = 0;
+  while (read < 1000 * text.size()) read += pipe.Read().size();
+  log.Flush(absl::Seconds(60));
+  log.Info("the last");
+  log.Flush(absl::Seconds(60));
+  EXPECT_THAT(pipe.Read(), HasSubstr("the last"));
+  EXPECT_EQ(log.dropped().blocked, 0);
+}
+
+TEST(BlockedLogTest, AReaderThatIsGoneCostsTheLinesAlone) {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  Pipe pipe;
+  pipe.out = FileDescriptor();
+  {
+    Log log({}, pipe.in.get());
+    for (int i = 0; i < 10; ++i) log.Info("a line");
+    log.Flush(absl::Seconds(60));
+    EXPECT_EQ(log.dropped().blocked, 10);
+  }
+  std::signal(SIGPIPE, before);
 }
 
 }  // namespace

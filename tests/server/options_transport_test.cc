@@ -51,7 +51,12 @@ TEST_F(TransportOptionsTest, DefaultsArePlainTextWithBoundsOnEveryWait) {
   EXPECT_EQ(options.connections.max_idle, absl::Minutes(15));
   EXPECT_EQ(options.connections.max_age, absl::Hours(1));
   EXPECT_EQ(options.connections.max_age_grace, absl::Hours(1));
-  EXPECT_EQ(options.connections.max_streams, 1000);
+  EXPECT_EQ(options.connections.max_streams, 100);
+  EXPECT_EQ(options.connections.caps.total, 1000);
+  EXPECT_EQ(options.connections.caps.per_peer, 500);
+  EXPECT_EQ(options.connections.transport_bytes, int64_t{256} << 20);
+  EXPECT_EQ(options.receive_timeout, absl::Minutes(1));
+  EXPECT_EQ(options.max_calls, 4096);
   EXPECT_EQ(options.send_timeout, absl::Minutes(5));
 }
 

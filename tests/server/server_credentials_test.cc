@@ -8,7 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/tls_file_watch.h"
@@ -19,6 +21,7 @@
 namespace saliency::server_credentials_test {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
@@ -193,9 +196,6 @@ TEST_F(TlsTest, RenewedFilesAreUsedByNewConnections) {
   const ServerTlsFiles files = {.cert = folder_ / "now/cert.pem",
                                 .key = folder_ / "now/key.pem"};
   const auto server = Serve(files);
-  LogLines lines;
-  Log log(LogFormat::kText, LogLevel::kInfo, lines.Sink());
-  const TlsFileWatch watch(files, Clock::Real(), log);
   const auto connected = Open(server->port(), Trusting(authority_.cert()));
   ASSERT_EQ(ListModels(connected), grpc::StatusCode::OK);
 
@@ -213,33 +213,68 @@ TEST_F(TlsTest, RenewedFilesAreUsedByNewConnections) {
       << "a connection that stands is not broken";
   EXPECT_EQ(CallOnce(server->port(), Trusting(authority_.cert())),
             grpc::StatusCode::UNAVAILABLE);
-  EXPECT_TRUE(Await([&] { return !lines.all().empty(); }));
-  EXPECT_THAT(lines.all().front(), HasSubstr("TLS files changed"));
+  EXPECT_TRUE(Await([&] { return !server->log_lines().empty(); }));
+  EXPECT_THAT(server->log_lines(), Contains(HasSubstr("TLS files changed")));
+  EXPECT_EQ(server->tls_watch()->refused(), 0);
 }
 
-TEST_F(TlsTest, FilesSpoiltMeanwhileAreToldAndCanBeMended) {
+// Each spoils files that were good, in another way; what was good is shown on,
+// told and counted.
+TEST_F(TlsTest, WhatWasGoodStaysWhenFilesAreSpoilt) {
   const KeyAndCertificate good = authority_.Issue("server");
+  const KeyAndCertificate other = authority_.Issue("server");
+  const KeyAndCertificate expired =
+      authority_.Issue("server", {.until = -absl::Minutes(1)});
+  const KeyAndCertificate future =
+      authority_.Issue("server", {.from = absl::Hours(1)});
+  const struct {
+    const char* name;
+    KeyAndCertificate files;
+    const char* why;
+  } cases[] = {{"other key", {other.key, good.cert}, "is not the key of"},
+               {"empty key", {"", good.cert}, "holds no private key"},
+               {"no PEM", {good.key, "none"}, "holds no certificate"},
+               {"expired", {expired.key, expired.cert}, "has expired"},
+               {"future", {future.key, future.cert}, "is not valid yet"}};
   const ServerTlsFiles files = Write("server", good);
   const auto server = Serve(files);
-  LogLines lines;
-  Log log(LogFormat::kText, LogLevel::kInfo, lines.Sink());
-  const TlsFileWatch watch(files, Clock::Real(), log);
-  const auto connected = Open(server->port(), Trusting(authority_.cert()));
-  ASSERT_EQ(ListModels(connected), grpc::StatusCode::OK);
+  for (const auto& spoilt : cases) {
+    SCOPED_TRACE(spoilt.name);
+    Write("server", spoilt.files);
+    ASSERT_TRUE(Await([&] {
+      return absl::StrContains(absl::StrJoin(server->log_lines(), " "),
+                               spoilt.why);
+    }));
+    EXPECT_EQ(CallOnce(server->port(), Trusting(authority_.cert())),
+              grpc::StatusCode::OK);
+  }
+  const int64_t refused = server->tls_watch()->refused();
+  EXPECT_GE(refused, 5);
+  std::filesystem::remove(files.cert);
+  ASSERT_TRUE(Await([&] { return server->tls_watch()->refused() > refused; }));
+  EXPECT_EQ(CallOnce(server->port(), Trusting(authority_.cert())),
+            grpc::StatusCode::OK);
 
-  const KeyAndCertificate other = authority_.Issue("server");
-  folder_.Write("server/key.pem", other.key);
-  ASSERT_TRUE(Await([&] { return !lines.all().empty(); }));
-  EXPECT_THAT(lines.all().front(), HasSubstr("--tls-key: "));
-  EXPECT_THAT(lines.all().front(), HasSubstr("is not the key of"));
-  EXPECT_EQ(ListModels(connected), grpc::StatusCode::OK)
-      << "a connection that stands is not broken";
-  folder_.Write("server/cert.pem", other.cert);
+  const TestAuthority renewed("renewed authority");
+  Write("server", renewed.Issue("server"));
   EXPECT_TRUE(Await([&] {
-    return CallOnce(server->port(), Trusting(authority_.cert())) ==
+    return CallOnce(server->port(), Trusting(renewed.cert())) ==
            grpc::StatusCode::OK;
-  }));
-  EXPECT_TRUE(Await([&] { return lines.all().size() == 2; }));
+  })) << "mended files are used";
+}
+
+TEST_F(TlsTest, ASpoiltClientAuthorityLetsTheSameCallersIn) {
+  ServerTlsFiles files = Write("server", authority_.Issue("server"));
+  files.client_ca = WriteCa(authority_.cert());
+  const auto server = Serve(files);
+  const auto caller = Trusting(authority_.cert(), authority_.Issue("caller"));
+  ASSERT_EQ(CallOnce(server->port(), caller), grpc::StatusCode::OK);
+  WriteCa("");
+  ASSERT_TRUE(Await([&] { return server->tls_watch()->refused() == 1; }));
+  EXPECT_EQ(CallOnce(server->port(), caller), grpc::StatusCode::OK);
+  EXPECT_EQ(CallOnce(server->port(), Trusting(authority_.cert())),
+            grpc::StatusCode::UNAVAILABLE)
+      << "who shows none is still not let in";
 }
 
 }  // namespace

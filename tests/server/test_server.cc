@@ -42,7 +42,10 @@ TestServer::TestServer(Options options)
           Clock::Real(), reporter_),
       tokens_(OpenTokens(options_.token_file, log_)),
       desk_(Clock::Real(), metrics_, log_,
-            {.tokens = tokens_.get(), .send_timeout = options_.send_timeout}),
+            {.tokens = tokens_.get(),
+             .send_timeout = options_.send_timeout,
+             .receive_timeout = options_.receive_timeout,
+             .max_calls = options_.max_calls}),
       submit_(options_.submit != nullptr
                   ? options_.submit
                   : [this](Job job, JobDone done) {
@@ -69,7 +72,8 @@ TestServer::TestServer(Options options)
               : nullptr),
       model_service_(catalogue_, desk_, calibrations_.get()),
       health_service_(board_,
-                      options_.health_without_token ? nullptr : tokens_.get()),
+                      options_.health_without_token ? nullptr : tokens_.get(),
+                      desk_.receive_watch()),
       reflection_v1_(OwnServices(), tokens_.get()),
       reflection_v1alpha_(OwnServices(), tokens_.get()) {
   board_.Publish(HealthOf(catalogue_));
@@ -78,6 +82,10 @@ TestServer::TestServer(Options options)
                         {&saliency_service_, &model_service_, &health_service_,
                          &reflection_v1_, &reflection_v1alpha_})
           .value();
+  if (options_.listen.tls.enabled()) {
+    tls_watch_ = std::make_unique<TlsFileWatch>(server_->identity(),
+                                                Clock::Real(), log_);
+  }
   channel_ = server_->InProcessChannel();
   saliency_stub_ = v1::SaliencyService::NewStub(channel_);
   model_stub_ = v1::ModelService::NewStub(channel_);

@@ -13,6 +13,7 @@
 
 #include "core/base/mutex.h"
 #include "core/engine/engine.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "prometheus/metric_family.h"
 #include "saliency/v1/model_service.grpc.pb.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
@@ -30,6 +31,7 @@
 #include "server/model_service.h"
 #include "server/reflection_service.h"
 #include "server/saliency_service.h"
+#include "server/tls_file_watch.h"
 #include "server/token_file.h"
 #include "tests/support/fakes.h"
 
@@ -65,7 +67,9 @@ class TestServer {
     ListenOptions listen = {};
     std::string token_file = {};  // a path; empty: everybody may come in
     bool health_without_token = false;
-    absl::Duration send_timeout = absl::ZeroDuration();  // zero: for ever
+    absl::Duration send_timeout = absl::ZeroDuration();     // zero: for ever
+    absl::Duration receive_timeout = absl::ZeroDuration();  // for ever
+    int max_calls = 4096;
     StreamLimits stream = {};
     bool allow_calibration = false;
     std::string folder = {};  // of FakeModel's version
@@ -88,6 +92,8 @@ class TestServer {
   int port() const { return server_->port(); }
   // Ends the port, as the server's end does.  Nothing can be asked afterwards.
   void StopListening() { server_ = nullptr; }
+  GrpcServer& grpc_server() { return *server_; }
+  const TlsFileWatch* tls_watch() const { return tls_watch_.get(); }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
   ModelCatalogue& catalogue() { return catalogue_; }
@@ -130,7 +136,8 @@ class TestServer {
   ReflectionService<ReflectionV1> reflection_v1_;
   ReflectionService<ReflectionV1Alpha> reflection_v1alpha_;
   std::unique_ptr<GrpcServer> server_;
-  std::shared_ptr<grpc::Channel> channel_;  // in process
+  std::unique_ptr<TlsFileWatch> tls_watch_;  // null: plain text
+  std::shared_ptr<grpc::Channel> channel_;   // in process
   std::unique_ptr<v1::SaliencyService::Stub> saliency_stub_;
   std::unique_ptr<v1::ModelService::Stub> model_stub_;
   std::unique_ptr<grpc::health::v1::Health::Stub> health_stub_;
