@@ -24,12 +24,11 @@
 
 namespace saliency {
 
-class CalibrationCall
-    : public StreamReactor<v1::CalibrateLayerWeightsRequest,
-                           v1::CalibrateLayerWeightsResponse>,
-      public PendingCall,
-      public CloseListener,
-      public std::enable_shared_from_this<CalibrationCall> {
+class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
+                                             v1::CalibrateLayerWeightsResponse>,
+                        public PendingCall,
+                        public CloseListener,
+                        public std::enable_shared_from_this<CalibrationCall> {
  public:
   // Begins a calibration, which finishes the call.  Errors: it has not begun,
   // and the call is finished with this.

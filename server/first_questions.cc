@@ -70,8 +70,7 @@ absl::Status AskFirstQuestions(const ModelFacts& facts, const SubmitJob& submit,
                                absl::Duration patience) {
   const absl::Time deadline = absl::Now() + patience;
   ASSIGN_OR_RETURN(const std::string picture, SomePicture());
-  ASSIGN_OR_RETURN(const Attribution method,
-                   Attribution::Named(kDefaultMethod));
+  const Attribution method = DefaultAttribution();
   Job map = QuestionAbout(facts, picture, deadline);
   map.attributions.push_back({.attribution = method});
   map.output.size = OutputSize::kModelInput;

@@ -52,8 +52,7 @@ std::optional<Health> HealthBoard::Get(const std::string& name) const {
   MutexLock lock(&mu_);
   const auto it = names_.find(name);
   if (it == names_.end()) return std::nullopt;
-  return stopped_ || stalled_ || !reachable_ ? Health::kNotServing
-                                             : it->second;
+  return stopped_ || stalled_ || !reachable_ ? Health::kNotServing : it->second;
 }
 
 absl::Status HealthBoard::Watch(const std::shared_ptr<HealthWatcher>& watcher) {

@@ -11,7 +11,6 @@ namespace saliency {
 namespace {
 
 using google::protobuf::DescriptorPool;
-using google::protobuf::FileDescriptor;
 
 const DescriptorPool& Pool() { return *DescriptorPool::generated_pool(); }
 
@@ -55,8 +54,8 @@ class AnsweringReflection : public ReflectionReactor<Version> {
 };
 
 template <typename FileResponse>
-void AddWithImports(const FileDescriptor& file,
-                    std::set<const FileDescriptor*>& added,
+void AddWithImports(const google::protobuf::FileDescriptor& file,
+                    std::set<const google::protobuf::FileDescriptor*>& added,
                     FileResponse& response) {
   if (!added.insert(&file).second) return;
   for (int i = 0; i < file.dependency_count(); ++i) {
@@ -68,8 +67,8 @@ void AddWithImports(const FileDescriptor& file,
 }
 
 template <typename Response>
-void SetFile(const FileDescriptor* file, const std::string& asked,
-             Response& response) {
+void SetFile(const google::protobuf::FileDescriptor* file,
+             const std::string& asked, Response& response) {
   if (file == nullptr) {
     auto& error = *response.mutable_error_response();
     error.set_error_code(grpc::StatusCode::NOT_FOUND);
@@ -77,7 +76,7 @@ void SetFile(const FileDescriptor* file, const std::string& asked,
         absl::StrCat("\"", Printable(asked), "\" is not known"));
     return;
   }
-  std::set<const FileDescriptor*> added;
+  std::set<const google::protobuf::FileDescriptor*> added;
   AddWithImports(*file, added, *response.mutable_file_descriptor_response());
 }
 
@@ -103,13 +102,14 @@ void ReflectedFiles::AddFile(const File& file) {
   }
 }
 
-const FileDescriptor* ReflectedFiles::FileWith(
+const google::protobuf::FileDescriptor* ReflectedFiles::FileWith(
     const std::string& symbol) const {
   const File* file = Pool().FindFileContainingSymbol(symbol);
   return files_.count(file) > 0 ? file : nullptr;
 }
 
-const FileDescriptor* ReflectedFiles::FileNamed(const std::string& name) const {
+const google::protobuf::FileDescriptor* ReflectedFiles::FileNamed(
+    const std::string& name) const {
   const File* file = Pool().FindFileByName(name);
   return files_.count(file) > 0 ? file : nullptr;
 }

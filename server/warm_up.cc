@@ -38,10 +38,8 @@ std::optional<std::string> LayerFor(Evidence evidence,
 std::vector<PassAttribution> DefaultMethodAt(
     const std::vector<std::string>& layers) {
   std::vector<PassAttribution> attributions;
-  const absl::StatusOr<Attribution> method = Attribution::Named(kDefaultMethod);
-  if (!method.ok()) return attributions;
   for (const std::string& layer : layers) {
-    attributions.push_back({*method, layer});
+    attributions.push_back({DefaultAttribution(), layer});
   }
   return attributions;
 }

@@ -40,7 +40,7 @@ struct PngSamples {
 };
 
 absl::StatusOr<PngSamples> ReadImageHeader(absl::string_view header,
-                                        PictureLayout& layout) {
+                                           PictureLayout& layout) {
   const auto field = [&](size_t offset, size_t size) {
     return *ReadUnsigned(header, offset, size, ByteOrder::kBig);
   };
@@ -90,7 +90,8 @@ absl::StatusOr<PictureLayout> ReadPngLayout(absl::string_view bytes) {
   if (!first || first->type != "IHDR" || first->data.size() != 13) {
     return BadPng("does not begin with an image header");
   }
-  ASSIGN_OR_RETURN(const PngSamples samples, ReadImageHeader(first->data, layout));
+  ASSIGN_OR_RETURN(const PngSamples samples,
+                   ReadImageHeader(first->data, layout));
   bool before_pixels = true;
   while (const std::optional<PngChunk> chunk = NextPngChunk(rest)) {
     if (chunk->type == "eXIf") {

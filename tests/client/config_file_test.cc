@@ -184,19 +184,19 @@ TEST(ConfigFileTest, MistakesAreNamedWithTheirLine) {
 }
 
 TEST(DefaultConfigFileTest, LiesInTheConfigurationFolder) {
-  const Variable home("HOME", "/home/me");
-  EXPECT_EQ(DefaultConfigFile(), "/home/me/.config/saliency/client.conf");
+  const Variable home("HOME", "/somebody");
+  EXPECT_EQ(DefaultConfigFile(), "/somebody/.config/saliency/client.conf");
   const Variable xdg("XDG_CONFIG_HOME", "/etc/xdg");
   EXPECT_EQ(DefaultConfigFile(), "/etc/xdg/saliency/client.conf");
 }
 
 TEST(ReadConfigFileTest, TildeIsHome) {
-  const Variable home("HOME", "/home/me");
+  const Variable home("HOME", "/somebody");
   const TestFolder folder;
   const auto settings =
       ReadConfigFile(folder.AddFile("c", "token-file = ~/t\ntls-ca = /a/b\n"));
   ASSERT_TRUE(settings.ok()) << settings.status();
-  EXPECT_EQ((*settings)[0].value, "/home/me/t");
+  EXPECT_EQ((*settings)[0].value, "/somebody/t");
   EXPECT_EQ((*settings)[1].value, "/a/b");
 }
 

@@ -295,14 +295,12 @@ TEST_F(CommandLineTest, PythonClientGetsTheSameMapBitForBit) {
                    "linear_approximation", "--npy", folder_ / "python.npy",
                    "--stubs", folder_ / "stubs"}});
   ASSERT_EQ(python.exit_code, 0) << python.err;
-  const ProgramResult ours =
-      Run({"explain", picture, "--target", "sofa", "--layer", "layer3",
-           "--method", "linear_approximation", "--size", "input", "--npy",
-           "ours.npy"});
+  const ProgramResult ours = Run(
+      {"explain", picture, "--target", "sofa", "--layer", "layer3", "--method",
+       "linear_approximation", "--size", "input", "--npy", "ours.npy"});
   ASSERT_EQ(ours.exit_code, 0) << ours.err;
   const NumpyArray theirs = ReadWithNumpy("python.npy");
-  EXPECT_EQ(theirs.description, "float32 (224, 224)\n")
-      << "the model's input";
+  EXPECT_EQ(theirs.description, "float32 (224, 224)\n") << "the model's input";
   EXPECT_EQ(theirs.bytes, ReadWithNumpy("ours.npy").bytes);
   EXPECT_THAT(python.out,
               ContainsRegex("linear_approximation @ layer3: sofa \\(17\\) "
