@@ -233,7 +233,7 @@ TEST(MalformedResultsTest, VerySmallInputsAreAnsweredOrRefused) {
   ExpectStillServes();
 }
 
-// Bytes that are no message never reach a handler: gRPC answers them.
+// Bytes that are no message are answered as such, with the reason.
 TEST(MalformedMessageTest, BytesThatAreNoMessageAreRefused) {
   grpc::GenericStub stub(MalformedServer().server().channel());
   for (const std::string& bytes :
@@ -253,8 +253,8 @@ TEST(MalformedMessageTest, BytesThatAreNoMessageAreRefused) {
     void* tag = nullptr;
     bool ok = false;
     ASSERT_TRUE(queue.Next(&tag, &ok));
-    EXPECT_FALSE(status.ok());
-    EXPECT_NE(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    ExpectFitForCallers(status.error_message());
   }
   ExpectStillServes();
 }
