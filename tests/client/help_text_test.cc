@@ -58,7 +58,7 @@ TEST(HelpTest, TellsEachTypeOnce) {
   }
   const std::string explain = Help({"explain"});
   EXPECT_THAT(explain, HasSubstr("--top-k 1..100 "));
-  EXPECT_THAT(explain, HasSubstr("--save png|npy "));
+  EXPECT_THAT(explain, HasSubstr("--save png|jpg|webp|npy "));
   EXPECT_THAT(explain, HasSubstr("--smooth 0..0.5 "));
   EXPECT_THAT(explain, HasSubstr("--model-version INT>0 "));
   EXPECT_THAT(explain, HasSubstr("--timeout TEXT=60s "));

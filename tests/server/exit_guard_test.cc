@@ -1,5 +1,7 @@
 #include "server/exit_guard.h"
 
+#include <unistd.h>
+
 #include <string>
 
 #include "absl/time/clock.h"
@@ -11,7 +13,7 @@ namespace saliency::exit_guard_test {
 namespace {
 
 void HangUnderAGuard() {
-  Log log(LogFormat::kText, LogLevel::kInfo);
+  Log log({}, STDERR_FILENO);
   ExitGuard guard(Clock::Real(), log);
   guard.Arm(Clock::Real().Now() + absl::Milliseconds(10), 4);
   absl::SleepFor(absl::Minutes(10));  // as a pass that nobody can break off
@@ -37,7 +39,7 @@ TEST(ExitGuardDeathTest, ALogThatNobodyReadsDoesNotHoldItUp) {
 }
 
 TEST(ExitGuardTest, OneThatEndsInTimeIsNotHeldUp) {
-  Log log(LogFormat::kText, LogLevel::kInfo);
+  Log log({}, STDERR_FILENO);
   const absl::Time start = absl::Now();
   {
     ExitGuard guard(Clock::Real(), log);
