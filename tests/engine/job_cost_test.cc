@@ -164,6 +164,7 @@ TEST(JobCostTest, APicturesSideCountsTooAndTheBandOfItsTitle) {
   Job job = FakeJob(1);
   job.output.normalise = true;
   job.output.size = OutputSize::kPicture;
+  job.output.max_side = 0;  // as it is
   const auto status = [&](uint32_t width, MapEncoding encoding, bool title) {
     job.input = EncodedPicture{.bytes = header(width)};
     job.output.encoding = encoding;

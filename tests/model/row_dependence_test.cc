@@ -76,7 +76,8 @@ const std::vector<Between> kDependent = {
      "x = torch.cat([torch.cat([x[1:, :4], torch.zeros_like(x[:1, :4])], 0), "
      "x[:, 4:]], 1)\nx = x * torch.sum(x, [1], True)",
      "aten::sum"},
-    {"WriteOfAnAverage", "x[:, 0] = torch.mean(x[:, 0], [0])", "aten::mean"},
+    {"WriteOfAnAverage", "a = torch.mean(x.clone()[:, 0], [0])\nx[:, 0] = a",
+     "aten::mean"},
     {"Histogram", "x = x * torch.histc(x, 4, -1, 1)[0]", "aten::histc"},
     {"ConvolutionOverTheBatch",
      "x = torch.conv1d(x.permute([1, 2, 3, 0]).reshape([1, 512, -1]), "
