@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "core/base/status.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
@@ -116,12 +117,14 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
 }
 
 GrpcServer::~GrpcServer() {
+  const bool has_port = acceptor_ != nullptr;
   acceptor_ = nullptr;
   if (server_ == nullptr) return;
-  // A call that came while the last ones were being answered hears that the
-  // server is going before its connection does.
-  constexpr auto kLateCalls = std::chrono::seconds(1);
-  server_->Shutdown(std::chrono::system_clock::now() + kLateCalls);
+  // gRPC cancels what arrives after Shutdown.  Callers that are told that the
+  // server is going, which takes them a round trip, go elsewhere before.
+  constexpr absl::Duration kLateCalls = absl::Milliseconds(300);
+  if (has_port) absl::SleepFor(kLateCalls);
+  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   server_->Wait();
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -64,6 +65,44 @@ std::string UnknownField(const std::string& warning,
   return path == paths.end() ? "" : path->second + Printable(parts[3]);
 }
 
+bool IsNameCharacter(char c) { return absl::ascii_isalnum(c) || c == '_'; }
+
+// A list of messages may stand behind its field's name with or without a colon;
+// protobuf's parser knows that of the fields that it has, but passes over the
+// others only with one: "model_warmup [ {".  Puts it where it is missing, in
+// the place of a blank where there is one, so that columns stay as they are.
+std::string WithColonsBeforeLists(absl::string_view text) {
+  std::string result;
+  char quote = 0;  // of the string that we are in
+  bool in_comment = false;
+  bool behind_name = false;  // nothing but blanks since a name
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_comment) {
+      in_comment = c != '\n';
+    } else if (quote != 0) {
+      if (c == '\\' && i + 1 < text.size()) {
+        result += text[i++];
+      } else if (c == quote) {
+        quote = 0;
+      }
+    } else if (c == '#') {
+      in_comment = true;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+      behind_name = false;
+    } else if (c == '[' && behind_name) {
+      if (result.back() == ' ' || result.back() == '\t') result.pop_back();
+      result += ':';
+      behind_name = false;
+    } else if (!absl::ascii_isspace(c)) {
+      behind_name = IsNameCharacter(c);
+    }
+    result += text[i];
+  }
+  return result;
+}
+
 }  // namespace
 
 absl::Status ParseTextProto(const std::string& text,
@@ -84,7 +123,7 @@ absl::StatusOr<std::vector<std::string>> ParseTextProtoLeniently(
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
   parser.AllowUnknownField(true);
-  if (!parser.ParseFromString(std::string(plain), &message)) {
+  if (!parser.ParseFromString(WithColonsBeforeLists(plain), &message)) {
     return absl::InvalidArgumentError(errors.Join());
   }
   std::map<std::string, std::string> paths;

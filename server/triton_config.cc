@@ -184,7 +184,8 @@ std::vector<std::string> TritonDevices(const v1::TritonInstanceGroup& group,
   for (const int gpu : group.gpus()) {
     devices.push_back(absl::StrCat("cuda:", gpu));
   }
-  for (int gpu = 0; devices.empty() && gpu < gpus; ++gpu) {
+  if (!devices.empty()) return devices;
+  for (int gpu = 0; gpu < gpus; ++gpu) {
     devices.push_back(absl::StrCat("cuda:", gpu));
   }
   return devices;

@@ -205,7 +205,8 @@ class DashboardTest(unittest.TestCase):
         rows = [panel["title"] for panel in self.dashboard["panels"]
                 if panel["type"] == "row"]
         self.assertEqual(rows, ["Load", "Latency", "Batches", "Queue",
-                                "Refusals and losses", "Models and devices"])
+                                "Refusals and losses", "Models and devices",
+                                "Connections and log"])
 
     def test_every_panel_asks_the_chosen_source_and_has_a_unit(self):
         ids = [panel["id"] for panel in self.dashboard["panels"]]

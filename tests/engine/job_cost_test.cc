@@ -140,7 +140,7 @@ TEST(JobCostTest, SidesThatNoEncoderKnowsAreRefusedByUs) {
   }
 }
 
-TEST(JobCostTest, APicturesSideCountsTooAndTheBandOfItsTitle) {
+TEST(JobCostTest, APicturesSideCountsTooAndTheBandsOfAnOverlay) {
   // A BMP of one bit a pixel, whose header is looked at alone.
   const auto header = [](uint32_t width) {
     std::string bytes(62, '\0');
@@ -165,18 +165,16 @@ TEST(JobCostTest, APicturesSideCountsTooAndTheBandOfItsTitle) {
   job.output.normalise = true;
   job.output.size = OutputSize::kPicture;
   job.output.max_side = 0;  // as it is
-  const auto status = [&](uint32_t width, MapEncoding encoding, bool title) {
+  const auto status = [&](uint32_t width, MapEncoding encoding) {
     job.input = EncodedPicture{.bytes = header(width)};
     job.output.encoding = encoding;
-    job.output.overlay_title = title;
     return Cost(job).status();
   };
-  EXPECT_TRUE(status(1'000'000, MapEncoding::kPng16, false).ok());
-  EXPECT_FALSE(status(1'000'001, MapEncoding::kPng16, false).ok());
-  EXPECT_TRUE(status(1'000'001, MapEncoding::kFloat32, false).ok());
-  EXPECT_TRUE(status(1'000'000, MapEncoding::kOverlayPng, false).ok());
-  EXPECT_FALSE(status(1'000'000, MapEncoding::kOverlayPng, true).ok());
-  EXPECT_TRUE(status(1'000'000 - 72, MapEncoding::kOverlayPng, true).ok());
+  EXPECT_TRUE(status(1'000'000, MapEncoding::kPng16).ok());
+  EXPECT_FALSE(status(1'000'001, MapEncoding::kPng16).ok());
+  EXPECT_TRUE(status(1'000'001, MapEncoding::kFloat32).ok());
+  EXPECT_FALSE(status(1'000'000, MapEncoding::kOverlayPng).ok());
+  EXPECT_TRUE(status(1'000'000 - 2 * 72, MapEncoding::kOverlayPng).ok());
 }
 
 }  // namespace

@@ -135,7 +135,7 @@ TEST(SurroundingsTest, AReaderOfStderrThatGoesTakesNothingWithIt) {
 TEST(SurroundingsTest, TheLimitOnFilesIsRaisedAndConnectionsStayWithinIt) {
   ModelFolder models;
   AddModel(models);
-  ShellServer server(models, "ulimit -Hn 600; ulimit -Sn 100", "&2");
+  ShellServer server(models, "ulimit -Sn 100; ulimit -Hn 600", "&2");
   ASSERT_NE(server.AwaitPort(), 0);
   EXPECT_THAT(
       FileText(absl::StrCat("/proc/", server.process().pid(), "/limits")),

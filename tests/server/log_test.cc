@@ -162,10 +162,9 @@ TEST(BlockedLogTest, LinesLeaveWhenTheReaderIsBack) {
   for (int i = 0; i < 1000; ++i) log.Info("a line", {{"text", text}});
   size_t read = 0;
   while (read < 1000 * text.size()) read += pipe.Read().size();
-  log.Flush(absl::Seconds(60));
   log.Info("the last");
-  log.Flush(absl::Seconds(60));
-  EXPECT_THAT(pipe.Read(), HasSubstr("the last"));
+  std::string rest;
+  while (!absl::StrContains(rest, "the last")) rest += pipe.Read();
   EXPECT_EQ(log.dropped().blocked, 0);
 }
 

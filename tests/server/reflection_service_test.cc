@@ -57,10 +57,9 @@ typename Version::Response AskForFile(const ReflectionService<Version>& service,
 // What generators of other languages need to know.
 TYPED_TEST(ReflectionServiceTest, TheFilesNamePackagesOfOtherLanguages) {
   const ReflectionService<TypeParam> service({kModelService}, nullptr);
+  const auto answer = AskForFile(service, "saliency/v1/model_service.proto");
   for (const std::string& file :
-       AskForFile(service, "saliency/v1/model_service.proto")
-           .file_descriptor_response()
-           .file_descriptor_proto()) {
+       answer.file_descriptor_response().file_descriptor_proto()) {
     google::protobuf::FileDescriptorProto proto;
     ASSERT_TRUE(proto.ParseFromString(file));
     EXPECT_EQ(proto.options().go_package(), "saliency/v1;saliencyv1");

@@ -29,6 +29,8 @@ Question Compute(const std::string& id) {
   Question question;
   question.set_id(id);
   *question.mutable_compute() = FakeRequest();
+  question.mutable_compute()->mutable_output()->set_max_answer_bytes(
+      2 * kLargeBytes);
   return question;
 }
 

@@ -67,7 +67,7 @@ constexpr char kTuned[] = R"pb(
     profile: [ "a", "b" ]
   }
   dynamic_batching: {
-    preferred_batch_size: [ 4, 8 ],
+    preferred_batch_size: [ 4, 8 ]
     max_queue_delay_microseconds: 60000000
     default_queue_policy { timeout_action: REJECT allow_timeout_override: true }
   }
