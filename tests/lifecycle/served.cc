@@ -54,6 +54,8 @@ v1::ComputeSaliencyRequest Question(int rows) {
   const std::vector<int64_t> shape = {rows, 3, size.height, size.width};
   tensor.mutable_shape()->Assign(shape.begin(), shape.end());
   *request.add_attributions() = At("norm_grad", {"layer3"});
+  // A thousand maps would be more than a client receives unless told otherwise.
+  request.mutable_output()->set_encoding(v1::MAP_ENCODING_NONE);
   return request;
 }
 
