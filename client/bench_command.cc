@@ -1,4 +1,4 @@
-// `saliency bench PICTURE...`: puts a server under load and tells latency,
+// `saliency bench IMAGE...`: puts a server under load and tells latency,
 // throughput and errors.
 
 #include <CLI/CLI.hpp>
@@ -12,10 +12,10 @@
 #include "client/commands.h"
 #include "client/connection_flags.h"
 #include "client/enum_text.h"
+#include "client/image_files.h"
 #include "client/load_run.h"
 #include "client/load_summary.h"
-#include "client/picture_files.h"
-#include "client/question_flags.h"
+#include "client/request_flags.h"
 #include "client/request_text.h"
 #include "core/base/status.h"
 
@@ -28,10 +28,10 @@ constexpr int kPlainTicks = 5;  // between lines when there is no terminal
 
 struct BenchFlags {
   ConnectionFlags connection;
-  QuestionFlags question;
-  std::vector<std::string> pictures;
+  RequestFlags question;
+  std::vector<std::string> images;
   bool recursive = false;
-  std::string size = "picture";
+  std::string size = "image";
   std::string encoding = "float32";
   int concurrency = 0;  // 0: 16 in a closed loop, 256 in an open one
   double rate = 0;
@@ -39,9 +39,9 @@ struct BenchFlags {
   int64_t requests = 0;
 };
 
-// Understood, with the pictures in memory: disks are not what is measured.
+// Understood, with the images in memory: disks are not what is measured.
 struct BenchPlan {
-  std::vector<v1::ComputeSaliencyRequest> requests;  // one for each picture
+  std::vector<v1::ComputeSaliencyRequest> requests;  // one for each image
   LoadOptions load;
 };
 
@@ -72,14 +72,14 @@ absl::StatusOr<BenchPlan> MakePlan(const BenchFlags& flags,
                                                  "encoding", flags.encoding));
   question.mutable_output()->set_encoding(
       static_cast<v1::MapEncoding>(encoding));
-  ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
-                   ListPictures(flags.pictures, {.recursive = flags.recursive,
-                                                 .input = &input}));
-  for (const PictureFile& file : files) {
-    absl::StatusOr<std::string> picture = ReadPicture(file);
-    if (!picture.ok()) return Annotate(picture.status(), file.path);
+  ASSIGN_OR_RETURN(const std::vector<ImageFile> files,
+                   ListImages(flags.images,
+                              {.recursive = flags.recursive, .input = &input}));
+  for (const ImageFile& file : files) {
+    absl::StatusOr<std::string> image = ReadImage(file);
+    if (!image.ok()) return Annotate(image.status(), file.path);
     plan.requests.push_back(question);
-    plan.requests.back().mutable_input()->set_picture(*std::move(picture));
+    plan.requests.back().mutable_input()->set_image(*std::move(image));
   }
   return plan;
 }
@@ -198,14 +198,14 @@ Command AddBenchCommand(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
       "bench", "Puts a server under load: latency, throughput and errors");
   const auto flags = std::make_shared<BenchFlags>();
-  app->add_option("PICTURE", flags->pictures,
-                  "pictures or folders of them, asked about in turn; -: "
+  app->add_option("IMAGE", flags->images,
+                  "images or folders of them, asked about in turn; -: "
                   "standard input")
       ->required();
   AddRecursive(*app, flags->recursive);
   AddQuestionFlags(*app, flags->question);
   app->add_option("--size", flags->size,
-                  "size of the maps: picture, layer, input or HEIGHTxWIDTH")
+                  "size of the maps: image, layer, input or HEIGHTxWIDTH")
       ->capture_default_str();
   app->add_option("--encoding", flags->encoding,
                   "form of the maps: none, float32, png16, colour_png or "

@@ -1,4 +1,4 @@
-// `saliency calibrate DIR`: has a model's layers weighed by labelled pictures.
+// `saliency calibrate DIR`: has a model's layers weighed by labelled images.
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -10,12 +10,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "client/calibration_teller.h"
 #include "client/commands.h"
 #include "client/connection_flags.h"
 #include "client/labelled_folder.h"
 #include "client/model_text.h"
-#include "client/question_flags.h"
+#include "client/progress_reporter.h"
+#include "client/request_flags.h"
 #include "client/request_text.h"
 #include "core/base/atomic_file.h"
 
@@ -39,7 +39,7 @@ struct CalibrateFlags {
 
 void AddFlags(CLI::App& command, CalibrateFlags& flags) {
   command.add_option("DIR", flags.folder,
-                     "labelled pictures: laid out as Pascal VOC's, or a "
+                     "labelled images: laid out as Pascal VOC's, or a "
                      "subfolder for each class");
   command
       .add_option("--set", flags.set,
@@ -50,26 +50,26 @@ void AddFlags(CLI::App& command, CalibrateFlags& flags) {
                 "combine layers");
   command
       .add_option("--per-class", flags.per_class,
-                  "pictures of each class, chosen at random where there are "
+                  "images of each class, chosen at random where there are "
                   "more")
       ->check(CLI::Range(2, 100'000))
       ->capture_default_str();
   command
       .add_option("--held-out", flags.held_out,
-                  "share of each class's pictures that classifiers are judged "
+                  "share of each class's images that classifiers are judged "
                   "by")
       ->capture_default_str();
   command.add_option("--seed", flags.seed, "of the choice and the split")
       ->capture_default_str();
   CLI::Option* multi = command.add_flag(
       "--multi-label", flags.multi_label,
-      "a picture may show several classes; default for a VOC folder");
+      "an image may show several classes; default for a VOC folder");
   command
       .add_flag("--single-label", flags.single_label,
-                "a picture shows one class; default for subfolders")
+                "an image shows one class; default for subfolders")
       ->excludes(multi);
   command.add_option("--data", flags.data,
-                     "the pictures in words, stored with the weights; default: "
+                     "the images in words, stored with the weights; default: "
                      "the folder's name");
   command.add_option("-o,--out", flags.out,
                      "write layer_weights.pbtxt here as well; -: to standard "
@@ -100,33 +100,33 @@ v1::CalibrationSettings SettingsOf(const CalibrateFlags& flags, bool is_voc,
   settings.set_multi_label(flags.multi_label ||
                            (is_voc && !flags.single_label));
   settings.set_seed(flags.seed);
-  settings.set_pictures_per_class(flags.per_class);
+  settings.set_images_per_class(flags.per_class);
   settings.set_held_out(flags.held_out);
   settings.set_data(DataText(flags, is_voc));
   return settings;
 }
 
-// Hands out the folder's pictures one after another; those that cannot be read
+// Hands out the folder's images one after another; those that cannot be read
 // are told of and left out.
-class PictureSource {
+class ImageSource {
  public:
-  PictureSource(const LabelledFolder& folder, bool names_are_indices,
-                CalibrationTeller& teller)
+  ImageSource(const LabelledFolder& folder, bool names_are_indices,
+              ProgressReporter& reporter)
       : folder_(folder),
         names_are_indices_(names_are_indices),
-        teller_(teller) {}
+        reporter_(reporter) {}
 
-  std::optional<v1::LabelledPicture> Next() {
+  std::optional<v1::LabelledImage> Next() {
     while (next_ < folder_.items.size()) {
       const LabelledItem& item = folder_.items[next_++];
-      absl::StatusOr<v1::LabelledPicture> picture =
-          ReadLabelledPicture(folder_, item, names_are_indices_);
-      if (!picture.ok()) {
-        teller_.Miss(item.name, picture.status());
-      } else if (picture->classes().empty()) {
-        teller_.Skip();
+      absl::StatusOr<v1::LabelledImage> image =
+          ReadLabelledImage(folder_, item, names_are_indices_);
+      if (!image.ok()) {
+        reporter_.Miss(item.name, image.status());
+      } else if (image->classes().empty()) {
+        reporter_.Skip();
       } else {
-        return *std::move(picture);
+        return *std::move(image);
       }
     }
     return std::nullopt;
@@ -135,12 +135,12 @@ class PictureSource {
  private:
   const LabelledFolder& folder_;
   const bool names_are_indices_;
-  CalibrationTeller& teller_;
+  ProgressReporter& reporter_;
   std::size_t next_ = 0;
 };
 
 void PrintNotes(const v1::CalibrationResult& result,
-                const CalibrationTeller& teller, Console& console) {
+                const ProgressReporter& reporter, Console& console) {
   for (const v1::LeftOutClass& one : result.left_out()) {
     PrintError(console, absl::StrCat("left out: class ",
                                      one.label().empty()
@@ -148,9 +148,9 @@ void PrintNotes(const v1::CalibrationResult& result,
                                          : one.label(),
                                      " ", one.reason()));
   }
-  if (teller.skipped() > 0) {
-    PrintError(console, absl::StrCat(teller.skipped(),
-                                     " pictures show nothing "
+  if (reporter.skipped() > 0) {
+    PrintError(console, absl::StrCat(reporter.skipped(),
+                                     " images show nothing "
                                      "for certain and took no part"));
   }
 }
@@ -183,9 +183,9 @@ bool Keep(const v1::CalibrationResult& result, const CalibrateFlags& flags,
 }
 
 ExitCode Report(const v1::CalibrationResult& result,
-                const CalibrateFlags& flags, const CalibrationTeller& teller,
+                const CalibrateFlags& flags, const ProgressReporter& reporter,
                 Console& console) {
-  PrintNotes(result, teller, console);
+  PrintNotes(result, reporter, console);
   std::ostream& words =
       flags.out == kStandardOutput ? console.err : console.out;
   if (flags.connection.json) {
@@ -195,7 +195,7 @@ ExitCode Report(const v1::CalibrationResult& result,
   }
   words.flush();
   const bool all = Keep(result, flags, console);
-  return all && teller.failed() == 0 ? kExitOk : kExitSomeFailed;
+  return all && reporter.failed() == 0 ? kExitOk : kExitSomeFailed;
 }
 
 ExitCode Failed(Console& console, const absl::Status& status) {
@@ -219,9 +219,9 @@ ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
   const int layers = settings.layers().empty()
                          ? model->config().combine_layers_size()
                          : settings.layers_size();
-  CalibrationTeller teller(static_cast<int>(folder.items.size()), layers,
-                           console);
-  PictureSource source(folder, model->labels().empty(), teller);
+  ProgressReporter reporter(static_cast<int>(folder.items.size()), layers,
+                            console);
+  ImageSource source(folder, model->labels().empty(), reporter);
   if (flags.has_timeout) {
     // Connect has parsed it too.
     options.timeout = *ParseTimeout(flags.connection.timeout);
@@ -230,12 +230,12 @@ ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
       client.CalibrateLayerWeights(
           settings, [&] { return source.Next(); },
           [&](const v1::CalibrateLayerWeightsResponse& news) {
-            teller.Hear(news);
+            reporter.Hear(news);
           },
           options);
-  teller.Hide();
+  reporter.Hide();
   if (!result.ok()) return Failed(console, result.status());
-  return Report(*result, flags, teller, console);
+  return Report(*result, flags, reporter, console);
 }
 
 ExitCode Refuse(Console& console, absl::string_view why) {

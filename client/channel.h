@@ -5,7 +5,7 @@
 // RESOURCE_EXHAUSTED, after the delay that the server asks for in
 // `grpc-retry-pushback-ms`, or after a growing one; a negative push-back ends
 // the retries.  Deadlines span all attempts.  A stream is not tried again as a
-// whole (bulk_run.h).
+// whole (stream_session.h).
 // Safe from any thread.
 
 #ifndef SALIENCY_CLIENT_CHANNEL_H_

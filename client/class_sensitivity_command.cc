@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/class_sensitivity_questions.h"
 #include "client/class_sensitivity_report.h"
+#include "client/class_sensitivity_requests.h"
 #include "client/commands.h"
 #include "client/evaluation.h"
-#include "client/picture_files.h"
-#include "client/picture_set.h"
+#include "client/image_files.h"
+#include "client/image_set.h"
 #include "client/step_flags.h"
 #include "core/base/status.h"
 
@@ -35,8 +35,8 @@ class ClassSensitivityEvaluation final : public Evaluation {
 
   absl::StatusOr<std::vector<std::string>> Items() override {
     RETURN_IF_ERROR(MakeStepIf(flags_.meta, flags_.step).status());
-    return PictureNames(folder(), flags_.evaluation.set,
-                        flags_.evaluation.recursive);
+    return ImageNames(folder(), flags_.evaluation.set,
+                      flags_.evaluation.recursive);
   }
 
   absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override {
@@ -58,11 +58,11 @@ class ClassSensitivityEvaluation final : public Evaluation {
   absl::StatusOr<JournalRows> Measure(
       const SaliencyClient& client, const std::string& item,
       const std::shared_ptr<CancelToken>& cancel) const override {
-    ASSIGN_OR_RETURN(const std::string path, PathOfPicture(folder(), item));
-    ASSIGN_OR_RETURN(const std::string picture, ReadPicture({.path = path}));
+    ASSIGN_OR_RETURN(const std::string path, PathOfImage(folder(), item));
+    ASSIGN_OR_RETURN(const std::string image, ReadImage({.path = path}));
     JournalRows rows;
     for (v1::MeasureClassSensitivityRequest request : requests_) {
-      request.mutable_input()->set_picture(picture);
+      request.mutable_input()->set_image(image);
       ASSIGN_OR_RETURN(
           const v1::MeasureClassSensitivityResponse answer,
           client.MeasureClassSensitivity(request, {.cancel = cancel}));
@@ -77,24 +77,24 @@ class ClassSensitivityEvaluation final : public Evaluation {
 
   absl::StatusOr<std::string> Report(const JournalRows& rows,
                                      const std::string& title) const override {
-    ClassSensitivityTally tally;
+    ClassSensitivityMetrics metrics;
     for (const std::vector<std::string>& row : rows) {
       ASSIGN_OR_RETURN(const ClassCorrelation measured,
                        ParseClassSensitivityRow(row));
-      tally.Add(measured);
+      metrics.Add(measured);
     }
     RETURN_IF_ERROR(
-        WriteClassSensitivityReport(tally, title, flags_.evaluation.out_dir));
+        WriteClassSensitivityReport(metrics, title, flags_.evaluation.out_dir));
     return flags_.evaluation.connection.json
-               ? ClassSensitivityJson(tally, title)
-               : ClassSensitivityTables(tally, title);
+               ? ClassSensitivityJson(metrics, title)
+               : ClassSensitivityTables(metrics, title);
   }
 
  private:
   const std::string& folder() const { return flags_.evaluation.folder; }
 
   const SensitivityFlags& flags_;
-  // Of each picture; without it.
+  // Of each image; without it.
   std::vector<v1::MeasureClassSensitivityRequest> requests_;
 };
 
@@ -107,7 +107,7 @@ Command AddClassSensitivityCommand(CLI::App& evaluate) {
   const auto flags = std::make_shared<SensitivityFlags>();
   AddEvaluationFlags(
       *app, flags->evaluation,
-      {.folder = "folder of pictures, or one laid out as Pascal VOC's",
+      {.folder = "folder of images, or one laid out as Pascal VOC's",
        .default_joins = "none",
        .plain_folder = true});
   app->add_flag("--meta", flags->meta, "after a meta step too")

@@ -25,41 +25,41 @@ std::string Heading(bool meta) {
 }
 
 // Methods down, `places` across.
-std::string Table(const ClassSensitivityTally& tally,
+std::string Table(const ClassSensitivityMetrics& metrics,
                   const std::vector<std::string>& places, bool meta) {
   return MarkdownTable(
-      "method", tally.methods(), places, [&](size_t row, size_t column) {
+      "method", metrics.methods(), places, [&](size_t row, size_t column) {
         return CorrelationCell(
-            tally.Of(tally.methods()[row], places[column], meta));
+            metrics.Of(metrics.methods()[row], places[column], meta));
       });
 }
 
 // Calls `use` with all that was measured.
 template <typename Use>
-void ForEach(const ClassSensitivityTally& tally, const Use& use) {
+void ForEach(const ClassSensitivityMetrics& metrics, const Use& use) {
   for (const bool meta : kSteps) {
     const auto visit = [&](const std::string& method, const std::string& place,
                            bool combined) {
-      const auto summary = tally.Of(method, place, meta);
+      const auto summary = metrics.Of(method, place, meta);
       if (summary.has_value()) use(method, place, combined, meta, *summary);
     };
-    for (const std::string& method : tally.methods()) {
-      for (const std::string& place : tally.layers()) {
+    for (const std::string& method : metrics.methods()) {
+      for (const std::string& place : metrics.layers()) {
         visit(method, place, false);
       }
-      for (const std::string& place : tally.combinations()) {
+      for (const std::string& place : metrics.combinations()) {
         visit(method, place, true);
       }
     }
   }
 }
 
-PlotSeries SeriesOf(const ClassSensitivityTally& tally,
+PlotSeries SeriesOf(const ClassSensitivityMetrics& metrics,
                     const std::string& method, bool meta) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   PlotSeries line = {.name = method};
-  for (const std::string& layer : tally.layers()) {
-    const auto summary = tally.Of(method, layer, meta);
+  for (const std::string& layer : metrics.layers()) {
+    const auto summary = metrics.Of(method, layer, meta);
     const bool defined = summary.has_value() && summary->count > 0;
     line.values.push_back(defined ? summary->mean : kNone);
     line.errors.push_back(defined ? summary->standard_deviation : 0);
@@ -67,18 +67,18 @@ PlotSeries SeriesOf(const ClassSensitivityTally& tally,
   return line;
 }
 
-absl::Status Plot(const ClassSensitivityTally& tally, bool meta,
+absl::Status Plot(const ClassSensitivityMetrics& metrics, bool meta,
                   const std::string& path) {
-  if (!tally.Has(meta) || tally.layers().empty()) return absl::OkStatus();
+  if (!metrics.Has(meta) || metrics.layers().empty()) return absl::OkStatus();
   std::vector<PlotSeries> series;
-  for (const std::string& method : tally.methods()) {
-    series.push_back(SeriesOf(tally, method, meta));
+  for (const std::string& method : metrics.methods()) {
+    series.push_back(SeriesOf(metrics, method, meta));
   }
   return WriteLinePlot(series,
                        {.title = Heading(meta),
                         .y_title = "rank correlation of the most and the "
                                    "least likely class's maps",
-                        .x_labels = tally.layers(),
+                        .x_labels = metrics.layers(),
                         .y_min = -1,
                         .y_max = 1},
                        path);
@@ -86,53 +86,53 @@ absl::Status Plot(const ClassSensitivityTally& tally, bool meta,
 
 }  // namespace
 
-std::string ClassSensitivityTables(const ClassSensitivityTally& tally,
+std::string ClassSensitivityTables(const ClassSensitivityMetrics& metrics,
                                    const std::string& title) {
   std::string text = absl::StrCat(
-      "# Class sensitivity\n\n", title, "\n\n", tally.pictures(),
-      " pictures. Spearman's rank correlation between the maps of the most and "
-      "the least likely class: mean +- standard deviation over the pictures "
+      "# Class sensitivity\n\n", title, "\n\n", metrics.images(),
+      " images. Spearman's rank correlation between the maps of the most and "
+      "the least likely class: mean +- standard deviation over the images "
       "where it is defined; nearer 0 is better.\n");
   for (const bool meta : kSteps) {
-    if (!tally.Has(meta)) continue;
+    if (!metrics.Has(meta)) continue;
     absl::StrAppend(&text, "\n## ", Heading(meta), "\n");
-    for (const auto* places : {&tally.layers(), &tally.combinations()}) {
+    for (const auto* places : {&metrics.layers(), &metrics.combinations()}) {
       if (places->empty()) continue;
-      absl::StrAppend(&text, "\n", Table(tally, *places, meta));
+      absl::StrAppend(&text, "\n", Table(metrics, *places, meta));
     }
   }
   return text;
 }
 
-std::string ClassSensitivityCsv(const ClassSensitivityTally& tally) {
+std::string ClassSensitivityCsv(const ClassSensitivityMetrics& metrics) {
   const std::vector<std::string> heading = {"method", "place",    "combined",
                                             "meta",   "mean",     "std",
                                             "count",  "undefined"};
   std::string text = CsvRow(heading) + "\n";
-  ForEach(
-      tally, [&](const std::string& method, const std::string& place,
-                 bool combined, bool meta, const CorrelationSummary& summary) {
-        const bool defined = summary.count > 0;
-        const std::vector<std::string> row = {
-            method,
-            place,
-            combined ? "1" : "0",
-            meta ? "1" : "0",
-            defined ? absl::StrFormat("%.6f", summary.mean) : "",
-            defined ? absl::StrFormat("%.6f", summary.standard_deviation) : "",
-            absl::StrCat(summary.count),
-            absl::StrCat(summary.undefined)};
-        absl::StrAppend(&text, CsvRow(row), "\n");
-      });
+  ForEach(metrics, [&](const std::string& method, const std::string& place,
+                       bool combined, bool meta,
+                       const CorrelationSummary& summary) {
+    const bool defined = summary.count > 0;
+    const std::vector<std::string> row = {
+        method,
+        place,
+        combined ? "1" : "0",
+        meta ? "1" : "0",
+        defined ? absl::StrFormat("%.6f", summary.mean) : "",
+        defined ? absl::StrFormat("%.6f", summary.standard_deviation) : "",
+        absl::StrCat(summary.count),
+        absl::StrCat(summary.undefined)};
+    absl::StrAppend(&text, CsvRow(row), "\n");
+  });
   return text;
 }
 
-std::string ClassSensitivityJson(const ClassSensitivityTally& tally,
+std::string ClassSensitivityJson(const ClassSensitivityMetrics& metrics,
                                  const std::string& title) {
   nlohmann::json json = {{"title", title},
-                         {"pictures", tally.pictures()},
+                         {"images", metrics.images()},
                          {"results", nlohmann::json::array()}};
-  ForEach(tally,
+  ForEach(metrics,
           [&](const std::string& method, const std::string& place,
               bool combined, bool meta, const CorrelationSummary& summary) {
             nlohmann::json entry = {{"method", method},
@@ -149,17 +149,17 @@ std::string ClassSensitivityJson(const ClassSensitivityTally& tally,
   return json.dump(1) + "\n";
 }
 
-absl::Status WriteClassSensitivityReport(const ClassSensitivityTally& tally,
+absl::Status WriteClassSensitivityReport(const ClassSensitivityMetrics& metrics,
                                          const std::string& title,
                                          const std::string& folder) {
   RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.md",
-                                      ClassSensitivityTables(tally, title)));
-  RETURN_IF_ERROR(
-      WriteFileAtomically(folder + "/summary.csv", ClassSensitivityCsv(tally)));
+                                      ClassSensitivityTables(metrics, title)));
+  RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.csv",
+                                      ClassSensitivityCsv(metrics)));
   RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.json",
-                                      ClassSensitivityJson(tally, title)));
-  RETURN_IF_ERROR(Plot(tally, false, folder + "/correlation.png"));
-  return Plot(tally, true, folder + "/correlation_meta.png");
+                                      ClassSensitivityJson(metrics, title)));
+  RETURN_IF_ERROR(Plot(metrics, false, folder + "/correlation.png"));
+  return Plot(metrics, true, folder + "/correlation_meta.png");
 }
 
 }  // namespace saliency

@@ -7,26 +7,26 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "client/class_sensitivity_tally.h"
+#include "client/class_sensitivity_metrics.h"
 
 namespace saliency {
 
 // Means and standard deviations by layer and combination, as Markdown.
 // `title` is one line that says what was measured, here and below.
-std::string ClassSensitivityTables(const ClassSensitivityTally& tally,
+std::string ClassSensitivityTables(const ClassSensitivityMetrics& metrics,
                                    const std::string& title);
 
 // One line for each method, place and step.
-std::string ClassSensitivityCsv(const ClassSensitivityTally& tally);
+std::string ClassSensitivityCsv(const ClassSensitivityMetrics& metrics);
 
 // The same as one JSON object.
-std::string ClassSensitivityJson(const ClassSensitivityTally& tally,
+std::string ClassSensitivityJson(const ClassSensitivityMetrics& metrics,
                                  const std::string& title);
 
 // Writes summary.md, summary.csv, summary.json, correlation.png and, for what
 // was measured after a meta step, correlation_meta.png.
 // Errors: INVALID_ARGUMENT naming a file and the system's reason.
-absl::Status WriteClassSensitivityReport(const ClassSensitivityTally& tally,
+absl::Status WriteClassSensitivityReport(const ClassSensitivityMetrics& metrics,
                                          const std::string& title,
                                          const std::string& folder);
 

@@ -1,11 +1,11 @@
-// `saliency combine PICTURE...`: the maps of several layers as one.
+// `saliency combine IMAGE...`: the maps of several layers as one.
 
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "client/ask_pictures.h"
 #include "client/combine_flags.h"
 #include "client/commands.h"
+#include "client/image_runner.h"
 
 namespace saliency {
 namespace {
@@ -15,7 +15,7 @@ ExitCode Combine(const CombineFlags& flags, Console& console) {
   if (!plan.ok()) {
     return PrintUsageError(console, "combine", plan.status());
   }
-  return AskAboutPictures(plan->explain, flags.explain, plan->request, console);
+  return RunImages(plan->explain, flags.explain, plan->request, console);
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ Command AddCombineCommand(CLI::App& root) {
   app->footer(
       "Default layers: the model's combine_layers. Every method is combined by "
       "every weighting and every rule. --raw concerns the maps of "
-      "--layer-maps; a combined map is never stretched, but for its overlay.");
+      "--layer-maps; a combined map is never normalised, but for its overlay.");
   return {app, [flags](Console& console) { return Combine(*flags, console); }};
 }
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/question_flags.h"
+#include "client/request_flags.h"
 #include "client/request_text.h"
 #include "core/base/status.h"
 

@@ -18,7 +18,7 @@ namespace saliency {
 
 // As typed.
 struct CombineFlags {
-  ExplainFlags explain;  // pictures, question, output, connection
+  ExplainFlags explain;  // images, question, output, connection
   std::vector<std::string> weightings;
   std::vector<std::string> rules;
   std::vector<std::string> weights;  // "layer4=0.5"
@@ -30,8 +30,8 @@ void AddCombineFlags(CLI::App& command, CombineFlags& flags);
 
 // Checked and understood.
 struct CombinePlan {
-  v1::CombineLayersRequest request;  // without the picture
-  ExplainPlan explain;               // pictures and what is saved
+  v1::CombineLayersRequest request;  // without the image
+  ExplainPlan explain;               // images and what is saved
 };
 
 // Every method by every weighting by every rule, at the layers named.

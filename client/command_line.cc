@@ -12,7 +12,7 @@ namespace saliency {
 ExitCode RunCommandLine(const std::vector<std::string>& arguments,
                         Console& console) {
   CLI::App root(
-      "Asks a saliency-server which parts of a picture mattered to a model.",
+      "Asks a saliency-server which parts of an image mattered to a model.",
       "saliency");
   root.set_version_flag("--version", "saliency " SALIENCY_VERSION);
   root.require_subcommand(1);

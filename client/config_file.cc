@@ -11,7 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/picture_files.h"
+#include "client/image_files.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
 

@@ -8,7 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/picture_files.h"
+#include "client/image_files.h"
 #include "client/request_text.h"
 #include "core/base/status.h"
 #include "core/base/text_lines.h"

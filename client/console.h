@@ -65,7 +65,7 @@ ExitCode PrintConnectError(const Console& console, const absl::Status& status);
 // or a layer is unknown, the caller is not let in.
 bool ConcernsEveryItem(const absl::Status& status);
 
-// The same for errors about what is asked of every picture alike: its targets,
+// The same for errors about what is asked of every image alike: its targets,
 // methods, layers and options.
 bool ConcernsTheQuestion(const absl::Status& status);
 

@@ -150,7 +150,7 @@ ExitCode RunAndReport(const EvaluationFlags& flags, const Items& items,
     PrintError(
         console,
         absl::StrCat("ended early: ", outcome.done, " of ", items.ours.size(),
-                     " pictures; the same command goes on from there"));
+                     " images; the same command goes on from there"));
   }
   return outcome.exit_code();
 }

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/question_flags.h"
+#include "client/request_flags.h"
 #include "core/base/status.h"
 
 namespace saliency {
@@ -57,12 +57,12 @@ void AddEvaluationFlags(CLI::App& command, EvaluationFlags& flags,
                 "server; repeatable");
   command
       .add_option("--limit", flags.limit,
-                  "the first N pictures of the set alone; default: all")
+                  "the first N images of the set alone; default: all")
       ->check(CLI::PositiveNumber);
   AddConnectionFlags(command, flags.connection);
   command
       .add_option("--concurrency", flags.concurrency,
-                  "pictures in flight at once, for the server to batch")
+                  "images in flight at once, for the server to batch")
       ->check(CLI::Range(1, 256))
       ->capture_default_str()
       ->group("Connection");

@@ -13,7 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/csv.h"
-#include "client/picture_files.h"
+#include "client/image_files.h"
 #include "core/base/status.h"
 
 namespace saliency {

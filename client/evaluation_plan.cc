@@ -175,7 +175,7 @@ std::size_t MethodsAtOnce(const EvaluationPlan& plan, const MethodCost& cost) {
   // A map counts at its own or its layer's size, whichever is larger; no layer
   // is taken to be larger than the input.
   const int64_t map_pixels =
-      std::max({cost.picture_pixels, plan.input_pixels, int64_t{1}});
+      std::max({cost.image_pixels, plan.input_pixels, int64_t{1}});
   return std::max<int64_t>(1,
                            std::min({kMaxCombinations / cost.times,
                                      kMaxLayers / (cost.times * layers),

@@ -63,9 +63,9 @@ v1::Combination CombinationFor(const EvaluationPlan& plan,
 
 // What one method of a request costs.
 struct MethodCost {
-  int64_t times = 1;           // how often it names the plan's layers
-  int64_t maps = 1;            // made, of all targets
-  int64_t picture_pixels = 0;  // of maps at the picture's size
+  int64_t times = 1;         // how often it names the plan's layers
+  int64_t maps = 1;          // made, of all targets
+  int64_t image_pixels = 0;  // of maps at the image's size
 };
 
 // How many methods one request may ask for, by the server's default limits.

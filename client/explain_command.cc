@@ -1,12 +1,12 @@
-// `saliency explain PICTURE...`: asks about each picture, several at once, and
+// `saliency explain IMAGE...`: asks about each image, several at once, and
 // reports in the order given.
 
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "client/ask_pictures.h"
 #include "client/commands.h"
 #include "client/explain_flags.h"
+#include "client/image_runner.h"
 
 namespace saliency {
 namespace {
@@ -17,14 +17,14 @@ ExitCode Explain(const ExplainFlags& flags, Console& console) {
   if (!plan.ok()) {
     return PrintUsageError(console, "explain", plan.status());
   }
-  return AskAboutPictures(*plan, flags, plan->request, console);
+  return RunImages(*plan, flags, plan->request, console);
 }
 
 }  // namespace
 
 Command AddExplainCommand(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
-      "explain", "Explains what a model sees in one or more pictures");
+      "explain", "Explains what a model sees in one or more images");
   const auto flags = std::make_shared<ExplainFlags>();
   AddExplainFlags(*app, *flags);
   return {app, [flags](Console& console) { return Explain(*flags, console); }};

@@ -18,7 +18,7 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
   constexpr char kGroup[] = "Output";
   command
       .add_option("--overlay", flags.overlay,
-                  "the map over the picture, for a single result: FILE.png, "
+                  "the map over the image, for a single result: FILE.png, "
                   ".jpg or .webp; -: a PNG to standard output")
       ->group(kGroup);
   command
@@ -28,7 +28,7 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
       ->group(kGroup);
   command
       .add_option("-o,--out-dir", flags.out_dir,
-                  "folder for files of each result, named by picture, "
+                  "folder for files of each result, named by image, "
                   "class, method and layer")
       ->group(kGroup);
   AddRepeatable(command, "--save", flags.save,
@@ -39,13 +39,13 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
       ->group(kGroup);
   command
       .add_option("--size", flags.size,
-                  "size of the maps: picture, layer, input or "
+                  "size of the maps: image, layer, input or "
                   "HEIGHTxWIDTH")
       ->capture_default_str()
       ->group(kGroup);
   command
       .add_option("--max-side", flags.max_side,
-                  "longer side, pixels, that maps of the size picture are "
+                  "longer side, pixels, that maps of the size image are "
                   "scaled down to; 0: none")
       ->check(CLI::Range(16, 65535) | CLI::IsMember({0}))
       ->capture_default_str()
@@ -54,9 +54,7 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
       ->group(kGroup);
 }
 
-bool IsPictureSize(const ExplainFlags& flags) {
-  return flags.size == "picture";
-}
+bool IsImageSize(const ExplainFlags& flags) { return flags.size == "image"; }
 
 absl::StatusOr<v1::ComputeSaliencyRequest> MakeRequest(
     const ExplainFlags& flags) {
@@ -64,7 +62,7 @@ absl::StatusOr<v1::ComputeSaliencyRequest> MakeRequest(
                    MakeQuestion(flags.question, flags.connection));
   ASSIGN_OR_RETURN(const v1::OutputOptions size, ParseSize(flags.size));
   request.mutable_output()->MergeFrom(size);
-  if (IsPictureSize(flags)) {
+  if (IsImageSize(flags)) {
     request.mutable_output()->set_max_side(flags.max_side);
   }
   request.mutable_output()->set_normalise(!flags.raw);
@@ -81,16 +79,16 @@ bool Saves(const ExplainFlags& flags, const char* what) {
          flags.save.end();
 }
 
-// What the pictures of --out-dir end in; empty: there are none.
-absl::StatusOr<std::string> OutPicture(const ExplainFlags& flags) {
+// What the images of --out-dir end in; empty: there are none.
+absl::StatusOr<std::string> OutImage(const ExplainFlags& flags) {
   if (flags.save.empty()) return std::string(".png");
   std::string ending;
   for (const char* kind : {"png", "jpg", "webp"}) {
     if (!Saves(flags, kind)) continue;
     if (!ending.empty()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("--save takes one kind of picture, not ",
-                       ending.substr(1), " and ", kind));
+          absl::StrCat("--save takes one kind of image, not ", ending.substr(1),
+                       " and ", kind));
     }
     ending = absl::StrCat(".", kind);
   }
@@ -102,15 +100,15 @@ absl::StatusOr<SavePlan> MakeSavePlan(const ExplainFlags& flags) {
   plan.overlay = flags.overlay;
   plan.out_dir = flags.out_dir;
   plan.out_npy = Saves(flags, "npy");
-  ASSIGN_OR_RETURN(plan.out_picture, OutPicture(flags));
+  ASSIGN_OR_RETURN(plan.out_image, OutImage(flags));
   plan.style.colour_map = flags.question.colour_map;
-  plan.style.form = flags.raw ? MapForm::kRaw : MapForm::kStretched;
-  plan.style.over_picture = IsPictureSize(flags);
+  plan.style.form = flags.raw ? MapForm::kRaw : MapForm::kNormalised;
+  plan.style.over_image = IsImageSize(flags);
   if (!flags.save.empty() && flags.out_dir.empty()) {
     return absl::InvalidArgumentError("--save needs --out-dir DIR");
   }
-  if (!flags.overlay.empty() && !IsPictureSize(flags)) {
-    return absl::InvalidArgumentError("--overlay needs --size picture");
+  if (!flags.overlay.empty() && !IsImageSize(flags)) {
+    return absl::InvalidArgumentError("--overlay needs --size image");
   }
   return plan;
 }
@@ -134,7 +132,7 @@ absl::Status CheckOutput(const ExplainFlags& flags) {
 }
 
 absl::Status CheckSingleResult(const ExplainPlan& plan, int of_each) {
-  const size_t results = plan.pictures.size() *
+  const size_t results = plan.images.size() *
                          std::max(plan.request.targets_size(), 1) *
                          plan.request.attributions_size() * of_each;
   if (results == 1) return absl::OkStatus();
@@ -147,7 +145,7 @@ absl::Status CheckSingleResult(const ExplainPlan& plan, int of_each) {
 
 void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
   command
-      .add_option("PICTURE", flags.pictures,
+      .add_option("IMAGE", flags.images,
                   "JPEG, PNG, WebP, BMP or TIFF files, or folders of them; "
                   "-: standard input")
       ->required();
@@ -155,19 +153,19 @@ void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
   AddQuestionFlags(command, flags.question);
   command
       .add_option("--top-k", flags.top_k,
-                  "print the K likeliest classes of each picture")
+                  "print the K likeliest classes of each image")
       ->check(CLI::Range(1, 100));
   AddOutputFlags(command, flags);
   AddConnectionFlags(command, flags.connection);
   command
       .add_option("--concurrency", flags.concurrency,
-                  "pictures in flight at once, for the server to batch; "
+                  "images in flight at once, for the server to batch; "
                   "default: 4, or 32 with --stream")
       ->check(CLI::Range(1, 256))
       ->group("Connection");
   command
       .add_flag("--stream", flags.stream,
-                "ask about all pictures on one stream, by one thread")
+                "ask about all images on one stream, by one thread")
       ->group("Connection");
 }
 
@@ -186,9 +184,9 @@ absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags,
   ASSIGN_OR_RETURN(plan.request, MakeRequest(flags));
   ASSIGN_OR_RETURN(plan.save, MakeSavePlan(flags));
   RETURN_IF_ERROR(CheckOutput(flags));
-  ASSIGN_OR_RETURN(plan.pictures,
-                   ListPictures(flags.pictures, {.recursive = flags.recursive,
-                                                 .input = &input}));
+  ASSIGN_OR_RETURN(plan.images,
+                   ListImages(flags.images,
+                              {.recursive = flags.recursive, .input = &input}));
   if (!flags.overlay.empty()) {
     RETURN_IF_ERROR(CheckSingleResult(plan, results));
   }

@@ -10,9 +10,9 @@
 
 #include "absl/status/statusor.h"
 #include "client/connection_flags.h"
-#include "client/picture_answer.h"
-#include "client/picture_files.h"
-#include "client/question_flags.h"
+#include "client/image_answer.h"
+#include "client/image_files.h"
+#include "client/request_flags.h"
 #include "saliency/v1/saliency_service.pb.h"
 
 namespace CLI {
@@ -24,21 +24,21 @@ namespace saliency {
 // As typed.
 struct ExplainFlags {
   ConnectionFlags connection;
-  QuestionFlags question;
-  std::vector<std::string> pictures;
+  RequestFlags question;
+  std::vector<std::string> images;
   bool recursive = false;
   std::string overlay;
   std::string npy;
   std::string out_dir;
   std::vector<std::string> save;
-  std::string size = "picture";
-  int max_side = 1600;  // pixels; 0: none.  Of the size "picture"
+  std::string size = "image";
+  int max_side = 1600;  // pixels; 0: none.  Of the size "image"
   bool raw = false;
   std::optional<int> top_k;
   std::optional<int> concurrency;
   bool stream = false;
 
-  // Pictures in flight at once.
+  // Images in flight at once.
   int window() const { return concurrency.value_or(stream ? 32 : 4); }
 };
 
@@ -51,8 +51,8 @@ int LayersOfEach(const ExplainFlags& flags);
 
 // Checked and understood.
 struct ExplainPlan {
-  v1::ComputeSaliencyRequest request;  // without the picture
-  std::vector<PictureFile> pictures;
+  v1::ComputeSaliencyRequest request;  // without the image
+  std::vector<ImageFile> images;
   SavePlan save;
   std::string npy;  // empty: none
 };
@@ -60,8 +60,8 @@ struct ExplainPlan {
 // Whether standard output gets a file's bytes, so that words go elsewhere.
 bool WritesPixelsToOutput(const ExplainFlags& flags);
 
-// `results` is how many maps each picture has for each target and attribution.
-// Reads no picture but the one on `input`, when that is asked for, looks which
+// `results` is how many maps each image has for each target and attribution.
+// Reads no image but the one on `input`, when that is asked for, looks which
 // there are, and makes the out-dir.
 // Errors: INVALID_ARGUMENT or NOT_FOUND naming the flag; all are the caller's
 //   usage.

@@ -14,11 +14,11 @@ ExplainReport::ExplainReport(Options options, Console& console,
       console_(console),
       stack_(std::move(stack)),
       progress_(
-          {.total = options.num_pictures, .terminal = console.err_is_terminal},
+          {.total = options.num_images, .terminal = console.err_is_terminal},
           console.err, console.clock) {}
 
-bool ExplainReport::Add(const PictureAnswer& answer) {
-  ++pictures_;
+bool ExplainReport::Add(const ImageAnswer& answer) {
+  ++images_;
   progress_.Hide();
   if (answer.status.ok()) {
     AddMaps(answer);
@@ -32,21 +32,21 @@ bool ExplainReport::Add(const PictureAnswer& answer) {
 
 ExitCode ExplainReport::Finish() {
   progress_.Hide();
-  const int left = options_.num_pictures - pictures_ + cancelled_;
+  const int left = options_.num_images - images_ + cancelled_;
   tally_.failed += left;
   if (left > 0) {
     PrintError(console_,
                absl::StrCat(
                    console_.interrupt.raised() ? "interrupted: " : "stopped: ",
-                   options_.num_pictures - left, " of ", options_.num_pictures,
-                   " pictures done, the others have no answer"));
+                   options_.num_images - left, " of ", options_.num_images,
+                   " images done, the others have no answer"));
   }
   // That there is nothing to stack was reported by whatever failed.
   if (stack_ != nullptr && tally_.ok > 0) CheckStack(stack_->Commit());
   return tally_.exit_code();
 }
 
-void ExplainReport::AddMaps(const PictureAnswer& answer) {
+void ExplainReport::AddMaps(const ImageAnswer& answer) {
   if (options_.top && !options_.json) console_.out << TopLine(answer) << '\n';
   for (int i = 0; i < answer.response.maps_size(); ++i) {
     const absl::Status status = answer.MapStatus(i);
@@ -64,7 +64,7 @@ void ExplainReport::AddMaps(const PictureAnswer& answer) {
   if (stack_ != nullptr) CheckStack(StackMaps(answer.response));
 }
 
-void ExplainReport::AddFailed(const PictureAnswer& answer) {
+void ExplainReport::AddFailed(const ImageAnswer& answer) {
   if (stack_ != nullptr) CheckStack(StackMissing());
   if (absl::IsCancelled(answer.status) && console_.interrupt.raised()) {
     ++cancelled_;  // told once, in the end
@@ -83,7 +83,7 @@ void ExplainReport::AddFailed(const PictureAnswer& answer) {
 
 absl::Status ExplainReport::StackMaps(
     const v1::ComputeSaliencyResponse& response) {
-  maps_per_picture_ = response.maps_size();
+  maps_per_image_ = response.maps_size();
   for (int i = std::exchange(missing_first_, 0); i > 0; --i) {
     RETURN_IF_ERROR(StackMissing());
   }
@@ -95,10 +95,10 @@ absl::Status ExplainReport::StackMaps(
   return absl::OkStatus();
 }
 
-// How many maps a failed picture would have had is known from the others.
+// How many maps a failed image would have had is known from the others.
 absl::Status ExplainReport::StackMissing() {
-  if (maps_per_picture_ == 0) ++missing_first_;
-  for (int i = 0; i < maps_per_picture_; ++i) {
+  if (maps_per_image_ == 0) ++missing_first_;
+  for (int i = 0; i < maps_per_image_; ++i) {
     RETURN_IF_ERROR(stack_->AppendMissing());
   }
   return absl::OkStatus();

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "client/console.h"
+#include "client/image_answer.h"
 #include "client/npy.h"
-#include "client/picture_answer.h"
 #include "client/progress.h"
 
 namespace saliency {
@@ -18,7 +18,7 @@ namespace saliency {
 class ExplainReport {
  public:
   struct Options {
-    int num_pictures = 0;
+    int num_images = 0;
     bool json = false;
     bool top = false;                // print the likeliest classes
     std::ostream* pixels = nullptr;  // for files that go to standard output
@@ -28,16 +28,16 @@ class ExplainReport {
   ExplainReport(Options options, Console& console,
                 std::unique_ptr<NpyStack> stack);
 
-  // Returns whether it makes sense to go on with further pictures.
-  bool Add(const PictureAnswer& answer);
+  // Returns whether it makes sense to go on with further images.
+  bool Add(const ImageAnswer& answer);
 
   // After the last one: puts the stacked file in its place and tells what was
   // left out.
   ExitCode Finish();
 
  private:
-  void AddMaps(const PictureAnswer& answer);
-  void AddFailed(const PictureAnswer& answer);
+  void AddMaps(const ImageAnswer& answer);
+  void AddFailed(const ImageAnswer& answer);
   absl::Status StackMaps(const v1::ComputeSaliencyResponse& response);
   absl::Status StackMissing();
   void CheckStack(const absl::Status& status);
@@ -47,10 +47,10 @@ class ExplainReport {
   std::unique_ptr<NpyStack> stack_;
   Progress progress_;
   Tally tally_;
-  int pictures_ = 0;   // answered, well or not
+  int images_ = 0;     // answered, well or not
   int cancelled_ = 0;  // of these, by the interrupt
-  int maps_per_picture_ = 0;
-  int missing_first_ = 0;  // pictures that failed before the first good one
+  int maps_per_image_ = 0;
+  int missing_first_ = 0;  // images that failed before the first good one
   bool stopped_ = false;
 };
 

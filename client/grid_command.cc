@@ -1,4 +1,4 @@
-// `saliency grid PICTURE`: a contact sheet of one picture and one class, layers
+// `saliency grid IMAGE`: a contact sheet of one image and one class, layers
 // down, methods across.  All cells come from one request, that is from one
 // forward and one backward pass.
 
@@ -12,9 +12,9 @@
 #include "client/connection_flags.h"
 #include "client/grid_plan.h"
 #include "client/grid_sheet.h"
+#include "client/image_answer.h"
 #include "client/map_pixels.h"
-#include "client/picture_answer.h"
-#include "client/question_flags.h"
+#include "client/request_flags.h"
 #include "client/result_text.h"
 #include "core/base/atomic_file.h"
 #include "core/base/status.h"
@@ -24,8 +24,8 @@ namespace {
 
 struct GridFlags {
   ConnectionFlags connection;
-  QuestionFlags question;
-  std::string picture;
+  RequestFlags question;
+  std::string image;
   std::string out;  // empty: STEM_grid.png in the working folder
   int cell_width = 240;
 };
@@ -33,7 +33,7 @@ struct GridFlags {
 // Fills in the layers and methods that were not named.
 absl::Status AddDefaults(const SaliencyClient& client,
                          const ConnectionFlags& connection,
-                         const CallOptions& options, QuestionFlags& question) {
+                         const CallOptions& options, RequestFlags& question) {
   const bool wants_methods = question.methods.empty() && question.pairs.empty();
   if (!wants_methods && !question.layers.empty()) return absl::OkStatus();
   v1::GetModelRequest request;
@@ -54,7 +54,7 @@ absl::Status AddDefaults(const SaliencyClient& client,
 
 // REQUIRES: flags.question names layers and methods.
 absl::StatusOr<Grid> AskForGrid(const SaliencyClient& client,
-                                const GridFlags& flags, const PictureFile& file,
+                                const GridFlags& flags, const ImageFile& file,
                                 const CallOptions& options, Clock& clock) {
   Grid grid;
   grid.layers = flags.question.layers;
@@ -62,17 +62,17 @@ absl::StatusOr<Grid> AskForGrid(const SaliencyClient& client,
   grid.methods.insert(grid.methods.end(), flags.question.pairs.begin(),
                       flags.question.pairs.end());
   if (grid.methods.empty()) grid.methods = {"norm_grad"};
-  const absl::StatusOr<std::string> bytes = ReadPicture(file);
+  const absl::StatusOr<std::string> bytes = ReadImage(file);
   if (!bytes.ok()) return Annotate(bytes.status(), file.path);
-  ASSIGN_OR_RETURN(grid.cell, CellPicture(*bytes, flags.cell_width));
+  ASSIGN_OR_RETURN(grid.cell, CellImage(*bytes, flags.cell_width));
   ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest request,
                    MakeQuestion(flags.question, flags.connection));
   v1::Size* size = request.mutable_output()->mutable_explicit_size();
   size->set_height(static_cast<int>(grid.cell.height));
   size->set_width(static_cast<int>(grid.cell.width));
   request.mutable_output()->set_encoding(v1::MAP_ENCODING_FLOAT32);
-  grid.answer = AnswerPicture(client, std::move(request), file, SavePlan(),
-                              options.cancel, clock);
+  grid.answer = AnswerImage(client, std::move(request), file, SavePlan(),
+                            options.cancel, clock);
   RETURN_IF_ERROR(grid.answer.status);
   // What was typed may be an alias.
   for (const v1::SaliencyMap& map : grid.answer.response.maps()) {
@@ -96,7 +96,7 @@ std::string SheetLine(const Grid& grid) {
   absl::StrAppendFormat(&line, "%d layers x %d methods, %.0f ms -> %s",
                         grid.layers.size(), grid.methods.size(),
                         absl::ToDoubleMilliseconds(grid.answer.took),
-                        grid.answer.files.front().picture);
+                        grid.answer.files.front().image);
   return OneLine(line);
 }
 
@@ -131,8 +131,8 @@ ExitCode Failed(Console& console, const absl::Status& status) {
 }
 
 // What can be seen to be wrong without a server.
-absl::StatusOr<PictureFile> CheckFlags(const GridFlags& flags,
-                                       std::istream& input) {
+absl::StatusOr<ImageFile> CheckFlags(const GridFlags& flags,
+                                     std::istream& input) {
   RETURN_IF_ERROR(MakeQuestion(flags.question, flags.connection).status());
   if (flags.question.targets.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -142,17 +142,17 @@ absl::StatusOr<PictureFile> CheckFlags(const GridFlags& flags,
     return absl::InvalidArgumentError(
         "--json and --out - both want standard output");
   }
-  ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
-                   ListPictures({flags.picture}, {.input = &input}));
-  if (files.front().bytes == nullptr && files.front().path != flags.picture) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        flags.picture, " is a folder and a sheet shows a picture"));
+  ASSIGN_OR_RETURN(const std::vector<ImageFile> files,
+                   ListImages({flags.image}, {.input = &input}));
+  if (files.front().bytes == nullptr && files.front().path != flags.image) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.image, " is a folder and a sheet shows an image"));
   }
   return files.front();
 }
 
 ExitCode MakeGrid(GridFlags flags, Console& console) {
-  const absl::StatusOr<PictureFile> file = CheckFlags(flags, console.in);
+  const absl::StatusOr<ImageFile> file = CheckFlags(flags, console.in);
   if (!file.ok()) {
     return PrintUsageError(console, "grid", file.status());
   }
@@ -172,7 +172,7 @@ ExitCode MakeGrid(GridFlags flags, Console& console) {
       SheetPng(*grid, flags.question.colour_map);
   if (!png.ok()) return Failed(console, png.status());
   for (MapFiles& files : grid->answer.files) {
-    files.picture = out == kStandardOutput ? "stdout" : out;
+    files.image = out == kStandardOutput ? "stdout" : out;
   }
   if (out == kStandardOutput) {
     console.out << *png << std::flush;
@@ -188,14 +188,14 @@ ExitCode MakeGrid(GridFlags flags, Console& console) {
 
 Command AddGridCommand(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
-      "grid", "Makes a contact sheet of one picture: layers x methods");
+      "grid", "Makes a contact sheet of one image: layers x methods");
   const auto flags = std::make_shared<GridFlags>();
-  app->add_option("PICTURE", flags->picture,
+  app->add_option("IMAGE", flags->image,
                   "a JPEG, PNG, WebP, BMP or TIFF file; -: standard input")
       ->required();
   AddQuestionFlags(*app, flags->question);
   app->add_option("-o,--out", flags->out,
-                  "PNG to write; default: PICTURE's name with _grid.png; -: "
+                  "PNG to write; default: IMAGE's name with _grid.png; -: "
                   "to standard output");
   app->add_option("--cell-width", flags->cell_width,
                   "width of each cell, pixels")

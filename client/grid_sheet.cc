@@ -32,22 +32,21 @@ std::string Heading(const Grid& grid) {
 
 }  // namespace
 
-absl::StatusOr<Picture> CellPicture(const std::string& bytes, int cell_width) {
-  ASSIGN_OR_RETURN(const Picture picture, DecodePicture(bytes, DecodeLimits()));
+absl::StatusOr<Image> CellImage(const std::string& bytes, int cell_width) {
+  ASSIGN_OR_RETURN(const Image image, DecodeImage(bytes, DecodeLimits()));
   const int64_t height = std::max<int64_t>(
-      1, std::llround(static_cast<double>(picture.height) * cell_width /
-                      static_cast<double>(picture.width)));
+      1, std::llround(static_cast<double>(image.height) * cell_width /
+                      static_cast<double>(image.width)));
   if (height > kMaxCellHeight) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "picture of ", picture.height, "x", picture.width, " gives cells ",
-        height, " pixels high, above the limit of ", kMaxCellHeight,
+        "image of ", image.height, "x", image.width, " gives cells ", height,
+        " pixels high, above the limit of ", kMaxCellHeight,
         ": lower --cell-width"));
   }
-  return ResizePicture(picture, height, cell_width);
+  return ResizeImage(image, height, cell_width);
 }
 
-absl::StatusOr<SheetCell> MapCell(const Picture& cell,
-                                  const v1::SaliencyMap& map,
+absl::StatusOr<SheetCell> MapCell(const Image& cell, const v1::SaliencyMap& map,
                                   const absl::Status& status,
                                   const MapStyle& style) {
   SheetCell made;
@@ -60,7 +59,7 @@ absl::StatusOr<SheetCell> MapCell(const Picture& cell,
         "the server's answer is malformed: a map of ", map.height(), "x",
         map.width(), " instead of ", cell.height, "x", cell.width));
   }
-  ASSIGN_OR_RETURN(made.picture, OverlayOn(cell, map, style));
+  ASSIGN_OR_RETURN(made.image, OverlayOn(cell, map, style));
   return made;
 }
 
@@ -87,7 +86,7 @@ absl::StatusOr<std::string> SheetPng(const Grid& grid,
       cells.push_back(std::move(cell));
     }
   }
-  ASSIGN_OR_RETURN(const Picture sheet,
+  ASSIGN_OR_RETURN(const Image sheet,
                    ContactSheet(grid.layers, grid.methods, cells, Heading(grid),
                                 grid.cell.width));
   return EncodePng(sheet);

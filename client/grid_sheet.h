@@ -1,4 +1,4 @@
-// The contact sheet of `saliency grid`: one picture and one class, layers down,
+// The contact sheet of `saliency grid`: one image and one class, layers down,
 // methods across.
 // Pure functions; safe from any thread.
 
@@ -9,31 +9,30 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/image_answer.h"
 #include "client/map_pixels.h"
-#include "client/picture_answer.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "core/image/render.h"
 
 namespace saliency {
 
 // What is shown and what was answered.
 struct Grid {
-  Picture cell;  // the picture at the size of a cell
+  Image cell;  // the image at the size of a cell
   std::vector<std::string> layers;
   std::vector<std::string> methods;
-  PictureAnswer answer;  // method-major, maps of the size of `cell`
+  ImageAnswer answer;  // method-major, maps of the size of `cell`
 };
 
-// Decodes a picture and scales it to a cell.  The maps are asked for at this
+// Decodes an image and scales it to a cell.  The maps are asked for at this
 // size too: at that of a photograph a sheet would be gigabytes.
-// Errors: as DecodePicture; INVALID_ARGUMENT when cells would be more than 4096
+// Errors: as DecodeImage; INVALID_ARGUMENT when cells would be more than 4096
 //   pixels high.
-absl::StatusOr<Picture> CellPicture(const std::string& bytes, int cell_width);
+absl::StatusOr<Image> CellImage(const std::string& bytes, int cell_width);
 
 // The map over `cell`; where it failed, why.
 // Errors: INTERNAL a map of another size; as OverlayOn.
-absl::StatusOr<SheetCell> MapCell(const Picture& cell,
-                                  const v1::SaliencyMap& map,
+absl::StatusOr<SheetCell> MapCell(const Image& cell, const v1::SaliencyMap& map,
                                   const absl::Status& status,
                                   const MapStyle& style);
 

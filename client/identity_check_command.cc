@@ -10,11 +10,11 @@
 #include "absl/strings/str_join.h"
 #include "client/commands.h"
 #include "client/evaluation.h"
-#include "client/identity_check_questions.h"
 #include "client/identity_check_report.h"
-#include "client/picture_files.h"
-#include "client/picture_set.h"
-#include "client/pointing_questions.h"
+#include "client/identity_check_requests.h"
+#include "client/image_files.h"
+#include "client/image_set.h"
+#include "client/pointing_requests.h"
 #include "core/base/status.h"
 
 namespace saliency {
@@ -28,7 +28,7 @@ class IdentityEvaluation final : public Evaluation {
         flags_(flags) {}
 
   absl::StatusOr<std::vector<std::string>> Items() override {
-    return PictureNames(flags_.folder, flags_.set, flags_.recursive);
+    return ImageNames(flags_.folder, flags_.set, flags_.recursive);
   }
 
   absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override {
@@ -48,24 +48,24 @@ class IdentityEvaluation final : public Evaluation {
 
   absl::StatusOr<std::string> Report(const JournalRows& rows,
                                      const std::string& title) const override {
-    IdentityTally tally;
+    IdentityMetrics metrics;
     for (const std::vector<std::string>& row : rows) {
       ASSIGN_OR_RETURN(const IdentityMeasurement measured,
                        ParseIdentityRow(row));
-      tally.Add(measured);
+      metrics.Add(measured);
     }
-    RETURN_IF_ERROR(WriteIdentityReport(tally, title, flags_.out_dir));
-    return flags_.connection.json ? IdentityJson(tally, title)
-                                  : IdentityTables(tally, title);
+    RETURN_IF_ERROR(WriteIdentityReport(metrics, title, flags_.out_dir));
+    return flags_.connection.json ? IdentityJson(metrics, title)
+                                  : IdentityTables(metrics, title);
   }
 
  private:
   bool has_boxes() const { return IsVocFolder(flags_.folder); }
-  // The answer to each request, about the picture.
+  // The answer to each request, about the image.
   absl::StatusOr<std::vector<v1::ComputeSaliencyResponse>> Ask(
       const SaliencyClient& client,
       const std::vector<v1::ComputeSaliencyRequest>& requests,
-      const std::string& picture,
+      const std::string& image,
       const std::shared_ptr<CancelToken>& cancel) const;
 
   const EvaluationFlags& flags_;
@@ -78,13 +78,13 @@ class IdentityEvaluation final : public Evaluation {
 absl::StatusOr<std::vector<v1::ComputeSaliencyResponse>>
 IdentityEvaluation::Ask(const SaliencyClient& client,
                         const std::vector<v1::ComputeSaliencyRequest>& requests,
-                        const std::string& picture,
+                        const std::string& image,
                         const std::shared_ptr<CancelToken>& cancel) const {
   std::vector<v1::ComputeSaliencyResponse> answers;
   for (v1::ComputeSaliencyRequest request : requests) {
     request.set_model(model_);
     request.set_version(version_);
-    request.mutable_input()->set_picture(picture);
+    request.mutable_input()->set_image(image);
     ASSIGN_OR_RETURN(v1::ComputeSaliencyResponse answer,
                      client.ComputeSaliency(request, {.cancel = cancel}));
     answers.push_back(std::move(answer));
@@ -103,19 +103,19 @@ absl::StatusOr<JournalRows> IdentityEvaluation::Measure(
     categories = PlayedCategories(annotation);
     if (categories.empty()) return rows;  // nothing to explain
   }
-  ASSIGN_OR_RETURN(const std::string path, PathOfPicture(flags_.folder, item));
-  ASSIGN_OR_RETURN(const std::string picture, ReadPicture({.path = path}));
-  const int64_t map_pixels = std::max(PixelsOf(picture), input_pixels_);
-  const auto requests = IdentityRequests(layers_, categories, map_pixels,
-                                         IdentityQuestion::kMaps);
-  ASSIGN_OR_RETURN(const auto maps, Ask(client, requests, picture, cancel));
+  ASSIGN_OR_RETURN(const std::string path, PathOfImage(flags_.folder, item));
+  ASSIGN_OR_RETURN(const std::string image, ReadImage({.path = path}));
+  const int64_t map_pixels = std::max(PixelsOf(image), input_pixels_);
+  const auto requests =
+      IdentityRequests(layers_, categories, map_pixels, IdentityRequest::kMaps);
+  ASSIGN_OR_RETURN(const auto maps, Ask(client, requests, image, cancel));
   std::vector<v1::ComputeSaliencyResponse> points;
   if (has_boxes()) {
     ASSIGN_OR_RETURN(points,
                      Ask(client,
                          IdentityRequests(layers_, categories, map_pixels,
-                                          IdentityQuestion::kPoints),
-                         picture, cancel));
+                                          IdentityRequest::kPoints),
+                         image, cancel));
   }
   for (size_t i = 0; i < requests.size(); ++i) {
     ASSIGN_OR_RETURN(
@@ -138,7 +138,7 @@ Command AddIdentityCheckCommand(CLI::App& evaluate) {
   const auto flags = std::make_shared<EvaluationFlags>();
   AddEvaluationFlags(
       *app, *flags,
-      {.folder = "folder of pictures, or one laid out as Pascal VOC's",
+      {.folder = "folder of images, or one laid out as Pascal VOC's",
        .default_layers = "every convolution of the model",
        .asks_methods = false,
        .plain_folder = true});

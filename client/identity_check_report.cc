@@ -29,27 +29,28 @@ std::string AccuracyCell(const std::optional<PointingAccuracy>& accuracy) {
   return accuracy.has_value() ? PercentText(accuracy->accuracy) : "-";
 }
 
-std::string CorrelationTable(const IdentityTally& tally) {
+std::string CorrelationTable(const IdentityMetrics& metrics) {
   return MarkdownTable(
-      "layer", tally.layers(), {"correlation"}, [&](size_t row, size_t) {
-        return CorrelationCell(tally.Correlation(tally.layers()[row]));
+      "layer", metrics.layers(), {"correlation"}, [&](size_t row, size_t) {
+        return CorrelationCell(metrics.Correlation(metrics.layers()[row]));
       });
 }
 
-std::string DifferenceTable(const IdentityTally& tally, PointingSubset subset) {
-  const auto differences = tally.Differences(subset);
+std::string DifferenceTable(const IdentityMetrics& metrics,
+                            PointingSubset subset) {
+  const auto differences = metrics.Differences(subset);
   if (!differences.has_value()) return "";
   const auto cell = [&](size_t row, size_t column) -> std::string {
-    const std::string& layer = tally.layers()[row];
+    const std::string& layer = metrics.layers()[row];
     if (column < std::size(kMethods)) {
-      return AccuracyCell(tally.Accuracy(layer, kMethods[column], subset));
+      return AccuracyCell(metrics.Accuracy(layer, kMethods[column], subset));
     }
-    const auto difference = tally.Difference(layer, subset);
+    const auto difference = metrics.Difference(layer, subset);
     return difference.has_value() ? PercentText(*difference) : "-";
   };
   std::string table = absl::StrCat(
       "\n## Pointing game, ", SubsetName(subset), "\n\n",
-      MarkdownTable("layer", tally.layers(),
+      MarkdownTable("layer", metrics.layers(),
                     {kIdentityMethod, kRealConvMethod, "difference"}, cell));
   absl::StrAppendFormat(
       &table,
@@ -59,28 +60,28 @@ std::string DifferenceTable(const IdentityTally& tally, PointingSubset subset) {
   return table;
 }
 
-nlohmann::json GamesJson(const IdentityTally& tally, const std::string& layer,
-                         PointingSubset subset) {
+nlohmann::json TrialsJson(const IdentityMetrics& metrics,
+                          const std::string& layer, PointingSubset subset) {
   nlohmann::json json;
   for (const char* method : kMethods) {
-    const auto accuracy = tally.Accuracy(layer, method, subset);
+    const auto accuracy = metrics.Accuracy(layer, method, subset);
     if (!accuracy.has_value()) return json;
     json[method] = {{"accuracy", accuracy->accuracy.mean},
                     {"standard_error", accuracy->accuracy.standard_error}};
-    json["games"] = accuracy->games;
+    json["trials"] = accuracy->trials;
   }
-  const auto difference = tally.Difference(layer, subset);
+  const auto difference = metrics.Difference(layer, subset);
   json["difference"] = difference->mean;
   json["difference_standard_error"] = difference->standard_error;
   return json;
 }
 
-absl::Status PlotCorrelation(const IdentityTally& tally,
+absl::Status PlotCorrelation(const IdentityMetrics& metrics,
                              const std::string& path) {
   PlotSeries line = {.name = "data set"};
   bool any = false;
-  for (const std::string& layer : tally.layers()) {
-    const CorrelationSummary summary = tally.Correlation(layer);
+  for (const std::string& layer : metrics.layers()) {
+    const CorrelationSummary summary = metrics.Correlation(layer);
     any = any || summary.count > 0;
     line.values.push_back(summary.count > 0 ? summary.mean : kNone);
     line.errors.push_back(summary.standard_deviation);
@@ -90,19 +91,21 @@ absl::Status PlotCorrelation(const IdentityTally& tally,
       {line},
       {.title = "Identity check",
        .y_title = "rank correlation with and without the identity",
-       .x_labels = tally.layers()},
+       .x_labels = metrics.layers()},
       path);
 }
 
-absl::Status PlotAccuracy(const IdentityTally& tally, const std::string& path) {
-  if (!tally.Differences(PointingSubset::kAll).has_value()) {
+absl::Status PlotAccuracy(const IdentityMetrics& metrics,
+                          const std::string& path) {
+  if (!metrics.Differences(PointingSubset::kAll).has_value()) {
     return absl::OkStatus();
   }
   std::vector<PlotSeries> series;
   for (const char* method : kMethods) {
     PlotSeries line = {.name = method};
-    for (const std::string& layer : tally.layers()) {
-      const auto accuracy = tally.Accuracy(layer, method, PointingSubset::kAll);
+    for (const std::string& layer : metrics.layers()) {
+      const auto accuracy =
+          metrics.Accuracy(layer, method, PointingSubset::kAll);
       line.values.push_back(accuracy.has_value() ? 100 * accuracy->accuracy.mean
                                                  : kNone);
       line.errors.push_back(
@@ -113,7 +116,7 @@ absl::Status PlotAccuracy(const IdentityTally& tally, const std::string& path) {
   return WriteLinePlot(series,
                        {.title = "Pointing game with and without the identity",
                         .y_title = "accuracy, percent",
-                        .x_labels = tally.layers(),
+                        .x_labels = metrics.layers(),
                         .y_min = 0,
                         .y_max = 100},
                        path);
@@ -121,42 +124,42 @@ absl::Status PlotAccuracy(const IdentityTally& tally, const std::string& path) {
 
 }  // namespace
 
-std::string IdentityTables(const IdentityTally& tally,
+std::string IdentityTables(const IdentityMetrics& metrics,
                            const std::string& title) {
   std::string text = absl::StrCat(
-      "# Identity check\n\n", title, "\n\n", tally.pictures(),
-      " pictures. Spearman's rank correlation between the maps of ",
+      "# Identity check\n\n", title, "\n\n", metrics.images(),
+      " images. Spearman's rank correlation between the maps of ",
       kIdentityMethod, " at a convolution's output and of ", kRealConvMethod,
       " of that convolution, at its resolution: mean +- standard deviation "
       "where it is defined. Accuracies in percent with their standard error; "
       "a difference's error is that of paired differences.\n");
-  absl::StrAppend(&text, "\n", CorrelationTable(tally));
+  absl::StrAppend(&text, "\n", CorrelationTable(metrics));
   for (const PointingSubset subset : kSubsets) {
-    text += DifferenceTable(tally, subset);
+    text += DifferenceTable(metrics, subset);
   }
   return text;
 }
 
-std::string IdentityCsv(const IdentityTally& tally) {
+std::string IdentityCsv(const IdentityMetrics& metrics) {
   std::string text =
       CsvRow({"layer", "mean", "std", "count", "undefined", "subset",
               "identity_accuracy", "real_conv_accuracy", "difference",
               "difference_standard_error"}) +
       "\n";
-  for (const std::string& layer : tally.layers()) {
-    const CorrelationSummary summary = tally.Correlation(layer);
+  for (const std::string& layer : metrics.layers()) {
+    const CorrelationSummary summary = metrics.Correlation(layer);
     const std::vector<std::string> correlation = {
         layer, summary.count > 0 ? absl::StrFormat("%.6f", summary.mean) : "",
         summary.count > 0 ? absl::StrFormat("%.6f", summary.standard_deviation)
                           : "",
         absl::StrCat(summary.count), absl::StrCat(summary.undefined)};
     for (const PointingSubset subset : kSubsets) {
-      const auto difference = tally.Difference(layer, subset);
+      const auto difference = metrics.Difference(layer, subset);
       if (!difference.has_value() && subset != PointingSubset::kAll) continue;
       std::vector<std::string> row = correlation;
       row.push_back(SubsetName(subset));
       for (const char* method : kMethods) {
-        const auto accuracy = tally.Accuracy(layer, method, subset);
+        const auto accuracy = metrics.Accuracy(layer, method, subset);
         row.push_back(accuracy.has_value()
                           ? absl::StrFormat("%.6f", accuracy->accuracy.mean)
                           : "");
@@ -173,12 +176,13 @@ std::string IdentityCsv(const IdentityTally& tally) {
   return text;
 }
 
-std::string IdentityJson(const IdentityTally& tally, const std::string& title) {
+std::string IdentityJson(const IdentityMetrics& metrics,
+                         const std::string& title) {
   nlohmann::json json = {{"title", title},
-                         {"pictures", tally.pictures()},
+                         {"images", metrics.images()},
                          {"results", nlohmann::json::array()}};
-  for (const std::string& layer : tally.layers()) {
-    const CorrelationSummary summary = tally.Correlation(layer);
+  for (const std::string& layer : metrics.layers()) {
+    const CorrelationSummary summary = metrics.Correlation(layer);
     nlohmann::json entry = {{"layer", layer},
                             {"count", summary.count},
                             {"undefined", summary.undefined}};
@@ -187,13 +191,13 @@ std::string IdentityJson(const IdentityTally& tally, const std::string& title) {
       entry["standard_deviation"] = summary.standard_deviation;
     }
     for (const PointingSubset subset : kSubsets) {
-      nlohmann::json games = GamesJson(tally, layer, subset);
-      if (!games.empty()) entry[SubsetName(subset)] = std::move(games);
+      nlohmann::json trials = TrialsJson(metrics, layer, subset);
+      if (!trials.empty()) entry[SubsetName(subset)] = std::move(trials);
     }
     json["results"].push_back(std::move(entry));
   }
   for (const PointingSubset subset : kSubsets) {
-    const auto differences = tally.Differences(subset);
+    const auto differences = metrics.Differences(subset);
     if (!differences.has_value()) continue;
     json["differences"][SubsetName(subset)] = {
         {"mean", differences->mean},
@@ -202,18 +206,18 @@ std::string IdentityJson(const IdentityTally& tally, const std::string& title) {
   return json.dump(1) + "\n";
 }
 
-absl::Status WriteIdentityReport(const IdentityTally& tally,
+absl::Status WriteIdentityReport(const IdentityMetrics& metrics,
                                  const std::string& title,
                                  const std::string& folder) {
   RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.md",
-                                      IdentityTables(tally, title)));
+                                      IdentityTables(metrics, title)));
   RETURN_IF_ERROR(
-      WriteFileAtomically(folder + "/summary.csv", IdentityCsv(tally)));
+      WriteFileAtomically(folder + "/summary.csv", IdentityCsv(metrics)));
   RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.json",
-                                      IdentityJson(tally, title)));
-  if (tally.layers().empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(PlotCorrelation(tally, folder + "/correlation.png"));
-  return PlotAccuracy(tally, folder + "/accuracy.png");
+                                      IdentityJson(metrics, title)));
+  if (metrics.layers().empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(PlotCorrelation(metrics, folder + "/correlation.png"));
+  return PlotAccuracy(metrics, folder + "/accuracy.png");
 }
 
 }  // namespace saliency

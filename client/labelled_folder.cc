@@ -7,7 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "client/picture_files.h"
+#include "client/image_files.h"
 #include "client/voc_folder.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
@@ -57,12 +57,11 @@ absl::StatusOr<v1::Target> NamedClass(const std::string& name,
 }
 
 absl::Status AddCategories(const VocAnnotation& annotation,
-                           bool names_are_indices,
-                           v1::LabelledPicture& picture) {
+                           bool names_are_indices, v1::LabelledImage& image) {
   for (const auto& [category, boxes] : GroupByCategory(annotation)) {
     ASSIGN_OR_RETURN(v1::Target target,
                      NamedClass(category, names_are_indices));
-    *(boxes.all_difficult ? picture.add_uncertain() : picture.add_classes()) =
+    *(boxes.all_difficult ? image.add_uncertain() : image.add_classes()) =
         std::move(target);
   }
   return absl::OkStatus();
@@ -84,9 +83,8 @@ absl::StatusOr<LabelledFolder> OpenLabelledFolder(const std::string& path,
   ASSIGN_OR_RETURN(const std::vector<std::string> classes, SubfoldersOf(path));
   for (const std::string& of_class : classes) {
     const std::string inside = absl::StrCat(path, "/", of_class);
-    ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
-                     ListPictures({inside}));
-    for (const PictureFile& file : files) {
+    ASSIGN_OR_RETURN(const std::vector<ImageFile> files, ListImages({inside}));
+    for (const ImageFile& file : files) {
       const std::string name = fs::path(file.path).filename().string();
       folder.items.push_back({absl::StrCat(of_class, "/", name), of_class});
     }
@@ -94,24 +92,24 @@ absl::StatusOr<LabelledFolder> OpenLabelledFolder(const std::string& path,
   return folder;
 }
 
-absl::StatusOr<v1::LabelledPicture> ReadLabelledPicture(
+absl::StatusOr<v1::LabelledImage> ReadLabelledImage(
     const LabelledFolder& folder, const LabelledItem& item,
     bool names_are_indices) {
-  v1::LabelledPicture picture;
-  picture.set_id(item.name);
+  v1::LabelledImage image;
+  image.set_id(item.name);
   std::string path = absl::StrCat(folder.path, "/", item.name);
   if (folder.is_voc) {
     ASSIGN_OR_RETURN(const VocAnnotation annotation,
                      ReadAnnotation(folder.path, item.name));
-    RETURN_IF_ERROR(AddCategories(annotation, names_are_indices, picture));
-    ASSIGN_OR_RETURN(path, PicturePath(folder.path, item.name));
+    RETURN_IF_ERROR(AddCategories(annotation, names_are_indices, image));
+    ASSIGN_OR_RETURN(path, ImagePath(folder.path, item.name));
   } else {
-    ASSIGN_OR_RETURN(*picture.add_classes(),
+    ASSIGN_OR_RETURN(*image.add_classes(),
                      NamedClass(item.folder, names_are_indices));
   }
-  ASSIGN_OR_RETURN(*picture.mutable_input()->mutable_picture(),
-                   ReadPicture({.path = path}));
-  return picture;
+  ASSIGN_OR_RETURN(*image.mutable_input()->mutable_image(),
+                   ReadImage({.path = path}));
+  return image;
 }
 
 }  // namespace saliency

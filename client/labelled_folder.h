@@ -1,4 +1,4 @@
-// Folders of labelled pictures, as `saliency calibrate` takes them: laid out as
+// Folders of labelled images, as `saliency calibrate` takes them: laid out as
 // Pascal VOC's (voc_folder.h), or with one subfolder for each class:
 //
 //   dog/0001.jpg
@@ -29,19 +29,19 @@ struct LabelledFolder {
   std::vector<LabelledItem> items;  // at least one
 };
 
-// It is VOC's when it has Annotations; then the pictures are those of the image
-// set `set`.  Else of each subfolder the pictures in it, by name.
+// It is VOC's when it has Annotations; then the images are those of the image
+// set `set`.  Else of each subfolder the images in it, by name.
 // Errors: NOT_FOUND no such folder or set; INVALID_ARGUMENT a folder without
-//   pictures.
+//   images.
 absl::StatusOr<LabelledFolder> OpenLabelledFolder(const std::string& path,
                                                   const std::string& set);
 
-// The picture, and what it shows: the categories of its boxes or the name of
+// The image, and what it shows: the categories of its boxes or the name of
 // its subfolder.  A category whose objects are all difficult is uncertain: the
-// picture counts neither for nor against it.  Without a class that is there, it
+// image counts neither for nor against it.  Without a class that is there, it
 // is of no use.  With `names_are_indices` a name is a class index.
 // Errors: NOT_FOUND, INVALID_ARGUMENT naming the file.
-absl::StatusOr<v1::LabelledPicture> ReadLabelledPicture(
+absl::StatusOr<v1::LabelledImage> ReadLabelledImage(
     const LabelledFolder& folder, const LabelledItem& item,
     bool names_are_indices);
 

@@ -33,13 +33,13 @@ MapColours ColoursOf(const v1::SaliencyMap& map, const MapStyle& style) {
 
 }  // namespace
 
-PictureCoding CodingFor(absl::string_view path) {
+ImageCoding CodingFor(absl::string_view path) {
   if (absl::EndsWithIgnoreCase(path, ".jpg") ||
       absl::EndsWithIgnoreCase(path, ".jpeg")) {
-    return PictureCoding::kJpeg;
+    return ImageCoding::kJpeg;
   }
-  return absl::EndsWithIgnoreCase(path, ".webp") ? PictureCoding::kWebp
-                                                 : PictureCoding::kPng;
+  return absl::EndsWithIgnoreCase(path, ".webp") ? ImageCoding::kWebp
+                                                 : ImageCoding::kPng;
 }
 
 ColourScale ScaleOf(const v1::SaliencyMap& map, MapForm form) {
@@ -48,8 +48,8 @@ ColourScale ScaleOf(const v1::SaliencyMap& map, MapForm form) {
                           .is_signed = map.is_signed() || map.raw_min() < 0,
                           .constant = map.constant()};
   switch (form) {
-    case MapForm::kStretched:
-      return StretchedScale(range);
+    case MapForm::kNormalised:
+      return NormalisedScale(range);
     case MapForm::kRaw:
       return RawScale(range);
     case MapForm::kCombined:
@@ -75,9 +75,8 @@ std::string MapTitle(const v1::SaliencyMap& map) {
                       " @ ", map.layer());
 }
 
-absl::StatusOr<Picture> OverlayOn(const Picture& picture,
-                                  const v1::SaliencyMap& map,
-                                  const MapStyle& style) {
+absl::StatusOr<Image> OverlayOn(const Image& image, const v1::SaliencyMap& map,
+                                const MapStyle& style) {
   const std::vector<float> values = PixelValues(map);
   OverlayOptions options = {.colours = ColoursOf(map, style),
                             .colour_bar = true,
@@ -85,26 +84,23 @@ absl::StatusOr<Picture> OverlayOn(const Picture& picture,
                             .point_y = map.point().y(),
                             .point_x = map.point().x()};
   if (style.title) options.title = MapTitle(map);
-  return Overlay(picture, {map.height(), map.width(), values}, options);
+  return Overlay(image, {map.height(), map.width(), values}, options);
 }
 
-absl::StatusOr<std::string> MapFile(const Picture& picture,
+absl::StatusOr<std::string> MapFile(const Image& image,
                                     const v1::SaliencyMap& map,
-                                    const MapStyle& style,
-                                    PictureCoding coding) {
-  const bool same =
-      map.height() == picture.height && map.width() == picture.width;
-  if (!same && !style.over_picture) {
+                                    const MapStyle& style, ImageCoding coding) {
+  const bool same = map.height() == image.height && map.width() == image.width;
+  if (!same && !style.over_image) {
     const std::vector<float> values = PixelValues(map);
     return EncodeColourPng({map.height(), map.width(), values},
                            ColoursOf(map, style));
   }
   ASSIGN_OR_RETURN(
-      const Picture overlay,
-      OverlayOn(
-          same ? picture : ResizePicture(picture, map.height(), map.width()),
-          map, style));
-  return EncodePicture(overlay, coding);
+      const Image overlay,
+      OverlayOn(same ? image : ResizeImage(image, map.height(), map.width()),
+                map, style));
+  return EncodeImage(overlay, coding);
 }
 
 }  // namespace saliency

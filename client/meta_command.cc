@@ -1,11 +1,11 @@
-// `saliency meta PICTURE...`: what a model would learn from a picture.
+// `saliency meta IMAGE...`: what a model would learn from an image.
 
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "client/ask_pictures.h"
 #include "client/commands.h"
 #include "client/explain_flags.h"
+#include "client/image_runner.h"
 #include "client/step_flags.h"
 #include "core/base/status.h"
 
@@ -13,15 +13,15 @@ namespace saliency {
 namespace {
 
 struct MetaFlags {
-  ExplainFlags explain;  // pictures, question, output, connection
+  ExplainFlags explain;  // images, question, output, connection
   StepFlags step;
   bool plain = false;
   bool correlation = false;
 };
 
 struct MetaPlan {
-  v1::MetaSaliencyRequest request;  // without the picture
-  ExplainPlan explain;              // pictures and what is saved
+  v1::MetaSaliencyRequest request;  // without the image
+  ExplainPlan explain;              // images and what is saved
 };
 
 absl::StatusOr<MetaPlan> MakeMetaPlan(const MetaFlags& flags,
@@ -43,7 +43,7 @@ ExitCode Meta(const MetaFlags& flags, Console& console) {
   if (!plan.ok()) {
     return PrintUsageError(console, "meta", plan.status());
   }
-  return AskAboutPictures(plan->explain, flags.explain, plan->request, console);
+  return RunImages(plan->explain, flags.explain, plan->request, console);
 }
 
 void AddFlags(CLI::App& command, MetaFlags& flags) {
@@ -64,11 +64,11 @@ void AddFlags(CLI::App& command, MetaFlags& flags) {
 
 Command AddMetaCommand(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
-      "meta", "Explains a model that takes one step of SGD on the picture");
+      "meta", "Explains a model that takes one step of SGD on the image");
   const auto flags = std::make_shared<MetaFlags>();
   AddFlags(*app, *flags);
   app->footer(
-      "Meta-saliency: for each picture and target a copy of all weights takes "
+      "Meta-saliency: for each image and target a copy of all weights takes "
       "one step of learning rate 2 x epsilon towards a surer answer (descent) "
       "or away from it (ascent); the model itself is not changed.");
   return {app, [flags](Console& console) { return Meta(*flags, console); }};

@@ -150,7 +150,7 @@ std::string NumberText(bool measured, double number) {
 
 void PrintLayerWeights(const v1::LayerWeights& weights, std::ostream& out) {
   out << OneLine(absl::StrCat("calibrated ", weights.calibrated_at(), " on ",
-                              weights.pictures(), " pictures of ",
+                              weights.images(), " images of ",
                               weights.classes(), " classes: ", weights.data()))
       << '\n';
   std::vector<Row> rows = {{"LAYER", "FEATURE SPREAD", "ACCURACY"}};
@@ -167,7 +167,7 @@ void PrintLayerWeights(const v1::LayerWeights& weights, std::ostream& out) {
 Json LayerWeightsJson(const v1::LayerWeights& weights) {
   Json json = {{"calibrated_at", weights.calibrated_at()},
                {"data", weights.data()},
-               {"pictures", weights.pictures()},
+               {"images", weights.images()},
                {"classes", weights.classes()}};
   Json& layers = json["layers"] = Json::array();
   for (const v1::LayerCalibration& layer : weights.layers()) {
@@ -335,8 +335,8 @@ std::string ModelJson(const v1::GetModelResponse& model) {
 void PrintCalibration(const v1::CalibrationResult& result, std::ostream& out) {
   out << OneLine(absl::StrCat(
              result.model(), "/", result.version(), ": classifiers learned ",
-             "from ", result.training_pictures(), " pictures and were judged ",
-             "by ", result.held_out_pictures()))
+             "from ", result.training_images(), " images and were judged ",
+             "by ", result.held_out_images()))
       << '\n';
   PrintLayerWeights(result.layer_weights(), out);
 }
@@ -346,8 +346,8 @@ std::string CalibrationJson(const v1::CalibrationResult& result) {
                {"version", result.version()},
                {"layer_weights", LayerWeightsJson(result.layer_weights())},
                {"stored", result.stored().code() == 0},
-               {"training_pictures", result.training_pictures()},
-               {"held_out_pictures", result.held_out_pictures()},
+               {"training_images", result.training_images()},
+               {"held_out_images", result.held_out_images()},
                {"file_text", result.file_text()}};
   if (result.stored().code() != 0) {
     json["not_stored"] = result.stored().message();

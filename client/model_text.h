@@ -18,7 +18,7 @@ void PrintModelList(const v1::ListModelsResponse& response, std::ostream& out);
 // Input, versions, layers and methods of one model.
 void PrintModel(const v1::GetModelResponse& model, std::ostream& out);
 
-// What was measured: the model, how many pictures, and a line for each layer.
+// What was measured: the model, how many images, and a line for each layer.
 void PrintCalibration(const v1::CalibrationResult& result, std::ostream& out);
 
 // The same as one JSON object each, without line breaks.

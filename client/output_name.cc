@@ -47,16 +47,16 @@ std::string SanitisedName(absl::string_view text) {
   return name;
 }
 
-std::string OutputName(absl::string_view picture_stem,
+std::string OutputName(absl::string_view image_stem,
                        const v1::SaliencyMap& map) {
   const v1::ClassScore& explained = map.explained_class();
   std::string class_name = absl::StrCat(explained.class_index());
   if (!explained.label().empty()) {
     absl::StrAppend(&class_name, "-", explained.label());
   }
-  return absl::StrCat(
-      SanitisedName(picture_stem), "_", SanitisedName(class_name), "_",
-      SanitisedName(map.method()), "_", SanitisedName(map.layer()));
+  return absl::StrCat(SanitisedName(image_stem), "_", SanitisedName(class_name),
+                      "_", SanitisedName(map.method()), "_",
+                      SanitisedName(map.layer()));
 }
 
 std::string UniqueNames::Take(const std::string& name) {

@@ -17,9 +17,9 @@ namespace saliency {
 // any thread.
 std::string SanitisedName(absl::string_view text);
 
-// "cat_281-tabby_norm_grad_layer4", without an extension: picture, class,
+// "cat_281-tabby_norm_grad_layer4", without an extension: image, class,
 // method, layer.  Pure; any thread.
-std::string OutputName(absl::string_view picture_stem,
+std::string OutputName(absl::string_view image_stem,
                        const v1::SaliencyMap& map);
 
 // Hands out each name once: a repeated one gets "-2", "-3", ...

@@ -9,8 +9,8 @@ namespace saliency {
 absl::Status WriteLinePlot(absl::Span<const PlotSeries> series,
                            const PlotOptions& options,
                            const std::string& path) {
-  ASSIGN_OR_RETURN(const Picture picture, LinePlot(series, options));
-  ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
+  ASSIGN_OR_RETURN(const Image image, LinePlot(series, options));
+  ASSIGN_OR_RETURN(const std::string png, EncodePng(image));
   return WriteFileAtomically(path, png);
 }
 

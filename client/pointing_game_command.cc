@@ -8,9 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
 #include "client/evaluation.h"
-#include "client/picture_files.h"
-#include "client/pointing_questions.h"
+#include "client/image_files.h"
 #include "client/pointing_report.h"
+#include "client/pointing_requests.h"
 #include "client/voc_folder.h"
 #include "core/base/status.h"
 
@@ -53,18 +53,18 @@ class PointingGameEvaluation final : public Evaluation {
 
   absl::StatusOr<std::string> Report(const JournalRows& rows,
                                      const std::string& title) const override {
-    PointingTally tally;
+    PointingMetrics metrics;
     for (const std::vector<std::string>& row : rows) {
-      ASSIGN_OR_RETURN(const PointingGame game, ParsePointingRow(row));
-      tally.Add(game);
+      ASSIGN_OR_RETURN(const PointingGame trial, ParsePointingRow(row));
+      metrics.Add(trial);
     }
     const PointingReportOptions options = {
         .title = title,
         .weights =
             flags_.merge.empty() ? weights_ : WeightsOfShards(flags_.merge)};
-    RETURN_IF_ERROR(WritePointingReport(tally, options, flags_.out_dir));
-    return flags_.connection.json ? PointingJson(tally, options)
-                                  : PointingTables(tally, options);
+    RETURN_IF_ERROR(WritePointingReport(metrics, options, flags_.out_dir));
+    return flags_.connection.json ? PointingJson(metrics, options)
+                                  : PointingTables(metrics, options);
   }
 
  private:
@@ -83,22 +83,22 @@ absl::StatusOr<JournalRows> PointingGameEvaluation::Measure(
   const auto categories = PlayedCategories(annotation);
   JournalRows rows;
   if (categories.empty()) return rows;  // nothing to point at
-  ASSIGN_OR_RETURN(const std::string path, PicturePath(flags_.folder, item));
-  ASSIGN_OR_RETURN(const std::string picture, ReadPicture({.path = path}));
-  for (const PointingGame& game : CentreGames(item, annotation, categories)) {
-    rows.push_back(PointingRow(game));
+  ASSIGN_OR_RETURN(const std::string path, ImagePath(flags_.folder, item));
+  ASSIGN_OR_RETURN(const std::string image, ReadImage({.path = path}));
+  for (const PointingGame& trial : CentreTrials(item, annotation, categories)) {
+    rows.push_back(PointingRow(trial));
   }
   for (v1::CombineLayersRequest& request :
-       PointingRequests(plan_, categories, PixelsOf(picture))) {
+       PointingRequests(plan_, categories, PixelsOf(image))) {
     request.set_model(model_);
     request.set_version(version_);
-    request.mutable_input()->set_picture(picture);
+    request.mutable_input()->set_image(image);
     ASSIGN_OR_RETURN(const v1::CombineLayersResponse answer,
                      client.CombineLayers(request, {.cancel = cancel}));
     RETURN_IF_ERROR(CheckAnswer(annotation, request, answer));
-    ASSIGN_OR_RETURN(const std::vector<PointingGame> games,
-                     PointingGames(item, categories, answer));
-    for (const PointingGame& game : games) rows.push_back(PointingRow(game));
+    ASSIGN_OR_RETURN(const std::vector<PointingGame> trials,
+                     PointingTrials(item, categories, answer));
+    for (const PointingGame& trial : trials) rows.push_back(PointingRow(trial));
   }
   return rows;
 }

@@ -8,8 +8,8 @@
 #include "absl/strings/str_format.h"
 #include "client/csv.h"
 #include "client/enum_text.h"
+#include "client/image_files.h"
 #include "client/markdown_table.h"
-#include "client/picture_files.h"
 #include "client/plot_file.h"
 #include "core/base/atomic_file.h"
 #include "core/base/status.h"
@@ -27,89 +27,90 @@ std::string Cell(const std::optional<PointingAccuracy>& accuracy) {
 }
 
 // Methods down, `places` across.
-std::string AccuracyTable(const PointingTally& tally,
+std::string AccuracyTable(const PointingMetrics& metrics,
                           const std::vector<std::string>& places,
                           PointingSubset subset) {
   return MarkdownTable(
-      "method", tally.methods(), places, [&](size_t row, size_t column) {
+      "method", metrics.methods(), places, [&](size_t row, size_t column) {
         return Cell(
-            tally.Accuracy(tally.methods()[row], places[column], subset));
+            metrics.Accuracy(metrics.methods()[row], places[column], subset));
       });
 }
 
-std::string GainTable(const PointingTally& tally, PointingSubset subset) {
+std::string GainTable(const PointingMetrics& metrics, PointingSubset subset) {
   std::string table =
       "| method | best layer | accuracy | best combination | accuracy | gain "
       "|\n|---|---|---:|---|---:|---:|\n";
-  for (const std::string& method : tally.methods()) {
-    const auto layer = tally.Best(method, tally.layers(), subset);
-    const auto combination = tally.Best(method, tally.combinations(), subset);
+  for (const std::string& method : metrics.methods()) {
+    const auto layer = metrics.Best(method, metrics.layers(), subset);
+    const auto combination =
+        metrics.Best(method, metrics.combinations(), subset);
     if (!layer.has_value() || !combination.has_value()) continue;
-    const auto gain = tally.Gain(method, *combination, *layer, subset);
+    const auto gain = metrics.Gain(method, *combination, *layer, subset);
     absl::StrAppend(&table, "| ", method, " | ", *layer, " | ",
-                    Cell(tally.Accuracy(method, *layer, subset)), " | ",
+                    Cell(metrics.Accuracy(method, *layer, subset)), " | ",
                     *combination, " | ",
-                    Cell(tally.Accuracy(method, *combination, subset)), " | ",
+                    Cell(metrics.Accuracy(method, *combination, subset)), " | ",
                     gain.has_value() ? PercentText(*gain) : "-", " |\n");
   }
   return table;
 }
 
-void AppendSubset(const PointingTally& tally, PointingSubset subset,
+void AppendSubset(const PointingMetrics& metrics, PointingSubset subset,
                   std::string& text) {
-  const auto centre = tally.Centre(subset);
+  const auto centre = metrics.Centre(subset);
   if (!centre.has_value()) return;
-  absl::StrAppendFormat(
-      &text, "\n## %s: %d games, centre of the picture %s\n\n",
-      SubsetName(subset), centre->games, PercentText(centre->accuracy));
-  text += AccuracyTable(tally, tally.layers(), subset);
-  if (tally.combinations().empty()) return;
+  absl::StrAppendFormat(&text, "\n## %s: %d trials, centre of the image %s\n\n",
+                        SubsetName(subset), centre->trials,
+                        PercentText(centre->accuracy));
+  text += AccuracyTable(metrics, metrics.layers(), subset);
+  if (metrics.combinations().empty()) return;
   absl::StrAppend(&text, "\n",
-                  AccuracyTable(tally, tally.combinations(), subset), "\n",
-                  GainTable(tally, subset));
+                  AccuracyTable(metrics, metrics.combinations(), subset), "\n",
+                  GainTable(metrics, subset));
 }
 
 // Calls `use` with each place of each method, the centre first.
 template <typename Use>
-void ForEachPlace(const PointingTally& tally, const Use& use) {
+void ForEachPlace(const PointingMetrics& metrics, const Use& use) {
   use("centre", "", false);
-  for (const std::string& method : tally.methods()) {
-    for (const std::string& layer : tally.layers()) use(method, layer, false);
-    for (const std::string& name : tally.combinations()) {
+  for (const std::string& method : metrics.methods()) {
+    for (const std::string& layer : metrics.layers()) use(method, layer, false);
+    for (const std::string& name : metrics.combinations()) {
       use(method, name, true);
     }
   }
 }
 
-nlohmann::json PlaceJson(const PointingTally& tally, const std::string& method,
-                         const std::string& place) {
+nlohmann::json PlaceJson(const PointingMetrics& metrics,
+                         const std::string& method, const std::string& place) {
   nlohmann::json json;
   for (const PointingSubset subset : kSubsets) {
-    const auto accuracy = tally.Accuracy(method, place, subset);
+    const auto accuracy = metrics.Accuracy(method, place, subset);
     if (!accuracy.has_value()) continue;
     nlohmann::json& numbers = json[SubsetName(subset)];
     numbers = {{"accuracy", accuracy->accuracy.mean},
                {"standard_error", accuracy->accuracy.standard_error},
                {"hits", accuracy->hits},
-               {"games", accuracy->games},
+               {"trials", accuracy->trials},
                {"by_category", accuracy->by_category}};
     for (const auto& [category, count] : accuracy->counts) {
       numbers["counts"][category] = {{"hits", count.hits},
-                                     {"games", count.games}};
+                                     {"trials", count.trials}};
     }
   }
   return json;
 }
 
-absl::Status PlotAccuracy(const PointingTally& tally, PointingSubset subset,
+absl::Status PlotAccuracy(const PointingMetrics& metrics, PointingSubset subset,
                           const std::string& path) {
-  const auto centre = tally.Centre(subset);
+  const auto centre = metrics.Centre(subset);
   if (!centre.has_value()) return absl::OkStatus();
   std::vector<PlotSeries> series;
-  for (const std::string& method : tally.methods()) {
+  for (const std::string& method : metrics.methods()) {
     PlotSeries line = {.name = method};
-    for (const std::string& layer : tally.layers()) {
-      const auto accuracy = tally.Accuracy(method, layer, subset);
+    for (const std::string& layer : metrics.layers()) {
+      const auto accuracy = metrics.Accuracy(method, layer, subset);
       constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
       line.values.push_back(accuracy.has_value() ? 100 * accuracy->accuracy.mean
                                                  : kNone);
@@ -119,32 +120,32 @@ absl::Status PlotAccuracy(const PointingTally& tally, PointingSubset subset,
     series.push_back(std::move(line));
   }
   series.push_back({.name = "centre",
-                    .values = std::vector<double>(tally.layers().size(),
+                    .values = std::vector<double>(metrics.layers().size(),
                                                   100 * centre->accuracy.mean),
                     .dashed = true});
   return WriteLinePlot(
       series,
       {.title = absl::StrCat("Pointing game, ", SubsetName(subset)),
        .y_title = "accuracy, percent",
-       .x_labels = tally.layers(),
+       .x_labels = metrics.layers(),
        .y_min = 0,
        .y_max = 100},
       path);
 }
 
-absl::Status PlotWeights(const PointingTally& tally,
+absl::Status PlotWeights(const PointingMetrics& metrics,
                          const std::vector<WeightCurve>& curves,
                          const std::string& path) {
   std::vector<PlotSeries> series;
   for (const WeightCurve& curve : curves) {
-    if (curve.weights.size() != tally.layers().size()) continue;
+    if (curve.weights.size() != metrics.layers().size()) continue;
     series.push_back({.name = curve.weighting, .values = curve.weights});
   }
   if (series.empty()) return absl::OkStatus();
   return WriteLinePlot(series,
                        {.title = "Weights of the layers",
                         .y_title = "share of the combination",
-                        .x_labels = tally.layers()},
+                        .x_labels = metrics.layers()},
                        path);
 }
 
@@ -166,30 +167,30 @@ std::string PercentText(const Measured& measured) {
                          100 * measured.standard_error);
 }
 
-std::string PointingTables(const PointingTally& tally,
+std::string PointingTables(const PointingMetrics& metrics,
                            const PointingReportOptions& options) {
   std::string text = absl::StrCat(
-      "# Pointing game\n\n", options.title, "\n\n", tally.pictures(),
-      " pictures, ", tally.categories().size(),
+      "# Pointing game\n\n", options.title, "\n\n", metrics.images(),
+      " images, ", metrics.categories().size(),
       " categories. Accuracy in percent, the mean over the categories, with "
       "its standard error; a gain's error is that of paired differences.\n");
   for (const PointingSubset subset : kSubsets) {
-    AppendSubset(tally, subset, text);
+    AppendSubset(metrics, subset, text);
   }
   return text;
 }
 
-std::string PointingCsv(const PointingTally& tally) {
+std::string PointingCsv(const PointingMetrics& metrics) {
   std::vector<std::string> heading = {"method", "place",    "combined",
                                       "subset", "accuracy", "standard_error",
-                                      "games"};
-  heading.insert(heading.end(), tally.categories().begin(),
-                 tally.categories().end());
+                                      "trials"};
+  heading.insert(heading.end(), metrics.categories().begin(),
+                 metrics.categories().end());
   std::string text = CsvRow(heading) + "\n";
-  ForEachPlace(tally, [&](const std::string& method, const std::string& place,
-                          bool combined) {
+  ForEachPlace(metrics, [&](const std::string& method, const std::string& place,
+                            bool combined) {
     for (const PointingSubset subset : kSubsets) {
-      const auto accuracy = tally.Accuracy(method, place, subset);
+      const auto accuracy = metrics.Accuracy(method, place, subset);
       if (!accuracy.has_value()) continue;
       std::vector<std::string> row = {
           method,
@@ -198,8 +199,8 @@ std::string PointingCsv(const PointingTally& tally) {
           SubsetName(subset),
           absl::StrFormat("%.6f", accuracy->accuracy.mean),
           absl::StrFormat("%.6f", accuracy->accuracy.standard_error),
-          absl::StrCat(accuracy->games)};
-      for (const std::string& category : tally.categories()) {
+          absl::StrCat(accuracy->trials)};
+      for (const std::string& category : metrics.categories()) {
         const auto found = accuracy->by_category.find(category);
         row.push_back(found == accuracy->by_category.end()
                           ? ""
@@ -211,26 +212,27 @@ std::string PointingCsv(const PointingTally& tally) {
   return text;
 }
 
-std::string PointingJson(const PointingTally& tally,
+std::string PointingJson(const PointingMetrics& metrics,
                          const PointingReportOptions& options) {
   nlohmann::json json = {{"title", options.title},
-                         {"pictures", tally.pictures()},
+                         {"images", metrics.images()},
                          {"results", nlohmann::json::array()},
                          {"gains", nlohmann::json::array()}};
-  ForEachPlace(tally, [&](const std::string& method, const std::string& place,
-                          bool combined) {
-    nlohmann::json entry = PlaceJson(tally, method, place);
+  ForEachPlace(metrics, [&](const std::string& method, const std::string& place,
+                            bool combined) {
+    nlohmann::json entry = PlaceJson(metrics, method, place);
     if (entry.empty()) return;
     entry["method"] = method;
     entry[combined ? "combination" : "layer"] = place;
     json["results"].push_back(std::move(entry));
   });
-  for (const std::string& method : tally.methods()) {
+  for (const std::string& method : metrics.methods()) {
     for (const PointingSubset subset : kSubsets) {
-      const auto layer = tally.Best(method, tally.layers(), subset);
-      const auto combination = tally.Best(method, tally.combinations(), subset);
+      const auto layer = metrics.Best(method, metrics.layers(), subset);
+      const auto combination =
+          metrics.Best(method, metrics.combinations(), subset);
       if (!layer.has_value() || !combination.has_value()) continue;
-      const auto gain = tally.Gain(method, *combination, *layer, subset);
+      const auto gain = metrics.Gain(method, *combination, *layer, subset);
       if (!gain.has_value()) continue;
       json["gains"].push_back({{"method", method},
                                {"subset", SubsetName(subset)},
@@ -246,22 +248,22 @@ std::string PointingJson(const PointingTally& tally,
   return json.dump(1) + "\n";
 }
 
-absl::Status WritePointingReport(const PointingTally& tally,
+absl::Status WritePointingReport(const PointingMetrics& metrics,
                                  const PointingReportOptions& options,
                                  const std::string& folder) {
   RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.md",
-                                      PointingTables(tally, options)));
+                                      PointingTables(metrics, options)));
   RETURN_IF_ERROR(
-      WriteFileAtomically(folder + "/summary.csv", PointingCsv(tally)));
+      WriteFileAtomically(folder + "/summary.csv", PointingCsv(metrics)));
   RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.json",
-                                      PointingJson(tally, options)));
-  if (tally.layers().empty()) return absl::OkStatus();
+                                      PointingJson(metrics, options)));
+  if (metrics.layers().empty()) return absl::OkStatus();
   for (const PointingSubset subset : kSubsets) {
     RETURN_IF_ERROR(PlotAccuracy(
-        tally, subset,
+        metrics, subset,
         absl::StrCat(folder, "/accuracy_", SubsetName(subset), ".png")));
   }
-  return PlotWeights(tally, options.weights, folder + "/weights.png");
+  return PlotWeights(metrics, options.weights, folder + "/weights.png");
 }
 
 std::vector<WeightCurve> ReadWeightCurves(const std::string& folder) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "client/pointing_tally.h"
+#include "client/pointing_metrics.h"
 
 namespace saliency {
 
@@ -22,27 +22,27 @@ struct WeightCurve {
 
 struct PointingReportOptions {
   std::string title;                 // what was measured, one line
-  std::vector<WeightCurve> weights;  // of the tally's layers; empty: no plot
+  std::vector<WeightCurve> weights;  // of the metrics's layers; empty: no plot
 };
 
 // "84.6 +- 1.2", in percent with the standard error.
 std::string PercentText(const Measured& measured);
 
 // Accuracies by layer and combination, best ones and gains, as Markdown.
-std::string PointingTables(const PointingTally& tally,
+std::string PointingTables(const PointingMetrics& metrics,
                            const PointingReportOptions& options);
 
 // One line for each method, place and subset, categories across.
-std::string PointingCsv(const PointingTally& tally);
+std::string PointingCsv(const PointingMetrics& metrics);
 
-// The same as one JSON object, with hits and games of each category.
-std::string PointingJson(const PointingTally& tally,
+// The same as one JSON object, with hits and trials of each category.
+std::string PointingJson(const PointingMetrics& metrics,
                          const PointingReportOptions& options);
 
 // Writes summary.md, summary.csv, summary.json, accuracy_all.png,
 // accuracy_difficult.png and, where there are weights, weights.png.
 // Errors: INVALID_ARGUMENT naming a file and the system's reason.
-absl::Status WritePointingReport(const PointingTally& tally,
+absl::Status WritePointingReport(const PointingMetrics& metrics,
                                  const PointingReportOptions& options,
                                  const std::string& folder);
 

@@ -13,7 +13,7 @@
 
 namespace saliency {
 
-// "12/100 pictures, 3.4/s, 26s left".  Pure; any thread.
+// "12/100 images, 3.4/s, 26s left".  Pure; any thread.
 std::string ProgressText(int done, int total, absl::string_view noun,
                          absl::Duration elapsed);
 
@@ -22,7 +22,7 @@ class Progress {
  public:
   struct Options {
     int total = 0;
-    std::string noun = "pictures";
+    std::string noun = "images";
     bool terminal = false;  // a bar that is drawn over
   };
 

@@ -159,8 +159,8 @@ absl::StatusOr<v1::LayerWeight> ParseLayerWeight(absl::string_view text) {
 
 absl::StatusOr<v1::OutputOptions> ParseSize(absl::string_view text) {
   v1::OutputOptions output;
-  if (text == "picture") {
-    output.set_named_size(v1::NAMED_SIZE_PICTURE);
+  if (text == "image") {
+    output.set_named_size(v1::NAMED_SIZE_IMAGE);
   } else if (text == "layer") {
     output.set_named_size(v1::NAMED_SIZE_LAYER);
   } else if (text == "input") {
@@ -173,7 +173,7 @@ absl::StatusOr<v1::OutputOptions> ParseSize(absl::string_view text) {
         !absl::SimpleAtoi(parts[0], &height) ||
         !absl::SimpleAtoi(parts[1], &width) || height < 1 || width < 1) {
       return Refuse("size", text,
-                    "is not picture, layer, input or HEIGHTxWIDTH in pixels");
+                    "is not image, layer, input or HEIGHTxWIDTH in pixels");
     }
     output.mutable_explicit_size()->set_height(height);
     output.mutable_explicit_size()->set_width(width);

@@ -42,7 +42,7 @@ absl::StatusOr<v1::CombineRule> ParseCombineRule(absl::string_view text);
 // "layer4=0.5"; the weight is finite and not negative.
 absl::StatusOr<v1::LayerWeight> ParseLayerWeight(absl::string_view text);
 
-// "picture", "layer", "input" or HxW ("224x320": 224 rows).  Only the size of
+// "image", "layer", "input" or HxW ("224x320": 224 rows).  Only the size of
 // the result is set.
 absl::StatusOr<v1::OutputOptions> ParseSize(absl::string_view text);
 

@@ -47,7 +47,7 @@ Json ErrorOf(const absl::Status& status) {
           {"message", std::string(status.message())}};
 }
 
-Json SecondsJson(const PictureAnswer& answer) {
+Json SecondsJson(const ImageAnswer& answer) {
   const v1::StageSeconds& seconds = answer.response.seconds();
   return {{"total", absl::ToDoubleSeconds(answer.took)},
           {"decode", seconds.decode()},
@@ -62,8 +62,8 @@ void AddMap(const v1::SaliencyMap& map, Json& json) {
   json["class"] = ClassJson(map.explained_class());
   json["score"] = Shortest(map.score());
   json["point"] = {{"y", map.point().y()}, {"x", map.point().x()}};
-  json["picture_point"] = {{"y", map.picture_point().y()},
-                           {"x", map.picture_point().x()}};
+  json["image_point"] = {{"y", map.image_point().y()},
+                         {"x", map.image_point().x()}};
   json["height"] = map.height();
   json["width"] = map.width();
   json["raw_min"] = Shortest(map.raw_min());
@@ -79,13 +79,13 @@ void AddMap(const v1::SaliencyMap& map, Json& json) {
 }
 
 // What kind of file it is.
-const char* PictureKey(const std::string& path) {
+const char* ImageKey(const std::string& path) {
   switch (CodingFor(path)) {
-    case PictureCoding::kJpeg:
+    case ImageCoding::kJpeg:
       return "jpg";
-    case PictureCoding::kWebp:
+    case ImageCoding::kWebp:
       return "webp";
-    case PictureCoding::kPng:
+    case ImageCoding::kPng:
       break;
   }
   return "png";
@@ -109,19 +109,19 @@ std::string NumberedText(const v1::ClassScore& score) {
 }
 
 // Null: the map is no combination.
-const v1::CombinedMap* CombinedOf(const PictureAnswer& answer, int map_index) {
+const v1::CombinedMap* CombinedOf(const ImageAnswer& answer, int map_index) {
   if (map_index >= static_cast<int>(answer.combined.size())) return nullptr;
   return &answer.combined[map_index];
 }
 
 // Null: the map is not of MetaSaliency.
-const MetaMark* MetaOf(const PictureAnswer& answer, int map_index) {
+const MetaMark* MetaOf(const ImageAnswer& answer, int map_index) {
   if (map_index >= static_cast<int>(answer.meta.size())) return nullptr;
   return &answer.meta[map_index];
 }
 
 // Whether there is a correlation to tell of the map, defined or not.
-bool IsCorrelated(const PictureAnswer& answer, const MetaMark* meta) {
+bool IsCorrelated(const ImageAnswer& answer, const MetaMark* meta) {
   return answer.correlated && meta != nullptr && meta->stepped;
 }
 
@@ -166,7 +166,7 @@ std::string CombinationText(const v1::CombinedMap& combined) {
       EnumText(*v1::Weighting_descriptor(), combined.weighting()));
 }
 
-std::string ResultLine(const PictureAnswer& answer, int map_index) {
+std::string ResultLine(const ImageAnswer& answer, int map_index) {
   const v1::SaliencyMap& map = answer.response.maps(map_index);
   const MapFiles& files = answer.files[map_index];
   if (map.status().code() != 0) {
@@ -182,8 +182,8 @@ std::string ResultLine(const PictureAnswer& answer, int map_index) {
     line += "constant map, ";
     if (!map.warning().empty()) absl::StrAppend(&line, map.warning(), ", ");
   } else {
-    absl::StrAppend(&line, "point y=", map.picture_point().y(),
-                    " x=", map.picture_point().x(), ", ");
+    absl::StrAppend(&line, "point y=", map.image_point().y(),
+                    " x=", map.image_point().x(), ", ");
   }
   if (const v1::CombinedMap* combined = CombinedOf(answer, map_index)) {
     absl::StrAppend(&line, SharesText(*combined), ", ");
@@ -198,16 +198,16 @@ std::string ResultLine(const PictureAnswer& answer, int map_index) {
   }
   absl::StrAppendFormat(&line, "%.0f ms",
                         absl::ToDoubleMilliseconds(answer.took));
-  if (!files.picture.empty()) absl::StrAppend(&line, " -> ", files.picture);
+  if (!files.image.empty()) absl::StrAppend(&line, " -> ", files.image);
   if (!files.npy.empty()) absl::StrAppend(&line, " -> ", files.npy);
   return OneLine(line);
 }
 
-std::string TopLine(const PictureAnswer& answer) {
+std::string TopLine(const ImageAnswer& answer) {
   std::string line = absl::StrCat(answer.path, ": top");
   absl::string_view separator = " ";
-  for (const v1::PictureSummary& picture : answer.response.pictures()) {
-    for (const v1::ClassScore& score : picture.top()) {
+  for (const v1::ImageSummary& image : answer.response.images()) {
+    for (const v1::ClassScore& score : image.top()) {
       absl::StrAppend(&line, separator, NumberedText(score));
       separator = ", ";
     }
@@ -215,13 +215,16 @@ std::string TopLine(const PictureAnswer& answer) {
   return OneLine(line);
 }
 
-std::string ResultJson(const PictureAnswer& answer, int map_index) {
+std::string ResultJson(const ImageAnswer& answer, int map_index) {
   const v1::ComputeSaliencyResponse& response = answer.response;
   const v1::SaliencyMap& map = response.maps(map_index);
   const MapFiles& files = answer.files[map_index];
-  Json json = {{"picture", answer.path},           {"model", response.model()},
-               {"version", response.version()},    {"target", map.target()},
-               {"attribution", map.attribution()}, {"method", map.method()}};
+  Json json = {{"image", answer.path},
+               {"model", response.model()},
+               {"version", response.version()},
+               {"target", map.target()},
+               {"attribution", map.attribution()},
+               {"method", map.method()}};
   if (const v1::CombinedMap* combined = CombinedOf(answer, map_index)) {
     json["combination"] = CombinationJson(*combined);
   } else {
@@ -238,25 +241,24 @@ std::string ResultJson(const PictureAnswer& answer, int map_index) {
   if (map.status().code() == 0) AddMap(map, json);
   const absl::Status status = answer.MapStatus(map_index);
   if (!status.ok()) json["error"] = ErrorOf(status);
-  if (map.picture() < response.pictures_size()) {
+  if (map.image() < response.images_size()) {
     Json& top = json["top"] = Json::array();
-    for (const v1::ClassScore& score : response.pictures(map.picture()).top()) {
+    for (const v1::ClassScore& score : response.images(map.image()).top()) {
       top.push_back(ClassJson(score));
     }
   }
   json["seconds"] = SecondsJson(answer);
   json["batch_requests"] = response.batch_requests();
   json["batch_rows"] = response.batch_rows();
-  if (!files.picture.empty()) {
-    json[PictureKey(files.picture)] = files.picture;
+  if (!files.image.empty()) {
+    json[ImageKey(files.image)] = files.image;
   }
   if (!files.npy.empty()) json["npy"] = files.npy;
   return Dump(json);
 }
 
-std::string ErrorJson(absl::string_view picture, const absl::Status& status) {
-  return Dump(
-      Json{{"picture", std::string(picture)}, {"error", ErrorOf(status)}});
+std::string ErrorJson(absl::string_view image, const absl::Status& status) {
+  return Dump(Json{{"image", std::string(image)}, {"error", ErrorOf(status)}});
 }
 
 }  // namespace saliency

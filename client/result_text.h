@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "client/picture_answer.h"
+#include "client/image_answer.h"
 
 namespace saliency {
 
@@ -18,22 +18,22 @@ namespace saliency {
 // combined map also tells its layers' weights, one of MetaSaliency its
 // correlation with the plain map when that was asked for.
 // REQUIRES: answer.status is OK.
-std::string ResultLine(const PictureAnswer& answer, int map);
+std::string ResultLine(const ImageAnswer& answer, int map);
 
 // "product linear": what stands where another map has its layer.
 std::string CombinationText(const v1::CombinedMap& combined);
 
-// The picture's likeliest classes: "cat.jpg: top tabby 93.2 %, ...".
+// The image's likeliest classes: "cat.jpg: top tabby 93.2 %, ...".
 // REQUIRES: answer.status is OK.
-std::string TopLine(const PictureAnswer& answer);
+std::string TopLine(const ImageAnswer& answer);
 
 // The same as one JSON object without line breaks; an object with "error" for a
 // result that failed.  Pixels are not in it.
 // REQUIRES: answer.status is OK.
-std::string ResultJson(const PictureAnswer& answer, int map);
+std::string ResultJson(const ImageAnswer& answer, int map);
 
-// {"picture":..., "error":{"code":"NOT_FOUND","message":...}}
-std::string ErrorJson(absl::string_view picture, const absl::Status& status);
+// {"image":..., "error":{"code":"NOT_FOUND","message":...}}
+std::string ErrorJson(absl::string_view image, const absl::Status& status);
 
 }  // namespace saliency
 

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/call_attempts.h"
-#include "client/picture_writer.h"
+#include "client/image_writer.h"
 #include "client/server_address.h"
 #include "core/base/status.h"
 #include "grpcpp/client_context.h"
@@ -130,39 +130,39 @@ absl::StatusOr<std::unique_ptr<SaliencyClient>> SaliencyClient::Connect(
     ClientOptions options) {
   RETURN_IF_ERROR(Check(options));
   RETURN_IF_ERROR(CheckTokenStaysSecret(options));
-  Wires wires;
+  Channels channels;
   ChannelOptions channel = options.channel;
   if (channel.tls.any()) {
     channel.token = options.token;
   } else {
-    wires.authorization = Authorization(options.token);
+    channels.authorization = Authorization(options.token);
   }
-  ASSIGN_OR_RETURN(wires.questions, CreateChannel(channel));
+  ASSIGN_OR_RETURN(channels.questions, CreateChannel(channel));
   // A server that has no other beside it is asked whatever its health: one that
   // drains still answers.  gRPC's own health checks carry no metadata of calls.
   channel.ready_servers_only =
-      wires.authorization.empty() && HasSeveralAddresses(channel.servers);
-  ASSIGN_OR_RETURN(wires.pictures, CreateChannel(channel));
+      channels.authorization.empty() && HasSeveralAddresses(channel.servers);
+  ASSIGN_OR_RETURN(channels.images, CreateChannel(channel));
   return std::unique_ptr<SaliencyClient>(
-      new SaliencyClient(std::move(wires), std::move(options)));
+      new SaliencyClient(std::move(channels), std::move(options)));
 }
 
 absl::StatusOr<std::unique_ptr<SaliencyClient>> SaliencyClient::Create(
     std::shared_ptr<grpc::Channel> channel, ClientOptions options) {
   RETURN_IF_ERROR(Check(options));
-  Wires wires = {.pictures = channel,
-                 .questions = channel,
-                 .authorization = Authorization(options.token)};
+  Channels channels = {.images = channel,
+                       .questions = channel,
+                       .authorization = Authorization(options.token)};
   return std::unique_ptr<SaliencyClient>(
-      new SaliencyClient(std::move(wires), std::move(options)));
+      new SaliencyClient(std::move(channels), std::move(options)));
 }
 
-SaliencyClient::SaliencyClient(Wires wires, ClientOptions options)
+SaliencyClient::SaliencyClient(Channels channels, ClientOptions options)
     : options_(std::move(options)),
-      wires_(std::move(wires)),
-      saliency_(v1::SaliencyService::NewStub(wires_.pictures)),
-      models_(v1::ModelService::NewStub(wires_.questions)),
-      health_(grpc::health::v1::Health::NewStub(wires_.questions)) {}
+      channels_(std::move(channels)),
+      saliency_(v1::SaliencyService::NewStub(channels_.images)),
+      models_(v1::ModelService::NewStub(channels_.questions)),
+      health_(grpc::health::v1::Health::NewStub(channels_.questions)) {}
 
 absl::Status SaliencyClient::CheckSize(
     const google::protobuf::MessageLite& request) const {
@@ -198,8 +198,8 @@ std::shared_ptr<grpc::ClientContext> SaliencyClient::NewContext(
   if (timeout != absl::InfiniteDuration()) {
     context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   }
-  if (!wires_.authorization.empty()) {
-    context->AddMetadata("authorization", wires_.authorization);
+  if (!channels_.authorization.empty()) {
+    context->AddMetadata("authorization", channels_.authorization);
   }
   return context;
 }
@@ -243,7 +243,7 @@ absl::Status SaliencyClient::ToAbsl(const grpc::Status& status,
                                     absl::Duration timeout) const {
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   const bool connected =
-      IsReady(*wires_.pictures) || IsReady(*wires_.questions);
+      IsReady(*channels_.images) || IsReady(*channels_.questions);
   const std::string servers = absl::StrJoin(options_.channel.servers, ", ");
   // What gRPC says of servers that it did connect to.
   if (code == absl::StatusCode::kUnavailable &&
@@ -306,19 +306,20 @@ absl::Status SaliencyClient::Stream(const NextQuestion& next,
     return question;
   };
   // Shared: Cancel() may be running it while this returns.
-  const auto run = std::make_shared<BulkRun>(
+  const auto run = std::make_shared<StreamSession>(
       *saliency_,
-      BulkRun::Options{.window = options.window,
-                       .in_order = options.in_order,
-                       .timeout = timeout,
-                       .retry = options_.channel.retry,
-                       .max_question_bytes = options_.channel.max_send_bytes,
-                       .authorization = wires_.authorization,
-                       .servers = absl::StrJoin(options_.channel.servers, ", "),
-                       .to_absl =
-                           [this, timeout](const grpc::Status& status) {
-                             return ToAbsl(status, timeout);
-                           }},
+      StreamSession::Options{
+          .window = options.window,
+          .in_order = options.in_order,
+          .timeout = timeout,
+          .retry = options_.channel.retry,
+          .max_question_bytes = options_.channel.max_send_bytes,
+          .authorization = channels_.authorization,
+          .servers = absl::StrJoin(options_.channel.servers, ", "),
+          .to_absl =
+              [this, timeout](const grpc::Status& status) {
+                return ToAbsl(status, timeout);
+              }},
       limited, take);
   const CancelListener listener(options.cancel, [run] { run->Cancel(); });
   return run->Run();
@@ -335,7 +336,7 @@ absl::StatusOr<v1::GetModelResponse> SaliencyClient::GetModel(
 }
 
 absl::StatusOr<v1::CalibrationResult> SaliencyClient::CalibrateLayerWeights(
-    const v1::CalibrationSettings& settings, const NextLabelledPicture& next,
+    const v1::CalibrationSettings& settings, const NextLabelledImage& next,
     const CalibrationNews& on_news, const CallOptions& options) const {
   const absl::Duration timeout =
       options.timeout.value_or(absl::InfiniteDuration());
@@ -345,7 +346,7 @@ absl::StatusOr<v1::CalibrationResult> SaliencyClient::CalibrateLayerWeights(
   const auto stream = models_->CalibrateLayerWeights(context.get());
   std::optional<v1::CalibrationResult> result;
   {
-    PictureWriter writer(
+    ImageWriter writer(
         {.settings = settings,
          .next = next,
          .on_news = on_news,

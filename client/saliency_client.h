@@ -5,7 +5,7 @@
 //   options.channel.servers = {"10.0.0.5:50051", "10.0.0.6:50051"};
 //   ASSIGN_OR_RETURN(auto client, saliency::SaliencyClient::Connect(options));
 //   saliency::v1::ComputeSaliencyRequest request;
-//   request.mutable_input()->set_picture(jpeg_bytes);
+//   request.mutable_input()->set_image(jpeg_bytes);
 //   ASSIGN_OR_RETURN(auto answer, client->ComputeSaliency(request));
 //
 // A client owns its channel (gRPC may share the connections beneath between
@@ -23,9 +23,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "client/bulk_run.h"
 #include "client/channel.h"
-#include "client/picture_writer.h"
+#include "client/image_writer.h"
+#include "client/stream_session.h"
 #include "core/base/cancel_token.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/channel.h"
@@ -64,7 +64,7 @@ struct BulkOptions {
 class SaliencyClient {
  public:
   // Does not wait for the servers: the first call connects.  Of several
-  // servers only those that are ready get pictures (but where a token goes to
+  // servers only those that are ready get images (but where a token goes to
   // this machine in plain text); the others still answer questions about models
   // and health.
   // Errors: as CreateChannel; INVALID_ARGUMENT for a timeout that is not
@@ -123,14 +123,14 @@ class SaliencyClient {
   absl::StatusOr<v1::GetModelResponse> GetModel(
       const v1::GetModelRequest& request,
       const CallOptions& options = {}) const;
-  // Streams labelled pictures to the server until `next` has no more, and waits
+  // Streams labelled images to the server until `next` has no more, and waits
   // for the weights.  `next` runs on a thread of its own; `on_news`, which gets
-  // progress and rejected pictures, never twice at once.  Without a timeout in
+  // progress and rejected images, never twice at once.  Without a timeout in
   // `options` it takes as long as it takes.
   // Errors also: PERMISSION_DENIED the server allows no calibration; ABORTED
   //   another one of this version is under way.
   absl::StatusOr<v1::CalibrationResult> CalibrateLayerWeights(
-      const v1::CalibrationSettings& settings, const NextLabelledPicture& next,
+      const v1::CalibrationSettings& settings, const NextLabelledImage& next,
       const CalibrationNews& on_news, const CallOptions& options = {}) const;
   // Errors also: NOT_FOUND the server does not know that name.
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(
@@ -139,13 +139,13 @@ class SaliencyClient {
 
  private:
   // How to reach the servers.
-  struct Wires {
-    std::shared_ptr<grpc::Channel> pictures;
+  struct Channels {
+    std::shared_ptr<grpc::Channel> images;
     std::shared_ptr<grpc::Channel> questions;
     std::string authorization;  // metadata of each call; empty: none
   };
 
-  SaliencyClient(Wires wires, ClientOptions options);
+  SaliencyClient(Channels channels, ClientOptions options);
 
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(
@@ -161,7 +161,7 @@ class SaliencyClient {
 
   // Constant after construction; stubs and channel synchronize themselves.
   const ClientOptions options_;
-  const Wires wires_;
+  const Channels channels_;
   const std::unique_ptr<v1::SaliencyService::Stub> saliency_;
   const std::unique_ptr<v1::ModelService::Stub> models_;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health_;

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "client/picture_files.h"
+#include "client/image_files.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
 #include "core/base/text_lines.h"
@@ -21,7 +21,7 @@ namespace saliency {
 namespace {
 
 constexpr int64_t kMaxSide = 1 << 20;
-constexpr double kHardPart = 0.25;  // of the picture's area
+constexpr double kHardPart = 0.25;  // of the image's area
 
 bool IsPlainName(absl::string_view name) {
   return !name.empty() && name.find('/') == absl::string_view::npos &&
@@ -72,19 +72,19 @@ Range CutTo(int64_t size, double min, double max) {
 }
 
 absl::StatusOr<PixelRect> BoxOf(const pugi::xml_node& object,
-                                const VocAnnotation& picture) {
+                                const VocAnnotation& image) {
   const pugi::xml_node box = object.child("bndbox");
   if (!box) return absl::InvalidArgumentError("an <object> has no <bndbox>");
   ASSIGN_OR_RETURN(const double left, NumberIn(box, "xmin"));
   ASSIGN_OR_RETURN(const double top, NumberIn(box, "ymin"));
   ASSIGN_OR_RETURN(const double right, NumberIn(box, "xmax"));
   ASSIGN_OR_RETURN(const double bottom, NumberIn(box, "ymax"));
-  const Range columns = CutTo(picture.width, left, right);
-  const Range rows = CutTo(picture.height, top, bottom);
+  const Range columns = CutTo(image.width, left, right);
+  const Range rows = CutTo(image.height, top, bottom);
   if (columns.length == 0 || rows.length == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("the <bndbox> ", left, " ", top, " ", right, " ", bottom,
-                     " holds no pixel of the picture"));
+                     " holds no pixel of the image"));
   }
   return PixelRect{.y = rows.start,
                    .x = columns.start,
@@ -115,7 +115,7 @@ int64_t CoveredInRow(const std::vector<PixelRect>& boxes, int64_t y) {
 }
 
 // Pixels that the boxes cover together.  Looks at one row between each two
-// edges, so that the size of the picture does not matter.
+// edges, so that the size of the image does not matter.
 int64_t CoveredPixels(std::vector<PixelRect> boxes) {
   std::sort(boxes.begin(), boxes.end(),
             [](const PixelRect& a, const PixelRect& b) { return a.x < b.x; });
@@ -169,8 +169,8 @@ absl::StatusOr<std::vector<std::string>> ReadImageSet(const std::string& folder,
   return names;
 }
 
-absl::StatusOr<std::string> PicturePath(const std::string& folder,
-                                        const std::string& name) {
+absl::StatusOr<std::string> ImagePath(const std::string& folder,
+                                      const std::string& name) {
   const std::string start = absl::StrCat(folder, "/JPEGImages/", name);
   for (const char* ending : {".jpg", ".jpeg", ".png"}) {
     std::error_code error;
@@ -178,7 +178,7 @@ absl::StatusOr<std::string> PicturePath(const std::string& folder,
       return start + ending;
     }
   }
-  return absl::NotFoundError(absl::StrCat("no picture ", start, ".jpg"));
+  return absl::NotFoundError(absl::StrCat("no image ", start, ".jpg"));
 }
 
 absl::StatusOr<VocAnnotation> ReadAnnotation(const std::string& folder,
@@ -229,8 +229,9 @@ std::map<std::string, CategoryBoxes> GroupByCategory(
   const double limit =
       kHardPart * static_cast<double>(annotation.height * annotation.width);
   for (auto& [category, group] : groups) {
-    group.is_hard = groups.size() > 1 &&
-                    static_cast<double>(CoveredPixels(group.boxes)) < limit;
+    group.is_difficult =
+        groups.size() > 1 &&
+        static_cast<double>(CoveredPixels(group.boxes)) < limit;
   }
   return groups;
 }

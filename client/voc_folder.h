@@ -1,4 +1,4 @@
-// Folders laid out as Pascal VOC's: pictures, boxes by category, image sets.
+// Folders laid out as Pascal VOC's: images, boxes by category, image sets.
 //
 //   JPEGImages/000001.jpg
 //   Annotations/000001.xml
@@ -29,7 +29,7 @@ struct VocObject {
 };
 
 struct VocAnnotation {
-  int64_t height = 0;  // of the picture
+  int64_t height = 0;  // of the image
   int64_t width = 0;
   std::vector<VocObject> objects;
 };
@@ -41,28 +41,28 @@ struct VocAnnotation {
 absl::StatusOr<std::vector<std::string>> ReadImageSet(const std::string& folder,
                                                       const std::string& set);
 
-// The picture's file; .jpg, .jpeg or .png, whichever is there.
+// The image's file; .jpg, .jpeg or .png, whichever is there.
 // Errors: NOT_FOUND.
-absl::StatusOr<std::string> PicturePath(const std::string& folder,
-                                        const std::string& name);
+absl::StatusOr<std::string> ImagePath(const std::string& folder,
+                                      const std::string& name);
 
 // Errors: NOT_FOUND no such file; those of ParseVocAnnotation with the name.
 absl::StatusOr<VocAnnotation> ReadAnnotation(const std::string& folder,
                                              const std::string& name);
 
 // `xml` comes from outside.  Boxes may be fractions, as in later VOC years;
-// they are cut to the picture.  Parts of objects (heads, hands) are no objects.
+// they are cut to the image.  Parts of objects (heads, hands) are no objects.
 // Errors: INVALID_ARGUMENT no XML, no size, an object without name or box, or
-//   with a box that holds no pixel of the picture: no map could point at it.
+//   with a box that holds no pixel of the image: no map could point at it.
 absl::StatusOr<VocAnnotation> ParseVocAnnotation(absl::string_view xml);
 
-// What the pointing game asks about one category of a picture.
+// What the pointing game asks about one category of an image.
 struct CategoryBoxes {
   std::vector<PixelRect> boxes;  // of all its objects, difficult ones included
   bool all_difficult = true;     // such a pair is skipped
   // The "difficult" subset (Zhang et al. 2018): its boxes cover less than a
-  // quarter of the picture, and another category is present.
-  bool is_hard = false;
+  // quarter of the image, and another category is present.
+  bool is_difficult = false;
 };
 
 // By category.

@@ -1,4 +1,4 @@
-// `saliency evaluate weight-sensitivity PICTURE...`: what maps owe to the
+// `saliency evaluate weight-sensitivity IMAGE...`: what maps owe to the
 // weights, by making these random from the output backwards.
 
 #include <CLI/CLI.hpp>
@@ -14,9 +14,9 @@
 #include "client/commands.h"
 #include "client/evaluation.h"
 #include "client/evaluation_plan.h"
-#include "client/picture_answer.h"
-#include "client/picture_files.h"
-#include "client/question_flags.h"
+#include "client/image_answer.h"
+#include "client/image_files.h"
+#include "client/request_flags.h"
 #include "client/request_text.h"
 #include "client/step_flags.h"
 #include "client/weight_sensitivity_report.h"
@@ -31,7 +31,7 @@ namespace {
 struct WeightFlags {
   EvaluationFlags evaluation;
   StepFlags step;
-  std::vector<std::string> pictures;
+  std::vector<std::string> images;
   std::vector<std::string> targets;
   std::vector<std::string> stages;
   uint64_t seed = 0;
@@ -55,17 +55,17 @@ class WeightSensitivityEvaluation final : public Evaluation {
 
   absl::StatusOr<std::string> Report(const JournalRows& rows,
                                      const std::string& title) const override {
-    WeightSensitivityTally tally;
+    WeightSensitivityMetrics metrics;
     for (const std::vector<std::string>& row : rows) {
       ASSIGN_OR_RETURN(const StageCorrelation measured,
                        ParseWeightSensitivityRow(row));
-      tally.Add(measured);
+      metrics.Add(measured);
     }
-    RETURN_IF_ERROR(
-        WriteWeightSensitivityReport(tally, title, flags_.evaluation.out_dir));
+    RETURN_IF_ERROR(WriteWeightSensitivityReport(metrics, title,
+                                                 flags_.evaluation.out_dir));
     return flags_.evaluation.connection.json
-               ? WeightSensitivityJson(tally, title)
-               : WeightSensitivityTables(tally, title);
+               ? WeightSensitivityJson(metrics, title)
+               : WeightSensitivityTables(metrics, title);
   }
 
  private:
@@ -74,19 +74,19 @@ class WeightSensitivityEvaluation final : public Evaluation {
 
   const WeightFlags& flags_;
   std::map<std::string, std::string> stems_;     // by path, each another
-  v1::MeasureWeightSensitivityRequest request_;  // without the picture
+  v1::MeasureWeightSensitivityRequest request_;  // without the image
 };
 
 absl::StatusOr<std::vector<std::string>> WeightSensitivityEvaluation::Items() {
-  if (flags_.pictures.empty()) {
-    return absl::InvalidArgumentError("PICTURE is missing");
+  if (flags_.images.empty()) {
+    return absl::InvalidArgumentError("IMAGE is missing");
   }
   RETURN_IF_ERROR(MakeStepIf(flags_.meta, flags_.step).status());
-  ASSIGN_OR_RETURN(const std::vector<PictureFile> files,
-                   ListPictures(flags_.pictures,
-                                {.recursive = flags_.evaluation.recursive}));
+  ASSIGN_OR_RETURN(
+      const std::vector<ImageFile> files,
+      ListImages(flags_.images, {.recursive = flags_.evaluation.recursive}));
   std::vector<std::string> paths;
-  for (const PictureFile& file : files) {
+  for (const ImageFile& file : files) {
     if (file.path.find_first_of("\r\n") != std::string::npos) {
       return absl::InvalidArgumentError(
           absl::StrCat("the name \"", Printable(file.path),
@@ -129,7 +129,7 @@ absl::StatusOr<std::string> WeightSensitivityEvaluation::Plan(
 //   and layer.  Of a later stage such a map is undefined instead: random
 //   weights may well give what is not finite.
 absl::StatusOr<JournalRows> RowsOf(
-    const std::string& picture,
+    const std::string& image,
     const v1::MeasureWeightSensitivityResponse& stage) {
   JournalRows rows;
   for (const v1::WeightSensitivity& measured : stage.maps()) {
@@ -139,7 +139,7 @@ absl::StatusOr<JournalRows> RowsOf(
                           absl::StrCat(CurveName(map.method(), map.layer()),
                                        ": ", map.status().message()));
     }
-    StageCorrelation one = {.picture = picture,
+    StageCorrelation one = {.image = image,
                             .target = map.target(),
                             .method = map.method(),
                             .layer = map.layer(),
@@ -158,9 +158,9 @@ absl::StatusOr<JournalRows> WeightSensitivityEvaluation::Measure(
     const SaliencyClient& client, const std::string& item,
     const std::shared_ptr<CancelToken>& cancel) const {
   CascadeSheet sheet = {.name = item.substr(item.rfind('/') + 1)};
-  ASSIGN_OR_RETURN(sheet.picture, ReadPicture({.path = item}));
+  ASSIGN_OR_RETURN(sheet.image, ReadImage({.path = item}));
   v1::MeasureWeightSensitivityRequest request = request_;
-  request.mutable_input()->set_picture(sheet.picture);
+  request.mutable_input()->set_image(sheet.image);
   JournalRows rows;
   absl::Status failed;  // of a map that nothing can be compared with
   const absl::Status measured = client.MeasureWeightSensitivity(
@@ -197,7 +197,7 @@ absl::Status WeightSensitivityEvaluation::WriteSheets(
 }
 
 void AddFlags(CLI::App& command, WeightFlags& flags) {
-  command.add_option("PICTURE", flags.pictures,
+  command.add_option("IMAGE", flags.images,
                      "JPEG, PNG, WebP, BMP or TIFF files, or folders of them");
   // Each stage is a pass of its own, and the server takes few calls at a time.
   flags.evaluation.connection.timeout = "10m";
@@ -213,8 +213,8 @@ void AddFlags(CLI::App& command, WeightFlags& flags) {
   command.add_option("--seed", flags.seed, "of the random weights")
       ->capture_default_str();
   command.add_flag("--sheet", flags.sheet,
-                   "a contact sheet of each picture too: maps by stage; made "
-                   "when the picture is measured, so pictures that the journal "
+                   "a contact sheet of each image too: maps by stage; made "
+                   "when the image is measured, so images that the journal "
                    "holds already get none");
   command.add_flag("--meta", flags.meta, "every map after a meta step")
       ->group("Meta step");

@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "client/grid_sheet.h"
 #include "client/map_pixels.h"
-#include "client/weight_sensitivity_tally.h"
+#include "client/weight_sensitivity_metrics.h"
 #include "core/base/status.h"
 #include "core/image/preprocess.h"
 #include "core/image/render.h"
@@ -35,15 +35,14 @@ absl::Status StatusOf(const v1::SaliencyMap& map) {
 }
 
 // All maps have the size of the first that is there.
-absl::StatusOr<Picture> CellFor(const CascadeSheet& sheet,
-                                const std::vector<int>& maps) {
-  ASSIGN_OR_RETURN(const Picture picture,
-                   DecodePicture(sheet.picture, DecodeLimits()));
+absl::StatusOr<Image> CellFor(const CascadeSheet& sheet,
+                              const std::vector<int>& maps) {
+  ASSIGN_OR_RETURN(const Image image, DecodeImage(sheet.image, DecodeLimits()));
   for (const int i : maps) {
     const v1::SaliencyMap& map = sheet.stages.front().maps(i).map();
     if (map.status().code() != 0) continue;
     if (map.height() < 1 || map.width() < 1) break;
-    return ResizePicture(picture, map.height(), map.width());
+    return ResizeImage(image, map.height(), map.width());
   }
   return Malformed("no map of the model as it is has pixels");
 }
@@ -64,7 +63,7 @@ std::string Heading(const CascadeSheet& sheet, const v1::SaliencyMap& map) {
 absl::StatusOr<std::string> CascadeSheetPng(const CascadeSheet& sheet) {
   if (sheet.stages.empty()) return Malformed("no stage");
   const std::vector<int> maps = MapsOf(sheet.stages.front(), sheet.target);
-  ASSIGN_OR_RETURN(const Picture cell, CellFor(sheet, maps));
+  ASSIGN_OR_RETURN(const Image cell, CellFor(sheet, maps));
   MapStyle style;
   style.title = false;
   std::vector<std::string> rows;
@@ -83,12 +82,12 @@ absl::StatusOr<std::string> CascadeSheetPng(const CascadeSheet& sheet) {
     }
   }
   ASSIGN_OR_RETURN(
-      const Picture picture,
+      const Image image,
       ContactSheet(
           rows, columns, cells,
           Heading(sheet, sheet.stages.front().maps(maps.front()).map()),
           cell.width));
-  return EncodePng(picture);
+  return EncodePng(image);
 }
 
 }  // namespace saliency

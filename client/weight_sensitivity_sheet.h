@@ -1,4 +1,4 @@
-// The contact sheet of a cascade: one picture and one class, methods and layers
+// The contact sheet of a cascade: one image and one class, methods and layers
 // down, stages across (the shape of the paper's Fig. 13).
 // Pure function; safe from any thread.
 
@@ -14,14 +14,14 @@
 namespace saliency {
 
 struct CascadeSheet {
-  std::string picture;                                       // the file's bytes
+  std::string image;                                         // the file's bytes
   std::string name;                                          // for the heading
   std::vector<v1::MeasureWeightSensitivityResponse> stages;  // from stage 0
   int target = 0;  // which of them is shown
 };
 
-// A PNG; each cell is the map over the picture, or why there is none.
-// Errors: as DecodePicture; INTERNAL stages of different shapes, or maps
+// A PNG; each cell is the map over the image, or why there is none.
+// Errors: as DecodeImage; INTERNAL stages of different shapes, or maps
 //   without pixels.
 absl::StatusOr<std::string> CascadeSheetPng(const CascadeSheet& sheet);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From a fresh clone to explained pictures: installs what is missing, builds the
+# From a fresh clone to explained images: installs what is missing, builds the
 # server and the client, starts the server on loopback with the bundled model
-# and explains a bundled picture.
+# and explains a bundled image.
 #   usage: quickstart.sh [--keep]
 #     --keep   leave the server running and print its address
 # Writes out/quickstart/.  A second run installs and builds nothing.
@@ -78,18 +78,18 @@ combine_layers() {
 
 # Of a class that the model is sure of there is little left to learn.
 meta_saliency() {
-  say "Meta-saliency: $unsure_class, after one step of SGD on the picture"
+  say "Meta-saliency: $unsure_class, after one step of SGD on the image"
   "$bin/saliency" meta $sample.jpg --target $unsure_class --method $method \
     --layer $layer --plain --correlation --out-dir $out
 }
 
 report() {
-  say "Pictures"
+  say "Images"
   printf '%s\n' $out/*.png
   if [[ $keep ]]; then
     say "The server goes on at $SALIENCY_SERVER"
     echo "  export SALIENCY_SERVER=$SALIENCY_SERVER"
-    echo "  $bin/saliency explain PICTURE --overlay FILE.png"
+    echo "  $bin/saliency explain IMAGE --overlay FILE.png"
     echo "  kill $server    # ends it"
     server=  # no longer ours to stop
   fi

@@ -152,12 +152,12 @@ is_healthy() {
 explain() {
   local targets=() class
   for class in "${classes[@]}"; do targets+=(--target "$class"); done
-  # The picture comes from outside: the image holds none.
+  # The image comes from outside: the image holds none.
   mount -t tmpfs -o size=4m tmpfs "$mounted/tmp"
-  cp $sample.jpg "$mounted/tmp/picture.jpg"
-  chmod 644 "$mounted/tmp/picture.jpg"
+  cp $sample.jpg "$mounted/tmp/image.jpg"
+  chmod 644 "$mounted/tmp/image.jpg"
   mount -o remount,ro "$mounted/tmp"
-  "${in_image[@]}" /usr/bin/saliency explain /tmp/picture.jpg "${targets[@]}" \
+  "${in_image[@]}" /usr/bin/saliency explain /tmp/image.jpg "${targets[@]}" \
     --server "127.0.0.1:$(port_of grpc)" --method linear_approximation \
     --layer layer4 >"$folder/explain.txt"
   for class in "${classes[@]}"; do

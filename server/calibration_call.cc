@@ -9,7 +9,7 @@
 namespace saliency {
 
 CalibrationCall::CalibrationCall(grpc::CallbackServerContext* context,
-                                 CallDesk& desk, Begin begin)
+                                 CallTracker& desk, Begin begin)
     : PendingCall(desk,
                   {.rpc = "CalibrateLayerWeights",
                    .request_id = RequestIdFrom(context->client_metadata()),
@@ -20,7 +20,7 @@ CalibrationCall::CalibrationCall(grpc::CallbackServerContext* context,
       begin_(std::move(begin)) {}
 
 CalibrationCall* CalibrationCall::Start(grpc::CallbackServerContext* context,
-                                        CallDesk& desk, Begin begin) {
+                                        CallTracker& desk, Begin begin) {
   auto call =
       std::make_shared<CalibrationCall>(context, desk, std::move(begin));
   call->self_ = call;
@@ -39,7 +39,7 @@ void CalibrationCall::Open() {
     return FinishWith(open);
   }
   Read();
-  desk().TellOnClose(shared_from_this());
+  desk().AddShutdownListener(shared_from_this());
 }
 
 bool CalibrationCall::LeavesIdle() {

@@ -17,8 +17,8 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "saliency/v1/model_service.pb.h"
-#include "server/calibration_mailbox.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
+#include "server/event_queue.h"
 #include "server/pending_call.h"
 #include "server/streamed_service.h"
 
@@ -40,15 +40,13 @@ class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
   // server drains before the settings have come, it ends with UNAVAILABLE; one
   // that has begun is its calibration's to end.
   static CalibrationCall* Start(grpc::CallbackServerContext* context,
-                                CallDesk& desk, Begin begin);
+                                CallTracker& desk, Begin begin);
 
-  CalibrationCall(grpc::CallbackServerContext* context, CallDesk& desk,
+  CalibrationCall(grpc::CallbackServerContext* context, CallTracker& desk,
                   Begin begin);
 
   // What comes of Read and Write, and the end of the call, is put there.
-  const std::shared_ptr<CalibrationMailbox>& mailbox() const {
-    return mailbox_;
-  }
+  const std::shared_ptr<EventQueue>& mailbox() const { return mailbox_; }
   // Asks for the next message.  REQUIRES: the one before has come.
   void Read() { StartRead(&request_); }
   // REQUIRES: the one before has left.
@@ -74,8 +72,7 @@ class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
 
   grpc::CallbackServerContext* const context_;
   const Begin begin_;
-  const std::shared_ptr<CalibrationMailbox> mailbox_ =
-      std::make_shared<CalibrationMailbox>();
+  const std::shared_ptr<EventQueue> mailbox_ = std::make_shared<EventQueue>();
   std::shared_ptr<CalibrationCall> self_;  // set once, moved out by OnDone
   // Of one read and one write at a time.
   bool has_begun_ = false;

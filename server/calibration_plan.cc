@@ -23,8 +23,8 @@ constexpr int64_t kMaxTextBytes = 256;
 constexpr int64_t kMinPerClass = 2;
 constexpr int64_t kMaxPerClass = 100'000;
 
-int64_t ChannelsOf(const ModelFacts& facts, const std::string& layer) {
-  for (const LayerInfo& info : facts.layers) {
+int64_t ChannelsOf(const ModelMetadata& metadata, const std::string& layer) {
+  for (const LayerInfo& info : metadata.layers) {
     if (info.name == layer) return info.shape.front();
   }
   return 0;
@@ -33,14 +33,14 @@ int64_t ChannelsOf(const ModelFacts& facts, const std::string& layer) {
 void FillLayers(const v1::CalibrationSettings& settings,
                 const EngineLimits& limits, CalibrationPlan& plan,
                 Violations& found) {
-  const ModelFacts& facts = *plan.model.facts;
+  const ModelMetadata& metadata = *plan.model.metadata;
   const absl::Status count =
       CheckCount("settings.layers", settings.layers_size(),
                  std::min<int64_t>(kMaxStoredLayers, limits.max_layers));
   found.Add(count);
   if (!count.ok()) return;
   plan.layers.assign(settings.layers().begin(), settings.layers().end());
-  if (plan.layers.empty()) plan.layers = facts.config.combine_layers;
+  if (plan.layers.empty()) plan.layers = metadata.config.combine_layers;
   if (plan.layers.empty()) {
     found.Add(
         Invalid("settings.layers: empty, and the model has no combine_layers"));
@@ -52,9 +52,9 @@ void FillLayers(const v1::CalibrationSettings& settings,
     if (!seen.insert(layer).second) {
       found.Add(Invalid(field, ": \"", Printable(layer), "\" is named twice"));
     }
-    const absl::Status spatial = CheckSpatialLayer(facts, layer);
+    const absl::Status spatial = CheckSpatialLayer(metadata, layer);
     found.Add(Annotate(spatial, field));
-    if (spatial.ok()) plan.channels.push_back(ChannelsOf(facts, layer));
+    if (spatial.ok()) plan.channels.push_back(ChannelsOf(metadata, layer));
   }
 }
 
@@ -62,11 +62,11 @@ void FillLayers(const v1::CalibrationSettings& settings,
 void FillNumbers(const v1::CalibrationSettings& settings, CalibrationPlan& plan,
                  Violations& found) {
   plan.seed = settings.seed();
-  if (settings.has_pictures_per_class()) {
-    plan.per_class = settings.pictures_per_class();
+  if (settings.has_images_per_class()) {
+    plan.per_class = settings.images_per_class();
   }
   if (plan.per_class < kMinPerClass || plan.per_class > kMaxPerClass) {
-    found.Add(Invalid("settings.pictures_per_class: ", plan.per_class,
+    found.Add(Invalid("settings.images_per_class: ", plan.per_class,
                       " not in [", kMinPerClass, ", ", kMaxPerClass, "]"));
   }
   if (settings.has_held_out()) plan.held_out = settings.held_out();
@@ -82,7 +82,7 @@ void FillNumbers(const v1::CalibrationSettings& settings, CalibrationPlan& plan,
 
 absl::StatusOr<int64_t> ClassFromProto(const v1::Target& target,
                                        const std::string& field,
-                                       const ModelFacts& facts) {
+                                       const ModelMetadata& metadata) {
   JobTarget named;
   if (target.kind_case() == v1::Target::kClassIndex) {
     named = ClassIndex{.index = target.class_index()};
@@ -92,19 +92,21 @@ absl::StatusOr<int64_t> ClassFromProto(const v1::Target& target,
     return Invalid(field, ": neither class_index nor label is set");
   }
   ASSIGN_OR_RETURN(const ClassTarget resolved,
-                   ResolveJobTarget(named, facts, field));
+                   ResolveJobTarget(named, metadata, field));
   return std::get<ClassIndex>(resolved).index;
 }
 
 // Classes of one list, none of which may be in `seen`, to which they go.
 absl::StatusOr<std::vector<int64_t>> ClassesFromProto(
     const google::protobuf::RepeatedPtrField<v1::Target>& targets,
-    absl::string_view list, const ModelFacts& facts, std::set<int64_t>& seen) {
-  RETURN_IF_ERROR(CheckCount(list, targets.size(), facts.num_classes));
+    absl::string_view list, const ModelMetadata& metadata,
+    std::set<int64_t>& seen) {
+  RETURN_IF_ERROR(CheckCount(list, targets.size(), metadata.num_classes));
   std::vector<int64_t> classes;
   for (const v1::Target& target : targets) {
     const std::string field = absl::StrCat(list, "[", classes.size(), "]");
-    ASSIGN_OR_RETURN(const int64_t index, ClassFromProto(target, field, facts));
+    ASSIGN_OR_RETURN(const int64_t index,
+                     ClassFromProto(target, field, metadata));
     if (!seen.insert(index).second) {
       return Invalid(field, ": class ", index, " is named twice");
     }
@@ -113,16 +115,16 @@ absl::StatusOr<std::vector<int64_t>> ClassesFromProto(
   return classes;
 }
 
-absl::Status CheckOnePicture(const JobInput& input) {
+absl::Status CheckOneImage(const JobInput& input) {
   const auto* tensor = std::get_if<TensorInput>(&input);
   if (tensor == nullptr || tensor->shape.size() != 4 || tensor->shape[0] == 1) {
     return absl::OkStatus();
   }
-  return Invalid("input.tensor: ", tensor->shape[0], " pictures, of exactly 1");
+  return Invalid("input.tensor: ", tensor->shape[0], " images, of exactly 1");
 }
 
-std::string LabelOf(const ModelFacts& facts, int64_t index) {
-  return facts.labels.empty() ? std::string() : facts.labels[index];
+std::string LabelOf(const ModelMetadata& metadata, int64_t index) {
+  return metadata.labels.empty() ? std::string() : metadata.labels[index];
 }
 
 void FillStatus(const absl::Status& status, v1::ResultStatus* out) {
@@ -136,11 +138,11 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(
     const v1::CalibrationSettings& settings, CatalogueVersion model,
     const EngineLimits& limits) {
   CalibrationPlan plan = {.model = std::move(model)};
-  const ModelFacts& facts = *plan.model.facts;
+  const ModelMetadata& metadata = *plan.model.metadata;
   Violations found;
-  if (facts.num_classes < 2) {
+  if (metadata.num_classes < 2) {
     found.Add(Invalid("settings.model: \"", plan.model.model, "\" has ",
-                      facts.num_classes, " output, of at least 2"));
+                      metadata.num_classes, " output, of at least 2"));
   }
   FillLayers(settings, limits, plan, found);
   FillNumbers(settings, plan, found);
@@ -152,39 +154,39 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(
   plan.multi_label =
       settings.has_multi_label()
           ? settings.multi_label()
-          : !facts.meaning.exclusive &&
-                facts.meaning.probabilities != Probabilities::kNone;
+          : !metadata.meaning.exclusive &&
+                metadata.meaning.probabilities != Probabilities::kNone;
   return plan;
 }
 
-absl::StatusOr<CalibrationPicture> PictureFromProto(
-    const v1::LabelledPicture& picture, const CalibrationPlan& plan,
-    const EngineLimits& limits) {
-  const ModelFacts& facts = *plan.model.facts;
+absl::StatusOr<CalibrationImage> ImageFromProto(const v1::LabelledImage& image,
+                                                const CalibrationPlan& plan,
+                                                const EngineLimits& limits) {
+  const ModelMetadata& metadata = *plan.model.metadata;
   RETURN_IF_ERROR(CheckCount(
-      "id: bytes", static_cast<int64_t>(picture.id().size()), kMaxTextBytes));
-  RETURN_IF_ERROR(
-      CheckCount("input.picture: bytes",
-                 static_cast<int64_t>(picture.input().picture().size()),
-                 limits.decode.max_bytes));
-  CalibrationPicture converted;
+      "id: bytes", static_cast<int64_t>(image.id().size()), kMaxTextBytes));
+  RETURN_IF_ERROR(CheckCount("input.image: bytes",
+                             static_cast<int64_t>(image.input().image().size()),
+                             limits.decode.max_bytes));
+  CalibrationImage converted;
   std::set<int64_t> seen;
-  ASSIGN_OR_RETURN(converted.classes.present,
-                   ClassesFromProto(picture.classes(), "classes", facts, seen));
+  ASSIGN_OR_RETURN(
+      converted.classes.present,
+      ClassesFromProto(image.classes(), "classes", metadata, seen));
   ASSIGN_OR_RETURN(
       converted.classes.uncertain,
-      ClassesFromProto(picture.uncertain(), "uncertain", facts, seen));
+      ClassesFromProto(image.uncertain(), "uncertain", metadata, seen));
   const std::size_t classes = converted.classes.present.size();
   if (classes == 0) return Invalid("classes: none, of at least 1");
   if (!plan.multi_label && classes > 1) {
     return Invalid("classes: ", classes, ", of exactly 1 without multi_label");
   }
-  if (!plan.multi_label && picture.uncertain_size() > 0) {
-    return Invalid("uncertain: ", picture.uncertain_size(),
+  if (!plan.multi_label && image.uncertain_size() > 0) {
+    return Invalid("uncertain: ", image.uncertain_size(),
                    ", of none without multi_label");
   }
-  ASSIGN_OR_RETURN(converted.input, InputFromProto(picture.input()));
-  RETURN_IF_ERROR(CheckOnePicture(converted.input));
+  ASSIGN_OR_RETURN(converted.input, InputFromProto(image.input()));
+  RETURN_IF_ERROR(CheckOneImage(converted.input));
   return converted;
 }
 
@@ -195,7 +197,7 @@ LayerWeights WeightsFrom(const LayerMeasurement& measurement,
       .calibrated_at =
           absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", now, absl::UTCTimeZone()),
       .data = plan.data,
-      .pictures = measurement.training_pictures + measurement.held_out_pictures,
+      .images = measurement.training_images + measurement.held_out_images,
       .classes = static_cast<int>(measurement.classes.size())};
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const MeasuredLayer& measured = measurement.layers[i];
@@ -207,10 +209,10 @@ LayerWeights WeightsFrom(const LayerMeasurement& measurement,
   return weights;
 }
 
-std::string PictureName(const v1::LabelledPicture& picture) {
-  return static_cast<int64_t>(picture.id().size()) <= kMaxTextBytes
-             ? picture.id()
-             : Printable(picture.id());
+std::string ImageName(const v1::LabelledImage& image) {
+  return static_cast<int64_t>(image.id().size()) <= kMaxTextBytes
+             ? image.id()
+             : Printable(image.id());
 }
 
 v1::CalibrateLayerWeightsResponse ProgressMessage(
@@ -241,12 +243,12 @@ v1::CalibrateLayerWeightsResponse ResultMessage(
   *result->mutable_layer_weights() = ToProto(weights);
   FillStatus(stored, result->mutable_stored());
   result->set_file_text(LayerWeightsText(weights));
-  result->set_training_pictures(measurement.training_pictures);
-  result->set_held_out_pictures(measurement.held_out_pictures);
+  result->set_training_images(measurement.training_images);
+  result->set_held_out_images(measurement.held_out_images);
   for (const LeftOutClass& one : left_out) {
     v1::LeftOutClass* out = result->add_left_out();
     out->set_class_index(static_cast<int32_t>(one.index));
-    out->set_label(LabelOf(*plan.model.facts, one.index));
+    out->set_label(LabelOf(*plan.model.metadata, one.index));
     out->set_reason(one.reason);
   }
   return response;

@@ -1,4 +1,4 @@
-// What a calibration was asked for, understood: settings and labelled pictures
+// What a calibration was asked for, understood: settings and labelled images
 // from the wire, and what is found back onto it.
 // Pure functions; safe from any thread.
 
@@ -42,23 +42,23 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(
     const v1::CalibrationSettings& settings, CatalogueVersion model,
     const EngineLimits& limits);
 
-struct CalibrationPicture {
+struct CalibrationImage {
   JobInput input;
-  PictureClasses classes;
+  ImageClasses classes;
 };
 
 // Errors: INVALID_ARGUMENT naming the field, the value and the limit, or near
 //   labels.
-absl::StatusOr<CalibrationPicture> PictureFromProto(
-    const v1::LabelledPicture& picture, const CalibrationPlan& plan,
-    const EngineLimits& limits);
+absl::StatusOr<CalibrationImage> ImageFromProto(const v1::LabelledImage& image,
+                                                const CalibrationPlan& plan,
+                                                const EngineLimits& limits);
 
 // What is stored with the model.
 LayerWeights WeightsFrom(const LayerMeasurement& measurement,
                          const CalibrationPlan& plan, absl::Time now);
 
-// A picture's name, fit for an answer.
-std::string PictureName(const v1::LabelledPicture& picture);
+// An image's name, fit for an answer.
+std::string ImageName(const v1::LabelledImage& image);
 
 v1::CalibrateLayerWeightsResponse ProgressMessage(
     v1::CalibrationProgress::Stage stage, int64_t done, int64_t total);

@@ -18,20 +18,20 @@ namespace {
 using Stage = v1::CalibrationProgress;
 
 constexpr int kMinInWork = 4;
-constexpr int64_t kMaxBytesInWork = int64_t{64} << 20;  // or one picture
+constexpr int64_t kMaxBytesInWork = int64_t{64} << 20;  // or one image
 // For our last message to leave.
 constexpr absl::Duration kFarewell = absl::Seconds(5);
 
 // Two batches: one that runs and one that waits.
 int WindowOf(const CalibrationPlan& plan) {
   return std::max(
-      2 * static_cast<int>(plan.model.facts->config.batching.max_rows),
+      2 * static_cast<int>(plan.model.metadata->config.batching.max_rows),
       kMinInWork);
 }
 
 int64_t BytesOf(const JobInput& input) {
-  if (const auto* picture = std::get_if<EncodedPicture>(&input)) {
-    return static_cast<int64_t>(picture->bytes.size());
+  if (const auto* image = std::get_if<EncodedImage>(&input)) {
+    return static_cast<int64_t>(image->bytes.size());
   }
   const auto* tensor = std::get_if<TensorInput>(&input);
   return tensor == nullptr ? 0 : static_cast<int64_t>(tensor->data.size());
@@ -41,7 +41,7 @@ bool IsQueueFull(const absl::Status& status) {
   return absl::IsResourceExhausted(status) && !NeverRetry(status);
 }
 
-// Not the picture's fault: no other picture would fare better.
+// Not the image's fault: no other image would fare better.
 bool EndsCalibration(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:       // draining, device lost
@@ -86,7 +86,7 @@ absl::Status CalibrationRun::Collect() {
     }
     RETURN_IF_ERROR(Turn());
   }
-  speaker_.Say(ProgressMessage(Stage::STAGE_FEATURES, pictures_done_, 0));
+  speaker_.Write(ProgressMessage(Stage::STAGE_FEATURES, images_done_, 0));
   return absl::OkStatus();
 }
 
@@ -102,14 +102,14 @@ absl::Status CalibrationRun::Measure() {
       .on_layer = [&](int64_t done) {
         // What it brings shows in the mailbox again.
         CatchUp().IgnoreError();
-        speaker_.SayProgress(Stage::STAGE_CLASSIFIERS, done, layers);
+        speaker_.WriteProgress(Stage::STAGE_CLASSIFIERS, done, layers);
       }};
   absl::StatusOr<LayerMeasurement> measured =
       MeasureLayers(sample_, plan_.channels, options, left_out);
   // The reason for it rather than "cancelled".
   RETURN_IF_ERROR(mailbox_->end());
   RETURN_IF_ERROR(measured.status());
-  speaker_.Say(ProgressMessage(Stage::STAGE_CLASSIFIERS, layers, layers));
+  speaker_.Write(ProgressMessage(Stage::STAGE_CLASSIFIERS, layers, layers));
   // A caller that broke off looks like one that is done, until a message cannot
   // reach it: nothing is stored for such a one.
   RETURN_IF_ERROR(Flush());
@@ -117,14 +117,14 @@ absl::Status CalibrationRun::Measure() {
       WeightsFrom(*measured, plan_, tools_.clock.Now());
   const absl::Status stored = tools_.store.Store(plan_.model, weights);
   if (absl::IsAborted(stored)) return stored;
-  speaker_.Say(ResultMessage(plan_, *measured, left_out, weights, stored));
+  speaker_.Write(ResultMessage(plan_, *measured, left_out, weights, stored));
   return Flush();
 }
 
 void CalibrationRun::Abandon() {
-  speaker_.Hush();
-  for (const auto& [number, picture] : in_work_) {
-    if (picture.cancel != nullptr) picture.cancel->Cancel();
+  speaker_.DiscardPending();
+  for (const auto& [number, image] : in_work_) {
+    if (image.cancel != nullptr) image.cancel->Cancel();
   }
   for (const int64_t number : again_) in_work_.erase(number);
   absl::Time deadline = tools_.clock.Now() + kFarewell;
@@ -135,7 +135,7 @@ void CalibrationRun::Abandon() {
       deadline = absl::InfiniteFuture();
     } else if (std::holds_alternative<MessageLeft>(*event)) {
       speaker_.Left();
-    } else if (const auto* answer = std::get_if<PictureAnswer>(&*event)) {
+    } else if (const auto* answer = std::get_if<ImageAnswer>(&*event)) {
       in_work_.erase(answer->number);
     }
   }
@@ -151,8 +151,8 @@ absl::Status CalibrationRun::Turn() {
   }
   return absl::DeadlineExceededError(
       absl::StrCat(speaker_.is_speaking() ? "no message was taken for "
-                                          : "no picture came for ",
-                   absl::FormatDuration(tools_.patience)));
+                                          : "no image came for ",
+                   absl::FormatDuration(tools_.idle_timeout)));
 }
 
 absl::Status CalibrationRun::CatchUp() {
@@ -177,8 +177,8 @@ absl::Status CalibrationRun::Handle(CalibrationEvent event) {
 absl::Status CalibrationRun::On(v1::CalibrateLayerWeightsRequest message) {
   is_reading_ = false;
   switch (message.part_case()) {
-    case v1::CalibrateLayerWeightsRequest::kPicture:
-      Accept(message.picture());
+    case v1::CalibrateLayerWeightsRequest::kImage:
+      Accept(message.image());
       return absl::OkStatus();
     case v1::CalibrateLayerWeightsRequest::kSettings:
       return absl::InvalidArgumentError(
@@ -186,7 +186,7 @@ absl::Status CalibrationRun::On(v1::CalibrateLayerWeightsRequest message) {
     case v1::CalibrateLayerWeightsRequest::PART_NOT_SET:
       break;
   }
-  return absl::InvalidArgumentError("part: neither settings nor picture");
+  return absl::InvalidArgumentError("part: neither settings nor image");
 }
 
 absl::Status CalibrationRun::On(CallerIsDone) {
@@ -197,55 +197,55 @@ absl::Status CalibrationRun::On(CallerIsDone) {
 
 absl::Status CalibrationRun::On(MessageLeft left) {
   if (!left.ok) {
-    speaker_.Hush();
+    speaker_.DiscardPending();
     mailbox_->End(absl::CancelledError("the caller has gone"));
   }
   speaker_.Left();
   return mailbox_->end();
 }
 
-absl::Status CalibrationRun::On(PictureAnswer answer) {
+absl::Status CalibrationRun::On(ImageAnswer answer) {
   const auto found = in_work_.find(answer.number);
   if (IsQueueFull(answer.answer.status())) {
     again_.push_back(answer.number);
     again_at_ = std::min(again_at_, tools_.clock.Now() + kRetryPushback);
     return absl::OkStatus();
   }
-  InWork picture = std::move(found->second);
+  InWork image = std::move(found->second);
   in_work_.erase(found);
-  bytes_in_work_ -= picture.bytes;
+  bytes_in_work_ -= image.bytes;
   if (!answer.answer.ok()) {
     if (EndsCalibration(answer.answer.status())) {
       return answer.answer.status();
     }
-    Reject(picture.id, answer.answer.status());
+    Reject(image.id, answer.answer.status());
     return absl::OkStatus();
   }
-  ++pictures_run_;
+  ++images_run_;
   const absl::Status added =
-      sample_.Add(answer.number, std::move(picture.classes),
-                  std::move(answer.answer->pictures.front().pooled));
-  // The same pictures would not fit the next time either.
+      sample_.Add(answer.number, std::move(image.classes),
+                  std::move(answer.answer->images.front().pooled));
+  // The same images would not fit the next time either.
   if (absl::IsResourceExhausted(added)) return TooLargeError(added.message());
   RETURN_IF_ERROR(added);
-  CountPicture();
+  CountImage();
   return absl::OkStatus();
 }
 
-void CalibrationRun::Accept(const v1::LabelledPicture& picture) {
-  const int64_t number = pictures_seen_++;
-  absl::StatusOr<CalibrationPicture> converted =
-      PictureFromProto(picture, plan_, tools_.limits);
+void CalibrationRun::Accept(const v1::LabelledImage& image) {
+  const int64_t number = images_seen_++;
+  absl::StatusOr<CalibrationImage> converted =
+      ImageFromProto(image, plan_, tools_.limits);
   if (!converted.ok()) {
-    Reject(PictureName(picture), converted.status());
+    Reject(ImageName(image), converted.status());
     return;
   }
   if (!sample_.Wants(number, converted->classes.present)) {
-    CountPicture();
+    CountImage();
     return;
   }
   InWork& in_work = in_work_[number];
-  in_work.id = PictureName(picture);
+  in_work.id = ImageName(image);
   in_work.classes = std::move(converted->classes);
   in_work.input = std::move(converted->input);
   in_work.bytes = BytesOf(in_work.input);
@@ -254,23 +254,23 @@ void CalibrationRun::Accept(const v1::LabelledPicture& picture) {
 }
 
 void CalibrationRun::Submit(int64_t number) {
-  InWork& picture = in_work_.at(number);
-  picture.cancel = std::make_shared<CancelToken>();
+  InWork& image = in_work_.at(number);
+  image.cancel = std::make_shared<CancelToken>();
   Job job;
   job.request_id = call_.request_id();
   job.caller = call_.caller();
   job.model = plan_.model.model;
   job.version = plan_.model.version;
-  job.input = picture.input;
+  job.input = image.input;
   job.pooled_layers = plan_.layers;
   job.output.encoding = MapEncoding::kNone;
   job.top_k = 1;
   job.deadline = call_.deadline();
-  job.cancel = picture.cancel;
+  job.cancel = image.cancel;
   // The answer may come at once, on this thread.
   tools_.submit(std::move(job), [mailbox = mailbox_,
                                  number](absl::StatusOr<Explanation> answer) {
-    mailbox->Put(PictureAnswer{.number = number, .answer = std::move(answer)});
+    mailbox->Put(ImageAnswer{.number = number, .answer = std::move(answer)});
   });
 }
 
@@ -280,16 +280,16 @@ void CalibrationRun::SubmitAgain() {
 }
 
 void CalibrationRun::Reject(const std::string& id, const absl::Status& why) {
-  speaker_.Say(RejectionMessage(id, PublicStatus(why, call_.request_id())));
-  CountPicture();
+  speaker_.Write(RejectionMessage(id, PublicStatus(why, call_.request_id())));
+  CountImage();
 }
 
-void CalibrationRun::CountPicture() {
-  ++pictures_done_;
-  speaker_.SayProgress(Stage::STAGE_FEATURES, pictures_done_, 0);
+void CalibrationRun::CountImage() {
+  ++images_done_;
+  speaker_.WriteProgress(Stage::STAGE_FEATURES, images_done_, 0);
 }
 
-// One that does not listen gets no further chance to be told of its pictures.
+// One that does not listen gets no further chance to be told of its images.
 bool CalibrationRun::WantsMessage() const {
   const auto in_work = static_cast<int>(in_work_.size());
   return !is_reading_ && !is_caller_done_ && in_work < max_in_work_ &&
@@ -303,7 +303,7 @@ absl::Time CalibrationRun::WakeTime() const {
   const bool waits_for_caller =
       speaker_.is_speaking() || (is_reading_ && !waits_for_engine);
   return std::min(again_at_, waits_for_caller
-                                 ? tools_.clock.Now() + tools_.patience
+                                 ? tools_.clock.Now() + tools_.idle_timeout
                                  : absl::InfiniteFuture());
 }
 

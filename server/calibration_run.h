@@ -1,4 +1,4 @@
-// One calibration from the first picture to the stored weights: sends pictures
+// One calibration from the first image to the stored weights: sends images
 // through the engine, a window of them at a time, keeps a sample of their
 // features, trains, stores, and tells the caller how far it is.
 // Thread-compatible: belongs to one thread, which may wait.
@@ -20,10 +20,10 @@
 #include "core/engine/engine_limits.h"
 #include "saliency/v1/model_service.pb.h"
 #include "server/calibration_call.h"
-#include "server/calibration_mailbox.h"
 #include "server/calibration_plan.h"
-#include "server/calibration_speaker.h"
+#include "server/event_queue.h"
 #include "server/layer_weights_store.h"
+#include "server/response_writer.h"
 #include "server/submit_job.h"
 
 namespace saliency {
@@ -35,7 +35,7 @@ struct CalibrationTools {
   Clock& clock;
   const LayerWeightsStore& store;
   // How long a caller may take for its next message, or to take one of ours.
-  absl::Duration patience = absl::Minutes(5);
+  absl::Duration idle_timeout = absl::Minutes(5);
   int64_t max_feature_bytes = int64_t{1} << 30;  // that a calibration keeps
 };
 
@@ -50,13 +50,13 @@ class CalibrationRun {
   // Errors: for the caller.
   absl::Status Run();
 
-  int64_t pictures_run() const { return pictures_run_; }
+  int64_t images_run() const { return images_run_; }
 
  private:
-  // A picture in the engine, or to be sent there again.
+  // An image in the engine, or to be sent there again.
   struct InWork {
     std::string id;
-    PictureClasses classes;
+    ImageClasses classes;
     JobInput input;  // for another try
     int64_t bytes = 0;
     std::shared_ptr<CancelToken> cancel;
@@ -77,13 +77,13 @@ class CalibrationRun {
   absl::Status On(v1::CalibrateLayerWeightsRequest message);
   absl::Status On(CallerIsDone);
   absl::Status On(MessageLeft left);
-  absl::Status On(PictureAnswer answer);
+  absl::Status On(ImageAnswer answer);
 
-  void Accept(const v1::LabelledPicture& picture);
+  void Accept(const v1::LabelledImage& image);
   void Submit(int64_t number);
   void SubmitAgain();
   void Reject(const std::string& id, const absl::Status& why);
-  void CountPicture();
+  void CountImage();
 
   bool WantsMessage() const;
   // When Turn has waited long enough.
@@ -91,19 +91,19 @@ class CalibrationRun {
 
   const CalibrationTools& tools_;
   CalibrationCall& call_;
-  const std::shared_ptr<CalibrationMailbox> mailbox_;
+  const std::shared_ptr<EventQueue> mailbox_;
   const CalibrationPlan plan_;
   const int max_in_work_;
-  CalibrationSpeaker speaker_;
+  ResponseWriter speaker_;
 
   ClassSample sample_;
   std::map<int64_t, InWork> in_work_;  // by number
   int64_t bytes_in_work_ = 0;
   std::vector<int64_t> again_;  // numbers; the queue was full
   absl::Time again_at_ = absl::InfiniteFuture();
-  int64_t pictures_seen_ = 0;
-  int64_t pictures_done_ = 0;
-  int64_t pictures_run_ = 0;
+  int64_t images_seen_ = 0;
+  int64_t images_done_ = 0;
+  int64_t images_run_ = 0;
 
   bool is_reading_ = false;
   bool is_caller_done_ = false;

@@ -39,8 +39,8 @@ void Calibrations::Close() {
     mailbox->End(CalibrationsClosed());
 }
 
-absl::Status Calibrations::Enter(
-    const Key& key, const std::shared_ptr<CalibrationMailbox>& mailbox) {
+absl::Status Calibrations::Enter(const Key& key,
+                                 const std::shared_ptr<EventQueue>& mailbox) {
   MutexLock lock(&mu_);
   if (closed_) return CalibrationsClosed();
   if (running_.emplace(key, mailbox).second) return absl::OkStatus();
@@ -62,7 +62,7 @@ void Calibrations::Run(CalibrationCall& call, CalibrationPlan plan) {
   const absl::Status status = run.Run();
   // First: whoever has the answer may calibrate again.
   Leave(key);
-  call.FinishWith(status, run.pictures_run());
+  call.FinishWith(status, run.images_run());
 }
 
 }  // namespace saliency

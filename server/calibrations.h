@@ -16,9 +16,9 @@
 #include "core/engine/worker_threads.h"
 #include "saliency/v1/model_service.pb.h"
 #include "server/calibration_call.h"
-#include "server/calibration_mailbox.h"
 #include "server/calibration_plan.h"
 #include "server/calibration_run.h"
+#include "server/event_queue.h"
 #include "server/model_catalogue.h"
 
 namespace saliency {
@@ -45,8 +45,7 @@ class Calibrations {
  private:
   using Key = std::pair<std::string, int64_t>;  // model, version
 
-  absl::Status Enter(const Key& key,
-                     const std::shared_ptr<CalibrationMailbox>& mailbox)
+  absl::Status Enter(const Key& key, const std::shared_ptr<EventQueue>& mailbox)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Leave(const Key& key) ABSL_LOCKS_EXCLUDED(mu_);
   void Run(CalibrationCall& call, CalibrationPlan plan);
@@ -55,8 +54,7 @@ class Calibrations {
   const CalibrationTools tools_;
   Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
-  std::map<Key, std::shared_ptr<CalibrationMailbox>> running_
-      ABSL_GUARDED_BY(mu_);
+  std::map<Key, std::shared_ptr<EventQueue>> running_ ABSL_GUARDED_BY(mu_);
   WorkerThreads threads_;  // last: use all of the above
 };
 

@@ -13,8 +13,10 @@ constexpr absl::Duration kSweepEvery = absl::Milliseconds(10);
 
 // 0: none is open there.  Sockets are numbered anew each time.
 uint64_t InodeOf(int fd) {
-  struct stat facts = {};
-  return fstat(fd, &facts) == 0 && S_ISSOCK(facts.st_mode) ? facts.st_ino : 0;
+  struct stat metadata = {};
+  return fstat(fd, &metadata) == 0 && S_ISSOCK(metadata.st_mode)
+             ? metadata.st_ino
+             : 0;
 }
 
 }  // namespace

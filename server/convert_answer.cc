@@ -42,9 +42,9 @@ void FillMap(MapResult&& result, v1::SaliencyMap* out) {
   out->set_raw_max(result.raw_max);
   out->mutable_point()->set_y(static_cast<int32_t>(result.point_y));
   out->mutable_point()->set_x(static_cast<int32_t>(result.point_x));
-  v1::Point* on_picture = out->mutable_picture_point();
-  on_picture->set_y(static_cast<int32_t>(result.picture_y));
-  on_picture->set_x(static_cast<int32_t>(result.picture_x));
+  v1::Point* on_image = out->mutable_image_point();
+  on_image->set_y(static_cast<int32_t>(result.image_y));
+  on_image->set_x(static_cast<int32_t>(result.image_x));
   out->set_is_signed(result.is_signed);
   out->set_constant(result.constant);
   out->set_warning(result.warning);
@@ -75,17 +75,17 @@ void ToProto(const ClassScore& score, v1::ClassScore* out) {
   }
 }
 
-void ToProto(const PictureInfo& picture, v1::PictureSummary* out) {
-  out->set_height(static_cast<int32_t>(picture.height));
-  out->set_width(static_cast<int32_t>(picture.width));
-  for (const ClassScore& score : picture.top) ToProto(score, out->add_top());
+void ToProto(const ImageInfo& image, v1::ImageSummary* out) {
+  out->set_height(static_cast<int32_t>(image.height));
+  out->set_width(static_cast<int32_t>(image.width));
+  for (const ClassScore& score : image.top) ToProto(score, out->add_top());
 }
 
 void ToProto(MapResult&& result, absl::string_view request_id,
              v1::SaliencyMap* out) {
   const absl::Status status = PublicStatus(result.status, request_id);
   ToProto(status, out->mutable_status());
-  out->set_picture(result.picture);
+  out->set_image(result.image);
   out->set_target(result.target);
   out->set_attribution(result.attribution);
   out->set_method(result.method);

@@ -24,17 +24,17 @@ void ToProto(MapResult&& result, absl::string_view request_id,
 // As a caller may see it already.
 void ToProto(const absl::Status& status, v1::ResultStatus* out);
 void ToProto(const ClassScore& score, v1::ClassScore* out);
-void ToProto(const PictureInfo& picture, v1::PictureSummary* out);
+void ToProto(const ImageInfo& image, v1::ImageSummary* out);
 void ToProto(const StageTimes& times, v1::StageSeconds* out);
 
 // What the answers of all requests for explanations begin and end with: model,
-// version, pictures, times and the batch.
+// version, images, times and the batch.
 template <typename Response>
 void FillHead(const Explanation& explanation, Response* response) {
   response->set_model(explanation.model);
   response->set_version(explanation.version);
-  for (const PictureInfo& picture : explanation.pictures) {
-    ToProto(picture, response->add_pictures());
+  for (const ImageInfo& image : explanation.images) {
+    ToProto(image, response->add_images());
   }
   ToProto(explanation.times, response->mutable_seconds());
   response->set_batch_requests(explanation.batch_requests);

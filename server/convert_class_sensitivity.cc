@@ -22,7 +22,7 @@ void FillMeasurement(const MapResult& most, const MapResult& least,
   const absl::Status status =
       PublicStatus(most.status.ok() ? least.status : most.status, request_id);
   ToProto(status, out->mutable_status());
-  out->set_picture(most.picture);
+  out->set_image(most.image);
   out->set_attribution(most.attribution);
   out->set_method(most.method);
   out->set_layer(most.layer);
@@ -45,33 +45,33 @@ void FillSummary(const MapResult& names,
   out->set_undefined(summary.undefined);
 }
 
-// What was measured of each picture: `results` are picture-major with two rows
-// each, `correlations` picture-major.
+// What was measured of each image: `results` are image-major with two rows
+// each, `correlations` image-major.
 template <typename Result>
 struct Measured {
   const std::vector<Result>& results;
   const std::vector<std::optional<double>>& correlations;
-  std::size_t pictures;
+  std::size_t images;
 
-  std::size_t of_each() const { return correlations.size() / pictures; }
+  std::size_t of_each() const { return correlations.size() / images; }
 
-  void AddPicture(std::size_t picture, absl::string_view request_id,
-                  v1::MeasureClassSensitivityResponse* response) const {
+  void AddImage(std::size_t image, absl::string_view request_id,
+                v1::MeasureClassSensitivityResponse* response) const {
     for (std::size_t i = 0; i < of_each(); ++i) {
-      const std::size_t most = 2 * picture * of_each() + i;
+      const std::size_t most = 2 * image * of_each() + i;
       FillMeasurement(MapOf(results[most]), MapOf(results[most + of_each()]),
-                      correlations[picture * of_each() + i], request_id,
+                      correlations[image * of_each() + i], request_id,
                       response->add_measurements());
     }
   }
 
   void AddSummaries(v1::MeasureClassSensitivityResponse* response) const {
     for (std::size_t i = 0; i < of_each(); ++i) {
-      std::vector<std::optional<double>> of_pictures;
-      for (std::size_t picture = 0; picture < pictures; ++picture) {
-        of_pictures.push_back(correlations[picture * of_each() + i]);
+      std::vector<std::optional<double>> of_images;
+      for (std::size_t image = 0; image < images; ++image) {
+        of_images.push_back(correlations[image * of_each() + i]);
       }
-      FillSummary(MapOf(results[i]), of_pictures, response->add_summaries());
+      FillSummary(MapOf(results[i]), of_images, response->add_summaries());
     }
   }
 };
@@ -100,14 +100,14 @@ Job JobFromProto(const v1::MeasureClassSensitivityRequest& request,
 void ToProto(Explanation&& explanation, absl::string_view request_id,
              v1::MeasureClassSensitivityResponse* response) {
   FillHead(explanation, response);
-  const std::size_t pictures = explanation.pictures.size();
+  const std::size_t images = explanation.images.size();
   const Measured<MapResult> layers = {explanation.results,
-                                      explanation.correlations, pictures};
+                                      explanation.correlations, images};
   const Measured<CombinedResult> combined = {
-      explanation.combined, explanation.combined_correlations, pictures};
-  for (std::size_t picture = 0; picture < pictures; ++picture) {
-    layers.AddPicture(picture, request_id, response);
-    combined.AddPicture(picture, request_id, response);
+      explanation.combined, explanation.combined_correlations, images};
+  for (std::size_t image = 0; image < images; ++image) {
+    layers.AddImage(image, request_id, response);
+    combined.AddImage(image, request_id, response);
   }
   layers.AddSummaries(response);
   combined.AddSummaries(response);

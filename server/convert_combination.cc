@@ -77,9 +77,10 @@ absl::StatusOr<CombineRule> RuleFromProto(v1::CombineRule rule) {
 
 // The method or pair; none for maps that were given.
 std::optional<Attribution> MethodFromProto(const v1::Attribution& attribution,
-                                           bool given_maps, Violations& found) {
+                                           bool precomputed_maps,
+                                           Violations& found) {
   const bool is_set = attribution.kind_case() != v1::Attribution::KIND_NOT_SET;
-  if (given_maps) {
+  if (precomputed_maps) {
     if (is_set) {
       found.Add(
           Invalid("attribution: a method or pair is not allowed with maps"));
@@ -94,10 +95,10 @@ std::optional<Attribution> MethodFromProto(const v1::Attribution& attribution,
 }
 
 JobCombination CombinationFromProto(const v1::Combination& combination,
-                                    bool given_maps, Violations& found) {
+                                    bool precomputed_maps, Violations& found) {
   const v1::Attribution& attribution = combination.attribution();
   JobCombination converted;
-  converted.attribution = MethodFromProto(attribution, given_maps, found);
+  converted.attribution = MethodFromProto(attribution, precomputed_maps, found);
   converted.layers.assign(attribution.layers().begin(),
                           attribution.layers().end());
   converted.weighting = found.Take(WeightingFromProto(combination.weighting()));
@@ -111,14 +112,15 @@ JobCombination CombinationFromProto(const v1::Combination& combination,
 
 std::vector<JobCombination> ConvertCombinations(
     const google::protobuf::RepeatedPtrField<v1::Combination>& combinations,
-    bool given_maps, const EngineLimits& limits, Violations& found) {
+    bool precomputed_maps, const EngineLimits& limits, Violations& found) {
   std::vector<JobCombination> converted;
   const absl::Status counts = CheckCombinationCounts(combinations, limits);
   found.Add(counts);
   if (!counts.ok()) return converted;
   for (const v1::Combination& combination : combinations) {
     Violations of_this;
-    JobCombination one = CombinationFromProto(combination, given_maps, of_this);
+    JobCombination one =
+        CombinationFromProto(combination, precomputed_maps, of_this);
     found.Add(absl::StrCat("combinations[", converted.size(), "]"), of_this);
     converted.push_back(std::move(one));
   }
@@ -151,14 +153,15 @@ void CheckNoModelAsked(const v1::CombineLayersRequest& request,
   refuse(request.score() != v1::SCORE_UNSPECIFIED, "score");
 }
 
-GivenMaps GivenMapsFromProto(const v1::GivenMaps& maps,
-                             const EngineLimits& limits, Violations& found) {
-  GivenMaps converted;
-  const absl::Status bytes = CheckCount(
-      "maps.picture: bytes", static_cast<int64_t>(maps.picture().size()),
-      limits.decode.max_bytes);
+PrecomputedMaps PrecomputedMapsFromProto(const v1::PrecomputedMaps& maps,
+                                         const EngineLimits& limits,
+                                         Violations& found) {
+  PrecomputedMaps converted;
+  const absl::Status bytes =
+      CheckCount("maps.image: bytes", static_cast<int64_t>(maps.image().size()),
+                 limits.decode.max_bytes);
   found.Add(bytes);
-  if (bytes.ok()) converted.picture = maps.picture();
+  if (bytes.ok()) converted.image = maps.image();
   const absl::Status count =
       CheckCount("maps.maps", maps.maps_size(), limits.max_layers);
   found.Add(count);
@@ -187,7 +190,7 @@ JobInput SubjectFromProto(const v1::CombineLayersRequest& request,
       return InputFromProto(request.input(), limits, found);
     case v1::CombineLayersRequest::kMaps:
       CheckNoModelAsked(request, found);
-      return JobInput(GivenMapsFromProto(request.maps(), limits, found));
+      return JobInput(PrecomputedMapsFromProto(request.maps(), limits, found));
     case v1::CombineLayersRequest::SUBJECT_NOT_SET:
       break;
   }
@@ -200,7 +203,8 @@ JobInput SubjectFromProto(const v1::CombineLayersRequest& request,
 std::vector<JobCombination> CombinationsFromProto(
     const google::protobuf::RepeatedPtrField<v1::Combination>& combinations,
     const EngineLimits& limits, Violations& found) {
-  return ConvertCombinations(combinations, /*given_maps=*/false, limits, found);
+  return ConvertCombinations(combinations, /*precomputed_maps=*/false, limits,
+                             found);
 }
 
 void ToProto(CombinedResult&& combined, absl::string_view request_id,
@@ -226,7 +230,7 @@ Job JobFromProto(const v1::CombineLayersRequest& request,
   // Without a model there is no input of its.
   if (request.has_maps() && !request.output().has_explicit_size() &&
       request.output().named_size() == v1::NAMED_SIZE_UNSPECIFIED) {
-    job.output.size = OutputSize::kPicture;
+    job.output.size = OutputSize::kImage;
   }
   job.combinations = CombinationsOf(request, limits, found);
   job.layer_maps = request.layer_maps();

@@ -123,23 +123,27 @@ void LayerToProto(const LayerInfo& layer, v1::Layer* out) {
 }
 
 // Where a method that needs `evidence` applies.
-std::vector<std::string> LayersFor(Evidence evidence, const ModelFacts& facts) {
-  if (evidence == Evidence::kActivationAndHead) return facts.head_layers;
+std::vector<std::string> LayersFor(MethodInputs method_inputs,
+                                   const ModelMetadata& metadata) {
+  if (method_inputs == MethodInputs::kActivationAndHead)
+    return metadata.head_layers;
   std::vector<std::string> layers;
-  for (const LayerInfo& layer : facts.layers) {
-    const bool applies =
-        evidence == Evidence::kRealConv        ? layer.conv.has_value()
-        : evidence == Evidence::kRealBatchNorm ? layer.batch_norm.has_value()
-                                               : true;
+  for (const LayerInfo& layer : metadata.layers) {
+    const bool applies = method_inputs == MethodInputs::kRealConv
+                             ? layer.conv.has_value()
+                         : method_inputs == MethodInputs::kRealBatchNorm
+                             ? layer.batch_norm.has_value()
+                             : true;
     if (layer.spatial() && applies) layers.push_back(layer.name);
   }
   return layers;
 }
 
 // Leaves out the methods that no layer of the model allows.
-void AddMethods(const ModelFacts& facts, v1::GetModelResponse* response) {
+void AddMethods(const ModelMetadata& metadata, v1::GetModelResponse* response) {
   for (const Method* method : AllMethods()) {
-    const std::vector<std::string> layers = LayersFor(method->evidence, facts);
+    const std::vector<std::string> layers =
+        LayersFor(method->method_inputs, metadata);
     if (layers.empty()) continue;
     v1::Method* out = response->add_methods();
     out->set_name(method->name);
@@ -150,7 +154,7 @@ void AddMethods(const ModelFacts& facts, v1::GetModelResponse* response) {
     for (const std::string& alias : AliasesOf(*method)) {
       out->add_aliases(alias);
     }
-    if (method->evidence == Evidence::kActivationAndGradient) continue;
+    if (method->method_inputs == MethodInputs::kActivationAndGradient) continue;
     for (const std::string& layer : layers) out->add_layers(layer);
   }
 }
@@ -205,31 +209,31 @@ void ToProto(const std::vector<CatalogueVersion>& versions,
   }
 }
 
-void ToProto(const ModelFacts& facts, v1::GetModelResponse* response) {
-  response->set_name(facts.name);
-  response->set_version(facts.version);
-  *response->mutable_config() = ToProto(facts.config);
-  for (const std::string& label : facts.labels) response->add_labels(label);
-  response->set_num_classes(static_cast<int32_t>(facts.num_classes));
-  MeaningToProto(facts.meaning, response->mutable_output_meaning());
-  for (const LayerInfo& layer : facts.layers) {
+void ToProto(const ModelMetadata& metadata, v1::GetModelResponse* response) {
+  response->set_name(metadata.name);
+  response->set_version(metadata.version);
+  *response->mutable_config() = ToProto(metadata.config);
+  for (const std::string& label : metadata.labels) response->add_labels(label);
+  response->set_num_classes(static_cast<int32_t>(metadata.num_classes));
+  MeaningToProto(metadata.meaning, response->mutable_output_meaning());
+  for (const LayerInfo& layer : metadata.layers) {
     LayerToProto(layer, response->add_layers());
   }
-  AddMethods(facts, response);
-  response->set_rows_independent(facts.self_check.rows_independent);
-  response->set_rows_depend_because(facts.self_check.rows_depend_because);
-  response->set_deterministic(facts.self_check.deterministic);
-  response->set_random_operator(facts.self_check.random_operator);
-  response->set_targets_share_work(facts.self_check.fan_out_at_probe);
-  response->mutable_output()->set_name(facts.output.name);
-  for (const int64_t size : facts.output.shape) {
+  AddMethods(metadata, response);
+  response->set_rows_independent(metadata.self_check.rows_independent);
+  response->set_rows_depend_because(metadata.self_check.rows_depend_because);
+  response->set_deterministic(metadata.self_check.deterministic);
+  response->set_random_operator(metadata.self_check.random_operator);
+  response->set_targets_share_work(metadata.self_check.expand_rows_at_probe);
+  response->mutable_output()->set_name(metadata.output.name);
+  for (const int64_t size : metadata.output.shape) {
     response->mutable_output()->add_shape(size);
   }
-  for (const std::string& other : facts.output.others) {
+  for (const std::string& other : metadata.output.others) {
     response->mutable_output()->add_others(other);
   }
-  if (facts.layer_weights.calibrated()) {
-    *response->mutable_layer_weights() = ToProto(facts.layer_weights);
+  if (metadata.layer_weights.calibrated()) {
+    *response->mutable_layer_weights() = ToProto(metadata.layer_weights);
   }
 }
 

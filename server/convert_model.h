@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 #include "core/model/model_config.h"
 #include "saliency/v1/model_service.pb.h"
 #include "server/model_catalogue.h"
@@ -20,7 +20,7 @@ void ToProto(const std::vector<CatalogueVersion>& versions,
              v1::ListModelsResponse* response);
 
 // Everything but `versions`: layers, methods and what the self-check found.
-void ToProto(const ModelFacts& facts, v1::GetModelResponse* response);
+void ToProto(const ModelMetadata& metadata, v1::GetModelResponse* response);
 
 // The state of one version, for either answer.
 void ToProto(const CatalogueVersion& version, v1::ModelVersion* out);

@@ -70,10 +70,9 @@ absl::StatusOr<OutputSize> SizeFromProto(v1::NamedSize size,
                                          MapEncoding encoding) {
   switch (size) {
     case v1::NAMED_SIZE_UNSPECIFIED:
-      return IsOverlay(encoding) ? OutputSize::kPicture
-                                 : OutputSize::kModelInput;
-    case v1::NAMED_SIZE_PICTURE:
-      return OutputSize::kPicture;
+      return IsOverlay(encoding) ? OutputSize::kImage : OutputSize::kModelInput;
+    case v1::NAMED_SIZE_IMAGE:
+      return OutputSize::kImage;
     case v1::NAMED_SIZE_LAYER:
       return OutputSize::kLayer;
     case v1::NAMED_SIZE_MODEL_INPUT:
@@ -124,10 +123,10 @@ absl::Status CheckAttributionCounts(
   return CheckCount("attributions: layers in all", layers, limits.max_layers);
 }
 
-absl::Status CheckPictureBytes(const v1::Input& input,
-                               const EngineLimits& limits) {
-  return CheckCount("input.picture: bytes",
-                    static_cast<int64_t>(input.picture().size()),
+absl::Status CheckImageBytes(const v1::Input& input,
+                             const EngineLimits& limits) {
+  return CheckCount("input.image: bytes",
+                    static_cast<int64_t>(input.image().size()),
                     limits.decode.max_bytes);
 }
 
@@ -138,9 +137,9 @@ absl::StatusOr<int64_t> VersionFromProto(int64_t version) {
 
 absl::StatusOr<JobInput> InputFromProto(const v1::Input& input) {
   switch (input.source_case()) {
-    case v1::Input::kPicture:
-      if (input.picture().empty()) return Invalid("input.picture: empty");
-      return JobInput(EncodedPicture{input.picture()});
+    case v1::Input::kImage:
+      if (input.image().empty()) return Invalid("input.image: empty");
+      return JobInput(EncodedImage{input.image()});
     case v1::Input::kTensor: {
       const v1::Tensor& tensor = input.tensor();
       return JobInput(TensorInput{
@@ -149,12 +148,12 @@ absl::StatusOr<JobInput> InputFromProto(const v1::Input& input) {
     case v1::Input::SOURCE_NOT_SET:
       break;
   }
-  return Invalid("input: neither picture nor tensor is set");
+  return Invalid("input: neither image nor tensor is set");
 }
 
 JobInput InputFromProto(const v1::Input& input, const EngineLimits& limits,
                         Violations& found) {
-  const absl::Status size = CheckPictureBytes(input, limits);
+  const absl::Status size = CheckImageBytes(input, limits);
   if (size.ok()) return found.Take(InputFromProto(input));
   found.Add(size);
   return JobInput();

@@ -33,8 +33,8 @@ absl::Status CheckCount(absl::string_view what, int64_t count, int64_t limit);
 absl::Status CheckAttributionCounts(
     const google::protobuf::RepeatedPtrField<v1::Attribution>& attributions,
     const EngineLimits& limits);
-absl::Status CheckPictureBytes(const v1::Input& input,
-                               const EngineLimits& limits);
+absl::Status CheckImageBytes(const v1::Input& input,
+                             const EngineLimits& limits);
 
 // "output.encoding: unknown value 9".
 template <typename Enum>

@@ -1,6 +1,6 @@
 // From the wire to a Job.  Checked here: what a Job cannot express (a oneof
 // that is not set, an enum value that nobody knows) and what would cost memory
-// to convert at all (counts, picture bytes).  The values themselves are checked
+// to convert at all (counts, image bytes).  The values themselves are checked
 // by the engine, which knows the model.
 // Pure functions; safe from any thread.
 

@@ -37,8 +37,8 @@ void ToProto(CascadeStage&& stage, absl::string_view request_id,
   response->set_stage(stage.stage);
   response->set_stages(stage.stages);
   response->set_module(stage.module);
-  for (const PictureInfo& picture : explanation.pictures) {
-    ToProto(picture, response->add_pictures());
+  for (const ImageInfo& image : explanation.images) {
+    ToProto(image, response->add_images());
   }
   for (std::size_t i = 0; i < explanation.results.size(); ++i) {
     v1::WeightSensitivity* out = response->add_maps();

@@ -8,9 +8,9 @@
 
 #include "absl/strings/string_view.h"
 #include "core/base/violations.h"
+#include "core/engine/cascading_randomization.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
-#include "core/engine/weight_cascade.h"
 #include "saliency/v1/saliency_service.pb.h"
 #include "server/convert_parts.h"
 

@@ -14,8 +14,8 @@ void WaitFor(absl::Duration delay, Clock& clock) {
 
 }  // namespace
 
-bool Drain(const DrainOptions& options, Clock& clock, HealthBoard& board,
-           CallDesk& desk, const DrainEngine& drain_engine) {
+bool Drain(const DrainOptions& options, Clock& clock, HealthRegistry& board,
+           CallTracker& desk, const DrainEngine& drain_engine) {
   board.StopServing();
   WaitFor(options.delay, clock);
   desk.Close();

@@ -16,25 +16,25 @@ namespace saliency {
 namespace {
 
 // Any photograph would do: a JPEG that is no square and has to be resized.
-absl::StatusOr<std::string> SomePicture() {
-  Picture picture = {.height = 480, .width = 640};
-  for (int64_t y = 0; y < picture.height; ++y) {
-    for (int64_t x = 0; x < picture.width; ++x) {
-      picture.rgb.push_back(static_cast<uint8_t>(x * 255 / picture.width));
-      picture.rgb.push_back(static_cast<uint8_t>(y * 255 / picture.height));
-      picture.rgb.push_back(static_cast<uint8_t>((x ^ y) & 0xFF));
+absl::StatusOr<std::string> SomeImage() {
+  Image image = {.height = 480, .width = 640};
+  for (int64_t y = 0; y < image.height; ++y) {
+    for (int64_t x = 0; x < image.width; ++x) {
+      image.rgb.push_back(static_cast<uint8_t>(x * 255 / image.width));
+      image.rgb.push_back(static_cast<uint8_t>(y * 255 / image.height));
+      image.rgb.push_back(static_cast<uint8_t>((x ^ y) & 0xFF));
     }
   }
-  return EncodePicture(picture, PictureCoding::kJpeg);
+  return EncodeImage(image, ImageCoding::kJpeg);
 }
 
-Job QuestionAbout(const ModelFacts& facts, const std::string& picture,
+Job QuestionAbout(const ModelMetadata& facts, const std::string& image,
                   absl::Time deadline) {
   return {
       .request_id = "before-ready",
       .model = facts.name,
       .version = facts.version,
-      .input = EncodedPicture{picture},
+      .input = EncodedImage{image},
       .score = facts.num_classes == 1 ? Score::kScalarOutput : Score::kLogit,
       .deadline = deadline};
 }
@@ -66,12 +66,13 @@ int ReplicasOf(const ModelConfig& config) {
 
 }  // namespace
 
-absl::Status AskFirstQuestions(const ModelFacts& facts, const SubmitJob& submit,
-                               absl::Duration patience) {
-  const absl::Time deadline = absl::Now() + patience;
-  ASSIGN_OR_RETURN(const std::string picture, SomePicture());
+absl::Status AskFirstQuestions(const ModelMetadata& facts,
+                               const SubmitJob& submit,
+                               absl::Duration idle_timeout) {
+  const absl::Time deadline = absl::Now() + idle_timeout;
+  ASSIGN_OR_RETURN(const std::string image, SomeImage());
   const Attribution method = DefaultAttribution();
-  Job map = QuestionAbout(facts, picture, deadline);
+  Job map = QuestionAbout(facts, image, deadline);
   map.attributions.push_back({.attribution = method});
   map.output.size = OutputSize::kModelInput;
   // Whichever worker is idle takes it: each has its turn if they take turns.
@@ -79,7 +80,7 @@ absl::Status AskFirstQuestions(const ModelFacts& facts, const SubmitJob& submit,
     RETURN_IF_ERROR(AskOnce(map, submit, deadline));
   }
   if (facts.config.combine_layers.empty()) return absl::OkStatus();
-  Job overlay = QuestionAbout(facts, picture, deadline);
+  Job overlay = QuestionAbout(facts, image, deadline);
   overlay.combinations.push_back({.attribution = method});
   overlay.output.encoding = MapEncoding::kOverlayPng;
   return AskOnce(std::move(overlay), submit, deadline);

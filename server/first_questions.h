@@ -9,16 +9,17 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 #include "server/submit_job.h"
 
 namespace saliency {
 
 // Waits for the answers.  Metrics of callers do not count these questions,
 // those of batches and stages do.
-// Errors: the first answer's; DEADLINE_EXCEEDED after `patience` in all.
-absl::Status AskFirstQuestions(const ModelFacts& facts, const SubmitJob& submit,
-                               absl::Duration patience);
+// Errors: the first answer's; DEADLINE_EXCEEDED after `idle_timeout` in all.
+absl::Status AskFirstQuestions(const ModelMetadata& facts,
+                               const SubmitJob& submit,
+                               absl::Duration idle_timeout);
 
 }  // namespace saliency
 

@@ -28,8 +28,9 @@ using CheckBase = OneRequestReactor<HealthCheckRequest, HealthCheckResponse>;
 // One Check.
 class CheckReactor final : public CheckBase {
  public:
-  CheckReactor(grpc::CallbackServerContext& context, const HealthBoard& board,
-               const TokenFile* tokens, StallWatch* receives)
+  CheckReactor(grpc::CallbackServerContext& context,
+               const HealthRegistry& board, const TokenFile* tokens,
+               StallWatch* receives)
       : board_(board) {
     const absl::Status known = CheckToken(tokens, context);
     if (known.ok()) {
@@ -56,7 +57,7 @@ class CheckReactor final : public CheckBase {
   }
   void OnDone() override { delete this; }
 
-  const HealthBoard& board_;
+  const HealthRegistry& board_;
   HealthCheckResponse response_;
 };
 
@@ -69,7 +70,7 @@ class WatchReactor final : public CheckBase,
                            public std::enable_shared_from_this<WatchReactor> {
  public:
   static WatchReactor* Start(grpc::CallbackServerContext& context,
-                             HealthBoard& board, const TokenFile* tokens,
+                             HealthRegistry& board, const TokenFile* tokens,
                              StallWatch* receives) {
     auto watch = std::make_shared<WatchReactor>(board);
     watch->self_ = watch;
@@ -82,7 +83,7 @@ class WatchReactor final : public CheckBase,
     return watch.get();
   }
 
-  explicit WatchReactor(HealthBoard& board) : board_(board) {}
+  explicit WatchReactor(HealthRegistry& board) : board_(board) {}
 
   void OnHealthChange() override { Advance(); }
   void OnHealthClosed() override {
@@ -149,7 +150,7 @@ class WatchReactor final : public CheckBase,
     if (finish) Finish(status);
   }
 
-  HealthBoard& board_;
+  HealthRegistry& board_;
   std::shared_ptr<WatchReactor> self_;  // set once, moved out by OnDone
 
   Mutex mu_;
@@ -163,7 +164,7 @@ class WatchReactor final : public CheckBase,
 
 }  // namespace
 
-HealthService::HealthService(HealthBoard& board, const TokenFile* tokens,
+HealthService::HealthService(HealthRegistry& board, const TokenFile* tokens,
                              StallWatch* receives)
     : StreamedService("grpc.health.v1.Health") {
   Serve<HealthCheckRequest, HealthCheckResponse>(

@@ -1,12 +1,12 @@
-// grpc.health.v1, answered from a HealthBoard.  Our own, since gRPC's default
-// one says SERVING before anything is loaded and cannot forget a name.
+// grpc.health.v1, answered from a HealthRegistry.  Our own, since gRPC's
+// default one says SERVING before anything is loaded and cannot forget a name.
 // Thread-safe.
 
 #ifndef SALIENCY_SERVER_HEALTH_SERVICE_H_
 #define SALIENCY_SERVER_HEALTH_SERVICE_H_
 
 #include "grpc/health/v1/health.pb.h"
-#include "server/health_board.h"
+#include "server/health_registry.h"
 #include "server/stall_watch.h"
 #include "server/streamed_service.h"
 #include "server/token_file.h"
@@ -17,7 +17,8 @@ class HealthService : public StreamedService {
  public:
   // All outlive this.  `tokens` may be null: everybody may ask.  `receives`
   // bounds how long a request may take to come; null: nothing does.
-  explicit HealthService(HealthBoard& board, const TokenFile* tokens = nullptr,
+  explicit HealthService(HealthRegistry& board,
+                         const TokenFile* tokens = nullptr,
                          StallWatch* receives = nullptr);
 };
 

@@ -37,7 +37,7 @@ absl::Status LayerWeightsStore::Store(const CatalogueVersion& measured,
   }
   log_.Info("layer weights stored", {{"model", measured.model},
                                      {"version", measured.version},
-                                     {"pictures", weights.pictures},
+                                     {"images", weights.images},
                                      {"classes", weights.classes}});
   return absl::OkStatus();
 }

@@ -51,8 +51,8 @@ absl::StatusOr<LayerWeights> ParseLayerWeightsText(const std::string& text) {
     return Invalid("layers: ", proto.layers_size(), " not in [1, ",
                    kMaxCalibratedLayers, "]");
   }
-  if (proto.pictures() < 0) {
-    return Invalid("pictures: ", proto.pictures(), " is less than 0");
+  if (proto.images() < 0) {
+    return Invalid("images: ", proto.images(), " is less than 0");
   }
   if (proto.classes() < 0) {
     return Invalid("classes: ", proto.classes(), " is less than 0");
@@ -61,7 +61,7 @@ absl::StatusOr<LayerWeights> ParseLayerWeightsText(const std::string& text) {
       .model_sha256 = absl::AsciiStrToLower(proto.model_sha256()),
       .calibrated_at = proto.calibrated_at(),
       .data = proto.data(),
-      .pictures = proto.pictures(),
+      .images = proto.images(),
       .classes = proto.classes()};
   std::set<std::string> seen;
   for (const v1::LayerCalibration& layer : proto.layers()) {
@@ -124,7 +124,7 @@ v1::LayerWeights ToProto(const LayerWeights& weights) {
   proto.set_model_sha256(weights.model_sha256);
   proto.set_calibrated_at(weights.calibrated_at);
   proto.set_data(weights.data);
-  proto.set_pictures(weights.pictures);
+  proto.set_images(weights.images);
   proto.set_classes(weights.classes);
   return proto;
 }

@@ -130,10 +130,11 @@ void LineWriter::Put(std::string line, bool urgent) {
   shared_->lines.push_back(std::move(line));
 }
 
-bool LineWriter::Flush(absl::Duration patience) {
+bool LineWriter::Flush(absl::Duration idle_timeout) {
   MutexLock lock(&shared_->mu);
   return shared_->mu.AwaitWithDeadline(
-      absl::Condition(shared_.get(), &Shared::IsIdle), absl::Now() + patience);
+      absl::Condition(shared_.get(), &Shared::IsIdle),
+      absl::Now() + idle_timeout);
 }
 
 int64_t LineWriter::dropped() const {

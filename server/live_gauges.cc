@@ -47,11 +47,11 @@ prometheus::MetricFamily SelfChecks(const ModelCatalogue& catalogue,
                                     bool SelfCheck::*holds) {
   prometheus::MetricFamily family = Family(name, help);
   for (const CatalogueVersion& version : catalogue.List()) {
-    if (version.facts == nullptr) continue;
+    if (version.metadata == nullptr) continue;
     prometheus::ClientMetric& metric = family.metric.emplace_back();
     metric.label = {{"model", version.model},
                     {"version", absl::StrCat(version.version)}};
-    metric.gauge.value = version.facts->self_check.*holds ? 1 : 0;
+    metric.gauge.value = version.metadata->self_check.*holds ? 1 : 0;
   }
   return family;
 }
@@ -59,8 +59,8 @@ prometheus::MetricFamily SelfChecks(const ModelCatalogue& catalogue,
 std::set<std::string> DevicesOf(const ModelCatalogue& catalogue) {
   std::set<std::string> devices = {"cpu"};
   for (const CatalogueVersion& version : catalogue.List()) {
-    if (version.facts == nullptr) continue;
-    for (const InstanceConfig& instance : version.facts->config.instances) {
+    if (version.metadata == nullptr) continue;
+    for (const InstanceConfig& instance : version.metadata->config.instances) {
       devices.insert(instance.device == "cuda" ? "cuda:0" : instance.device);
     }
   }
@@ -97,10 +97,10 @@ std::vector<prometheus::MetricFamily> LiveGauges::Collect() const {
       ModelStates(catalogue_),
       SelfChecks(catalogue_, "saliency_model_rows_independent",
                  "0: the rows of a batch depend on each other; the model is "
-                 "run one picture at a time.",
+                 "run one image at a time.",
                  &SelfCheck::rows_independent),
       SelfChecks(catalogue_, "saliency_model_deterministic",
-                 "0: the model answers the same picture differently each time.",
+                 "0: the model answers the same image differently each time.",
                  &SelfCheck::deterministic)};
 }
 

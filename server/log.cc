@@ -163,8 +163,8 @@ void Log::Error(absl::string_view message,
   Write(LogLevel::kError, message, fields);
 }
 
-void Log::Flush(absl::Duration patience) {
-  if (writer_ != nullptr) writer_->Flush(patience);
+void Log::Flush(absl::Duration idle_timeout) {
+  if (writer_ != nullptr) writer_->Flush(idle_timeout);
 }
 
 Log::Dropped Log::dropped() const {

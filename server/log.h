@@ -74,8 +74,8 @@ class Log {
   void Error(absl::string_view message,
              const std::vector<LogField>& fields = {});
 
-  // Waits until the lines so far have been written, `patience` at most.
-  void Flush(absl::Duration patience);
+  // Waits until the lines so far have been written, `idle_timeout` at most.
+  void Flush(absl::Duration idle_timeout);
 
   // Lines dropped so far: there were too many of them, or nobody took them.
   struct Dropped {

@@ -22,14 +22,14 @@
 #include "core/engine/engine.h"
 #include "core/image/text.h"
 #include "server/calibrations.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
 #include "server/drain.h"
 #include "server/engine_reporter.h"
 #include "server/exit_guard.h"
 #include "server/file_descriptor.h"
 #include "server/freed_memory.h"
 #include "server/grpc_server.h"
-#include "server/health_board.h"
+#include "server/health_registry.h"
 #include "server/health_service.h"
 #include "server/layer_weights_store.h"
 #include "server/library_logs.h"
@@ -90,7 +90,7 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   Clock& clock = Clock::Real();
   ExitGuard exit_guard(clock, log);  // first: sees the end of all the others
   Metrics metrics;
-  HealthBoard board;
+  HealthRegistry board;
   ModelCatalogue catalogue([&] { board.Publish(HealthOf(catalogue)); });
   board.Publish(HealthOf(catalogue));
   EngineReporter reporter(*metrics.registry(), log, [&] {
@@ -113,11 +113,11 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
     tokens = *std::move(opened);
   }
 
-  CallDesk desk(clock, metrics, log,
-                {.tokens = tokens.get(),
-                 .send_timeout = options.send_timeout,
-                 .receive_timeout = options.receive_timeout,
-                 .max_calls = options.max_calls});
+  CallTracker desk(clock, metrics, log,
+                   {.tokens = tokens.get(),
+                    .send_timeout = options.send_timeout,
+                    .receive_timeout = options.receive_timeout,
+                    .max_calls = options.max_calls});
   const SubmitJob submit = [&](Job job, JobDone done) {
     engine.Submit(std::move(job), std::move(done));
   };

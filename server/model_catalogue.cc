@@ -60,13 +60,14 @@ bool ModelCatalogue::SetLayerWeights(absl::string_view model, int64_t version,
   {
     MutexLock lock(&mu_);
     const auto found = versions_.find(Key(model, version));
-    if (found == versions_.end() || found->second.facts == nullptr ||
+    if (found == versions_.end() || found->second.metadata == nullptr ||
         found->second.sha256 != sha256) {
       return false;
     }
-    ModelFacts facts = *found->second.facts;
-    facts.layer_weights = std::move(weights);
-    found->second.facts = std::make_shared<const ModelFacts>(std::move(facts));
+    ModelMetadata metadata = *found->second.metadata;
+    metadata.layer_weights = std::move(weights);
+    found->second.metadata =
+        std::make_shared<const ModelMetadata>(std::move(metadata));
   }
   if (on_change_) on_change_();
   return true;

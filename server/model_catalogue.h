@@ -18,7 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/mutex.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 
 namespace saliency {
 
@@ -35,7 +35,7 @@ struct CatalogueVersion {
   std::string message;
   bool required = true;  // overall health waits for it
   // Set when ready.
-  std::shared_ptr<const ModelFacts> facts;
+  std::shared_ptr<const ModelMetadata> metadata;
   std::string sha256;  // hex digest of the file
   std::string folder;  // of the version; for opening, never for messages
 };

@@ -108,11 +108,11 @@ absl::Status ReadLayerWeights(const RepositoryVersion& version,
 
 absl::Status WarmUpReplicas(const LoadedModel& loaded) {
   if (!loaded.config.warm_up) return absl::OkStatus();
-  const ModelFacts facts = FactsOf(loaded);
+  const ModelMetadata metadata = MetadataOf(loaded);
   for (const std::unique_ptr<ProbedModel>& replica : loaded.replicas) {
     PassExplainer explainer(*replica,
-                            {.max_rows = facts.config.batching.max_rows});
-    RETURN_IF_ERROR(WarmUp(facts, explainer));
+                            {.max_rows = metadata.config.batching.max_rows});
+    RETURN_IF_ERROR(WarmUp(metadata, explainer));
   }
   return absl::OkStatus();
 }
@@ -121,7 +121,7 @@ std::string LimitsOf(const SelfCheck& check) {
   std::vector<std::string> limits;
   if (!check.deterministic) {
     limits.push_back(absl::StrCat(
-        "the model is random: it answers the same picture differently each "
+        "the model is random: it answers the same image differently each "
         "time",
         check.random_operator.empty()
             ? ""
@@ -130,15 +130,15 @@ std::string LimitsOf(const SelfCheck& check) {
   }
   if (!check.rows_independent) {
     limits.push_back(absl::StrCat(
-        "rows of a batch depend on each other: the model is run one picture "
+        "rows of a batch depend on each other: the model is run one image "
         "at a time",
         check.rows_depend_because.empty()
             ? ""
             : absl::StrCat(" (", check.rows_depend_because, ")")));
-  } else if (!check.fan_out_at_probe) {
+  } else if (!check.expand_rows_at_probe) {
     limits.push_back(
         "the part behind a probe fixes its number of rows: the targets of a "
-        "picture share no work");
+        "image share no work");
   }
   return absl::StrJoin(limits, "; ");
 }
@@ -151,10 +151,10 @@ std::string Sentences(std::vector<std::string> notes) {
 const char* YesOrNo(bool yes) { return yes ? "yes" : "no"; }
 
 // How the model takes them, in the words of the log.
-std::string MetaSteps(const ModelFacts& facts) {
-  switch (facts.meta_path) {
+std::string MetaSteps(const ModelMetadata& metadata) {
+  switch (metadata.meta_path) {
     case MetaPath::kNone:
-      return absl::StrCat("none: ", facts.meta_refusal);
+      return absl::StrCat("none: ", metadata.meta_refusal);
     case MetaPath::kReference:
       return "row by row";
     case MetaPath::kFast:
@@ -302,16 +302,16 @@ void ModelLoader::Finish(const RepositoryModel& model,
                          absl::Duration took) {
   CatalogueVersion entry = EntryOf(model, version);
   if (!loaded.ok()) return Fail(std::move(entry), loaded.status());
-  auto facts = std::make_shared<const ModelFacts>(FactsOf(**loaded));
+  auto metadata = std::make_shared<const ModelMetadata>(MetadataOf(**loaded));
   entry.state = ModelState::kReady;
-  entry.message = Sentences({LimitsOf(facts->self_check),
-                             OutputChoice(facts->config, facts->output)});
+  entry.message = Sentences({LimitsOf(metadata->self_check),
+                             OutputChoice(metadata->config, metadata->output)});
   entry.sha256 = (*loaded)->sha256;
   entry.folder =
       std::filesystem::path(version.model_file).parent_path().string();
-  entry.facts = std::move(facts);
-  const std::string unused =
-      UnusedActivation(entry.facts->config.activation, entry.facts->meaning);
+  entry.metadata = std::move(metadata);
+  const std::string unused = UnusedActivation(entry.metadata->config.activation,
+                                              entry.metadata->meaning);
   if (!unused.empty()) {
     log_.Warning("output activation", {{"model", entry.model},
                                        {"version", entry.version},
@@ -319,34 +319,35 @@ void ModelLoader::Finish(const RepositoryModel& model,
   }
   metrics_.ObserveModelLoad(entry.model, took);
   engine_.AddModel(*std::move(loaded));
-  if (entry.facts->config.warm_up) AskFirst(*entry.facts);
+  if (entry.metadata->config.warm_up) AskFirst(*entry.metadata);
   log_.Info(
       "model ready",
       {{"model", entry.model},
        {"version", entry.version},
        {"seconds", absl::ToDoubleSeconds(took)},
-       {"classes", entry.facts->num_classes},
-       {"output", OutputText(entry.facts->output)},
-       {"outputs_are", MeaningText(entry.facts->meaning)},
-       {"meta_steps", MetaSteps(*entry.facts)},
-       {"rows_independent", YesOrNo(entry.facts->self_check.rows_independent)},
-       {"deterministic", YesOrNo(entry.facts->self_check.deterministic)},
+       {"classes", entry.metadata->num_classes},
+       {"output", OutputText(entry.metadata->output)},
+       {"outputs_are", MeaningText(entry.metadata->meaning)},
+       {"meta_steps", MetaSteps(*entry.metadata)},
+       {"rows_independent",
+        YesOrNo(entry.metadata->self_check.rows_independent)},
+       {"deterministic", YesOrNo(entry.metadata->self_check.deterministic)},
        {"note", entry.message}});
   catalogue_.Set(std::move(entry));
 }
 
 // A model that loaded and cannot answer them is served all the same: its
 // callers are told why, as here.
-void ModelLoader::AskFirst(const ModelFacts& facts) {
+void ModelLoader::AskFirst(const ModelMetadata& metadata) {
   const absl::Status asked = AskFirstQuestions(
-      facts,
+      metadata,
       [this](Job job, JobDone done) {
         engine_.Submit(std::move(job), std::move(done));
       },
       kPatienceWithFirst);
   if (asked.ok()) return;
-  log_.Warning("first questions", {{"model", facts.name},
-                                   {"version", facts.version},
+  log_.Warning("first questions", {{"model", metadata.name},
+                                   {"version", metadata.version},
                                    {"error", asked.ToString()}});
 }
 

@@ -68,7 +68,7 @@ class ModelLoader {
   void Finish(const RepositoryModel& model, const RepositoryVersion& version,
               absl::StatusOr<std::shared_ptr<LoadedModel>> loaded,
               absl::Duration took);
-  void AskFirst(const ModelFacts& facts);
+  void AskFirst(const ModelMetadata& metadata);
   void Fail(CatalogueVersion entry, const absl::Status& why);
 
   const Options options_;

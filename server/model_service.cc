@@ -34,14 +34,14 @@ absl::Status Describe(const v1::GetModelRequest& request,
     ToProto(version, response->add_versions());
   }
   if (!ready.ok()) return absl::OkStatus();
-  ToProto(*ready->facts, response);
+  ToProto(*ready->metadata, response);
   response->set_sha256(ready->sha256);
   return absl::OkStatus();
 }
 
 }  // namespace
 
-ModelService::ModelService(const ModelCatalogue& catalogue, CallDesk& desk,
+ModelService::ModelService(const ModelCatalogue& catalogue, CallTracker& desk,
                            Calibrations* calibrations)
     : StreamedService("saliency.v1.ModelService"),
       catalogue_(catalogue),

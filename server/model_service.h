@@ -6,7 +6,7 @@
 #define SALIENCY_SERVER_MODEL_SERVICE_H_
 
 #include "server/calibrations.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
 #include "server/model_catalogue.h"
 #include "server/streamed_service.h"
 
@@ -15,14 +15,14 @@ namespace saliency {
 class ModelService : public StreamedService {
  public:
   // All outlive this.  Null `calibrations`: the server allows none.
-  ModelService(const ModelCatalogue& catalogue, CallDesk& desk,
+  ModelService(const ModelCatalogue& catalogue, CallTracker& desk,
                Calibrations* calibrations);
 
  private:
   void ServeCalibrate();
 
   const ModelCatalogue& catalogue_;
-  CallDesk& desk_;
+  CallTracker& desk_;
   Calibrations* const calibrations_;
 };
 

@@ -116,7 +116,7 @@ class CommandLine {
     options_.torch_threads = AvailableCpus();
     adder_.AddCount(
         "cpu-threads", options_.cpu_threads, kMaxThreads,
-        "Threads that decode pictures and render maps; default: the CPUs "
+        "Threads that decode images and render maps; default: the CPUs "
         "this process may use");
     adder_.AddCount(
         "torch-threads", options_.torch_threads, kMaxThreads,
@@ -128,15 +128,15 @@ class CommandLine {
     EngineLimits& limits = options_.limits;
     adder_.AddBytes("max-message-bytes", options_.max_message_bytes,
                     kMaxMessageBytes, "Largest request, bytes");
-    adder_.AddBytes("max-picture-bytes", limits.decode.max_bytes, kMaxBytes,
-                    "Largest encoded picture, bytes");
+    adder_.AddBytes("max-image-bytes", limits.decode.max_bytes, kMaxBytes,
+                    "Largest encoded image, bytes");
     adder_.AddCount(
         "max-pixels", limits.decode.max_pixels, int64_t{1} << 30,
-        "Largest picture, pixels, read from its header before decoding");
+        "Largest image, pixels, read from its header before decoding");
     adder_.AddCount("max-targets", limits.max_targets, 1 << 16,
                     "Targets of one request");
     adder_.AddCount("max-rows", limits.max_rows, 1 << 20,
-                    "Rows (pictures x targets) of one request");
+                    "Rows (images x targets) of one request");
     adder_.AddCount("max-attributions", limits.max_attributions, 1 << 16,
                     "Attributions of one request");
     adder_.AddCount("max-layers", limits.max_layers, 1 << 20,
@@ -161,7 +161,7 @@ class CommandLine {
                     "Requests that may wait: to be decoded, to be run, to be "
                     "rendered");
     adder_.AddBytes("queue-bytes", limits.queue_bytes, kMaxBytes,
-                    "Bytes of inputs, pictures and answers held, these until "
+                    "Bytes of inputs, images and answers held, these until "
                     "they were taken");
     adder_
         .Add("caller-share", limits.caller_share,

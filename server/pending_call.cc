@@ -11,7 +11,7 @@
 
 namespace saliency {
 
-PendingCall::PendingCall(CallDesk& desk, Arrival arrival)
+PendingCall::PendingCall(CallTracker& desk, Arrival arrival)
     : desk_(desk),
       arrival_(std::move(arrival)),
       arrived_at_(desk.clock().Now()) {

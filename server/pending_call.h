@@ -1,6 +1,6 @@
 // A question on its way from arrival to answer, however it came: its id, its
 // deadline, its cancel token, and the one way to answer it.  A unary call is
-// one (unary_call.h), a stream brings many (stream_question.h).
+// one (unary_call.h), a stream brings many (stream_item.h).
 // Thread-compatible, but for FinishWith: called once, on any thread; nothing is
 // touched after it.
 
@@ -18,7 +18,7 @@
 #include "absl/time/time.h"
 #include "core/base/cancel_token.h"
 #include "grpcpp/server_context.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
 
 namespace saliency {
 
@@ -28,7 +28,7 @@ class PendingCall {
   struct Arrival {
     std::string rpc;  // for the metrics' labels: ours, never the caller's
     std::string request_id;
-    std::string caller;  // CallDesk::CallerOf
+    std::string caller;  // CallTracker::CallerOf
     absl::Time deadline = absl::InfiniteFuture();
     // Not OK: it is refused (no token, draining) and must be finished with
     // this.
@@ -61,10 +61,10 @@ class PendingCall {
 
  protected:
   // `desk` outlives this.
-  PendingCall(CallDesk& desk, Arrival arrival);
+  PendingCall(CallTracker& desk, Arrival arrival);
   virtual ~PendingCall() = default;
 
-  CallDesk& desk() const { return desk_; }
+  CallTracker& desk() const { return desk_; }
   std::shared_ptr<void> TakeHold() { return std::move(hold_); }
   // Of the call that this is, before its end: the request's id and, where it is
   // due, the push-back.
@@ -77,7 +77,7 @@ class PendingCall {
   virtual void Send(const absl::Status& status,
                     std::optional<int64_t> retry_after_ms) = 0;
 
-  CallDesk& desk_;
+  CallTracker& desk_;
   const Arrival arrival_;
   const absl::Time arrived_at_;
   CallRecord record_;

@@ -7,8 +7,8 @@
 #include "core/base/status.h"
 #include "core/base/violations.h"
 #include "core/engine/answer_bytes.h"
-#include "core/engine/given_maps.h"
 #include "core/engine/model_copies.h"
+#include "core/engine/precomputed_maps.h"
 #include "core/engine/prepare.h"
 #include "core/model/torch_status.h"
 #include "server/convert_answer.h"
@@ -40,8 +40,8 @@ absl::Status AllViolations(const Job& job, const CatalogueVersion& model,
                            const EngineLimits& limits, Violations found) {
   if (HoldsGivenMaps(job)) {
     CheckGivenMaps(job, limits, found);
-  } else if (model.facts != nullptr) {
-    CheckJob(job, *model.facts, limits, found);
+  } else if (model.metadata != nullptr) {
+    CheckJob(job, *model.metadata, limits, found);
   }
   return found.status();
 }
@@ -100,11 +100,11 @@ void LogInternalResults(const Explanation& answer, PendingCall& call) {
 
 // The work that an answer holds.
 int64_t RowsOf(const Explanation& answer, std::size_t targets) {
-  return static_cast<int64_t>(answer.pictures.size() *
+  return static_cast<int64_t>(answer.images.size() *
                               std::max<std::size_t>(targets, 1));
 }
 
-// Encoded pictures have a size only once they are made.  A stream lays an id
+// Encoded images have a size only once they are made.  A stream lays an id
 // around its answers.
 absl::Status CheckAnswer(const google::protobuf::MessageLite& answer,
                          const OutputOptions& output,
@@ -154,7 +154,7 @@ void SaliencyService::Answer(PendingCall& call, const Request& request,
 
 SaliencyService::SaliencyService(const EngineLimits& limits,
                                  const ModelCatalogue& catalogue,
-                                 CallDesk& desk, SubmitJob submit,
+                                 CallTracker& desk, SubmitJob submit,
                                  ServiceOptions options)
     : StreamedService("saliency.v1.SaliencyService"),
       limits_(limits),
@@ -190,7 +190,7 @@ void SaliencyService::ServeStream() {
       "StreamSaliency", [this](grpc::CallbackServerContext* context) {
         return StreamCall::Start(
             context, desk_, options_.stream,
-            [this](StreamQuestion& question,
+            [this](StreamItem& question,
                    const v1::StreamSaliencyRequest& asked) {
               AnswerStreamed(question, asked);
             });
@@ -210,7 +210,7 @@ void SaliencyService::ServeWeightSensitivity() {
       });
 }
 
-void SaliencyService::AnswerStreamed(StreamQuestion& question,
+void SaliencyService::AnswerStreamed(StreamItem& question,
                                      const v1::StreamSaliencyRequest& request) {
   using Request = v1::StreamSaliencyRequest;
   v1::StreamSaliencyResponse& answer = question.response();
@@ -241,7 +241,7 @@ absl::Status SaliencyService::StudyWeights(
   const CascadeQuestion question = {
       .job = job,
       .stages = {request.stages().begin(), request.stages().end()},
-      .model = *version.facts,
+      .model = *version.metadata,
       .limits = limits_};
   // The thread that studies has nothing above it to catch an exception.
   return CatchTorch(
@@ -260,7 +260,8 @@ absl::Status SaliencyService::StudyWeights(
 absl::StatusOr<std::shared_ptr<void>> SaliencyService::HoldForStudy(
     const Job& job, const CatalogueVersion& version) const {
   if (options_.hold_bytes == nullptr) return nullptr;
-  ASSIGN_OR_RETURN(const JobPlan plan, PlanJob(job, *version.facts, limits_));
+  ASSIGN_OR_RETURN(const JobPlan plan,
+                   PlanJob(job, *version.metadata, limits_));
   return options_.hold_bytes(
       job.caller, plan.cost.input_bytes + 2 * plan.cost.answer_bytes);
 }
@@ -269,7 +270,7 @@ CopyModel SaliencyService::CopiesFor(const CatalogueVersion& version,
                                      uint64_t seed) const {
   if (options_.copies != nullptr) return options_.copies(version, seed);
   const std::string file = version.folder + "/model.pt";
-  return ServedCopies(CopiesOf(file, *version.facts, seed), file, version);
+  return ServedCopies(CopiesOf(file, *version.metadata, seed), file, version);
 }
 
 }  // namespace saliency

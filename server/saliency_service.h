@@ -11,15 +11,15 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "core/engine/cascading_randomization.h"
 #include "core/engine/engine_limits.h"
-#include "core/engine/weight_cascade.h"
 #include "saliency/v1/saliency_service.pb.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
 #include "server/model_catalogue.h"
 #include "server/pending_call.h"
-#include "server/stream_question.h"
+#include "server/randomization_threads.h"
+#include "server/stream_item.h"
 #include "server/streamed_service.h"
-#include "server/study_threads.h"
 #include "server/submit_job.h"
 #include "server/transport_options.h"
 #include "server/weight_sensitivity_call.h"
@@ -46,7 +46,7 @@ class SaliencyService : public StreamedService {
  public:
   // `catalogue`, `desk` and what `submit` refers to outlive this.
   SaliencyService(const EngineLimits& limits, const ModelCatalogue& catalogue,
-                  CallDesk& desk, SubmitJob submit,
+                  CallTracker& desk, SubmitJob submit,
                   ServiceOptions options = {});
 
  private:
@@ -57,7 +57,7 @@ class SaliencyService : public StreamedService {
   // Answers `request`, whoever brought it; `response` lives as long as `call`.
   template <typename Request, typename Response>
   void Answer(PendingCall& call, const Request& request, Response* response);
-  void AnswerStreamed(StreamQuestion& question,
+  void AnswerStreamed(StreamItem& question,
                       const v1::StreamSaliencyRequest& request);
   // All stages, on the call's own thread.
   absl::Status StudyWeights(WeightSensitivityCall& call,
@@ -69,10 +69,10 @@ class SaliencyService : public StreamedService {
 
   const EngineLimits limits_;
   const ModelCatalogue& catalogue_;
-  CallDesk& desk_;
+  CallTracker& desk_;
   const SubmitJob submit_;
   const ServiceOptions options_;
-  StudyThreads studies_;  // last: its threads use all of the above
+  RandomizationThreads studies_;  // last: its threads use all of the above
 };
 
 }  // namespace saliency

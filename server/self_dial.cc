@@ -80,10 +80,10 @@ int OwnPort(int socket) {
                    : reinterpret_cast<sockaddr_in&>(here).sin_port);
 }
 
-bool AwaitEvent(int socket, int16_t event, absl::Duration patience) {
+bool AwaitEvent(int socket, int16_t event, absl::Duration idle_timeout) {
   pollfd wanted = {.fd = socket, .events = event, .revents = 0};
   return poll(&wanted, 1,
-              static_cast<int>(absl::ToInt64Milliseconds(patience))) > 0;
+              static_cast<int>(absl::ToInt64Milliseconds(idle_timeout))) > 0;
 }
 
 absl::Status Greet(int socket, const sockaddr_storage& address, socklen_t size,
@@ -95,7 +95,7 @@ absl::Status Greet(int socket, const sockaddr_storage& address, socklen_t size,
       errno != EINPROGRESS) {
     return failed("the port refuses connections");
   }
-  if (!AwaitEvent(socket, POLLOUT, options.patience)) {
+  if (!AwaitEvent(socket, POLLOUT, options.idle_timeout)) {
     return failed("no connection comes about");
   }
   const std::string greeting = options.tls ? TlsGreeting() : Http2Greeting();
@@ -104,7 +104,7 @@ absl::Status Greet(int socket, const sockaddr_storage& address, socklen_t size,
     return failed("the connection is closed at once");
   }
   char byte = 0;
-  if (!AwaitEvent(socket, POLLIN, options.patience)) {
+  if (!AwaitEvent(socket, POLLIN, options.idle_timeout)) {
     return failed("a connection is not answered");
   }
   if (recv(socket, &byte, 1, 0) != 1) {

@@ -21,7 +21,7 @@ struct SelfDialOptions {
   std::string host;  // of the listening address
   bool tls = false;  // the port speaks TLS
   absl::Duration every = absl::Seconds(5);
-  absl::Duration patience = absl::Seconds(2);  // for an answer
+  absl::Duration idle_timeout = absl::Seconds(2);  // for an answer
   int failures = 3;  // in a row, after which the port counts as dead
 };
 

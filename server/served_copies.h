@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "core/engine/weight_cascade.h"
+#include "core/engine/cascading_randomization.h"
 #include "server/model_catalogue.h"
 
 namespace saliency {

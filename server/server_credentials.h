@@ -1,7 +1,7 @@
 // What the gRPC port shows and asks for at the TLS handshake: the files as they
 // were when they were last good.
 //
-// Files that change are checked before they are used.  One that is spoilt, out
+// Files that change are checked before they are used.  One that is invalid, out
 // of date, or does not fit the others leaves what was good in force, so that a
 // certificate and its key may also be renewed one after the other.
 // Functions of the file system, safe from any thread; TlsIdentity is

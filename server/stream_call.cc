@@ -19,17 +19,17 @@ int64_t BytesOf(const v1::StreamSaliencyResponse& answer) {
 }  // namespace
 
 StreamCall* StreamCall::Start(grpc::CallbackServerContext* context,
-                              CallDesk& desk, const StreamLimits& limits,
+                              CallTracker& desk, const StreamLimits& limits,
                               AnswerQuestion answer) {
   auto call =
       std::make_shared<StreamCall>(context, desk, limits, std::move(answer));
   call->self_ = call;
-  desk.TellOnClose(call);
+  desk.AddShutdownListener(call);
   call->Advance();
   return call.get();
 }
 
-StreamCall::StreamCall(grpc::CallbackServerContext* context, CallDesk& desk,
+StreamCall::StreamCall(grpc::CallbackServerContext* context, CallTracker& desk,
                        const StreamLimits& limits, AnswerQuestion answer)
     : PendingCall(desk,
                   {.rpc = "StreamSaliency",
@@ -60,7 +60,7 @@ void StreamCall::OnReadDone(bool ok) {
     }
   }
   if (incoming != nullptr) Take(number, incoming->message);
-  incoming = nullptr;  // its picture is the engine's now
+  incoming = nullptr;  // its image is the engine's now
   Advance();
 }
 
@@ -122,7 +122,7 @@ void StreamCall::Take(int64_t number, const Request& request) {
       .deadline = QuestionDeadline(request, desk().clock().Now(), deadline())};
   arrival.admission = Admit(request, arrival.cancel);
   const bool admitted = arrival.admission.ok();
-  auto* question = new StreamQuestion(
+  auto* question = new StreamItem(
       desk(), std::move(arrival), request.id(),
       [self = shared_from_this(), admitted](std::unique_ptr<Response> response,
                                             std::shared_ptr<void> hold) {

@@ -31,9 +31,9 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "saliency/v1/saliency_service.pb.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
 #include "server/pending_call.h"
-#include "server/stream_question.h"
+#include "server/stream_item.h"
 #include "server/streamed_service.h"
 #include "server/transport_options.h"
 
@@ -48,14 +48,15 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   // Has the question answered: finishes it, once, on any thread.  The request
   // goes when this returns.
   using AnswerQuestion = std::function<void(
-      StreamQuestion& question, const v1::StreamSaliencyRequest& request)>;
+      StreamItem& question, const v1::StreamSaliencyRequest& request)>;
 
   // The call deletes itself when gRPC is done with it.  `desk` and what
   // `answer` refers to outlive it.
-  static StreamCall* Start(grpc::CallbackServerContext* context, CallDesk& desk,
-                           const StreamLimits& limits, AnswerQuestion answer);
+  static StreamCall* Start(grpc::CallbackServerContext* context,
+                           CallTracker& desk, const StreamLimits& limits,
+                           AnswerQuestion answer);
 
-  StreamCall(grpc::CallbackServerContext* context, CallDesk& desk,
+  StreamCall(grpc::CallbackServerContext* context, CallTracker& desk,
              const StreamLimits& limits, AnswerQuestion answer);
 
  private:

@@ -1,7 +1,7 @@
 // The bearer tokens of a file, which may change while the server runs.
 //
 // It is read again once a second.  When it cannot be used any more (gone, or
-// spoilt), the tokens that were read last stay valid and the log says so:
+// invalid), the tokens that were read last stay valid and the log says so:
 // revoking a token means taking its line out.
 // Thread-safe.
 

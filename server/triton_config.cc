@@ -62,7 +62,7 @@ absl::Status FillType(const v1::TritonInput& input, ModelConfig& config) {
     default:
       return Refused(
           "input[0].data_type: ", v1::TritonDataType_Name(input.data_type()),
-          "; pictures are handed over as TYPE_FP32, TYPE_FP16 or "
+          "; images are handed over as TYPE_FP32, TYPE_FP16 or "
           "TYPE_BF16");
   }
 }
@@ -106,7 +106,7 @@ absl::StatusOr<std::optional<int64_t>> FillDims(const v1::TritonInput& input,
     return Refused(all, " has its channels last; [3,H,W] can be served");
   }
   if (dims[0] != 3 && dims[0] != -1) {
-    return Refused(all, " has ", dims[0], " channels; pictures have 3");
+    return Refused(all, " has ", dims[0], " channels; images have 3");
   }
   RETURN_IF_ERROR(
       FillSide("height", dims[1], config.input.height, config.notes));
@@ -118,7 +118,7 @@ absl::Status FillTritonInput(const v1::TritonModelConfig& proto,
                              ModelConfig& config) {
   if (proto.input_size() > 1) {
     return Refused("input: the model takes ", proto.input_size(),
-                   " tensors; only models of one picture can be served");
+                   " tensors; only models of one image can be served");
   }
   const bool batched = proto.max_batch_size() > 0;
   if (proto.max_batch_size() < 0) {

@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
 #include "server/one_request.h"
 #include "server/pending_call.h"
 #include "server/public_status.h"
@@ -36,7 +36,7 @@ class UnaryCall final : public OneRequestReactor<Request, Response>,
   // Reads the request unless the desk does not let the call in.  Deletes itself
   // when gRPC is done with it.  `desk` outlives it, and what `answer` refers
   // to.
-  UnaryCall(grpc::CallbackServerContext* context, CallDesk& desk,
+  UnaryCall(grpc::CallbackServerContext* context, CallTracker& desk,
             absl::string_view rpc, AnswerRequest answer)
       : PendingCall(desk,
                     {.rpc = std::string(rpc),

@@ -17,15 +17,15 @@ namespace saliency {
 namespace {
 
 // The deepest layer that gives `evidence`.
-std::optional<std::string> LayerFor(Evidence evidence,
-                                    const ModelFacts& facts) {
-  if (evidence == Evidence::kActivationAndHead) {
-    if (facts.head_layers.empty()) return std::nullopt;
-    return facts.head_layers.front();
+std::optional<std::string> LayerFor(MethodInputs method_inputs,
+                                    const ModelMetadata& metadata) {
+  if (method_inputs == MethodInputs::kActivationAndHead) {
+    if (metadata.head_layers.empty()) return std::nullopt;
+    return metadata.head_layers.front();
   }
   std::optional<std::string> deepest;
-  for (const LayerInfo& layer : facts.layers) {
-    const bool gives = evidence == Evidence::kRealConv
+  for (const LayerInfo& layer : metadata.layers) {
+    const bool gives = method_inputs == MethodInputs::kRealConv
                            ? layer.conv.has_value()
                            : layer.batch_norm.has_value();
     if (layer.spatial() && gives) deepest = layer.name;
@@ -51,7 +51,7 @@ bool IsFinite(const at::Tensor& values) {
 absl::Status CheckAnswer(const PassItem& item, const PassAnswer& answer) {
   if (!IsFinite(answer.logits)) {
     return absl::FailedPreconditionError(
-        "warm-up: the model's output for a random picture is not finite");
+        "warm-up: the model's output for a random image is not finite");
   }
   for (size_t i = 0; i < answer.maps.size(); ++i) {
     const PassAttribution& asked =
@@ -60,7 +60,7 @@ absl::Status CheckAnswer(const PassItem& item, const PassAnswer& answer) {
         absl::StrCat("warm-up of ", asked.attribution.name(), " at layer \"",
                      asked.layer, "\"");
     const absl::StatusOr<at::Tensor>& map = answer.maps[i];
-    // Another picture's pass may come by the layer.
+    // Another image's pass may come by the layer.
     if (absl::IsFailedPrecondition(map.status())) continue;
     RETURN_IF_ERROR(Annotate(map.status(), what));
     if (IsFinite(*map)) continue;
@@ -71,18 +71,18 @@ absl::Status CheckAnswer(const PassItem& item, const PassAnswer& answer) {
 }
 
 // Does not move the process's own generator.
-at::Tensor RandomInput(int64_t pictures, const InputConfig& input) {
+at::Tensor RandomInput(int64_t images, const InputConfig& input) {
   auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
-  return at::randn({pictures, 3, input.height, input.width}, generator);
+  return at::randn({images, 3, input.height, input.width}, generator);
 }
 
-absl::StatusOr<PassAnswer> Ask(const ModelFacts& facts, int64_t pictures,
+absl::StatusOr<PassAnswer> Ask(const ModelMetadata& metadata, int64_t images,
                                std::vector<PassAttribution> attributions,
                                Explainer& explainer) {
   const PassItem item = {
-      .input = RandomInput(pictures, facts.config.input),
+      .input = RandomInput(images, metadata.config.input),
       .targets = {RankFromTop{}},
-      .score = facts.num_classes == 1 ? Score::kScalarOutput : Score::kLogit,
+      .score = metadata.num_classes == 1 ? Score::kScalarOutput : Score::kLogit,
       .attributions = std::move(attributions)};
   const PassItem* const items[] = {&item};
   absl::StatusOr<PassAnswers> answers = explainer.Explain(items);
@@ -92,21 +92,21 @@ absl::StatusOr<PassAnswer> Ask(const ModelFacts& facts, int64_t pictures,
 }
 
 // The first layer may be one that the explained output does not depend on: only
-// when no gradient reaches the picture either is there nothing to explain.
-absl::Status CheckGradients(const ModelFacts& facts,
+// when no gradient reaches the image either is there nothing to explain.
+absl::Status CheckGradients(const ModelMetadata& metadata,
                             const std::vector<PassAttribution>& asked,
                             const PassAnswer& answer, Explainer& explainer) {
   bool any_reached = answer.warnings.empty();
   for (size_t i = 0; i < answer.warnings.size(); ++i) {
-    const bool wants_gradient =
-        asked[i].attribution.evidence() != Evidence::kActivationAndHead;
+    const bool wants_gradient = asked[i].attribution.method_inputs() !=
+                                MethodInputs::kActivationAndHead;
     any_reached |=
         wants_gradient && answer.maps[i].ok() && answer.warnings[i].empty();
   }
   if (any_reached) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Attribution gradient, Attribution::Named("gradient"));
   ASSIGN_OR_RETURN(const PassAnswer at_input,
-                   Ask(facts, 1, {{gradient, "input"}}, explainer));
+                   Ask(metadata, 1, {{gradient, "input"}}, explainer));
   if (at_input.warnings.empty() || at_input.warnings.front().empty()) {
     return absl::OkStatus();
   }
@@ -117,21 +117,21 @@ absl::Status CheckGradients(const ModelFacts& facts,
 
 }  // namespace
 
-std::vector<PassAttribution> WarmUpAttributions(const ModelFacts& facts) {
-  std::map<Evidence, const Method*> families;
+std::vector<PassAttribution> WarmUpAttributions(const ModelMetadata& metadata) {
+  std::map<MethodInputs, const Method*> families;
   for (const Method* method : AllMethods()) {
-    families.try_emplace(method->evidence, method);
+    families.try_emplace(method->method_inputs, method);
   }
   std::vector<PassAttribution> attributions;
-  for (const auto& [evidence, method] : families) {
+  for (const auto& [method_inputs, method] : families) {
     const absl::StatusOr<Attribution> attribution =
         Attribution::Named(method->name);
     if (!attribution.ok()) continue;
-    if (evidence == Evidence::kActivationAndGradient) {
-      for (const std::string& layer : facts.config.default_layers) {
+    if (method_inputs == MethodInputs::kActivationAndGradient) {
+      for (const std::string& layer : metadata.config.default_layers) {
         attributions.push_back({*attribution, layer});
       }
-    } else if (const auto layer = LayerFor(evidence, facts);
+    } else if (const auto layer = LayerFor(method_inputs, metadata);
                layer.has_value()) {
       attributions.push_back({*attribution, *layer});
     }
@@ -139,21 +139,23 @@ std::vector<PassAttribution> WarmUpAttributions(const ModelFacts& facts) {
   return attributions;
 }
 
-absl::Status WarmUp(const ModelFacts& facts, Explainer& explainer) {
-  const std::vector<PassAttribution> attributions = WarmUpAttributions(facts);
+absl::Status WarmUp(const ModelMetadata& metadata, Explainer& explainer) {
+  const std::vector<PassAttribution> attributions =
+      WarmUpAttributions(metadata);
   ASSIGN_OR_RETURN(const PassAnswer answer,
-                   Ask(facts, 1, attributions, explainer));
-  RETURN_IF_ERROR(CheckGradients(facts, attributions, answer, explainer));
+                   Ask(metadata, 1, attributions, explainer));
+  RETURN_IF_ERROR(CheckGradients(metadata, attributions, answer, explainer));
   for (const auto* layers :
-       {&facts.config.default_layers, &facts.config.combine_layers}) {
+       {&metadata.config.default_layers, &metadata.config.combine_layers}) {
     if (layers->empty()) continue;
     RETURN_IF_ERROR(
-        Ask(facts, 1, DefaultMethodAt(*layers), explainer).status());
+        Ask(metadata, 1, DefaultMethodAt(*layers), explainer).status());
   }
-  const int64_t largest =
-      facts.self_check.rows_independent ? facts.config.batching.max_rows : 1;
+  const int64_t largest = metadata.self_check.rows_independent
+                              ? metadata.config.batching.max_rows
+                              : 1;
   if (largest == 1) return absl::OkStatus();
-  return Ask(facts, largest, attributions, explainer).status();
+  return Ask(metadata, largest, attributions, explainer).status();
 }
 
 }  // namespace saliency

@@ -9,7 +9,8 @@ constexpr int kLooksInTimeout = 10;
 
 }  // namespace
 
-Watchdog::Watchdog(Options options, Clock& clock, HealthBoard& board, Log& log,
+Watchdog::Watchdog(Options options, Clock& clock, HealthRegistry& board,
+                   Log& log,
                    std::function<std::optional<IdleWork>()> longest_idle)
     : options_(std::move(options)),
       board_(board),

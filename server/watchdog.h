@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/engine/work_in_hand.h"
-#include "server/health_board.h"
+#include "server/health_registry.h"
 #include "server/log.h"
 #include "server/periodic.h"
 
@@ -27,14 +27,14 @@ class Watchdog {
 
   // Asks `longest_idle` several times within the timeout.  A stall turns all of
   // health off, until there is progress again.  All references outlive this.
-  Watchdog(Options options, Clock& clock, HealthBoard& board, Log& log,
+  Watchdog(Options options, Clock& clock, HealthRegistry& board, Log& log,
            std::function<std::optional<IdleWork>()> longest_idle);
 
  private:
   void Look();
 
   const Options options_;
-  HealthBoard& board_;
+  HealthRegistry& board_;
   Log& log_;
   const std::function<std::optional<IdleWork>()> longest_idle_;
   bool stalled_ = false;  // the periodic thread's alone

@@ -9,12 +9,12 @@
 namespace saliency {
 
 WeightSensitivityCall* WeightSensitivityCall::Start(
-    grpc::CallbackServerContext* context, CallDesk& desk, StudyThreads& threads,
-    Produce produce) {
+    grpc::CallbackServerContext* context, CallTracker& desk,
+    RandomizationThreads& threads, Produce produce) {
   auto call = std::make_shared<WeightSensitivityCall>(context, desk, threads,
                                                       std::move(produce));
   call->self_ = call;
-  desk.TellOnClose(call);
+  desk.AddShutdownListener(call);
   if (call->admission().ok()) {
     call->ReadRequest(*context, desk.receive_watch(), call->request_id());
   } else {
@@ -24,8 +24,8 @@ WeightSensitivityCall* WeightSensitivityCall::Start(
 }
 
 WeightSensitivityCall::WeightSensitivityCall(
-    grpc::CallbackServerContext* context, CallDesk& desk, StudyThreads& threads,
-    Produce produce)
+    grpc::CallbackServerContext* context, CallTracker& desk,
+    RandomizationThreads& threads, Produce produce)
     : PendingCall(desk,
                   {.rpc = "MeasureWeightSensitivity",
                    .request_id = RequestIdFrom(context->client_metadata()),

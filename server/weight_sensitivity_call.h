@@ -21,10 +21,10 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "saliency/v1/saliency_service.pb.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
 #include "server/one_request.h"
 #include "server/pending_call.h"
-#include "server/study_threads.h"
+#include "server/randomization_threads.h"
 
 namespace saliency {
 
@@ -46,11 +46,12 @@ class WeightSensitivityCall
   // The call deletes itself when gRPC and `produce` are done with it.  `desk`
   // and `threads` outlive it.
   static WeightSensitivityCall* Start(grpc::CallbackServerContext* context,
-                                      CallDesk& desk, StudyThreads& threads,
+                                      CallTracker& desk,
+                                      RandomizationThreads& threads,
                                       Produce produce);
 
-  WeightSensitivityCall(grpc::CallbackServerContext* context, CallDesk& desk,
-                        StudyThreads& threads, Produce produce);
+  WeightSensitivityCall(grpc::CallbackServerContext* context, CallTracker& desk,
+                        RandomizationThreads& threads, Produce produce);
 
   // Hands a message to gRPC, when it has taken the one before.  By the
   // producing thread alone.  `rows` is the work that it holds.
@@ -71,7 +72,7 @@ class WeightSensitivityCall
   void AwaitWritten() ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::CallbackServerContext* const context_;
-  StudyThreads& threads_;
+  RandomizationThreads& threads_;
   const Produce produce_;
   std::shared_ptr<WeightSensitivityCall> self_;  // set once, moved by OnDone
   std::unique_ptr<Message> outgoing_;  // gRPC's, while a write is under way

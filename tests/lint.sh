@@ -49,7 +49,7 @@ files_to_tidy() {
     echo "$changed"
   else
     printf '%s\n' core/base/thread_pool.cc core/engine/batcher.cc \
-      server/health_board.cc client/ordered_fan_out.cc
+      server/health_registry.cc client/ordered_fan_out.cc
   fi
 }
 

@@ -23,9 +23,10 @@ std::string Attribution::name() const {
   return absl::StrCat(ExtractName(extract), "+", AggregateName(aggregate));
 }
 
-Evidence Attribution::evidence() const {
+MethodInputs Attribution::method_inputs() const {
   const auto* method = std::get_if<const Method*>(&what_);
-  return method ? (*method)->evidence : Evidence::kActivationAndGradient;
+  return method ? (*method)->method_inputs
+                : MethodInputs::kActivationAndGradient;
 }
 
 bool Attribution::is_signed() const {

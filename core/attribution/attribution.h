@@ -25,11 +25,11 @@ class Attribution {
 
   // The method's name, or "conv1x1+norm" for a pair.
   std::string name() const;
-  Evidence evidence() const;
+  MethodInputs method_inputs() const;
   // Whether raw maps may be negative.
   bool is_signed() const;
   // Returns [B,H,W] float32 on the evidence's device.
-  // REQUIRES: the context holds what evidence() names.
+  // REQUIRES: the context holds what method_inputs() names.
   at::Tensor Attribute(const MethodContext& context) const;
 
  private:

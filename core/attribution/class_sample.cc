@@ -39,19 +39,19 @@ bool ClassSample::Wants(int64_t number,
   });
 }
 
-absl::Status ClassSample::Add(int64_t number, PictureClasses classes,
+absl::Status ClassSample::Add(int64_t number, ImageClasses classes,
                               std::vector<float> features) {
   if (!Wants(number, classes.present)) return absl::OkStatus();
   bytes_ += BytesOf(features);
-  Picture& picture = pictures_[number];
-  picture.features = std::move(features);
-  picture.classes = std::move(classes);
-  for (const int64_t of_class : picture.classes.present) {
+  Image& image = images_[number];
+  image.features = std::move(features);
+  image.classes = std::move(classes);
+  for (const int64_t of_class : image.classes.present) {
     const Entry entry = EntryOf(of_class, number);
     if (!WouldKeep(of_class, entry)) continue;
     std::set<Entry>& kept = by_class_[of_class];
     kept.insert(entry);
-    ++picture.keepers;
+    ++image.keepers;
     if (static_cast<int64_t>(kept.size()) <= options_.per_class) continue;
     const auto largest = std::prev(kept.end());
     Release(largest->second);
@@ -59,24 +59,24 @@ absl::Status ClassSample::Add(int64_t number, PictureClasses classes,
   }
   if (bytes_ <= options_.max_bytes) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
-      "the features of ", kept(), " pictures have ", bytes_, " bytes, of at ",
-      "most ", options_.max_bytes, ": keep fewer pictures of each class"));
+      "the features of ", kept(), " images have ", bytes_, " bytes, of at ",
+      "most ", options_.max_bytes, ": keep fewer images of each class"));
 }
 
 void ClassSample::Release(int64_t number) {
-  const auto found = pictures_.find(number);
-  assert(found != pictures_.end());
+  const auto found = images_.find(number);
+  assert(found != images_.end());
   if (--found->second.keepers > 0) return;
   bytes_ -= BytesOf(found->second.features);
-  pictures_.erase(found);
+  images_.erase(found);
 }
 
-SampledPictures ClassSample::Take(
+SampledImages ClassSample::Take(
     int64_t min_of_class,
     std::vector<std::pair<int64_t, int64_t>>& left_out) const {
-  SampledPictures sample;
+  SampledImages sample;
   std::map<int64_t, int64_t> column_of;  // by class
-  std::map<int64_t, double> chance_of;   // by picture's number
+  std::map<int64_t, double> chance_of;   // by image's number
   for (const auto& [of_class, kept] : by_class_) {
     const auto count = static_cast<int64_t>(kept.size());
     if (count < min_of_class) {
@@ -90,29 +90,29 @@ SampledPictures ClassSample::Take(
     }
   }
   if (sample.classes.empty()) return sample;
-  const auto pictures = static_cast<int64_t>(chance_of.size());
+  const auto images = static_cast<int64_t>(chance_of.size());
   const auto classes = static_cast<int64_t>(sample.classes.size());
   const auto width = static_cast<int64_t>(
-      pictures_.at(chance_of.begin()->first).features.size());
-  sample.features = at::empty({pictures, width}, at::kFloat);
-  sample.labels = at::zeros({pictures, classes}, at::kChar);
-  sample.chances = at::empty({pictures}, at::kDouble);
+      images_.at(chance_of.begin()->first).features.size());
+  sample.features = at::empty({images, width}, at::kFloat);
+  sample.labels = at::zeros({images, classes}, at::kChar);
+  sample.chances = at::empty({images}, at::kDouble);
   auto* features = sample.features.data_ptr<float>();
   auto* labels = sample.labels.data_ptr<int8_t>();
   auto* chances = sample.chances.data_ptr<double>();
   for (const auto& [number, chance] : chance_of) {
-    const Picture& picture = pictures_.at(number);
-    assert(static_cast<int64_t>(picture.features.size()) == width);
+    const Image& image = images_.at(number);
+    assert(static_cast<int64_t>(image.features.size()) == width);
     features =
-        std::copy(picture.features.begin(), picture.features.end(), features);
+        std::copy(image.features.begin(), image.features.end(), features);
     const auto mark = [&](const std::vector<int64_t>& of, int8_t value) {
       for (const int64_t of_class : of) {
         const auto column = column_of.find(of_class);
         if (column != column_of.end()) labels[column->second] = value;
       }
     };
-    mark(picture.classes.present, 1);
-    mark(picture.classes.uncertain, -1);
+    mark(image.classes.present, 1);
+    mark(image.classes.uncertain, -1);
     labels += classes;
     *chances++ = chance / static_cast<double>(classes);
   }

@@ -27,7 +27,7 @@ enum class Weighting {
 // "uniform", "linear", "explicit", "feature_spread", "classification_accuracy".
 absl::string_view WeightingName(Weighting weighting);
 
-// Whether the weighting's gamma is measured on labelled pictures.
+// Whether the weighting's gamma is measured on labelled images.
 bool IsCalibrated(Weighting weighting);
 
 class CombinationWeights {

@@ -10,7 +10,7 @@
 namespace saliency {
 namespace {
 
-RowShares SharesOf(absl::Span<const StretchedMaps* const> layers, int64_t row,
+RowShares SharesOf(absl::Span<const NormalisedMaps* const> layers, int64_t row,
                    const std::vector<double>& weights) {
   RowShares shares = {.weights = weights};
   for (std::size_t j = 0; j < layers.size(); ++j) {
@@ -43,7 +43,7 @@ at::Tensor WeightsOf(std::size_t layer, const std::vector<RowShares>& rows,
 
 // A map of weight 0 may hold anything, NaN included: it is replaced, since
 // 0 x NaN is NaN and 0^0 should not depend on a library.
-at::Tensor Join(absl::Span<const StretchedMaps* const> layers,
+at::Tensor Join(absl::Span<const NormalisedMaps* const> layers,
                 const std::vector<RowShares>& rows, CombineRule rule) {
   const double neutral = rule == CombineRule::kSum ? 0 : 1;
   at::Tensor joined = at::full_like(layers.front()->maps, neutral);
@@ -68,11 +68,11 @@ absl::string_view CombineRuleName(CombineRule rule) {
   return rule == CombineRule::kSum ? "sum" : "product";
 }
 
-StretchedMaps StretchMaps(const at::Tensor& maps) {
+NormalisedMaps NormaliseMaps(const at::Tensor& maps) {
   return {.maps = NormaliseMaps(maps), .summaries = SummariseMaps(maps)};
 }
 
-CombinedMaps Combine(absl::Span<const StretchedMaps* const> layers,
+CombinedMaps Combine(absl::Span<const NormalisedMaps* const> layers,
                      const CombinationWeights& weights, CombineRule rule) {
   assert(!layers.empty() &&
          static_cast<int>(layers.size()) == weights.layers());
@@ -98,14 +98,14 @@ CombinedMaps Combine(absl::Span<const StretchedMaps* const> layers,
 CombinedMaps CombineLayers(absl::Span<const at::Tensor> layers, int64_t height,
                            int64_t width, const CombinationWeights& weights,
                            CombineRule rule) {
-  std::vector<StretchedMaps> stretched;
-  stretched.reserve(layers.size());
+  std::vector<NormalisedMaps> normalised;
+  normalised.reserve(layers.size());
   for (const at::Tensor& maps : layers) {
-    stretched.push_back(StretchMaps(ResizeMaps(maps, height, width)));
+    normalised.push_back(NormaliseMaps(ResizeMaps(maps, height, width)));
   }
-  std::vector<const StretchedMaps*> views;
-  views.reserve(stretched.size());
-  for (const StretchedMaps& maps : stretched) views.push_back(&maps);
+  std::vector<const NormalisedMaps*> views;
+  views.reserve(normalised.size());
+  for (const NormalisedMaps& maps : normalised) views.push_back(&maps);
   return Combine(views, weights, rule);
 }
 

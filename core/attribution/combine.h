@@ -1,9 +1,9 @@
 // The maps of several layers as one (sec. 4.2): each is resized to the output,
-// stretched to [0,1] per map, and joined by
+// normalised to [0,1] per map, and joined by
 //   SUM      M = sum_j w_j m_j
 //   PRODUCT  M = prod_j m_j^w_j
 // with weights that sum to 1, so that M stays in [0,1] as it is; it is not
-// stretched again.
+// normalised again.
 //
 // What a layer cannot say is left out, row by row: one whose map is constant
 // gives its weight to the others in proportion to theirs, and one of weight 0
@@ -33,13 +33,13 @@ enum class CombineRule { kSum, kProduct };
 absl::string_view CombineRuleName(CombineRule rule);
 
 // One layer's maps as they enter a combination.
-struct StretchedMaps {
+struct NormalisedMaps {
   at::Tensor maps;                    // [B,h,w] float32, NormaliseMaps
   std::vector<MapSummary> summaries;  // of each, before; B of them
 };
 
 // REQUIRES: `maps` is [B,h,w] float32, already of the output's size.
-StretchedMaps StretchMaps(const at::Tensor& maps);
+NormalisedMaps NormaliseMaps(const at::Tensor& maps);
 
 // How one row of a combination came about.
 struct RowShares {
@@ -59,7 +59,7 @@ struct CombinedMaps {
 };
 
 // REQUIRES: as many layers as weights, all of the same size and device.
-CombinedMaps Combine(absl::Span<const StretchedMaps* const> layers,
+CombinedMaps Combine(absl::Span<const NormalisedMaps* const> layers,
                      const CombinationWeights& weights, CombineRule rule);
 
 // The same from raw maps [B,H_j,W_j], each with its layer's own resolution.

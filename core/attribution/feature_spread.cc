@@ -21,7 +21,7 @@ absl::Status FeatureSpread::Add(const at::Tensor& activation) {
   if (!means.isfinite().all().item<bool>()) {
     return absl::InvalidArgumentError("a feature's mean is not finite");
   }
-  pictures_ += means.size(0);
+  images_ += means.size(0);
   batches_.push_back(std::move(means));
   return absl::OkStatus();
 }
@@ -33,15 +33,15 @@ at::Tensor FeatureSpread::means() const {
 
 absl::StatusOr<double> FeatureSpread::Gamma() const {
   return Gamma(
-      at::full({pictures_}, 1.0 / static_cast<double>(pictures_), at::kDouble));
+      at::full({images_}, 1.0 / static_cast<double>(images_), at::kDouble));
 }
 
 absl::StatusOr<double> FeatureSpread::Gamma(const at::Tensor& chances) const {
-  if (pictures_ == 0) {
-    return absl::FailedPreconditionError("no picture was looked at");
+  if (images_ == 0) {
+    return absl::FailedPreconditionError("no image was looked at");
   }
-  assert(chances.dim() == 1 && chances.size(0) == pictures_);
-  // In float64: sums over 10^5 pictures.
+  assert(chances.dim() == 1 && chances.size(0) == images_);
+  // In float64: sums over 10^5 images.
   const at::Tensor means = this->means().to(at::kDouble);
   const at::Tensor centre = chances.matmul(means.abs());
   return chances.matmul((means - centre).abs()).mean().item<double>();

@@ -16,25 +16,25 @@ namespace {
 
 enum class Side { kOpen, kLearn, kHeldOut };
 
-// Splits what is open of one class's pictures.
-void SplitClass(const std::vector<int64_t>& pictures, int64_t of_class,
+// Splits what is open of one class's images.
+void SplitClass(const std::vector<int64_t>& images, int64_t of_class,
                 double share, uint64_t seed, std::vector<Side>& sides) {
-  const auto count = static_cast<int64_t>(pictures.size());
+  const auto count = static_cast<int64_t>(images.size());
   const int64_t wanted =
       std::clamp<int64_t>(std::llround(share * static_cast<double>(count)), 1,
                           std::max<int64_t>(count - 1, 1));
   int64_t missing = wanted;
-  std::vector<std::pair<uint64_t, int64_t>> open;  // key, picture
-  for (const int64_t picture : pictures) {
-    if (sides[picture] == Side::kHeldOut) --missing;
-    if (sides[picture] != Side::kOpen) continue;
+  std::vector<std::pair<uint64_t, int64_t>> open;  // key, image
+  for (const int64_t image : images) {
+    if (sides[image] == Side::kHeldOut) --missing;
+    if (sides[image] != Side::kOpen) continue;
     open.emplace_back(RandomKey(seed, static_cast<uint64_t>(of_class),
-                                static_cast<uint64_t>(picture)),
-                      picture);
+                                static_cast<uint64_t>(image)),
+                      image);
   }
   std::sort(open.begin(), open.end());
-  for (const auto& [key, picture] : open) {
-    sides[picture] = missing-- > 0 ? Side::kHeldOut : Side::kLearn;
+  for (const auto& [key, image] : open) {
+    sides[image] = missing-- > 0 ? Side::kHeldOut : Side::kLearn;
   }
 }
 
@@ -46,21 +46,21 @@ at::Tensor ChooseHeldOut(const at::Tensor& labels, double share,
   const int64_t classes = labels.size(1);
   const at::Tensor table = labels.contiguous();
   const auto* value = table.data_ptr<int8_t>();
-  std::vector<std::vector<int64_t>> pictures_of(classes);
-  for (int64_t picture = 0; picture < labels.size(0); ++picture) {
+  std::vector<std::vector<int64_t>> images_of(classes);
+  for (int64_t image = 0; image < labels.size(0); ++image) {
     for (int64_t c = 0; c < classes; ++c) {
-      if (*value++ == 1) pictures_of[c].push_back(picture);
+      if (*value++ == 1) images_of[c].push_back(image);
     }
   }
   std::vector<int64_t> rarest_first(classes);
   std::iota(rarest_first.begin(), rarest_first.end(), 0);
   std::stable_sort(rarest_first.begin(), rarest_first.end(),
                    [&](int64_t a, int64_t b) {
-                     return pictures_of[a].size() < pictures_of[b].size();
+                     return images_of[a].size() < images_of[b].size();
                    });
   std::vector<Side> sides(labels.size(0), Side::kOpen);
   for (const int64_t c : rarest_first) {
-    SplitClass(pictures_of[c], c, share, seed, sides);
+    SplitClass(images_of[c], c, share, seed, sides);
   }
   at::Tensor held_out = at::zeros({labels.size(0)}, at::kBool);
   auto* out = held_out.data_ptr<bool>();

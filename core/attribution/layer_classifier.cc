@@ -25,7 +25,7 @@ class Loss {
     }
     present_ = labels.eq(1).to(at::kFloat);
     const at::Tensor absent = labels.eq(0).to(at::kFloat);
-    // A side without pictures has no mean, and weighs nothing.
+    // A side without images has no mean, and weighs nothing.
     const auto half = [](const at::Tensor& side) {
       return side * (0.5 / side.sum(0, /*keepdim=*/true).clamp_min(1));
     };
@@ -81,7 +81,7 @@ absl::Status Minimise(const at::Tensor& inputs, const Loss& loss,
   return absl::OkStatus();
 }
 
-// Of the pictures that count, the share that is right.
+// Of the images that count, the share that is right.
 at::Tensor ShareRight(const at::Tensor& right, const at::Tensor& counts) {
   return (right * counts).sum(0, /*keepdim=*/false, at::kDouble) /
          counts.sum(0, /*keepdim=*/false, at::kDouble);

@@ -6,7 +6,7 @@
 // Backpropagation Saliency Methods", CVPR 2020, arXiv:2004.02866 ("the paper"
 // throughout this room), sec. 3.1.
 //
-// Legend of the room: B rows (a row is one picture with one target), K
+// Legend of the room: B rows (a row is one image with one target), K
 // channels, H x W spatial size of the probed layer, u a spatial position.
 // Gradients are those of the target's score, +d(score)/dx, never of a loss.
 // All tensors of a record are float32 on one device.

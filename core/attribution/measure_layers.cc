@@ -15,26 +15,26 @@ namespace {
 
 constexpr int64_t kMinOfClass = 2;  // one to learn from, one to be judged by
 constexpr int64_t kMinClasses = 2;
-constexpr int64_t kMinPictures = kMinOfClass * kMinClasses;
+constexpr int64_t kMinImages = kMinOfClass * kMinClasses;
 
 std::string Counted(int64_t count, absl::string_view one,
                     absl::string_view several) {
   return absl::StrCat(count, " ", count == 1 ? one : several);
 }
 
-absl::Status CheckEnough(const SampledPictures& sample) {
+absl::Status CheckEnough(const SampledImages& sample) {
   const auto classes = static_cast<int64_t>(sample.classes.size());
-  const int64_t pictures = classes == 0 ? 0 : sample.labels.size(0);
-  if (classes >= kMinClasses && pictures >= kMinPictures) {
+  const int64_t images = classes == 0 ? 0 : sample.labels.size(0);
+  if (classes >= kMinClasses && images >= kMinImages) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "pictures: ", pictures, " of ", Counted(classes, "class", "classes"),
-      " can be used, of at least ", kMinPictures, " of ", kMinClasses,
+      "images: ", images, " of ", Counted(classes, "class", "classes"),
+      " can be used, of at least ", kMinImages, " of ", kMinClasses,
       " classes that have ", kMinOfClass, " each"));
 }
 
-// The pictures of one side.
+// The images of one side.
 struct Side {
   at::Tensor rows;    // [m] int64
   at::Tensor labels;  // [m,C] int8
@@ -49,7 +49,7 @@ Side SideOf(const at::Tensor& is_in, const at::Tensor& labels) {
   return {.rows = rows, .labels = labels.index_select(0, rows)};
 }
 
-// Leaves out the classes that one side has no picture of, or no picture
+// Leaves out the classes that one side has no image of, or no image
 // without.
 void KeepTwoSided(Side& learn, Side& judge, std::vector<int64_t>& classes,
                   std::vector<LeftOutClass>& left_out) {
@@ -69,7 +69,7 @@ void KeepTwoSided(Side& learn, Side& judge, std::vector<int64_t>& classes,
     }
     left_out.push_back(
         {.index = classes[c],
-         .reason = absl::StrCat("has no picture ", with ? "without" : "with",
+         .reason = absl::StrCat("has no image ", with ? "without" : "with",
                                 " it to learn from, or none to be judged by")});
   }
   const at::Tensor index = at::tensor(columns, at::kLong);
@@ -101,38 +101,38 @@ absl::StatusOr<LayerMeasurement> MeasureLayers(
     const MeasureOptions& options, std::vector<LeftOutClass>& left_out) {
   const at::NoGradGuard no_grad;
   std::vector<std::pair<int64_t, int64_t>> rare;
-  SampledPictures pictures = sample.Take(kMinOfClass, rare);
+  SampledImages images = sample.Take(kMinOfClass, rare);
   for (const auto& [of_class, count] : rare) {
     left_out.push_back(
         {.index = of_class,
-         .reason = absl::StrCat("has ", Counted(count, "picture", "pictures"),
+         .reason = absl::StrCat("has ", Counted(count, "image", "images"),
                                 ", of at least ", kMinOfClass)});
   }
-  RETURN_IF_ERROR(CheckEnough(pictures));
+  RETURN_IF_ERROR(CheckEnough(images));
   const at::Tensor held_out =
-      ChooseHeldOut(pictures.labels, options.held_out, options.seed);
-  Side learn = SideOf(held_out.logical_not(), pictures.labels);
-  Side judge = SideOf(held_out, pictures.labels);
+      ChooseHeldOut(images.labels, options.held_out, options.seed);
+  Side learn = SideOf(held_out.logical_not(), images.labels);
+  Side judge = SideOf(held_out, images.labels);
   if (options.classifier.multi_label) {
-    KeepTwoSided(learn, judge, pictures.classes, left_out);
-    RETURN_IF_ERROR(CheckEnough(pictures));
+    KeepTwoSided(learn, judge, images.classes, left_out);
+    RETURN_IF_ERROR(CheckEnough(images));
   }
-  LayerMeasurement measurement = {.classes = pictures.classes,
-                                  .training_pictures = learn.rows.size(0),
-                                  .held_out_pictures = judge.rows.size(0)};
+  LayerMeasurement measurement = {.classes = images.classes,
+                                  .training_images = learn.rows.size(0),
+                                  .held_out_images = judge.rows.size(0)};
   int64_t offset = 0;
   for (const int64_t width : channels) {
     ASSIGN_OR_RETURN(
         const MeasuredLayer measured,
-        MeasureLayer(pictures.features.narrow(1, offset, width),
-                     pictures.chances, learn, judge, options.classifier));
+        MeasureLayer(images.features.narrow(1, offset, width), images.chances,
+                     learn, judge, options.classifier));
     measurement.layers.push_back(measured);
     offset += width;
     if (options.on_layer) {
       options.on_layer(static_cast<int64_t>(measurement.layers.size()));
     }
   }
-  assert(offset == pictures.features.size(1));
+  assert(offset == images.features.size(1));
   return measurement;
 }
 

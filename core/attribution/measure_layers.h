@@ -1,4 +1,4 @@
-// From the sampled pictures' features to each layer's calibrated numbers.
+// From the sampled images' features to each layer's calibrated numbers.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_ATTRIBUTION_MEASURE_LAYERS_H_
@@ -25,14 +25,14 @@ struct MeasuredLayer {
 struct LayerMeasurement {
   std::vector<MeasuredLayer> layers;
   std::vector<int64_t> classes;  // that took part, ascending
-  int64_t training_pictures = 0;
-  int64_t held_out_pictures = 0;
+  int64_t training_images = 0;
+  int64_t held_out_images = 0;
 };
 
 // A class that could not take part.
 struct LeftOutClass {
   int64_t index = 0;
-  std::string reason;  // "has 1 picture, of at least 2"
+  std::string reason;  // "has 1 image, of at least 2"
 };
 
 struct MeasureOptions {
@@ -44,10 +44,10 @@ struct MeasureOptions {
 };
 
 // `channels` are those of the layers, one after another in the features.
-// Classes without enough pictures are added to `left_out`.  Spread is measured
-// over all pictures, by their chances.
+// Classes without enough images are added to `left_out`.  Spread is measured
+// over all images, by their chances.
 // REQUIRES: the channels add up to the number of features.
-// Errors: INVALID_ARGUMENT fewer than 2 classes or 4 pictures remain;
+// Errors: INVALID_ARGUMENT fewer than 2 classes or 4 images remain;
 // CANCELLED.
 absl::StatusOr<LayerMeasurement> MeasureLayers(
     const ClassSample& sample, absl::Span<const int64_t> channels,

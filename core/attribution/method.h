@@ -14,7 +14,7 @@
 namespace saliency {
 
 // What a method must be given besides the target.
-enum class Evidence {
+enum class MethodInputs {
   kActivationAndGradient,  // MethodContext::layer
   kActivationAndHead,      // layer.activation and head_weights
   kRealConv,               // MethodContext::conv
@@ -35,7 +35,7 @@ struct Method {
   const char* summary;  // one line for GetModel, --help and the README
   const char* formula;  // plain text, in the notation of the room's legend
   const char* source;   // paper, section or table
-  Evidence evidence;
+  MethodInputs method_inputs;
   bool is_signed;  // maps may be negative: overlays diverge around 0
   // Returns [B,H,W] float32 on the evidence's device.
   at::Tensor (*attribute)(const MethodContext& context);

@@ -47,7 +47,7 @@ constexpr NotOffered kNotOffered[] = {
      "linear_approximation and norm_grad are the nearest"},
     {"rise occlusion lime shap kernelshap shapley shapleyvaluesampling "
      "featureablation extremalperturbation meaningfulperturbation",
-     "methods that perturb the picture are not offered yet; norm_grad and "
+     "methods that perturb the image are not offered yet; norm_grad and "
      "grad_cam need one pass"},
     {"attention attentionrollout rollout",
      "attention is not read; gradient and norm_grad at layer input work for "

@@ -1,5 +1,5 @@
 // Gaussian smoothing of maps at a cost per pixel that does not grow with sigma:
-// a caller may ask for a blur half as wide as a picture of 40 megapixels.
+// a caller may ask for a blur half as wide as an image of 40 megapixels.
 // Pure functions; safe from any thread; inputs are not modified.
 //
 // Maps are [B,H,W] float32 on any device.

@@ -1,4 +1,4 @@
-// Correlations of several pictures as one number with its spread.
+// Correlations of several images as one number with its spread.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_BASE_CORRELATION_SUMMARY_H_

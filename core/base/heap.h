@@ -3,8 +3,8 @@
 // A pass allocates and frees the same hundreds of megabytes of activations
 // every time.  By default glibc hands blocks of that size back to the system at
 // once and takes fresh pages for the next, each of which faults when it is
-// first written: on two cores a batch of 16 through ResNet50 cost 48 ms a
-// picture instead of 24.
+// first written: on two cores a batch of 16 through ResNet50 cost 48 ms an
+// image instead of 24.
 
 #ifndef SALIENCY_CORE_BASE_HEAP_H_
 #define SALIENCY_CORE_BASE_HEAP_H_

@@ -1,4 +1,4 @@
-// How a picture of any size becomes a model's input.  Shared by the image room,
+// How an image of any size becomes a model's input.  Shared by the image room,
 // which does it, and the model room, which knows what its model wants.
 // Value type; thread-compatible.
 
@@ -29,7 +29,7 @@ struct InputConfig {
   bool bgr = false;     // channel order of the input tensor
 };
 
-// A rectangle of whole pixels on a picture.
+// A rectangle of whole pixels on an image.
 struct PixelRect {
   int64_t y = 0;
   int64_t x = 0;

@@ -83,23 +83,23 @@ bool ActiveJob::Answer(absl::StatusOr<Explanation> answer) {
     answer = absl::InternalError(absl::StrCat("internal error, request id \"",
                                               Printable(request_id_), "\""));
   }
-  return Settle(std::move(answer), [&](JobStage) {
+  return TryComplete(std::move(answer), [&](JobStage) {
     if (!fault.empty()) observer_.OnFault(request_id_, fault);
   });
 }
 
 void ActiveJob::Expire() {
-  Settle(absl::DeadlineExceededError("the deadline passed"),
-         [&](JobStage stage) { observer_.OnExpired(StageName(stage)); });
+  TryComplete(absl::DeadlineExceededError("the deadline passed"),
+              [&](JobStage stage) { observer_.OnExpired(StageName(stage)); });
 }
 
 void ActiveJob::Cancel() {
-  Settle(absl::CancelledError("the caller cancelled the request"),
-         [&](JobStage stage) { observer_.OnCancelled(StageName(stage)); });
+  TryComplete(absl::CancelledError("the caller cancelled the request"),
+              [&](JobStage stage) { observer_.OnCancelled(StageName(stage)); });
 }
 
-bool ActiveJob::Settle(absl::StatusOr<Explanation> answer,
-                       absl::FunctionRef<void(JobStage)> won) {
+bool ActiveJob::TryComplete(absl::StatusOr<Explanation> answer,
+                            absl::FunctionRef<void(JobStage)> won) {
   JobDone done;
   bool admitted = false;
   JobStage stage = JobStage::kAdmission;

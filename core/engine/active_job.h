@@ -80,8 +80,9 @@ class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
 
  private:
   // Answers, after `won` was told the stage, unless somebody was first.
-  bool Settle(absl::StatusOr<Explanation> answer,
-              absl::FunctionRef<void(JobStage)> won) ABSL_LOCKS_EXCLUDED(mu_);
+  bool TryComplete(absl::StatusOr<Explanation> answer,
+                   absl::FunctionRef<void(JobStage)> won)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   const absl::Time deadline_;
   const std::string request_id_;

@@ -55,9 +55,9 @@ MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
   MethodContext context;
   context.layer = {.activation = Pick(record.activation, group.rows),
                    .gradient = Pick(record.gradient, group.rows)};
-  const Evidence evidence = group.attribution.evidence();
-  if (evidence == Evidence::kActivationAndGradient) return context;
-  if (evidence == Evidence::kActivationAndHead) {
+  const MethodInputs method_inputs = group.attribution.method_inputs();
+  if (method_inputs == MethodInputs::kActivationAndGradient) return context;
+  if (method_inputs == MethodInputs::kActivationAndHead) {
     context.head_weights = HeadWeights(*model.linear_head(), group, result,
                                        record.activation.device());
     return context;
@@ -65,7 +65,7 @@ MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
   const LayerInfo& layer = **model.FindLayer(group.layer);
   const at::Tensor input =
       Pick(result.records[group.input_probe].activation, group.rows);
-  if (evidence == Evidence::kRealConv) {
+  if (method_inputs == MethodInputs::kRealConv) {
     context.conv = ConvRecord{.input = input,
                               .output_gradient = context.layer.gradient,
                               .geometry = *layer.conv};

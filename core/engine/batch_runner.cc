@@ -12,7 +12,7 @@ namespace saliency {
 namespace {
 
 bool IsFirst(const RowSlice& slice) {
-  return slice.first_picture == 0 && slice.first_target == 0;
+  return slice.first_image == 0 && slice.first_target == 0;
 }
 
 int64_t RowsOf(const Batcher::Batch& batch) {
@@ -21,7 +21,7 @@ int64_t RowsOf(const Batcher::Batch& batch) {
   return rows;
 }
 
-void ReportBatch(const ModelFacts& facts, const Batcher::Batch& batch,
+void ReportBatch(const ModelMetadata& metadata, const Batcher::Batch& batch,
                  Clock& clock, EngineObserver& observer) {
   const absl::Time now = clock.Now();
   std::map<std::string, int64_t> rows_by_method;
@@ -30,7 +30,7 @@ void ReportBatch(const ModelFacts& facts, const Batcher::Batch& batch,
     if (IsFirst(slice)) {
       job->Enter(JobStage::kPass);
       work.times.queue = now - work.queued_at;
-      observer.OnQueued(facts.name, work.times.queue);
+      observer.OnQueued(metadata.name, work.times.queue);
     }
     const PassItem& item = work.prepared.item;
     const int64_t passes = item.plain_too ? 2 : 1;
@@ -38,10 +38,10 @@ void ReportBatch(const ModelFacts& facts, const Batcher::Batch& batch,
       rows_by_method[attribution.attribution.name()] += slice.rows() * passes;
     }
   }
-  observer.OnBatch(facts.name, static_cast<int>(batch.size()),
+  observer.OnBatch(metadata.name, static_cast<int>(batch.size()),
                    static_cast<int>(RowsOf(batch)));
   for (const auto& [method, count] : rows_by_method) {
-    observer.OnRows(facts.name, method, count);
+    observer.OnRows(metadata.name, method, count);
   }
 }
 
@@ -59,7 +59,7 @@ void ReportOutcome(const BisectedBatch& outcome, EngineObserver& observer) {
 
 void LoseDevice(ServedModel& model, const absl::Status& why,
                 EngineObserver& observer) {
-  observer.OnDeviceLost(model.facts()->device);
+  observer.OnDeviceLost(model.metadata()->device);
   for (const std::shared_ptr<ActiveJob>& job : model.batcher.Fail(why)) {
     job->Answer(why);
   }
@@ -70,7 +70,7 @@ void LoseDevice(ServedModel& model, const absl::Status& why,
 Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
                        const Batcher::Batch& batch, Clock& clock,
                        EngineObserver& observer) {
-  ReportBatch(*model.facts(), batch, clock, observer);
+  ReportBatch(*model.metadata(), batch, clock, observer);
   std::vector<PassItem> items;
   items.reserve(batch.size());
   for (const auto& [job, slice] : batch) {

@@ -10,7 +10,7 @@
 
 namespace saliency {
 
-absl::Status Batcher::Announce() {
+absl::Status Batcher::Reserve() {
   MutexLock lock(&mu_);
   RETURN_IF_ERROR(failure_);
   if (retired_) return absl::UnavailableError("the model is being unloaded");
@@ -18,7 +18,7 @@ absl::Status Batcher::Announce() {
   return absl::OkStatus();
 }
 
-void Batcher::Withdraw() {
+void Batcher::Release() {
   MutexLock lock(&mu_);
   --announced_;
   ++changes_;
@@ -31,7 +31,7 @@ absl::Status Batcher::Push(const std::shared_ptr<ActiveJob>& job) {
                              .input_width = item.input.size(3),
                              .stepped = item.meta.has_value()},
                      .caller = job->caller(),
-                     .pictures = item.input.size(0),
+                     .images = item.input.size(0),
                      .targets = static_cast<int64_t>(item.targets.size()),
                      .arrival = clock_.Now()};
   job->work().queued_at = waiting.arrival;
@@ -97,7 +97,7 @@ Batcher::Jobs Batcher::TakeDead(absl::Time now) {
 }
 
 RowSlice Batcher::NextSlice(const Waiting& waiting) const {
-  return SliceAt(waiting.done, waiting.pictures, waiting.targets,
+  return SliceAt(waiting.done, waiting.images, waiting.targets,
                  RowsAtOnce(waiting.key, limits_));
 }
 
@@ -178,7 +178,7 @@ absl::Time Batcher::EarliestDeadline() const {
   return earliest;
 }
 
-void Batcher::Retire() {
+void Batcher::Close() {
   MutexLock lock(&mu_);
   retired_ = true;
   ++changes_;

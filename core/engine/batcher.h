@@ -46,10 +46,10 @@ class Batcher {
   Batcher(const BatchLimits& limits, Clock& clock)
       : limits_(limits), clock_(clock) {}
 
-  // A job is on its way: Push or Withdraw follows.
-  // Errors: UNAVAILABLE after Retire or Fail.
-  absl::Status Announce() ABSL_LOCKS_EXCLUDED(mu_);
-  void Withdraw() ABSL_LOCKS_EXCLUDED(mu_);
+  // A job is on its way: Push or Release follows.
+  // Errors: UNAVAILABLE after Close or Fail.
+  absl::Status Reserve() ABSL_LOCKS_EXCLUDED(mu_);
+  void Release() ABSL_LOCKS_EXCLUDED(mu_);
   // REQUIRES: the job was announced and is prepared.
   // Errors: that of Fail; the job is not taken.
   absl::Status Push(const std::shared_ptr<ActiveJob>& job)
@@ -64,7 +64,7 @@ class Batcher {
   Batch Pull() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Announces nothing more; what was announced still runs, without delay.
-  void Retire() ABSL_LOCKS_EXCLUDED(mu_);
+  void Close() ABSL_LOCKS_EXCLUDED(mu_);
   // Takes nothing more and hands out what waits, for the caller to answer.
   // REQUIRES: `why` is not OK.
   Jobs Fail(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
@@ -74,12 +74,12 @@ class Batcher {
     std::shared_ptr<ActiveJob> job;
     BatchKey key;
     std::string caller;
-    int64_t pictures = 1;
+    int64_t images = 1;
     int64_t targets = 1;
     int64_t done = 0;  // rows that were handed out
     absl::Time arrival;
 
-    int64_t rows() const { return pictures * targets; }
+    int64_t rows() const { return images * targets; }
   };
   using Queue = std::list<Waiting>;
   // The queue in turn.

@@ -30,7 +30,7 @@ class Bisection {
     if (absl::IsUnavailable(status)) {
       LoseDevice(status);
     } else if (count == 1 || absl::IsCancelled(status)) {
-      Blame(first, count, status);
+      FailItems(first, count, status);
     } else {
       if (absl::IsResourceExhausted(status)) ++result_.out_of_memory_retries;
       Explain(first, count / 2);
@@ -75,7 +75,7 @@ class Bisection {
     }
   }
 
-  void Blame(std::size_t first, std::size_t count, absl::Status status) {
+  void FailItems(std::size_t first, std::size_t count, absl::Status status) {
     if (detail_.empty()) detail_ = TorchDetail(status);
     if (absl::IsResourceExhausted(status)) {
       ++result_.out_of_memory_refusals;

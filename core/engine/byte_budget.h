@@ -1,4 +1,4 @@
-// Who holds how much memory: inputs, decoded pictures and answers, from the
+// Who holds how much memory: inputs, decoded images and answers, from the
 // moment a job is let in until its answer has left, in total and by caller.
 // Thread-safe.
 

@@ -48,29 +48,29 @@ absl::Status CheckEncoding(const OutputOptions& output, const JobInput& input) {
   if (!IsOverlay(output.encoding)) return absl::OkStatus();
   const std::string field =
       absl::StrCat("output.encoding ", EncodingName(output.encoding));
-  if (const auto* maps = std::get_if<GivenMaps>(&input)) {
-    if (maps->picture.empty()) {
+  if (const auto* maps = std::get_if<PrecomputedMaps>(&input)) {
+    if (maps->image.empty()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(field, " needs maps.picture"));
+          absl::StrCat(field, " needs maps.image"));
     }
-  } else if (!std::holds_alternative<EncodedPicture>(input)) {
+  } else if (!std::holds_alternative<EncodedImage>(input)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(field, " needs input.picture, not input.tensor"));
+        absl::StrCat(field, " needs input.image, not input.tensor"));
   }
-  if (output.size != OutputSize::kPicture) {
+  if (output.size != OutputSize::kImage) {
     return absl::InvalidArgumentError(
-        absl::StrCat(field, " needs output.named_size PICTURE"));
+        absl::StrCat(field, " needs output.named_size IMAGE"));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckMaxSide(const OutputOptions& output) {
   if (!output.max_side.has_value()) return absl::OkStatus();
-  if (output.size != OutputSize::kPicture) {
+  if (output.size != OutputSize::kImage) {
     return absl::InvalidArgumentError(
-        "output.max_side is for output.named_size PICTURE");
+        "output.max_side is for output.named_size IMAGE");
   }
-  // 0: the picture's own size.
+  // 0: the image's own size.
   if (*output.max_side == 0 ||
       (*output.max_side >= kMinMaxSide && *output.max_side <= kMaxMaxSide)) {
     return absl::OkStatus();
@@ -81,7 +81,7 @@ absl::Status CheckMaxSide(const OutputOptions& output) {
 }
 
 // The kind of file that an encoding makes, if it makes one.
-std::optional<PictureCoding> CodingOf(MapEncoding encoding) {
+std::optional<ImageCoding> CodingOf(MapEncoding encoding) {
   switch (encoding) {
     case MapEncoding::kNone:
     case MapEncoding::kFloat32:
@@ -89,11 +89,11 @@ std::optional<PictureCoding> CodingOf(MapEncoding encoding) {
     case MapEncoding::kPng16:
     case MapEncoding::kColourPng:
     case MapEncoding::kOverlayPng:
-      return PictureCoding::kPng;
+      return ImageCoding::kPng;
     case MapEncoding::kOverlayJpeg:
-      return PictureCoding::kJpeg;
+      return ImageCoding::kJpeg;
     case MapEncoding::kOverlayWebp:
-      return PictureCoding::kWebp;
+      return ImageCoding::kWebp;
   }
   return std::nullopt;
 }
@@ -102,8 +102,8 @@ std::optional<PictureCoding> CodingOf(MapEncoding encoding) {
 // long.
 int64_t LongerSide(const OutputOptions& output, const InputSize& input) {
   switch (output.size) {
-    case OutputSize::kPicture: {
-      const PictureGeometry shown = ShownSize(output, input);
+    case OutputSize::kImage: {
+      const ImageGeometry shown = ShownSize(output, input);
       return std::max(shown.height, shown.width);
     }
     case OutputSize::kLayer:
@@ -116,13 +116,13 @@ int64_t LongerSide(const OutputOptions& output, const InputSize& input) {
   return 0;
 }
 
-const char* CodingName(PictureCoding coding) {
+const char* CodingName(ImageCoding coding) {
   switch (coding) {
-    case PictureCoding::kPng:
+    case ImageCoding::kPng:
       return "PNG";
-    case PictureCoding::kJpeg:
+    case ImageCoding::kJpeg:
       return "JPEG";
-    case PictureCoding::kWebp:
+    case ImageCoding::kWebp:
       return "WebP";
   }
   return "";
@@ -133,7 +133,7 @@ constexpr int64_t kBandRows = 2 * kMaxBand;
 
 // What no file of the encoding's kind can hold is not begun.
 absl::Status CheckSides(const OutputOptions& output, const InputSize& input) {
-  const std::optional<PictureCoding> coding = CodingOf(output.encoding);
+  const std::optional<ImageCoding> coding = CodingOf(output.encoding);
   if (!coding.has_value()) return absl::OkStatus();
   const int64_t longest = LongerSide(output, input);
   const int64_t limit =
@@ -153,8 +153,8 @@ int64_t GrownPixels(int64_t layer_pixels, double growth) {
 int64_t OutputPixels(const OutputOptions& output, const InputSize& input,
                      int64_t layer_pixels) {
   switch (output.size) {
-    case OutputSize::kPicture: {
-      const PictureGeometry shown = ShownSize(output, input);
+    case OutputSize::kImage: {
+      const ImageGeometry shown = ShownSize(output, input);
       return shown.height * shown.width;
     }
     case OutputSize::kLayer:
@@ -266,14 +266,14 @@ absl::Status CheckAnswerBytes(const Job& job, const ResultPlan& plan,
       limits);
 }
 
-absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelFacts& model,
+absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelMetadata& model,
                                      const ResultPlan& plan,
                                      const InputSize& input, int64_t targets,
                                      const EngineLimits& limits) {
-  const int64_t rows = input.pictures * targets;
+  const int64_t rows = input.images * targets;
   if (rows > limits.max_rows) {
     return absl::InvalidArgumentError(
-        absl::StrCat("input.tensor x targets: ", input.pictures, " x ", targets,
+        absl::StrCat("input.tensor x targets: ", input.images, " x ", targets,
                      " rows, of at most ", limits.max_rows));
   }
   // Layers grow with the input that they were measured at.

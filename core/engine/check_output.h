@@ -10,7 +10,7 @@
 #include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 #include "core/engine/plan_results.h"
 #include "core/engine/prepare_input.h"
 
@@ -24,7 +24,7 @@ void CheckOptions(const Job& job, Violations& found);
 struct MapSizes {
   InputSize input;
   double growth = 1;  // of a layer's pixels over PlannedResult::layer_pixels
-  int64_t rows = 1;   // pictures x targets, plain ones counted again
+  int64_t rows = 1;   // images x targets, plain ones counted again
 };
 
 // Errors: INVALID_ARGUMENT one map's pixels, or maps x pixels over the limit; a
@@ -43,7 +43,7 @@ absl::Status CheckAnswerBytes(const Job& job, const ResultPlan& plan,
 
 // Errors: INVALID_ARGUMENT too many rows; as CheckMapPixels and
 //   CheckAnswerBytes.
-absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelFacts& model,
+absl::StatusOr<MapSizes> CheckVolume(const Job& job, const ModelMetadata& model,
                                      const ResultPlan& plan,
                                      const InputSize& input, int64_t targets,
                                      const EngineLimits& limits);

@@ -15,7 +15,7 @@
 
 namespace saliency {
 
-// The scores of one picture.
+// The scores of one image.
 class ClassScores {
  public:
   // `logits` are the model's outputs, whatever they mean.  `labels` may be

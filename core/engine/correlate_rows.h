@@ -1,4 +1,4 @@
-// How alike the maps of two rows are: of a picture with and without a meta
+// How alike the maps of two rows are: of an image with and without a meta
 // step, of two of its classes, or of a model with other weights.
 // Pure functions; safe from any thread, but for what they add to.
 //
@@ -27,7 +27,7 @@ struct RowCorrelations {
 
 // Adds the pieces that append the correlations of two rows.  All but the rows
 // is referred to.
-// REQUIRES: the rows are of one picture and have the same output.
+// REQUIRES: the rows are of one image and have the same output.
 void AddCorrelations(const std::shared_ptr<const FinishRow>& a,
                      const std::shared_ptr<const FinishRow>& b,
                      const PreparedJob& prepared, Pieces& pieces,

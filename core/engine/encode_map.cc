@@ -27,14 +27,14 @@ MapColours ColoursOf(const EncodeContext& context,
 
 absl::StatusOr<std::string> EncodeOverlay(const EncodeContext& context,
                                           const OutputOptions& output,
-                                          PictureCoding coding) {
-  ASSIGN_OR_RETURN(const Picture overlay,
-                   Overlay(*context.picture, View(context.map.values),
+                                          ImageCoding coding) {
+  ASSIGN_OR_RETURN(const Image overlay,
+                   Overlay(*context.image, View(context.map.values),
                            {.colours = ColoursOf(context, output),
                             .opacity = output.overlay_opacity,
                             .title = output.overlay_title ? context.title : "",
                             .colour_bar = output.overlay_colour_bar}));
-  return EncodePicture(overlay, coding);
+  return EncodeImage(overlay, coding);
 }
 
 }  // namespace
@@ -59,11 +59,11 @@ absl::StatusOr<std::string> EncodeMap(const EncodeContext& context,
       return EncodeColourPng(View(context.map.values),
                              ColoursOf(context, output));
     case MapEncoding::kOverlayPng:
-      return EncodeOverlay(context, output, PictureCoding::kPng);
+      return EncodeOverlay(context, output, ImageCoding::kPng);
     case MapEncoding::kOverlayJpeg:
-      return EncodeOverlay(context, output, PictureCoding::kJpeg);
+      return EncodeOverlay(context, output, ImageCoding::kJpeg);
     case MapEncoding::kOverlayWebp:
-      return EncodeOverlay(context, output, PictureCoding::kWebp);
+      return EncodeOverlay(context, output, ImageCoding::kWebp);
   }
   return absl::InternalError("an encoding that the engine does not know");
 }

@@ -12,8 +12,8 @@
 #include "core/engine/active_job.h"
 #include "core/engine/batch_runner.h"
 #include "core/engine/finish.h"
-#include "core/engine/given_maps.h"
 #include "core/engine/model_table.h"
+#include "core/engine/precomputed_maps.h"
 #include "core/engine/scratch_gate.h"
 #include "core/engine/tensor_threads.h"
 #include "core/engine/worker_threads.h"
@@ -25,18 +25,18 @@ namespace {
 // that piece.
 constexpr absl::Duration kRenderTurn = absl::Milliseconds(50);
 
-BatchLimits LimitsOf(const ModelFacts& facts) {
+BatchLimits LimitsOf(const ModelMetadata& metadata) {
   // Rows that depend on their neighbours must not meet a stranger's.
-  if (!facts.self_check.rows_independent) {
+  if (!metadata.self_check.rows_independent) {
     return {.max_rows = 1, .max_requests = 1};
   }
-  BatchLimits limits = {.max_rows = facts.config.batching.max_rows,
-                        .max_requests = facts.config.batching.max_rows,
-                        .max_delay = facts.config.batching.max_delay};
+  BatchLimits limits = {.max_rows = metadata.config.batching.max_rows,
+                        .max_requests = metadata.config.batching.max_rows,
+                        .max_delay = metadata.config.batching.max_delay};
   // On the reference path rows gain nothing by each other's company.
-  if (facts.meta_path == MetaPath::kReference) limits.max_stepped_rows = 1;
-  if (!facts.layers.empty()) {
-    const std::vector<int64_t>& input = facts.layers.front().shape;
+  if (metadata.meta_path == MetaPath::kReference) limits.max_stepped_rows = 1;
+  if (!metadata.layers.empty()) {
+    const std::vector<int64_t>& input = metadata.layers.front().shape;
     limits.input_pixels = input[1] * input[2];
   }
   return limits;
@@ -79,11 +79,11 @@ struct Engine::Impl {
 
   absl::Status Start(const std::shared_ptr<ActiveJob>& job);
   absl::Status StartGivenMaps(const std::shared_ptr<ActiveJob>& job);
-  absl::StatusOr<std::shared_ptr<ServedModel>> Announce(const Job& job) const;
-  absl::Status Admit(ActiveJob& job, const ModelFacts& facts);
+  absl::StatusOr<std::shared_ptr<ServedModel>> Reserve(const Job& job) const;
+  absl::Status Admit(ActiveJob& job, const ModelMetadata& metadata);
   void Decode(const std::shared_ptr<ActiveJob>& job,
               const std::shared_ptr<ServedModel>& model);
-  absl::Status Prepare(ActiveJob& job, const ModelFacts& facts);
+  absl::Status Prepare(ActiveJob& job, const ModelMetadata& metadata);
   void Work(const std::shared_ptr<ServedModel>& model, Explainer& explainer);
   void ScheduleRendering(const std::shared_ptr<ActiveJob>& job);
   void Render(const std::shared_ptr<ActiveJob>& job);
@@ -114,14 +114,14 @@ Engine::~Engine() {
   impl_->pool.reset();
 }
 
-void Engine::AddModel(ModelFacts facts,
+void Engine::AddModel(ModelMetadata metadata,
                       std::vector<std::unique_ptr<Explainer>> explainers,
                       const std::shared_ptr<void>& keep_alive) {
   const auto replicas = static_cast<int>(explainers.size());
   const int threads = std::max(1, impl_->intra_op_threads / replicas);
-  const BatchLimits limits = LimitsOf(facts);
+  const BatchLimits limits = LimitsOf(metadata);
   auto model =
-      std::make_shared<ServedModel>(std::move(facts), limits, impl_->clock);
+      std::make_shared<ServedModel>(std::move(metadata), limits, impl_->clock);
   for (std::unique_ptr<Explainer>& explainer : explainers) {
     auto replica = std::make_shared<Replica>();
     replica->keep_alive = keep_alive;
@@ -133,22 +133,22 @@ void Engine::AddModel(ModelFacts facts,
         });
   }
   if (const auto old = impl_->table.Put(std::move(model))) {
-    old->batcher.Retire();
+    old->batcher.Close();
   }
 }
 
 absl::Status Engine::RemoveModel(absl::string_view name, int64_t version) {
   ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
                    impl_->table.Remove(name, version));
-  model->batcher.Retire();
+  model->batcher.Close();
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const ModelFacts>> Engine::FindModel(
+absl::StatusOr<std::shared_ptr<const ModelMetadata>> Engine::FindModel(
     absl::string_view name, int64_t version) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
                    impl_->table.Find(name, version));
-  return model->facts();
+  return model->metadata();
 }
 
 absl::Status Engine::SetLayerWeights(absl::string_view name, int64_t version,
@@ -175,7 +175,7 @@ absl::StatusOr<std::shared_ptr<void>> Engine::HoldBytes(
 
 bool Engine::Drain(absl::Time deadline) {
   impl_->admission->Close();
-  for (const auto& model : impl_->table.All()) model->batcher.Retire();
+  for (const auto& model : impl_->table.All()) model->batcher.Close();
   if (impl_->admission->AwaitEmpty(impl_->clock, deadline)) return true;
   for (const auto& job : impl_->admission->Outstanding()) {
     job->Answer(absl::UnavailableError("the server is shutting down"));
@@ -203,10 +203,10 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
   }
   if (HoldsGivenMaps(job->work().job)) return StartGivenMaps(job);
   ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model,
-                   Announce(job->work().job));
-  const absl::Status admitted = Admit(*job, *model->facts());
+                   Reserve(job->work().job));
+  const absl::Status admitted = Admit(*job, *model->metadata());
   if (!admitted.ok()) {
-    model->batcher.Withdraw();
+    model->batcher.Release();
     return admitted;
   }
   job->Enter(JobStage::kDecode);
@@ -227,9 +227,10 @@ absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
 }
 
 // What can be known without looking into the input is, before it waits.
-absl::Status Engine::Impl::Admit(ActiveJob& job, const ModelFacts& facts) {
+absl::Status Engine::Impl::Admit(ActiveJob& job,
+                                 const ModelMetadata& metadata) {
   JobWork& work = job.work();
-  ASSIGN_OR_RETURN(work.plan, PlanJob(work.job, facts, limits));
+  ASSIGN_OR_RETURN(work.plan, PlanJob(work.job, metadata, limits));
   work.cost = work.plan.cost;
   return job.Admit(work.cost);
 }
@@ -249,20 +250,20 @@ absl::Status Engine::Impl::StartGivenMaps(
       }
     });
   }
-  work.rendering = std::make_unique<GivenMapsRendering>(work.job, limits);
+  work.rendering = std::make_unique<PrecomputedMapsRendering>(work.job, limits);
   ScheduleRendering(job);
   return absl::OkStatus();
 }
 
 // A version may be replaced between being found and being told of the job: then
 // the new one is asked.
-absl::StatusOr<std::shared_ptr<ServedModel>> Engine::Impl::Announce(
+absl::StatusOr<std::shared_ptr<ServedModel>> Engine::Impl::Reserve(
     const Job& job) const {
   std::shared_ptr<ServedModel> last;
   while (true) {
     ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,
                      table.Find(job.model, job.version));
-    const absl::Status announced = model->batcher.Announce();
+    const absl::Status announced = model->batcher.Reserve();
     if (announced.ok()) return model;
     if (model == last) return announced;
     last = std::move(model);
@@ -272,12 +273,12 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::Impl::Announce(
 void Engine::Impl::Decode(const std::shared_ptr<ActiveJob>& job,
                           const std::shared_ptr<ServedModel>& model) {
   ComputeAlone();
-  const WorkInHand::Piece piece = in_hand.Begin("decoding a picture");
+  const WorkInHand::Piece piece = in_hand.Begin("decoding an image");
   absl::Status status = absl::CancelledError("answered already");
   if (!job->answered() && !Expired(*job))
-    status = Prepare(*job, *model->facts());
+    status = Prepare(*job, *model->metadata());
   if (!status.ok()) {
-    model->batcher.Withdraw();
+    model->batcher.Release();
     job->Answer(status);  // no effect on one that was answered
     return;
   }
@@ -286,7 +287,8 @@ void Engine::Impl::Decode(const std::shared_ptr<ActiveJob>& job,
   if (!pushed.ok()) job->Answer(pushed);
 }
 
-absl::Status Engine::Impl::Prepare(ActiveJob& job, const ModelFacts& facts) {
+absl::Status Engine::Impl::Prepare(ActiveJob& job,
+                                   const ModelMetadata& metadata) {
   const absl::Time start = clock.Now();
   JobWork& work = job.work();
   RETURN_IF_ERROR(CatchAsStatus(
@@ -295,7 +297,7 @@ absl::Status Engine::Impl::Prepare(ActiveJob& job, const ModelFacts& facts) {
         const ScratchGate::Pass pass(scratch, work.cost.decode_scratch_bytes);
         ASSIGN_OR_RETURN(
             work.prepared,
-            PrepareJob(work.job, std::move(work.plan), facts, limits));
+            PrepareJob(work.job, std::move(work.plan), metadata, limits));
         return absl::OkStatus();
       },
       [&](absl::string_view detail) {
@@ -310,8 +312,8 @@ absl::Status Engine::Impl::Prepare(ActiveJob& job, const ModelFacts& facts) {
 void Engine::Impl::Work(const std::shared_ptr<ServedModel>& model,
                         Explainer& explainer) {
   const std::string what =
-      absl::StrCat("a pass of model \"", model->facts()->name, "\" version ",
-                   model->facts()->version);
+      absl::StrCat("a pass of model \"", model->metadata()->name, "\" version ",
+                   model->metadata()->version);
   const auto explain = [&](const Batcher::Batch& batch) {
     const WorkInHand::Piece piece =
         in_hand.Begin(what, [&] { return explainer.progress(); });
@@ -324,7 +326,7 @@ void Engine::Impl::Work(const std::shared_ptr<ServedModel>& model,
       JobWork& work = job->work();
       work.passes = work.progress.Take();
       work.rendering = std::make_unique<JobRendering>(
-          work.prepared, work.passes.answer, model->facts(),
+          work.prepared, work.passes.answer, model->metadata(),
           FinishOptions{.output = work.job.output,
                         .top_k = work.job.top_k,
                         .plain_maps = work.job.plain_maps,

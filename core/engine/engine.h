@@ -5,7 +5,7 @@
 //   replica       a worker pulls a batch, runs the explainer
 //   CPU pool      resize, normalise, combine, encode; `done`
 //
-// A job of GivenMaps asks no model: the CPU pool alone answers it.
+// A job of PrecomputedMaps asks no model: the CPU pool alone answers it.
 // Thread-safe.
 
 #ifndef SALIENCY_CORE_ENGINE_ENGINE_H_
@@ -27,7 +27,7 @@
 #include "core/engine/engine_observer.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 #include "core/engine/work_in_hand.h"
 #include "core/model/loaded_model.h"
 
@@ -52,7 +52,7 @@ class Engine {
   void AddModel(std::shared_ptr<LoadedModel> model);
   // The same from parts: one worker per explainer; `keep_alive` is what they
   // refer to.  REQUIRES: at least one explainer.
-  void AddModel(ModelFacts facts,
+  void AddModel(ModelMetadata metadata,
                 std::vector<std::unique_ptr<Explainer>> explainers,
                 const std::shared_ptr<void>& keep_alive);
   // Stops serving a version as AddModel replaces one.
@@ -62,7 +62,7 @@ class Engine {
   // The version a job would use (an empty name: the only model; version 0: the
   // highest).  Errors: NOT_FOUND with near matches; INVALID_ARGUMENT no name
   // though several models are served.
-  absl::StatusOr<std::shared_ptr<const ModelFacts>> FindModel(
+  absl::StatusOr<std::shared_ptr<const ModelMetadata>> FindModel(
       absl::string_view name, int64_t version) const;
 
   // The weights of layers that jobs are planned with from now on.
@@ -88,7 +88,7 @@ class Engine {
   EngineLoad load() const;
 
   // What its threads have had in hand the longest without progress (a pass that
-  // ends, a picture that is decoded or rendered); none: they are idle.
+  // ends, an image that is decoded or rendered); none: they are idle.
   std::optional<IdleWork> LongestIdle();
 
  private:

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
@@ -14,7 +14,7 @@ struct EngineLimits {
   // Admitted and waiting to be decoded, to get into a pass or to be rendered,
   // in total.
   int64_t queue_items = 256;
-  // Inputs, pictures, raw maps and answers held, in total, until the answers
+  // Inputs, images, raw maps and answers held, in total, until the answers
   // have left.
   int64_t queue_bytes = int64_t{1} << 30;
   // How much of both one caller may have, as a fraction; in (0, 1].
@@ -23,7 +23,7 @@ struct EngineLimits {
   int64_t scratch_bytes = int64_t{512} << 20;
   DecodeLimits decode;
   int max_targets = 64;
-  int64_t max_rows = 1024;  // pictures x targets of one request
+  int64_t max_rows = 1024;  // images x targets of one request
   int max_attributions = 64;
   int max_layers = 512;                         // of one request, summed
   int64_t max_map_pixels = int64_t{128} << 20;  // maps x pixels of one answer

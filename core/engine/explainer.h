@@ -29,8 +29,8 @@ struct PassAttribution {
 // What the model has to do for one job.  Items of one batch share version,
 // input size and whether they take meta steps, and nothing else.
 struct PassItem {
-  at::Tensor input;  // [n,3,H,W] float32, CPU; n pictures of one job
-  std::vector<ClassTarget> targets;  // each applies to each picture
+  at::Tensor input;  // [n,3,H,W] float32, CPU; n images of one job
+  std::vector<ClassTarget> targets;  // each applies to each image
   Score score = Score::kLogit;
   std::vector<PassAttribution> attributions;
   std::optional<MetaStep> meta;  // each row takes it
@@ -45,10 +45,10 @@ struct PassItem {
 
 struct PassAnswer {
   at::Tensor logits;  // [n,C] float32, CPU
-  // [n x targets], picture-major.
+  // [n x targets], image-major.
   std::vector<int64_t> class_index;
   std::vector<float> score;
-  // [n x targets x attributions], picture-major: raw maps [H,W] float32 at
+  // [n x targets x attributions], image-major: raw maps [H,W] float32 at
   // layer resolution on the CPU, or why there is none.
   std::vector<absl::StatusOr<at::Tensor>> maps;
   // As maps: what is to be known of each, as that no gradient reaches its
@@ -61,7 +61,7 @@ struct PassAnswer {
   std::vector<float> plain_score;
   std::vector<absl::StatusOr<at::Tensor>> plain_maps;
   std::vector<std::string> plain_warnings;
-  // [n x pooled_layers], picture-major: the activation's spatial means, [K]
+  // [n x pooled_layers], image-major: the activation's spatial means, [K]
   // float32, CPU.
   std::vector<at::Tensor> pooled;
 };

@@ -46,7 +46,7 @@ absl::Status CheckShape(const PreparedJob& prepared, const PassAnswer& answer) {
 // Of row `row` of `logits` [.,C].  A scalar output is one value without a
 // class.
 ClassScores ScoresOf(const at::Tensor& logits, std::size_t row,
-                     const ModelFacts& model, Score score) {
+                     const ModelMetadata& model, Score score) {
   const at::Tensor values =
       logits.select(0, static_cast<int64_t>(row)).contiguous();
   const auto outputs = absl::MakeConstSpan(
@@ -80,7 +80,7 @@ bool IsSaturated(float value, Score score, const OutputMeaning& meaning) {
 struct Ground {
   const PreparedJob& prepared;
   const PassAnswer& answer;
-  const ModelFacts& model;
+  const ModelMetadata& model;
   const FinishOptions& options;
 };
 
@@ -99,16 +99,16 @@ absl::Span<const std::string> WarningsOf(
   return absl::MakeConstSpan(warnings).subspan(row * count, count);
 }
 
-// `scores` are the picture's, by the model as it is.
-FinishRow RowOf(const Ground& ground, std::size_t picture, std::size_t target,
+// `scores` are the image's, by the model as it is.
+FinishRow RowOf(const Ground& ground, std::size_t image, std::size_t target,
                 const ClassScores& scores) {
   const PassItem& item = ground.prepared.item;
   const PassAnswer& answer = ground.answer;
-  const std::size_t row = picture * item.targets.size() + target;
+  const std::size_t row = image * item.targets.size() + target;
   const int64_t explained = item.score == Score::kScalarOutput
                                 ? 0  // the only one of its scores
                                 : answer.class_index[row];
-  return {.picture = static_cast<int>(picture),
+  return {.image = static_cast<int>(image),
           .target = static_cast<int>(target),
           .explained = item.meta.has_value()
                            ? ScoresOf(answer.stepped_logits, row, ground.model,
@@ -117,12 +117,12 @@ FinishRow RowOf(const Ground& ground, std::size_t picture, std::size_t target,
                            : scores.Of(explained),
           .score = answer.score[row],
           .stepped = item.meta.has_value(),
-          .placement = {.picture = ground.prepared.pictures[picture],
-                        .shown = Within(ground.prepared.pictures[picture],
+          .placement = {.image = ground.prepared.images[image],
+                        .shown = Within(ground.prepared.images[image],
                                         MaxSide(ground.options.output)),
                         .input_height = item.input.size(2),
                         .input_width = item.input.size(3)},
-          .pixels = ground.prepared.picture,
+          .pixels = ground.prepared.image,
           .maps = MapsOf(answer.maps, row, item),
           .saturated =
               IsSaturated(answer.score[row], item.score, ground.model.meaning),
@@ -160,8 +160,7 @@ std::shared_ptr<const FinishRow> WithoutStep(const Ground& ground,
                                              const FinishRow& stepped,
                                              const ClassScores& scores) {
   const PassItem& item = ground.prepared.item;
-  const std::size_t row =
-      stepped.picture * item.targets.size() + stepped.target;
+  const std::size_t row = stepped.image * item.targets.size() + stepped.target;
   auto plain = std::make_shared<FinishRow>(stepped);
   plain->explained = scores.Of(stepped.explained.index);
   plain->score = ground.answer.plain_score[row];
@@ -192,15 +191,15 @@ void AddPlain(const Ground& ground,
   }
 }
 
-// What a picture's pooled layers come to, one after another.
+// What an image's pooled layers come to, one after another.
 // Errors: FAILED_PRECONDITION naming the layer whose features are not finite.
 absl::StatusOr<std::vector<float>> Pooled(const PassItem& item,
                                           const PassAnswer& answer,
-                                          std::size_t picture) {
+                                          std::size_t image) {
   std::vector<float> all;
   const std::size_t layers = item.pooled_layers.size();
   for (std::size_t l = 0; l < layers; ++l) {
-    const at::Tensor means = answer.pooled[picture * layers + l].contiguous();
+    const at::Tensor means = answer.pooled[image * layers + l].contiguous();
     if (!means.isfinite().all().item<bool>()) {
       return absl::FailedPreconditionError(
           absl::StrCat("the features of layer \"", item.pooled_layers[l],
@@ -226,7 +225,7 @@ void AddRow(const std::shared_ptr<const FinishRow>& row,
 
 JobRendering::JobRendering(const PreparedJob& prepared,
                            const PassAnswer& answer,
-                           std::shared_ptr<const ModelFacts> model,
+                           std::shared_ptr<const ModelMetadata> model,
                            const FinishOptions& options)
     : prepared_(prepared),
       answer_(answer),
@@ -236,30 +235,30 @@ JobRendering::JobRendering(const PreparedJob& prepared,
   explanation().version = model_->version;
   pieces().Add([this]() -> absl::Status {
     RETURN_IF_ERROR(CheckShape(prepared_, answer_));
-    for (std::size_t p = 0; p < prepared_.pictures.size(); ++p) {
-      pieces().Add([this, p] { return AddPicture(p); });
+    for (std::size_t p = 0; p < prepared_.images.size(); ++p) {
+      pieces().Add([this, p] { return AddImage(p); });
     }
     return absl::OkStatus();
   });
 }
 
-absl::Status JobRendering::AddPicture(std::size_t picture) {
+absl::Status JobRendering::AddImage(std::size_t image) {
   const Ground ground = {.prepared = prepared_,
                          .answer = answer_,
                          .model = *model_,
                          .options = options_};
   const ClassScores scores =
-      ScoresOf(answer_.logits, picture, *model_, prepared_.item.score);
-  const PictureGeometry& geometry = prepared_.pictures[picture];
-  PictureInfo& info = explanation().pictures.emplace_back();
+      ScoresOf(answer_.logits, image, *model_, prepared_.item.score);
+  const ImageGeometry& geometry = prepared_.images[image];
+  ImageInfo& info = explanation().images.emplace_back();
   info = {.height = geometry.height,
           .width = geometry.width,
           .top = scores.Top(options_.top_k)};
-  ASSIGN_OR_RETURN(info.pooled, Pooled(prepared_.item, answer_, picture));
+  ASSIGN_OR_RETURN(info.pooled, Pooled(prepared_.item, answer_, image));
   std::vector<std::shared_ptr<const FinishRow>> rows;  // by target
   for (std::size_t t = 0; t < prepared_.item.targets.size(); ++t) {
     rows.push_back(
-        std::make_shared<FinishRow>(RowOf(ground, picture, t, scores)));
+        std::make_shared<FinishRow>(RowOf(ground, image, t, scores)));
     AddRow(rows.back(), prepared_, pieces(), explanation());
     if (!prepared_.item.plain_too) continue;
     AddPlain(ground, rows.back(), WithoutStep(ground, *rows.back(), scores),
@@ -279,12 +278,12 @@ absl::StatusOr<Explanation> JobRendering::Take() {
 
 absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
                                       const PassAnswer& answer,
-                                      const ModelFacts& model,
+                                      const ModelMetadata& model,
                                       const FinishOptions& options) {
   // The caller's, for as long as this takes.
-  const std::shared_ptr<const ModelFacts> facts(std::shared_ptr<void>(),
-                                                &model);
-  JobRendering rendering(prepared, answer, facts, options);
+  const std::shared_ptr<const ModelMetadata> metadata(std::shared_ptr<void>(),
+                                                      &model);
+  JobRendering rendering(prepared, answer, metadata, options);
   return RenderAll(rendering);
 }
 

@@ -1,4 +1,4 @@
-// PassAnswer -> Explanation: one result for each picture x target x planned
+// PassAnswer -> Explanation: one result for each image x target x planned
 // result or combination, each with its own status.
 // Thread-compatible.
 
@@ -12,7 +12,7 @@
 #include "core/engine/explainer.h"
 #include "core/engine/finish_row.h"
 #include "core/engine/job.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 #include "core/engine/prepare.h"
 #include "core/engine/rendering.h"
 
@@ -33,7 +33,7 @@ void AddRow(const std::shared_ptr<const FinishRow>& row,
             const PreparedJob& prepared, Pieces& pieces,
             Explanation& explanation);
 
-// Fills model, version, pictures and all results.
+// Fills model, version, images and all results.
 // REQUIRES: two targets or more for Correlate::kTargets.
 // Errors of its steps: FAILED_PRECONDITION pooled features that are not finite;
 //   INTERNAL when the answer does not have the prepared job's shape.
@@ -41,25 +41,25 @@ class JobRendering final : public Rendering {
  public:
   // `prepared` and `answer` outlive this.
   JobRendering(const PreparedJob& prepared, const PassAnswer& answer,
-               std::shared_ptr<const ModelFacts> model,
+               std::shared_ptr<const ModelMetadata> model,
                const FinishOptions& options);
 
   // Unless all_may_fail, an explanation without a single map is an error.
   absl::StatusOr<Explanation> Take() override;
 
  private:
-  absl::Status AddPicture(std::size_t picture);
+  absl::Status AddImage(std::size_t image);
 
   const PreparedJob& prepared_;
   const PassAnswer& answer_;
-  const std::shared_ptr<const ModelFacts> model_;
+  const std::shared_ptr<const ModelMetadata> model_;
   const FinishOptions options_;
 };
 
 // All of it at once.  Errors: as JobRendering.
 absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
                                       const PassAnswer& answer,
-                                      const ModelFacts& model,
+                                      const ModelMetadata& model,
                                       const FinishOptions& options);
 
 }  // namespace saliency

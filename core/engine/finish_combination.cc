@@ -14,12 +14,12 @@
 namespace saliency {
 namespace {
 
-using LayerMaps = std::vector<absl::StatusOr<StretchedMaps>>;
+using LayerMaps = std::vector<absl::StatusOr<NormalisedMaps>>;
 
-absl::StatusOr<StretchedMaps> Stretched(const FinishRow& row,
-                                        const PlannedResult& plan) {
+absl::StatusOr<NormalisedMaps> Stretched(const FinishRow& row,
+                                         const PlannedResult& plan) {
   ASSIGN_OR_RETURN(const at::Tensor sized, SizedMap(row, plan));
-  StretchedMaps maps = StretchMaps(sized);
+  NormalisedMaps maps = NormaliseMaps(sized);
   if (!maps.summaries.front().finite) return NotFinite(plan);
   return maps;
 }
@@ -35,11 +35,11 @@ absl::StatusOr<Joined> Join(const FinishRow& row,
                             absl::Span<const PlannedResult> names,
                             const LayerMaps& maps) {
   Joined joined;
-  std::vector<const StretchedMaps*> taking_part;
+  std::vector<const NormalisedMaps*> taking_part;
   std::vector<double> gamma;
   std::vector<std::size_t> places;  // of these in the combination
   for (std::size_t j = 0; j < plan.layers.size(); ++j) {
-    const absl::StatusOr<StretchedMaps>& layer = maps[plan.layers[j]];
+    const absl::StatusOr<NormalisedMaps>& layer = maps[plan.layers[j]];
     const double weight = plan.weights->values()[j];
     joined.shares.push_back(
         {.layer = names[plan.layers[j]].layer,
@@ -77,7 +77,7 @@ absl::StatusOr<std::string> Encode(const FinishRow& row,
                                    std::string title) {
   EncodeContext context = {.map = placed, .title = std::move(title)};
   if (IsOverlay(row.output.encoding)) {
-    context.picture = &*row.pixels;
+    context.image = &*row.pixels;
     context.scale = FullScale(RangeOf(placed.summary, /*is_signed=*/false));
   }
   return EncodeMap(context, row.output);
@@ -99,7 +99,7 @@ CombinedResult OneCombination(const FinishRow& row,
                               absl::Span<const PlannedResult> names,
                               const LayerMaps& maps) {
   CombinedResult named = {.map = {.status = plan.status,
-                                  .picture = row.picture,
+                                  .image = row.image,
                                   .target = row.target,
                                   .attribution = plan.combination,
                                   .method = plan.method},

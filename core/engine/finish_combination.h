@@ -1,5 +1,5 @@
 // The combinations of one row: its layers' maps, each resized, smoothed and
-// stretched once, joined as each combination says.
+// normalised once, joined as each combination says.
 // Pure functions; safe from any thread, but for what they add to.
 
 #ifndef SALIENCY_CORE_ENGINE_FINISH_COMBINATION_H_

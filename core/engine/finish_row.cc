@@ -15,9 +15,9 @@ absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
   const RawRange range = RangeOf(map.summary, plan.is_signed);
   EncodeContext context = {
       .map = map,
-      .scale = row.output.normalise ? StretchedScale(range) : RawScale(range)};
+      .scale = row.output.normalise ? NormalisedScale(range) : RawScale(range)};
   if (row.pixels.has_value()) {
-    context.picture = &*row.pixels;
+    context.image = &*row.pixels;
     context.title = absl::StrCat(RowTitle(row, result), result.layer);
   }
   ASSIGN_OR_RETURN(result.data, EncodeMap(context, row.output));
@@ -66,14 +66,14 @@ void Describe(const FinishedMap& map, MapResult& result) {
   result.raw_max = map.summary.raw_max;
   result.point_y = map.summary.point_y;
   result.point_x = map.summary.point_x;
-  result.picture_y = map.picture_y;
-  result.picture_x = map.picture_x;
+  result.image_y = map.image_y;
+  result.image_x = map.image_x;
   result.constant = map.summary.constant;
   result.region = map.region;
 }
 
 MapResult FinishResult(const FinishRow& row, const PlannedResult& plan) {
-  MapResult named = {.picture = row.picture,
+  MapResult named = {.image = row.image,
                      .target = row.target,
                      .attribution = plan.attribution,
                      .method = plan.method,

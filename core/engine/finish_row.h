@@ -1,4 +1,4 @@
-// One row of a job, that is one picture with one target, and its results.
+// One row of a job, that is one image with one target, and its results.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_ENGINE_FINISH_ROW_H_
@@ -14,19 +14,19 @@
 #include "core/engine/finished_map.h"
 #include "core/engine/job.h"
 #include "core/engine/plan_results.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
 // What the results of a row share.
 struct FinishRow {
-  int picture = 0;  // indices into the job
+  int image = 0;  // indices into the job
   int target = 0;
   ClassScore explained;
   float score = 0;
   bool stepped = false;  // the maps were taken after a meta step
   MapPlacement placement;
-  const std::optional<Picture>& pixels;  // for overlays
+  const std::optional<Image>& pixels;  // for overlays
   // Raw maps [H,W] float32 on the CPU, by pass_index.
   absl::Span<const absl::StatusOr<at::Tensor>> maps;
   // What is differentiated is a probability (or the logarithm of one) that is 0

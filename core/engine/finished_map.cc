@@ -17,7 +17,7 @@ struct MapSize {
 MapSize CoveredSize(const at::Tensor& raw, const MapPlacement& placement,
                     const OutputOptions& output) {
   switch (output.size) {
-    case OutputSize::kPicture:
+    case OutputSize::kImage:
       return {placement.shown.region.height, placement.shown.region.width};
     case OutputSize::kLayer:
       break;
@@ -29,12 +29,12 @@ MapSize CoveredSize(const at::Tensor& raw, const MapPlacement& placement,
   return {raw.size(0), raw.size(1)};
 }
 
-// Lays the region onto a picture-sized canvas of `fill`.
-at::Tensor OnCanvas(const at::Tensor& values, const PictureGeometry& picture,
+// Lays the region onto an image-sized canvas of `fill`.
+at::Tensor OnCanvas(const at::Tensor& values, const ImageGeometry& image,
                     float fill) {
   at::Tensor canvas =
-      at::full({picture.height, picture.width}, fill, values.options());
-  const PixelRect& region = picture.region;
+      at::full({image.height, image.width}, fill, values.options());
+  const PixelRect& region = image.region;
   canvas.narrow(0, region.y, region.height)
       .narrow(1, region.x, region.width)
       .copy_(values);
@@ -61,13 +61,13 @@ FinishedMap PlaceMap(const at::Tensor& values, const MapSummary& summary,
   FinishedMap finished = {.values = values.squeeze(0),
                           .summary = summary,
                           .region = {.height = height, .width = width}};
-  const PixelPoint on_picture =
+  const PixelPoint on_image =
       MovePoint({.y = summary.point_y, .x = summary.point_x}, finished.region,
-                placement.picture.region);
-  finished.picture_y = on_picture.y;
-  finished.picture_x = on_picture.x;
-  if (output.size == OutputSize::kPicture) {
-    const PictureGeometry& shown = placement.shown;
+                placement.image.region);
+  finished.image_y = on_image.y;
+  finished.image_x = on_image.x;
+  if (output.size == OutputSize::kImage) {
+    const ImageGeometry& shown = placement.shown;
     finished.region = shown.region;
     finished.summary.point_y += shown.region.y;
     finished.summary.point_x += shown.region.x;

@@ -26,7 +26,7 @@
 namespace saliency {
 
 // JPEG, PNG, WebP, BMP or TIFF bytes.
-struct EncodedPicture {
+struct EncodedImage {
   std::string bytes;
 };
 // Already preprocessed: [3,H,W] or [N,3,H,W] float32, little-endian, row-major.
@@ -41,13 +41,13 @@ struct GivenMap {
   int64_t width = 0;
   std::string data;
 };
-// Maps of one picture and one class.  A job of these asks no model: its model,
+// Maps of one image and one class.  A job of these asks no model: its model,
 // targets and score mean nothing, and it may have combinations only.
-struct GivenMaps {
+struct PrecomputedMaps {
   std::vector<GivenMap> maps;  // shallow to deep
-  std::string picture;         // as EncodedPicture::bytes; empty: none
+  std::string image;           // as EncodedImage::bytes; empty: none
 };
-using JobInput = std::variant<EncodedPicture, TensorInput, GivenMaps>;
+using JobInput = std::variant<EncodedImage, TensorInput, PrecomputedMaps>;
 
 struct Label {
   std::string text;  // a line of labels.txt
@@ -66,7 +66,7 @@ struct LayerWeight {
 
 // One way to join the maps of several layers.
 struct JobCombination {
-  std::optional<Attribution> attribution;  // none for GivenMaps
+  std::optional<Attribution> attribution;  // none for PrecomputedMaps
   // Shallow to deep; empty: those of `weights`, else the model's
   // combine_layers (all that are given).
   std::vector<std::string> layers;
@@ -75,7 +75,7 @@ struct JobCombination {
   std::vector<LayerWeight> weights;  // kExplicit only: each layer once
 };
 
-enum class OutputSize { kPicture, kLayer, kModelInput, kExplicit };
+enum class OutputSize { kImage, kLayer, kModelInput, kExplicit };
 enum class MapEncoding {
   kNone,
   kFloat32,
@@ -92,7 +92,7 @@ inline bool IsOverlay(MapEncoding encoding) {
 }
 
 struct OutputOptions {
-  OutputSize size = OutputSize::kPicture;
+  OutputSize size = OutputSize::kImage;
   int64_t height = 0;  // kExplicit only
   int64_t width = 0;
   bool normalise = true;
@@ -102,8 +102,8 @@ struct OutputOptions {
   float overlay_opacity = 0.65F;
   bool overlay_title = true;
   bool overlay_colour_bar = true;
-  // kPicture only: the longest side, pixels; 0: the picture's.  None:
-  // kLookedAtSide (shown_size.h) for colours and overlays, else the picture's.
+  // kImage only: the longest side, pixels; 0: the image's.  None:
+  // kLookedAtSide (shown_size.h) for colours and overlays, else the image's.
   std::optional<int64_t> max_side;
   // What the caller can receive; 0: EngineLimits::max_answer_bytes.
   int64_t max_answer_bytes = 0;
@@ -164,10 +164,10 @@ struct ClassScore {
   std::optional<float> probability;  // none: the logit is a plain value
 };
 
-// One target x attribution x layer of one picture.
+// One target x attribution x layer of one image.
 struct MapResult {
   absl::Status status;  // not OK: only the names below are set
-  int picture = 0;      // indices into the job
+  int image = 0;        // indices into the job
   int target = 0;
   int attribution = 0;
   std::string method;  // Attribution::name()
@@ -182,13 +182,13 @@ struct MapResult {
   float raw_max = 0;
   int64_t point_y = 0;  // argmax, pixels of the map
   int64_t point_x = 0;
-  int64_t picture_y = 0;  // the same place on the picture
-  int64_t picture_x = 0;
+  int64_t image_y = 0;  // the same place on the image
+  int64_t image_x = 0;
   bool is_signed = false;  // 0 is neutral, and values below speak against
   bool constant = false;
   std::string warning;  // why the map may say nothing; empty for most
   // Where the model looked, in pixels of the map: all of it but for a centre
-  // crop at picture size.
+  // crop at image size.
   PixelRect region;
   MapEncoding encoding = MapEncoding::kNone;
   std::string data;
@@ -202,7 +202,7 @@ struct LayerShare {
   std::string warning;    // as in MapResult
 };
 
-// One target x combination of one picture.
+// One target x combination of one image.
 struct CombinedResult {
   // In [0,1] as the combination gives it; `attribution` is the index into
   // Job::combinations, `layer` is empty.
@@ -212,7 +212,7 @@ struct CombinedResult {
   std::vector<LayerShare> shares;  // empty when the map has failed
 };
 
-struct PictureInfo {
+struct ImageInfo {
   int64_t height = 0;  // as decoded (a tensor input: the tensor's size)
   int64_t width = 0;
   std::vector<ClassScore> top;  // by descending logit
@@ -231,12 +231,12 @@ struct StageTimes {
 struct Explanation {
   std::string model;
   int64_t version = 0;
-  std::vector<PictureInfo> pictures;
-  std::vector<MapResult> results;  // picture-major, then target, attribution,
+  std::vector<ImageInfo> images;
+  std::vector<MapResult> results;  // image-major, then target, attribution,
                                    // layer
-  std::vector<CombinedResult> combined;  // picture-major, then target,
+  std::vector<CombinedResult> combined;  // image-major, then target,
                                          // combination
-  // Of combinations, when asked for: picture-major, then target, then each
+  // Of combinations, when asked for: image-major, then target, then each
   // (method, layer) once; `attribution` is the first combination that names it.
   std::vector<MapResult> layer_maps;
   // With Job::plain_maps: what `results` and `combined` are without the step.
@@ -244,7 +244,7 @@ struct Explanation {
   std::vector<CombinedResult> plain_combined;
   // As Job::correlate asks; none: undefined (one map is constant, not finite or
   // failed).  kPlain, kStages: one for each of `results` and `combined`.
-  // kTargets: one for each picture and attribution x layer, or combination.
+  // kTargets: one for each image and attribution x layer, or combination.
   std::vector<std::optional<double>> correlations;
   std::vector<std::optional<double>> combined_correlations;
   // kStages: as correlations, of the maps' absolute values.

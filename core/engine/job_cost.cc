@@ -28,7 +28,7 @@ constexpr double kRankWork = 16;
 // smoothed and on the way to its file; and of two maps while they are ranked.
 constexpr double kMapScratch = 24;
 constexpr double kRankScratch = 56;
-// Of a picture as its decoder gives it (16 bits of four channels at worst), and
+// Of an image as its decoder gives it (16 bits of four channels at worst), and
 // turned upright.
 constexpr double kDecodeScratch = 11;
 constexpr double kInputScratch = 24;  // three float planes, twice
@@ -104,15 +104,15 @@ class Sum {
       cost_.work += times * ranked_pixels_ * kRankWork;
       scratch_ = std::max(scratch_, kRankScratch * largest_);
     }
-    const auto pictures = static_cast<double>(sizes_.input.pictures);
-    const auto picture = static_cast<double>(sizes_.input.picture_pixels());
+    const auto images = static_cast<double>(sizes_.input.images);
+    const auto image = static_cast<double>(sizes_.input.image_pixels());
     const auto input = static_cast<double>(sizes_.input.input_pixels);
-    cost_.work += pictures * picture;
+    cost_.work += images * image;
     cost_.answer_bytes =
         Whole(raw_bytes_ + held_bytes_ + kCopies * encoded_bytes_);
     cost_.render_scratch_bytes = Whole(scratch_);
     cost_.decode_scratch_bytes =
-        Whole(kDecodeScratch * picture + kInputScratch * input);
+        Whole(kDecodeScratch * image + kInputScratch * input);
     return cost_;
   }
 
@@ -120,8 +120,8 @@ class Sum {
   double PixelsOf(double layer) const {
     const InputSize& input = sizes_.input;
     switch (job_.output.size) {
-      case OutputSize::kPicture: {
-        const PictureGeometry shown = ShownSize(job_.output, input);
+      case OutputSize::kImage: {
+        const ImageGeometry shown = ShownSize(job_.output, input);
         return static_cast<double>(shown.height * shown.width);
       }
       case OutputSize::kLayer:

@@ -27,7 +27,7 @@ struct JobCost {
   // Pixels, each as often as what is done to it costs: 1 to resize, normalise
   // and hand out a map, 2 to smooth it, 5 to make a PNG of it; 16 to rank it
   // for a correlation; 1 or 2 for each layer of a sum or product of maps; 1 to
-  // decode a picture.  About 20 ns each on a core of 2024.
+  // decode an image.  About 20 ns each on a core of 2024.
   double work = 0;
 };
 

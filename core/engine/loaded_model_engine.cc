@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "core/engine/engine.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 #include "core/engine/pass_explainer.h"
 
 namespace saliency {
 
-ModelFacts FactsOf(const LoadedModel& model) {
+ModelMetadata MetadataOf(const LoadedModel& model) {
   const ProbedModel& replica = *model.replicas.front();
-  ModelFacts facts = {
+  ModelMetadata metadata = {
       .name = model.name,
       .version = model.version,
       .config = model.config,
@@ -29,21 +29,22 @@ ModelFacts FactsOf(const LoadedModel& model) {
       .meta_refusal = replica.meta_refusal(),
       .device = replica.device()};
   if (replica.linear_head().has_value()) {
-    facts.head_layers = replica.linear_head()->layers;
+    metadata.head_layers = replica.linear_head()->layers;
   }
-  return facts;
+  return metadata;
 }
 
 void Engine::AddModel(std::shared_ptr<LoadedModel> model) {
-  ModelFacts facts = FactsOf(*model);
-  const int64_t max_rows =
-      facts.self_check.rows_independent ? facts.config.batching.max_rows : 1;
+  ModelMetadata metadata = MetadataOf(*model);
+  const int64_t max_rows = metadata.self_check.rows_independent
+                               ? metadata.config.batching.max_rows
+                               : 1;
   std::vector<std::unique_ptr<Explainer>> explainers;
   for (const std::unique_ptr<ProbedModel>& replica : model->replicas) {
     explainers.push_back(std::make_unique<PassExplainer>(
         *replica, PassExplainer::Options{.max_rows = max_rows}));
   }
-  AddModel(std::move(facts), std::move(explainers), std::move(model));
+  AddModel(std::move(metadata), std::move(explainers), std::move(model));
 }
 
 }  // namespace saliency

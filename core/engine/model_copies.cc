@@ -28,7 +28,8 @@ class CopyExplainer final : public Explainer {
 
 }  // namespace
 
-CopyModel CopiesOf(std::string path, const ModelFacts& model, uint64_t seed) {
+CopyModel CopiesOf(std::string path, const ModelMetadata& model,
+                   uint64_t seed) {
   return [path = std::move(path), &model,
           seed](absl::Span<const std::string> random_modules)
              -> absl::StatusOr<ModelCopy> {

@@ -8,15 +8,15 @@
 #include <cstdint>
 #include <string>
 
-#include "core/engine/model_facts.h"
-#include "core/engine/weight_cascade.h"
+#include "core/engine/cascading_randomization.h"
+#include "core/engine/model_metadata.h"
 
 namespace saliency {
 
 // Copies of the model in the file at `path`, on its first device; random
 // weights by `seed`.  `model` outlives what is returned.
 // Errors of a copy: as ProbedModel::Load.
-CopyModel CopiesOf(std::string path, const ModelFacts& model, uint64_t seed);
+CopyModel CopiesOf(std::string path, const ModelMetadata& model, uint64_t seed);
 
 }  // namespace saliency
 

@@ -7,24 +7,25 @@
 
 namespace saliency {
 
-std::shared_ptr<const ModelFacts> ServedModel::facts() const {
+std::shared_ptr<const ModelMetadata> ServedModel::metadata() const {
   MutexLock lock(&mu_);
-  return facts_;
+  return metadata_;
 }
 
 void ServedModel::SetLayerWeights(LayerWeights weights) {
-  ModelFacts changed = *facts();
+  ModelMetadata changed = *metadata();
   changed.layer_weights = std::move(weights);
-  auto facts = std::make_shared<const ModelFacts>(std::move(changed));
+  auto metadata = std::make_shared<const ModelMetadata>(std::move(changed));
   MutexLock lock(&mu_);
-  facts_.swap(facts);
+  metadata_.swap(metadata);
 }
 
 std::shared_ptr<ServedModel> ModelTable::Put(
     std::shared_ptr<ServedModel> model) {
-  const std::shared_ptr<const ModelFacts> facts = model->facts();
+  const std::shared_ptr<const ModelMetadata> metadata = model->metadata();
   MutexLock lock(&mu_);
-  std::shared_ptr<ServedModel>& entry = models_[facts->name][facts->version];
+  std::shared_ptr<ServedModel>& entry =
+      models_[metadata->name][metadata->version];
   return std::exchange(entry, std::move(model));
 }
 
@@ -33,9 +34,9 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelTable::Remove(
   MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,
                    FindLocked(name, version));
-  const std::shared_ptr<const ModelFacts> facts = model->facts();
-  const auto versions = models_.find(facts->name);
-  versions->second.erase(facts->version);
+  const std::shared_ptr<const ModelMetadata> metadata = model->metadata();
+  const auto versions = models_.find(metadata->name);
+  versions->second.erase(metadata->version);
   if (versions->second.empty()) models_.erase(versions);
   return model;
 }

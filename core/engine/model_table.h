@@ -16,7 +16,7 @@
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "core/engine/batcher.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 
 namespace saliency {
 
@@ -24,12 +24,13 @@ namespace saliency {
 // only when the last of them is done.
 class ServedModel {
  public:
-  ServedModel(ModelFacts facts, const BatchLimits& limits, Clock& clock)
+  ServedModel(ModelMetadata metadata, const BatchLimits& limits, Clock& clock)
       : batcher(limits, clock),
-        facts_(std::make_shared<const ModelFacts>(std::move(facts))) {}
+        metadata_(std::make_shared<const ModelMetadata>(std::move(metadata))) {}
 
   // As they are now; all but the layer weights stay so.
-  std::shared_ptr<const ModelFacts> facts() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::shared_ptr<const ModelMetadata> metadata() const
+      ABSL_LOCKS_EXCLUDED(mu_);
   // For the jobs that are planned from now on.
   void SetLayerWeights(LayerWeights weights) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -37,7 +38,7 @@ class ServedModel {
 
  private:
   mutable Mutex mu_;
-  std::shared_ptr<const ModelFacts> facts_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<const ModelMetadata> metadata_ ABSL_GUARDED_BY(mu_);
 };
 
 class ModelTable {

@@ -17,7 +17,7 @@ class ChunkBuilder {
 
   void Add(const BatchRow& row) {
     const PassItem& item = *items_[row.item];
-    ProbeRow pass = {.picture = PictureOf(row), .score = item.score};
+    ProbeRow pass = {.image = ImageOf(row), .score = item.score};
     if (row.plain) {
       pass.target = ClassIndex{row.class_index};
     } else {
@@ -36,19 +36,19 @@ class ChunkBuilder {
 
   PassChunk Build() && {
     chunk_.request.input =
-        pictures_.size() == 1 ? pictures_.front() : at::cat(pictures_);
+        images_.size() == 1 ? images_.front() : at::cat(images_);
     return std::move(chunk_);
   }
 
  private:
-  // The pass's number for a row's picture; rows of a picture are neighbours.
-  int64_t PictureOf(const BatchRow& row) {
-    if (row.item != last_item_ || row.picture != last_picture_) {
+  // The pass's number for a row's image; rows of an image are neighbours.
+  int64_t ImageOf(const BatchRow& row) {
+    if (row.item != last_item_ || row.image != last_image_) {
       last_item_ = row.item;
-      last_picture_ = row.picture;
-      pictures_.push_back(items_[row.item]->input.narrow(0, row.picture, 1));
+      last_image_ = row.image;
+      images_.push_back(items_[row.item]->input.narrow(0, row.image, 1));
     }
-    return static_cast<int64_t>(pictures_.size()) - 1;
+    return static_cast<int64_t>(images_.size()) - 1;
   }
 
   void AddPools(const PassItem& item, int64_t pass_row) {
@@ -79,11 +79,12 @@ class ChunkBuilder {
 
   MapGroup NewGroup(const PassAttribution& wanted) {
     MapGroup group = {.attribution = wanted.attribution, .layer = wanted.layer};
-    const Evidence evidence = wanted.attribution.evidence();
-    group.main_probe = ProbeAt({.layer = wanted.layer},
-                               evidence == Evidence::kActivationAndHead);
-    if (evidence == Evidence::kRealConv ||
-        evidence == Evidence::kRealBatchNorm) {
+    const MethodInputs method_inputs = wanted.attribution.method_inputs();
+    group.main_probe =
+        ProbeAt({.layer = wanted.layer},
+                method_inputs == MethodInputs::kActivationAndHead);
+    if (method_inputs == MethodInputs::kRealConv ||
+        method_inputs == MethodInputs::kRealBatchNorm) {
       group.input_probe =
           ProbeAt({.layer = wanted.layer, .side = Probe::Side::kInput},
                   /*activation_only=*/true);
@@ -106,9 +107,9 @@ class ChunkBuilder {
 
   absl::Span<const PassItem* const> items_;
   PassChunk chunk_;
-  std::vector<at::Tensor> pictures_;  // [1,3,H,W] each
+  std::vector<at::Tensor> images_;  // [1,3,H,W] each
   int last_item_ = -1;
-  int64_t last_picture_ = -1;
+  int64_t last_image_ = -1;
   std::map<std::pair<std::string, std::string>, int> groups_;
   std::map<std::string, int> pools_;
   std::map<Probe, int> probes_;
@@ -117,7 +118,7 @@ class ChunkBuilder {
 void AppendRows(const PassItem& item, const BatchRow& first,
                 std::vector<BatchRow>& rows) {
   BatchRow row = first;
-  for (row.picture = 0; row.picture < item.input.size(0); ++row.picture) {
+  for (row.image = 0; row.image < item.input.size(0); ++row.image) {
     const auto targets = static_cast<int64_t>(item.targets.size());
     for (row.target = 0; row.target < targets; ++row.target) {
       rows.push_back(row);

@@ -1,9 +1,9 @@
-// One pass over some rows of a batch: which pictures, probes and rows the model
+// One pass over some rows of a batch: which images, probes and rows the model
 // is asked for, and which rows share one aggregation.
 // Pure functions; safe from any thread.
 //
-// Legend: a row is one picture with one target; rows of a batch are numbered
-// item by item, picture-major inside an item.
+// Legend: a row is one image with one target; rows of a batch are numbered
+// item by item, image-major inside an item.
 
 #ifndef SALIENCY_CORE_ENGINE_PASS_CHUNK_H_
 #define SALIENCY_CORE_ENGINE_PASS_CHUNK_H_
@@ -22,7 +22,7 @@ namespace saliency {
 // Where a row of the batch comes from.
 struct BatchRow {
   int item = 0;
-  int64_t picture = 0;       // of the item
+  int64_t image = 0;         // of the item
   int64_t target = 0;        // of the item
   bool plain = false;        // without the item's meta step
   int64_t class_index = -1;  // of a plain row: what its stepped twin explains
@@ -47,7 +47,7 @@ struct MapGroup {
 };
 
 // The rows of one pass that want the spatial means of the same layer; of the
-// rows of a picture only the first does.
+// rows of an image only the first does.
 struct PoolGroup {
   int probe = 0;              // into ProbeRequest::probes: the layer's output
   std::vector<int64_t> rows;  // of the pass

@@ -43,7 +43,7 @@ PassAnswers EmptyAnswers(absl::Span<const PassItem* const> items) {
 }
 
 int64_t RowInItem(const PassItem& item, const BatchRow& row) {
-  return row.picture * static_cast<int64_t>(item.targets.size()) + row.target;
+  return row.image * static_cast<int64_t>(item.targets.size()) + row.target;
 }
 
 // Row `row` of `from` as row `to` of `all`, which has `rows` rows in the end.
@@ -66,8 +66,8 @@ void StoreScores(absl::Span<const PassItem* const> items,
     }
     answer.class_index[row] = result.class_index[r];
     answer.score[row] = result.score[r];
-    StoreLogits(result.logits, chunk.request.rows[r].picture,
-                item.input.size(0), rows[r].picture, answer.logits);
+    StoreLogits(result.logits, chunk.request.rows[r].image, item.input.size(0),
+                rows[r].image, answer.logits);
     if (item.meta.has_value()) {
       StoreLogits(result.stepped_logits, static_cast<int64_t>(r), item.rows(),
                   row, answer.stepped_logits);
@@ -105,7 +105,7 @@ void StoreMaps(absl::Span<const PassItem* const> items,
 
 absl::Status NotReached(const std::string& layer) {
   return absl::FailedPreconditionError(absl::StrCat(
-      "the pass of this picture does not come by layer \"", layer, "\""));
+      "the pass of this image does not come by layer \"", layer, "\""));
 }
 
 bool Missed(const ProbeResult& result, int probe, int64_t row) {
@@ -158,7 +158,7 @@ void StoreWarnings(absl::Span<const PassItem* const> items,
     const std::vector<std::string>& reasons =
         result.records[group.main_probe].no_gradient;
     const bool wants_gradient =
-        group.attribution.evidence() != Evidence::kActivationAndHead;
+        group.attribution.method_inputs() != MethodInputs::kActivationAndHead;
     if (reasons.empty() || !wants_gradient) continue;
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       const std::string& reason = reasons[group.rows[i]];
@@ -183,7 +183,7 @@ void StorePooled(absl::Span<const PassItem* const> items,
       const BatchRow& row = rows[pool.rows[i]];
       const auto layers =
           static_cast<int64_t>(items[row.item]->pooled_layers.size());
-      answers.items[row.item].pooled[row.picture * layers + pool.slots[i]] =
+      answers.items[row.item].pooled[row.image * layers + pool.slots[i]] =
           pooled[p].select(0, static_cast<int64_t>(i));
     }
   }

@@ -13,7 +13,7 @@
 namespace saliency {
 namespace {
 
-absl::StatusOr<const LayerInfo*> FindLayer(const ModelFacts& model,
+absl::StatusOr<const LayerInfo*> FindLayer(const ModelMetadata& model,
                                            const std::string& name,
                                            bool with_near_names = true) {
   for (const LayerInfo& layer : model.layers) {
@@ -39,7 +39,7 @@ absl::Status CheckSpatial(const LayerInfo& layer) {
       "]; maps need a spatial layer of shape [K,H,W]"));
 }
 
-absl::Status CheckHead(const ModelFacts& model, const LayerInfo& layer,
+absl::Status CheckHead(const ModelMetadata& model, const LayerInfo& layer,
                        const std::string& method) {
   const std::vector<std::string>& at = model.head_layers;
   if (at.empty()) {
@@ -63,19 +63,19 @@ absl::Status NeedsKind(const std::string& method, absl::string_view kind,
                    layer.name, "\" is a ", layer.kind));
 }
 
-absl::Status CheckApplies(const ModelFacts& model, const LayerInfo& layer,
+absl::Status CheckApplies(const ModelMetadata& model, const LayerInfo& layer,
                           const Attribution& attribution) {
   RETURN_IF_ERROR(CheckSpatial(layer));
-  switch (attribution.evidence()) {
-    case Evidence::kActivationAndGradient:
+  switch (attribution.method_inputs()) {
+    case MethodInputs::kActivationAndGradient:
       return absl::OkStatus();
-    case Evidence::kActivationAndHead:
+    case MethodInputs::kActivationAndHead:
       return CheckHead(model, layer, attribution.name());
-    case Evidence::kRealConv:
+    case MethodInputs::kRealConv:
       return layer.conv.has_value()
                  ? absl::OkStatus()
                  : NeedsKind(attribution.name(), "2-d convolution", layer);
-    case Evidence::kRealBatchNorm:
+    case MethodInputs::kRealBatchNorm:
       return layer.batch_norm.has_value()
                  ? absl::OkStatus()
                  : NeedsKind(attribution.name(), "batch norm", layer);
@@ -123,8 +123,9 @@ int CountFailures(const ResultPlan& plan) {
                     failed));
 }
 
-PlannedResult PlanOne(const ModelFacts& model, const Attribution& attribution,
-                      const std::string& layer, ResultPlan& plan) {
+PlannedResult PlanOne(const ModelMetadata& model,
+                      const Attribution& attribution, const std::string& layer,
+                      ResultPlan& plan) {
   PlannedResult result = {.method = attribution.name(),
                           .layer = layer,
                           .is_signed = attribution.is_signed()};
@@ -139,12 +140,12 @@ PlannedResult PlanOne(const ModelFacts& model, const Attribution& attribution,
 }
 
 const std::vector<std::string>& LayersOf(const JobAttribution& attribution,
-                                         const ModelFacts& model) {
+                                         const ModelMetadata& model) {
   return attribution.layers.empty() ? model.config.default_layers
                                     : attribution.layers;
 }
 
-absl::Status CheckCounts(const Job& job, const ModelFacts& model,
+absl::Status CheckCounts(const Job& job, const ModelMetadata& model,
                          const EngineLimits& limits) {
   const std::size_t count = job.attributions.size();
   const bool none =
@@ -191,13 +192,13 @@ void AddFailures(const ResultPlan& plan, Violations& found) {
 
 }  // namespace
 
-absl::Status CheckSpatialLayer(const ModelFacts& model,
+absl::Status CheckSpatialLayer(const ModelMetadata& model,
                                const std::string& layer) {
   ASSIGN_OR_RETURN(const LayerInfo* info, FindLayer(model, layer));
   return CheckSpatial(*info);
 }
 
-ResultPlan PlanResults(const Job& job, const ModelFacts& model,
+ResultPlan PlanResults(const Job& job, const ModelMetadata& model,
                        const EngineLimits& limits, Violations& found) {
   ResultPlan plan;
   const absl::Status counts = CheckCounts(job, model, limits);

@@ -18,7 +18,7 @@
 #include "core/engine/engine_limits.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 
 namespace saliency {
 
@@ -57,14 +57,14 @@ struct ResultPlan {
 
 // Errors: NOT_FOUND with near names; INVALID_ARGUMENT a layer that is not
 //   spatial.
-absl::Status CheckSpatialLayer(const ModelFacts& model,
+absl::Status CheckSpatialLayer(const ModelMetadata& model,
                                const std::string& layer);
 
 // Pooled layers are checked, and are part of no plan.  Finds what is
 // INVALID_ARGUMENT (nothing is asked for, too many, too many layers, a layer
 // named twice, weights that do not fit); when that or something before it is
 // wrong, or no result can be had at all, also why results cannot be had.
-ResultPlan PlanResults(const Job& job, const ModelFacts& model,
+ResultPlan PlanResults(const Job& job, const ModelMetadata& model,
                        const EngineLimits& limits, Violations& found);
 
 }  // namespace saliency

@@ -14,24 +14,24 @@
 namespace saliency {
 namespace {
 
-KeepPicture Keep(const Job& job) {
-  return IsOverlay(job.output.encoding) ? KeepPicture::kYes : KeepPicture::kNo;
+KeepImage Keep(const Job& job) {
+  return IsOverlay(job.output.encoding) ? KeepImage::kYes : KeepImage::kNo;
 }
 
-// The picture as an overlay shows it: larger it would only be held.
-std::optional<Picture> Shown(std::optional<Picture> picture,
-                             const OutputOptions& output) {
-  if (!picture.has_value()) return picture;
-  const PictureGeometry shown = Within(
-      {.height = picture->height, .width = picture->width}, MaxSide(output));
-  if (shown.height == picture->height && shown.width == picture->width) {
-    return picture;
+// The image as an overlay shows it: larger it would only be held.
+std::optional<Image> Shown(std::optional<Image> image,
+                           const OutputOptions& output) {
+  if (!image.has_value()) return image;
+  const ImageGeometry shown =
+      Within({.height = image->height, .width = image->width}, MaxSide(output));
+  if (shown.height == image->height && shown.width == image->width) {
+    return image;
   }
-  return ResizePicture(*picture, shown.height, shown.width);
+  return ResizeImage(*image, shown.height, shown.width);
 }
 
 // Of one class there is nothing to compare.
-absl::Status CheckClasses(const Job& job, const ModelFacts& model) {
+absl::Status CheckClasses(const Job& job, const ModelMetadata& model) {
   if (job.correlate != Correlate::kTargets || model.num_classes >= 2) {
     return absl::OkStatus();
   }
@@ -42,7 +42,7 @@ absl::Status CheckClasses(const Job& job, const ModelFacts& model) {
 }
 
 // `size` is what MeasureInput says.  Of use when nothing wrong was found.
-JobPlan PlanWithSize(const Job& job, const ModelFacts& model,
+JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
                      const EngineLimits& limits,
                      const absl::StatusOr<InputSize>& size, Violations& found) {
   CheckOptions(job, found);
@@ -65,13 +65,13 @@ JobPlan PlanWithSize(const Job& job, const ModelFacts& model,
 }
 
 bool HasNoInput(const Job& job) {
-  const auto* picture = std::get_if<EncodedPicture>(&job.input);
-  return picture != nullptr && picture->bytes.empty();
+  const auto* image = std::get_if<EncodedImage>(&job.input);
+  return image != nullptr && image->bytes.empty();
 }
 
 }  // namespace
 
-void CheckJob(const Job& job, const ModelFacts& model,
+void CheckJob(const Job& job, const ModelMetadata& model,
               const EngineLimits& limits, Violations& found) {
   const absl::StatusOr<InputSize> size =
       HasNoInput(job) ? absl::StatusOr<InputSize>(InputSize())
@@ -79,24 +79,24 @@ void CheckJob(const Job& job, const ModelFacts& model,
   PlanWithSize(job, model, limits, size, found);
 }
 
-absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelFacts& model,
+absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelMetadata& model,
                                    const EngineLimits& limits) {
   ASSIGN_OR_RETURN(const InputSize size,
                    MeasureInput(job.input, model.config.input, limits));
   constexpr int64_t kRgbBytes = 3;
   constexpr int64_t kInputBytes = 3 * sizeof(float);
   int64_t bytes =
-      size.encoded_bytes + size.pictures * size.input_pixels * kInputBytes;
-  if (Keep(job) == KeepPicture::kYes) {
-    const PictureGeometry shown =
-        Within({.height = size.picture_height, .width = size.picture_width},
+      size.encoded_bytes + size.images * size.input_pixels * kInputBytes;
+  if (Keep(job) == KeepImage::kYes) {
+    const ImageGeometry shown =
+        Within({.height = size.image_height, .width = size.image_width},
                MaxSide(job.output));
     bytes += shown.height * shown.width * kRgbBytes;
   }
   return bytes;
 }
 
-absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelFacts& model,
+absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelMetadata& model,
                                 const EngineLimits& limits) {
   Violations found;
   JobPlan plan =
@@ -108,7 +108,7 @@ absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelFacts& model,
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
-                                       const ModelFacts& model,
+                                       const ModelMetadata& model,
                                        const EngineLimits& limits) {
   ASSIGN_OR_RETURN(
       PreparedInput input,
@@ -125,11 +125,12 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
                      .combinations = std::move(plan.results.combinations),
                      .layer_results = std::move(plan.results.layer_results),
                      .layer_maps = job.layer_maps,
-                     .pictures = std::move(input.pictures),
-                     .picture = Shown(std::move(input.picture), job.output)};
+                     .images = std::move(input.images),
+                     .image = Shown(std::move(input.image), job.output)};
 }
 
-absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
+absl::StatusOr<PreparedJob> PrepareJob(const Job& job,
+                                       const ModelMetadata& model,
                                        const EngineLimits& limits) {
   ASSIGN_OR_RETURN(JobPlan plan, PlanJob(job, model, limits));
   return PrepareJob(job, std::move(plan), model, limits);

@@ -15,35 +15,35 @@
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
 #include "core/engine/job_cost.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 #include "core/engine/plan_results.h"
 #include "core/engine/prepare_input.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
 // A job that is ready for the model, and what its answer will need.
 struct PreparedJob {
   PassItem item;
-  std::vector<PlannedResult> results;  // of each (picture, target)
+  std::vector<PlannedResult> results;  // of each (image, target)
   std::vector<PlannedCombination> combinations;
   std::vector<PlannedResult> layer_results;  // see ResultPlan
   bool layer_maps = false;                   // hand those out too
-  std::vector<PictureGeometry> pictures;
-  std::optional<Picture> picture;  // for overlays
+  std::vector<ImageGeometry> images;
+  std::optional<Image> image;  // for overlays
 };
 
 // Finds all that is wrong with a job and can be seen without decoding its
 // input, of which only the header or the shape is looked at.  An input that is
-// not there at all (a picture of no bytes) is passed over.
-void CheckJob(const Job& job, const ModelFacts& model,
+// not there at all (an image of no bytes) is passed over.
+void CheckJob(const Job& job, const ModelMetadata& model,
               const EngineLimits& limits, Violations& found);
 
 // Bytes that the job's input holds from submission to answer: as received,
-// as the model takes it, and the picture an overlay is laid on.  Looks at the
+// as the model takes it, and the image an overlay is laid on.  Looks at the
 // header or the shape only.
 // Errors: INVALID_ARGUMENT naming the field, the value and the limit.
-absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelFacts& model,
+absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelMetadata& model,
                                    const EngineLimits& limits);
 
 // What is known of a job before its input is looked into.
@@ -56,20 +56,21 @@ struct JobPlan {
 
 // All that can be wrong with a job but for its input's inside, and what it will
 // take.  Errors: as PrepareJob.
-absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelFacts& model,
+absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelMetadata& model,
                                 const EngineLimits& limits);
 
 // Decodes the input of a job that was planned.
 // Errors: as PrepareInput.
 absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
-                                       const ModelFacts& model,
+                                       const ModelMetadata& model,
                                        const EngineLimits& limits);
 
 // Both.  Errors: INVALID_ARGUMENT all that CheckJob finds, or an input that
 //   cannot be decoded; NOT_FOUND when no layer exists that was asked for.  One
 //   layer that cannot be had among others is not an error: its result carries
 //   the status.
-absl::StatusOr<PreparedJob> PrepareJob(const Job& job, const ModelFacts& model,
+absl::StatusOr<PreparedJob> PrepareJob(const Job& job,
+                                       const ModelMetadata& model,
                                        const EngineLimits& limits);
 
 }  // namespace saliency

@@ -18,7 +18,7 @@ namespace saliency {
 namespace {
 
 constexpr absl::string_view kShape = "input.tensor.shape";
-constexpr int64_t kMaxInputPixels = 16 << 20;  // what a long picture becomes
+constexpr int64_t kMaxInputPixels = 16 << 20;  // what a long image becomes
 
 absl::Status ShapeError(const TensorInput& input, absl::string_view why) {
   return absl::InvalidArgumentError(
@@ -27,7 +27,7 @@ absl::Status ShapeError(const TensorInput& input, absl::string_view why) {
 
 // The sizes [N,3,H,W] of a tensor input.
 struct TensorSizes {
-  int64_t pictures = 1;
+  int64_t images = 1;
   int64_t height = 0;
   int64_t width = 0;
 };
@@ -45,20 +45,20 @@ absl::StatusOr<TensorSizes> CheckTensor(const TensorInput& input,
   if (input.shape[dims - 3] != 3) {
     return ShapeError(input, "is not [3,H,W] or [N,3,H,W]");
   }
-  const TensorSizes sizes = {.pictures = dims == 4 ? input.shape[0] : 1,
+  const TensorSizes sizes = {.images = dims == 4 ? input.shape[0] : 1,
                              .height = input.shape[dims - 2],
                              .width = input.shape[dims - 1]};
   // Divisions, since the product of untrusted sizes may overflow.
   if (sizes.height > limits.decode.max_pixels / sizes.width) {
     return ShapeError(input,
                       absl::StrCat("has more than ", limits.decode.max_pixels,
-                                   " pixels per picture"));
+                                   " pixels per image"));
   }
-  if (sizes.pictures > limits.max_rows) {
+  if (sizes.images > limits.max_rows) {
     return ShapeError(
-        input, absl::StrCat("has more than ", limits.max_rows, " pictures"));
+        input, absl::StrCat("has more than ", limits.max_rows, " images"));
   }
-  const int64_t bytes = sizes.pictures * 3 * sizes.height * sizes.width *
+  const int64_t bytes = sizes.images * 3 * sizes.height * sizes.width *
                         static_cast<int64_t>(sizeof(float));
   if (static_cast<int64_t>(input.data.size()) != bytes) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -68,7 +68,7 @@ absl::StatusOr<TensorSizes> CheckTensor(const TensorInput& input,
   return sizes;
 }
 
-// Of the model's input for a picture of this size.
+// Of the model's input for an image of this size.
 struct InputShape {
   int64_t pixels = 0;
   int64_t side = 0;  // the longer one
@@ -87,31 +87,31 @@ InputShape ShapeOf(const InputConfig& config, int64_t height, int64_t width) {
           .side = static_cast<int64_t>(long_side)};
 }
 
-absl::StatusOr<InputSize> MeasurePicture(const EncodedPicture& input,
-                                         const InputConfig& config,
-                                         const DecodeLimits& limits) {
+absl::StatusOr<InputSize> MeasureImage(const EncodedImage& input,
+                                       const InputConfig& config,
+                                       const DecodeLimits& limits) {
   const auto bytes = static_cast<int64_t>(input.bytes.size());
   if (bytes > limits.max_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "input.picture has ", bytes, " bytes, of at most ", limits.max_bytes));
+        "input.image has ", bytes, " bytes, of at most ", limits.max_bytes));
   }
-  const absl::StatusOr<PictureHeader> header = ReadPictureHeader(input.bytes);
-  if (!header.ok()) return Annotate(header.status(), "input.picture");
+  const absl::StatusOr<ImageHeader> header = ReadImageHeader(input.bytes);
+  if (!header.ok()) return Annotate(header.status(), "input.image");
   if (header->height < 1 || header->width < 1 ||
       header->height > limits.max_pixels / header->width) {
     return absl::InvalidArgumentError(
-        absl::StrCat("input.picture is ", header->height, " x ", header->width,
+        absl::StrCat("input.image is ", header->height, " x ", header->width,
                      " pixels, of at most ", limits.max_pixels, " in all"));
   }
   const InputShape shape = ShapeOf(config, header->height, header->width);
   if (shape.pixels > kMaxInputPixels) {
     return absl::InvalidArgumentError(
-        absl::StrCat("input.picture of ", header->height, " x ", header->width,
+        absl::StrCat("input.image of ", header->height, " x ", header->width,
                      " becomes a model input of ", shape.pixels,
                      " pixels, of at most ", kMaxInputPixels));
   }
-  return InputSize{.picture_height = header->height,
-                   .picture_width = header->width,
+  return InputSize{.image_height = header->height,
+                   .image_width = header->width,
                    .input_pixels = shape.pixels,
                    .input_side = shape.side,
                    .encoded_bytes = bytes};
@@ -121,7 +121,7 @@ absl::StatusOr<PreparedInput> PrepareTensor(const TensorInput& input,
                                             const TensorSizes& sizes) {
   PreparedInput prepared;
   prepared.tensor =
-      at::empty({sizes.pictures, 3, sizes.height, sizes.width}, at::kFloat);
+      at::empty({sizes.images, 3, sizes.height, sizes.width}, at::kFloat);
   auto* values = prepared.tensor.data_ptr<float>();
   std::memcpy(values, input.data.data(), input.data.size());
   const int64_t count = prepared.tensor.numel();
@@ -132,31 +132,30 @@ absl::StatusOr<PreparedInput> PrepareTensor(const TensorInput& input,
                                                    bad - values, " of ", count,
                                                    " is not finite"));
   }
-  prepared.pictures.assign(sizes.pictures,
-                           PictureGeometry{.height = sizes.height,
-                                           .width = sizes.width,
-                                           .region = {.height = sizes.height,
-                                                      .width = sizes.width}});
+  prepared.images.assign(
+      sizes.images,
+      ImageGeometry{.height = sizes.height,
+                    .width = sizes.width,
+                    .region = {.height = sizes.height, .width = sizes.width}});
   return prepared;
 }
 
-absl::StatusOr<PreparedInput> PreparePicture(const EncodedPicture& input,
-                                             const InputConfig& config,
-                                             const DecodeLimits& limits,
-                                             KeepPicture keep) {
-  absl::StatusOr<Picture> picture = DecodePicture(input.bytes, limits);
-  if (!picture.ok()) return Annotate(picture.status(), "input.picture");
-  absl::StatusOr<PreparedPicture> chw =
-      Preprocess(*picture, config, kMaxInputPixels);
-  if (!chw.ok()) return Annotate(chw.status(), "input.picture");
+absl::StatusOr<PreparedInput> PrepareImage(const EncodedImage& input,
+                                           const InputConfig& config,
+                                           const DecodeLimits& limits,
+                                           KeepImage keep) {
+  absl::StatusOr<Image> image = DecodeImage(input.bytes, limits);
+  if (!image.ok()) return Annotate(image.status(), "input.image");
+  absl::StatusOr<PreparedImage> chw =
+      Preprocess(*image, config, kMaxInputPixels);
+  if (!chw.ok()) return Annotate(chw.status(), "input.image");
   PreparedInput prepared;
   prepared.tensor = at::empty({1, 3, chw->height, chw->width}, at::kFloat);
   std::copy(chw->chw.begin(), chw->chw.end(),
             prepared.tensor.data_ptr<float>());
-  prepared.pictures = {{.height = picture->height,
-                        .width = picture->width,
-                        .region = chw->region}};
-  if (keep == KeepPicture::kYes) prepared.picture = *std::move(picture);
+  prepared.images = {
+      {.height = image->height, .width = image->width, .region = chw->region}};
+  if (keep == KeepImage::kYes) prepared.image = *std::move(image);
   return prepared;
 }
 
@@ -165,14 +164,14 @@ absl::StatusOr<PreparedInput> PreparePicture(const EncodedPicture& input,
 absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
                                        const InputConfig& config,
                                        const EngineLimits& limits) {
-  if (const auto* picture = std::get_if<EncodedPicture>(&input)) {
-    return MeasurePicture(*picture, config, limits.decode);
+  if (const auto* image = std::get_if<EncodedImage>(&input)) {
+    return MeasureImage(*image, config, limits.decode);
   }
   const auto& tensor = std::get<TensorInput>(input);
   ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));
-  return InputSize{.pictures = sizes.pictures,
-                   .picture_height = sizes.height,
-                   .picture_width = sizes.width,
+  return InputSize{.images = sizes.images,
+                   .image_height = sizes.height,
+                   .image_width = sizes.width,
                    .input_pixels = sizes.height * sizes.width,
                    .input_side = std::max(sizes.height, sizes.width),
                    .encoded_bytes = static_cast<int64_t>(tensor.data.size())};
@@ -181,9 +180,9 @@ absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
 absl::StatusOr<PreparedInput> PrepareInput(const JobInput& input,
                                            const InputConfig& config,
                                            const EngineLimits& limits,
-                                           KeepPicture keep) {
-  if (const auto* picture = std::get_if<EncodedPicture>(&input)) {
-    return PreparePicture(*picture, config, limits.decode, keep);
+                                           KeepImage keep) {
+  if (const auto* image = std::get_if<EncodedImage>(&input)) {
+    return PrepareImage(*image, config, limits.decode, keep);
   }
   const auto& tensor = std::get<TensorInput>(input);
   ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));

@@ -14,37 +14,37 @@
 #include "core/base/input_config.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
 // What an input will be, without decoding it.
 struct InputSize {
-  int64_t pictures = 1;
+  int64_t images = 1;
   // Of each, as decoded (an orientation that turns it not yet applied).
-  int64_t picture_height = 0;
-  int64_t picture_width = 0;
+  int64_t image_height = 0;
+  int64_t image_width = 0;
   int64_t input_pixels = 0;  // of the model's input, H x W
   int64_t input_side = 0;    // the longer one
   int64_t encoded_bytes = 0;
 
-  int64_t picture_pixels() const { return picture_height * picture_width; }
+  int64_t image_pixels() const { return image_height * image_width; }
 };
 
-// Where a picture lies behind the model's input.
-struct PictureGeometry {
+// Where an image lies behind the model's input.
+struct ImageGeometry {
   int64_t height = 0;  // as decoded; a tensor input: the tensor's size
   int64_t width = 0;
   PixelRect region;  // the pixels that the model saw
 };
 
 struct PreparedInput {
-  at::Tensor tensor;                      // [n,3,H,W] float32, CPU
-  std::vector<PictureGeometry> pictures;  // n of them
-  std::optional<Picture> picture;         // kept when asked for
+  at::Tensor tensor;                  // [n,3,H,W] float32, CPU
+  std::vector<ImageGeometry> images;  // n of them
+  std::optional<Image> image;         // kept when asked for
 };
 
-enum class KeepPicture { kNo, kYes };  // kYes: for overlays
+enum class KeepImage { kNo, kYes };  // kYes: for overlays
 
 // Errors: INVALID_ARGUMENT naming the field, the value and the limit.
 absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
@@ -57,7 +57,7 @@ absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
 absl::StatusOr<PreparedInput> PrepareInput(const JobInput& input,
                                            const InputConfig& config,
                                            const EngineLimits& limits,
-                                           KeepPicture keep);
+                                           KeepImage keep);
 
 }  // namespace saliency
 

@@ -11,7 +11,8 @@ constexpr double kMaxEpsilon = 1;
 
 }  // namespace
 
-std::optional<MetaStep> ResolveMetaStep(const Job& job, const ModelFacts& model,
+std::optional<MetaStep> ResolveMetaStep(const Job& job,
+                                        const ModelMetadata& model,
                                         Violations& found) {
   if (!job.meta.has_value()) return std::nullopt;
   // Written so that a NaN fails.

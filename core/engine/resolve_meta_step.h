@@ -8,7 +8,7 @@
 
 #include "core/base/violations.h"
 #include "core/engine/job.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 #include "core/model/probe.h"
 
 namespace saliency {
@@ -16,7 +16,8 @@ namespace saliency {
 // The job's step with a loss that suits the model; none when it asks for none.
 // Finds what is INVALID_ARGUMENT, by field, value and limit, and
 // FAILED_PRECONDITION when the model's file holds no parameters.
-std::optional<MetaStep> ResolveMetaStep(const Job& job, const ModelFacts& model,
+std::optional<MetaStep> ResolveMetaStep(const Job& job,
+                                        const ModelMetadata& model,
                                         Violations& found);
 
 }  // namespace saliency

@@ -20,7 +20,7 @@ absl::Status CheckRange(absl::string_view field, int64_t value, int64_t end) {
 
 // One visit per kind of JobTarget.
 struct Resolver {
-  const ModelFacts& model;
+  const ModelMetadata& model;
   const std::string& field;  // "targets[1]"
 
   absl::StatusOr<ClassTarget> operator()(const ClassIndex& target) const {
@@ -114,7 +114,8 @@ absl::Status CheckScore(Score score, const OutputMeaning& output) {
 
 }  // namespace
 
-std::vector<ClassTarget> ResolveTargets(const Job& job, const ModelFacts& model,
+std::vector<ClassTarget> ResolveTargets(const Job& job,
+                                        const ModelMetadata& model,
                                         const EngineLimits& limits,
                                         Violations& found) {
   found.Add(CheckScore(job.score, model.meaning));
@@ -145,7 +146,7 @@ std::vector<ClassTarget> ResolveTargets(const Job& job, const ModelFacts& model,
 }
 
 absl::StatusOr<ClassTarget> ResolveJobTarget(const JobTarget& target,
-                                             const ModelFacts& model,
+                                             const ModelMetadata& model,
                                              const std::string& field) {
   return std::visit(Resolver{.model = model, .field = field}, target);
 }

@@ -36,17 +36,17 @@ void StoreRowsOfLogits(const at::Tensor& from, int64_t first, int64_t all,
 
 }  // namespace
 
-RowSlice SliceAt(int64_t done, int64_t pictures, int64_t targets,
+RowSlice SliceAt(int64_t done, int64_t images, int64_t targets,
                  int64_t max_rows) {
-  const int64_t picture = done / targets;
+  const int64_t image = done / targets;
   if (targets <= max_rows) {
-    return {.first_picture = picture,
-            .pictures = std::min(pictures - picture, max_rows / targets),
+    return {.first_image = image,
+            .images = std::min(images - image, max_rows / targets),
             .targets = targets};
   }
   const int64_t target = done % targets;
-  return {.first_picture = picture,
-          .pictures = 1,
+  return {.first_image = image,
+          .images = 1,
           .first_target = target,
           .targets = std::min(targets - target, max_rows)};
 }
@@ -54,10 +54,10 @@ RowSlice SliceAt(int64_t done, int64_t pictures, int64_t targets,
 PassItem ItemOf(const PassItem& item, const RowSlice& slice) {
   PassItem part = item;
   if (IsWhole(item, slice)) return part;
-  part.input = item.input.narrow(0, slice.first_picture, slice.pictures);
+  part.input = item.input.narrow(0, slice.first_image, slice.images);
   const auto first = item.targets.begin() + slice.first_target;
   part.targets.assign(first, first + slice.targets);
-  // Of a picture the first targets' slice brings them.
+  // Of an image the first targets' slice brings them.
   if (slice.first_target > 0) part.pooled_layers.clear();
   return part;
 }
@@ -72,10 +72,10 @@ void StoreSlice(PassAnswer part, const PassItem& item, const RowSlice& slice,
   const auto maps = static_cast<int64_t>(item.attributions.size());
   const auto pooled = static_cast<int64_t>(item.pooled_layers.size());
   const int64_t rows = item.rows();
-  const int64_t first = slice.first_picture * targets + slice.first_target;
+  const int64_t first = slice.first_image * targets + slice.first_target;
   const absl::StatusOr<at::Tensor> missing =
       absl::InternalError("no map was made");
-  StoreRowsOfLogits(part.logits, slice.first_picture, item.input.size(0),
+  StoreRowsOfLogits(part.logits, slice.first_image, item.input.size(0),
                     whole.logits);
   StoreRowsOfLogits(part.stepped_logits, first, rows, whole.stepped_logits);
   StoreRows(std::move(part.class_index), first, rows, int64_t{0},
@@ -90,7 +90,7 @@ void StoreSlice(PassAnswer part, const PassItem& item, const RowSlice& slice,
             whole.warnings);
   StoreRows(std::move(part.plain_warnings), first * maps, rows * maps,
             std::string(), whole.plain_warnings);
-  StoreRows(std::move(part.pooled), slice.first_picture * pooled,
+  StoreRows(std::move(part.pooled), slice.first_image * pooled,
             item.input.size(0) * pooled, at::Tensor(), whole.pooled);
 }
 

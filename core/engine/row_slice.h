@@ -11,21 +11,21 @@
 
 namespace saliency {
 
-// Some pictures of an item with all of its targets, or one picture with some of
-// them: rows that follow one another, picture-major.
+// Some images of an item with all of its targets, or one image with some of
+// them: rows that follow one another, image-major.
 struct RowSlice {
-  int64_t first_picture = 0;
-  int64_t pictures = 0;
+  int64_t first_image = 0;
+  int64_t images = 0;
   int64_t first_target = 0;
   int64_t targets = 0;
 
-  int64_t rows() const { return pictures * targets; }
+  int64_t rows() const { return images * targets; }
 };
 
 // The slice that begins at row `done` of an item and has at most `max_rows`.
-// REQUIRES: 0 <= done < pictures x targets; max_rows >= 1; `done` is where an
+// REQUIRES: 0 <= done < images x targets; max_rows >= 1; `done` is where an
 // earlier slice of the same item ended.
-RowSlice SliceAt(int64_t done, int64_t pictures, int64_t targets,
+RowSlice SliceAt(int64_t done, int64_t images, int64_t targets,
                  int64_t max_rows);
 
 // The slice as an item of its own.  Shares the item's tensor.

@@ -12,7 +12,7 @@ int64_t Scaled(int64_t pixels, double scale, int64_t least) {
                            std::llround(static_cast<double>(pixels) * scale));
 }
 
-// Of a region's side: from its first pixel to its last, within the picture.
+// Of a region's side: from its first pixel to its last, within the image.
 void ScaleSide(double scale, int64_t whole, int64_t& first, int64_t& length) {
   const int64_t end = Scaled(first + length, scale, 1);
   first = std::min(Scaled(first, scale, 0), whole - 1);
@@ -36,21 +36,21 @@ int64_t MaxSide(const OutputOptions& output) {
   return looked_at ? kLookedAtSide : 0;
 }
 
-PictureGeometry Within(const PictureGeometry& picture, int64_t max_side) {
-  const int64_t longer = std::max(picture.height, picture.width);
-  if (max_side == 0 || longer <= max_side) return picture;
+ImageGeometry Within(const ImageGeometry& image, int64_t max_side) {
+  const int64_t longer = std::max(image.height, image.width);
+  if (max_side == 0 || longer <= max_side) return image;
   const double scale =
       static_cast<double>(max_side) / static_cast<double>(longer);
-  PictureGeometry within = {.height = Scaled(picture.height, scale, 1),
-                            .width = Scaled(picture.width, scale, 1),
-                            .region = picture.region};
+  ImageGeometry within = {.height = Scaled(image.height, scale, 1),
+                          .width = Scaled(image.width, scale, 1),
+                          .region = image.region};
   ScaleSide(scale, within.height, within.region.y, within.region.height);
   ScaleSide(scale, within.width, within.region.x, within.region.width);
   return within;
 }
 
-PictureGeometry ShownSize(const OutputOptions& output, const InputSize& input) {
-  return Within({.height = input.picture_height, .width = input.picture_width},
+ImageGeometry ShownSize(const OutputOptions& output, const InputSize& input) {
+  return Within({.height = input.image_height, .width = input.image_width},
                 MaxSide(output));
 }
 

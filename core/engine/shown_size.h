@@ -1,5 +1,5 @@
-// How large a picture-sized map becomes: as the picture, or within the longest
-// side that was asked for; and where its point lies on the picture.
+// How large an image-sized map becomes: as the image, or within the longest
+// side that was asked for; and where its point lies on the image.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_ENGINE_SHOWN_SIZE_H_
@@ -16,15 +16,15 @@ namespace saliency {
 // Where nothing else is asked for, of maps that are made to be looked at.
 inline constexpr int64_t kLookedAtSide = 1600;  // pixels
 
-// The longest side of picture-sized maps, pixels; 0: the picture's.
+// The longest side of image-sized maps, pixels; 0: the image's.
 int64_t MaxSide(const OutputOptions& output);
 
-// The picture scaled down to `max_side`, its aspect ratio kept; itself where it
+// The image scaled down to `max_side`, its aspect ratio kept; itself where it
 // fits or `max_side` is 0.  The region goes with it.
-PictureGeometry Within(const PictureGeometry& picture, int64_t max_side);
+ImageGeometry Within(const ImageGeometry& image, int64_t max_side);
 
-// How large a picture of the input is shown.
-PictureGeometry ShownSize(const OutputOptions& output, const InputSize& input);
+// How large an image of the input is shown.
+ImageGeometry ShownSize(const OutputOptions& output, const InputSize& input);
 
 // A position in pixels.
 struct PixelPoint {

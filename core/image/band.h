@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "core/image/colour_map.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "core/image/render.h"
 #include "core/image/text.h"
 
@@ -19,7 +19,7 @@ inline constexpr Rgb kBandGround = {24, 26, 31};
 inline constexpr Rgb kBandText = {242, 243, 245};
 inline constexpr double kSmallestBandText = 7;  // pixels, of an "H"
 
-// Of one band over or under a picture of this width.
+// Of one band over or under an image of this width.
 inline int64_t BandHeight(int64_t width) {
   return std::clamp<int64_t>(width / 20, 20, kMaxBand);
 }
@@ -35,7 +35,7 @@ inline TextStyle BandTextStyle(int64_t band) {
 }
 
 // Fills `band` rows from `top` on.
-inline void FillBand(int64_t top, int64_t band, Picture& canvas) {
+inline void FillBand(int64_t top, int64_t band, Image& canvas) {
   for (int64_t i = top * canvas.width; i < (top + band) * canvas.width; ++i) {
     std::copy(kBandGround.begin(), kBandGround.end(), &canvas.rgb[3 * i]);
   }

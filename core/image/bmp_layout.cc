@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/image/byte_order.h"
-#include "core/image/picture_layout.h"
+#include "core/image/image_layout.h"
 
 namespace saliency {
 namespace {
@@ -21,7 +21,7 @@ constexpr uint32_t kMaxHeaderSize = 124;
 enum Compression : uint32_t { kPlain = 0, kBitFields = 3 };
 
 absl::Status BadBmp(absl::string_view problem) {
-  return BadPicture(PictureFormat::kBmp, problem);
+  return BadImage(ImageFormat::kBmp, problem);
 }
 
 // 0 where the bytes end before the field: `header_size` was checked.
@@ -65,7 +65,7 @@ absl::Status CheckFields(absl::string_view header, uint32_t header_size,
                   : BadBmp("has bit fields in an order that is not read");
 }
 
-absl::Status CheckLength(absl::string_view bytes, const PictureHeader& header,
+absl::Status CheckLength(absl::string_view bytes, const ImageHeader& header,
                          const Pixels& pixels) {
   const int64_t row = (header.width * pixels.bits + 31) / 32 * 4;
   const auto available =
@@ -79,9 +79,9 @@ absl::Status CheckLength(absl::string_view bytes, const PictureHeader& header,
 
 }  // namespace
 
-absl::StatusOr<PictureLayout> ReadBmpLayout(absl::string_view bytes) {
-  PictureLayout layout{.header = {.format = PictureFormat::kBmp},
-                       .alpha = AlphaMeaning::kIgnored};
+absl::StatusOr<ImageLayout> ReadBmpLayout(absl::string_view bytes) {
+  ImageLayout layout{.header = {.format = ImageFormat::kBmp},
+                     .alpha = AlphaMeaning::kIgnored};
   const uint32_t header_size = Field(bytes, kFileHeaderSize, 4);
   const bool is_core = header_size == kCoreHeaderSize;
   if (!is_core &&

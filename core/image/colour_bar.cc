@@ -27,7 +27,7 @@ struct Strip {
 };
 
 void FillStrip(const ColourMap& colours, const ColourScale& scale,
-               const Strip& strip, Picture& canvas) {
+               const Strip& strip, Image& canvas) {
   const double last =
       static_cast<double>(std::max<int64_t>(strip.width - 1, 1));
   for (int64_t x = 0; x < strip.width; ++x) {
@@ -44,7 +44,7 @@ void FillStrip(const ColourMap& colours, const ColourScale& scale,
 }  // namespace
 
 absl::Status DrawColourBar(const ColourMap& colours, const ColourScale& scale,
-                           int64_t top, Picture& canvas) {
+                           int64_t top, Image& canvas) {
   const int64_t band = canvas.height - top;
   FillBand(top, band, canvas);
   const int64_t margin = BandMargin(band, canvas.width);

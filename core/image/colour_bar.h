@@ -10,14 +10,14 @@
 #include "absl/status/status.h"
 #include "core/image/colour_map.h"
 #include "core/image/colour_scale.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
 // Fills the rows of `canvas` from `top` to its end.  Where the numbers do not
 // fit, the colours stand alone.
 absl::Status DrawColourBar(const ColourMap& colours, const ColourScale& scale,
-                           int64_t top, Picture& canvas);
+                           int64_t top, Image& canvas);
 
 }  // namespace saliency
 

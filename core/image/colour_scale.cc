@@ -27,7 +27,7 @@ ColourScale RawScale(const RawRange& range) {
   return ScaleFrom(range.is_signed ? range.min : 0, range);
 }
 
-ColourScale StretchedScale(const RawRange& range) {
+ColourScale NormalisedScale(const RawRange& range) {
   ColourScale scale = FullScale(range);
   scale.at_zero = range.min;
   scale.at_one = range.max;

@@ -1,5 +1,5 @@
 // What the colours of a map mean: which raw values its numbers stand for, and
-// where on a colour map these lie.  The server's pictures and the client's
+// where on a colour map these lie.  The server's images and the client's
 // sheets are drawn by it alike.
 // Pure functions; safe from any thread.
 
@@ -8,7 +8,7 @@
 
 namespace saliency {
 
-// The values of a map before it is stretched, inside what the model saw.
+// The values of a map before it is normalised, inside what the model saw.
 struct RawRange {
   double min = 0;
   double max = 1;
@@ -32,8 +32,8 @@ struct ColourScale {
   double limit() const;
 };
 
-// Of a map that was stretched to [0,1].
-ColourScale StretchedScale(const RawRange& range);
+// Of a map that was normalised to [0,1].
+ColourScale NormalisedScale(const RawRange& range);
 // Of a map as it is: unsigned colours begin at 0.
 ColourScale RawScale(const RawRange& range);
 // Of a map as it is: unsigned colours begin at its smallest value.

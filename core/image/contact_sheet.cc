@@ -1,4 +1,4 @@
-// A table of pictures with titles, on white.
+// A table of images with titles, on white.
 
 #include <algorithm>
 #include <cmath>
@@ -63,11 +63,10 @@ struct Layout {
 };
 
 int64_t CellHeight(const SheetCell& cell, int64_t cell_width) {
-  const Picture& picture = cell.picture;
-  if (picture.rgb.empty()) return cell_width / 2;
+  const Image& image = cell.image;
+  if (image.rgb.empty()) return cell_width / 2;
   return std::max<int64_t>(
-      1,
-      (2 * cell_width * picture.height + picture.width) / (2 * picture.width));
+      1, (2 * cell_width * image.height + image.width) / (2 * image.width));
 }
 
 Layout Arrange(absl::Span<const std::string> rows,
@@ -109,7 +108,7 @@ Layout Arrange(absl::Span<const std::string> rows,
   return layout;
 }
 
-void Fill(const PixelRect& rect, const Rgb& colour, Picture& sheet) {
+void Fill(const PixelRect& rect, const Rgb& colour, Image& sheet) {
   for (int64_t y = rect.y; y < rect.y + rect.height; ++y) {
     uint8_t* out = &sheet.rgb[3 * (y * sheet.width + rect.x)];
     for (int64_t x = 0; x < rect.width; ++x) {
@@ -119,7 +118,7 @@ void Fill(const PixelRect& rect, const Rgb& colour, Picture& sheet) {
 }
 
 absl::Status DrawCentred(absl::string_view text, const TextStyle& style,
-                         int64_t y, const PixelRect& within, Picture& sheet) {
+                         int64_t y, const PixelRect& within, Image& sheet) {
   const std::string shown = FitText(text, style, within.width);
   const int64_t x = within.x + (within.width - TextWidth(shown, style)) / 2;
   return DrawText(shown, style, y, x, sheet);
@@ -144,7 +143,7 @@ std::vector<std::string> Wrap(absl::string_view text, const TextStyle& style,
 }
 
 absl::Status DrawNote(absl::string_view note, const PixelRect& cell,
-                      const Measures& measures, Picture& sheet) {
+                      const Measures& measures, Image& sheet) {
   Fill(cell, kNoteGround, sheet);
   PixelRect inner = cell;
   inner.x += measures.gap;
@@ -166,12 +165,12 @@ absl::Status DrawNote(absl::string_view note, const PixelRect& cell,
 }
 
 absl::Status DrawCell(const SheetCell& cell, const PixelRect& place,
-                      const Measures& measures, Picture& sheet) {
-  if (cell.picture.rgb.empty()) {
+                      const Measures& measures, Image& sheet) {
+  if (cell.image.rgb.empty()) {
     return DrawNote(cell.note, place, measures, sheet);
   }
-  const Picture scaled =
-      ResizePicture(cell.picture, CellHeight(cell, place.width), place.width);
+  const Image scaled =
+      ResizeImage(cell.image, CellHeight(cell, place.width), place.width);
   const int64_t top = place.y + (place.height - scaled.height) / 2;
   for (int64_t y = 0; y < scaled.height; ++y) {
     std::copy_n(&scaled.rgb[3 * y * scaled.width], 3 * scaled.width,
@@ -183,7 +182,7 @@ absl::Status DrawCell(const SheetCell& cell, const PixelRect& place,
 absl::Status DrawTitles(absl::Span<const std::string> rows,
                         absl::Span<const std::string> columns,
                         const Layout& layout, const Measures& measures,
-                        Picture& sheet) {
+                        Image& sheet) {
   for (size_t row = 0; row < rows.size(); ++row) {
     const std::string title =
         FitText(rows[row], measures.title, layout.titles_width);
@@ -203,7 +202,7 @@ absl::Status DrawTitles(absl::Span<const std::string> rows,
 }
 
 absl::Status DrawHeading(absl::string_view heading, const Layout& layout,
-                         const Measures& measures, Picture& sheet) {
+                         const Measures& measures, Image& sheet) {
   const int64_t room = sheet.width - 2 * measures.margin;
   Fill({.y = layout.rule_y, .x = measures.margin, .height = 1, .width = room},
        kRule, sheet);
@@ -228,11 +227,11 @@ absl::Status Check(size_t rows, size_t columns, size_t cells,
 
 }  // namespace
 
-absl::StatusOr<Picture> ContactSheet(absl::Span<const std::string> rows,
-                                     absl::Span<const std::string> columns,
-                                     absl::Span<const SheetCell> cells,
-                                     absl::string_view heading,
-                                     int64_t cell_width) {
+absl::StatusOr<Image> ContactSheet(absl::Span<const std::string> rows,
+                                   absl::Span<const std::string> columns,
+                                   absl::Span<const SheetCell> cells,
+                                   absl::string_view heading,
+                                   int64_t cell_width) {
   RETURN_IF_ERROR(Check(rows.size(), columns.size(), cells.size(), cell_width));
   const Measures measures = MeasuresFor(cell_width);
   const Layout layout =
@@ -242,7 +241,7 @@ absl::StatusOr<Picture> ContactSheet(absl::Span<const std::string> rows,
         absl::StrCat("a contact sheet of ", layout.width, " x ", layout.height,
                      " pixels, limit ", kMaxPixels, " in all"));
   }
-  Picture sheet{.height = layout.height, .width = layout.width};
+  Image sheet{.height = layout.height, .width = layout.width};
   sheet.rgb.resize(3 * sheet.height * sheet.width);
   Fill({.height = sheet.height, .width = sheet.width}, kPaper, sheet);
   if (!heading.empty()) {

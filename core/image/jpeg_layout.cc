@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/image/byte_order.h"
-#include "core/image/picture_layout.h"
+#include "core/image/image_layout.h"
 
 namespace saliency {
 namespace {
@@ -28,12 +28,12 @@ enum Marker : uint8_t {
   kExif = 0xE1,  // APP1, also used for XMP
 };
 
-// Each scan of a progressive picture visits every block again: a small file
+// Each scan of a progressive image visits every block again: a small file
 // with thousands of empty ones would keep a decoder busy for minutes.
 constexpr int kMaxScans = 100;
 
 absl::Status BadJpeg(absl::string_view problem) {
-  return BadPicture(PictureFormat::kJpeg, problem);
+  return BadImage(ImageFormat::kJpeg, problem);
 }
 
 bool IsFrame(uint8_t marker) {
@@ -85,7 +85,7 @@ class SegmentReader {
   absl::string_view rest_;
 };
 
-absl::Status ReadFrame(absl::string_view frame, PictureLayout& layout) {
+absl::Status ReadFrame(absl::string_view frame, ImageLayout& layout) {
   const auto field = [&](size_t offset, size_t size) {
     return ReadUnsigned(frame, offset, size, ByteOrder::kBig);
   };
@@ -94,7 +94,7 @@ absl::Status ReadFrame(absl::string_view frame, PictureLayout& layout) {
     return BadJpeg("has a frame header of the wrong length");
   }
   if (layout.header.height != 0) return BadJpeg("has two frame headers");
-  if (*channels == 4) return BadJpeg("is CMYK; grey and RGB pictures are read");
+  if (*channels == 4) return BadJpeg("is CMYK; grey and RGB images are read");
   if (*channels != 1 && *channels != 3) {
     return BadJpeg(
         absl::StrCat("has ", *channels, " channels; 1 and 3 are read"));
@@ -108,8 +108,8 @@ absl::Status ReadFrame(absl::string_view frame, PictureLayout& layout) {
 
 }  // namespace
 
-absl::StatusOr<PictureLayout> ReadJpegLayout(absl::string_view bytes) {
-  PictureLayout layout{.header = {.format = PictureFormat::kJpeg}};
+absl::StatusOr<ImageLayout> ReadJpegLayout(absl::string_view bytes) {
+  ImageLayout layout{.header = {.format = ImageFormat::kJpeg}};
   SegmentReader reader(bytes.substr(2));
   bool exif_seen = false;
   for (int scans = 0;;) {

@@ -111,9 +111,9 @@ class Plotter {
   Plotter(absl::Span<const PlotSeries> series, const PlotOptions& options,
           const Axis& axis)
       : series_(series), options_(options), axis_(axis) {
-    picture_.height = options.height;
-    picture_.width = options.width;
-    picture_.rgb.assign(3 * options.height * options.width, 255);
+    image_.height = options.height;
+    image_.width = options.width;
+    image_.rgb.assign(3 * options.height * options.width, 255);
     int64_t names = 0;
     for (const PlotSeries& line : series) {
       names = std::max(names, TextWidth(line.name, kLabelStyle));
@@ -125,22 +125,22 @@ class Plotter {
     bottom_ = options.height - 44;
   }
 
-  absl::StatusOr<Picture> Draw() {
-    RETURN_IF_ERROR(DrawText(options_.title, kTitleStyle, 20, 16, picture_));
-    RETURN_IF_ERROR(DrawText(options_.y_title, kLabelStyle, 40, 16, picture_));
+  absl::StatusOr<Image> Draw() {
+    RETURN_IF_ERROR(DrawText(options_.title, kTitleStyle, 20, 16, image_));
+    RETURN_IF_ERROR(DrawText(options_.y_title, kLabelStyle, 40, 16, image_));
     RETURN_IF_ERROR(Horizontal());
     RETURN_IF_ERROR(Labels());
     for (size_t i = 0; i < series_.size(); ++i) {
       Line(series_[i], kInks[i % kInks.size()]);
       RETURN_IF_ERROR(Legend(i));
     }
-    return std::move(picture_);
+    return std::move(image_);
   }
 
  private:
   cv::Mat Canvas() {
-    return {static_cast<int>(picture_.height), static_cast<int>(picture_.width),
-            CV_8UC3, picture_.rgb.data()};
+    return {static_cast<int>(image_.height), static_cast<int>(image_.width),
+            CV_8UC3, image_.rgb.data()};
   }
 
   double X(size_t place) const {
@@ -183,7 +183,7 @@ class Plotter {
           absl::StrFormat("%g", std::abs(value) < 1e-9 ? 0.0 : value);
       RETURN_IF_ERROR(DrawText(text, kLabelStyle, std::lround(y),
                                left_ - 10 - TextWidth(text, kLabelStyle),
-                               picture_));
+                               image_));
     }
     return absl::OkStatus();
   }
@@ -197,7 +197,7 @@ class Plotter {
                                        std::max<int64_t>(room, 24));
       const int64_t half = TextWidth(text, kLabelStyle) / 2;
       RETURN_IF_ERROR(DrawText(text, kLabelStyle, bottom_ + 20,
-                               std::lround(X(i)) - half, picture_));
+                               std::lround(X(i)) - half, image_));
     }
     return absl::OkStatus();
   }
@@ -245,13 +245,13 @@ class Plotter {
            series_[index].dashed ? 1 : 2);
     return DrawText(FitText(series_[index].name, kLabelStyle,
                             options_.width - legend_x_ - 8),
-                    kLabelStyle, y, legend_x_, picture_);
+                    kLabelStyle, y, legend_x_, image_);
   }
 
   absl::Span<const PlotSeries> series_;
   const PlotOptions& options_;
   const Axis axis_;
-  Picture picture_;
+  Image image_;
   int64_t legend_x_ = 0;
   int64_t left_ = 0;
   int64_t right_ = 0;
@@ -261,16 +261,16 @@ class Plotter {
 
 }  // namespace
 
-absl::StatusOr<Picture> LinePlot(absl::Span<const PlotSeries> series,
-                                 const PlotOptions& options) {
+absl::StatusOr<Image> LinePlot(absl::Span<const PlotSeries> series,
+                               const PlotOptions& options) {
   RETURN_IF_ERROR(Check(series, options));
   ASSIGN_OR_RETURN(const Axis axis, VerticalAxis(series, options));
-  absl::StatusOr<Picture> picture;
+  absl::StatusOr<Image> image;
   RETURN_IF_ERROR(CatchAsStatus("drawing a plot", [&] {
-    picture = Plotter(series, options, axis).Draw();
-    return picture.status();
+    image = Plotter(series, options, axis).Draw();
+    return image.status();
   }));
-  return picture;
+  return image;
 }
 
 }  // namespace saliency

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
@@ -36,8 +36,8 @@ struct PlotOptions {
 
 // Errors: INVALID_ARGUMENT no series or labels, a series with another number of
 //   values than labels, no value at all, or a size out of range.
-absl::StatusOr<Picture> LinePlot(absl::Span<const PlotSeries> series,
-                                 const PlotOptions& options);
+absl::StatusOr<Image> LinePlot(absl::Span<const PlotSeries> series,
+                               const PlotOptions& options);
 
 }  // namespace saliency
 

@@ -1,4 +1,4 @@
-// Maps alone, without their picture.
+// Maps alone, without their image.
 
 #include <array>
 #include <bit>
@@ -10,7 +10,7 @@
 #include "core/base/status.h"
 #include "core/image/colour_map.h"
 #include "core/image/colour_places.h"
-#include "core/image/encode_picture.h"
+#include "core/image/encode_image.h"
 #include "core/image/map_view.h"
 #include "core/image/render.h"
 
@@ -66,7 +66,7 @@ absl::StatusOr<std::string> EncodePng16(const MapView& map) {
   cv::Mat grey = Empty(map, CV_16UC1);
   auto* out = grey.ptr<uint16_t>();
   for (const float value : map.values) *out++ = Level16(value);
-  return EncodePixels(grey, PictureCoding::kPng);
+  return EncodePixels(grey, ImageCoding::kPng);
 }
 
 absl::StatusOr<std::string> EncodeColourPng(const MapView& map,
@@ -91,7 +91,7 @@ absl::StatusOr<std::string> EncodeColourPng(const MapView& map,
       out[2] = colour[0];
     }
   }
-  return EncodePixels(bgr, PictureCoding::kPng);
+  return EncodePixels(bgr, ImageCoding::kPng);
 }
 
 }  // namespace saliency

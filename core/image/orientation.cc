@@ -12,7 +12,7 @@
 namespace saliency {
 namespace {
 
-// Where the upright picture's pixel (y, x) is stored: origin + y dy + x dx, in
+// Where the upright image's pixel (y, x) is stored: origin + y dy + x dx, in
 // pixels.
 struct Walk {
   int64_t origin;
@@ -44,10 +44,10 @@ Walk WalkFor(Orientation orientation, int64_t height, int64_t width) {
   return {0, width, 1};
 }
 
-// Walks in tiles: a column-wise read of a whole picture would miss the cache at
+// Walks in tiles: a column-wise read of a whole image would miss the cache at
 // every pixel.
 void CopyTile(const uint8_t* stored, const Walk& walk, const PixelRect& tile,
-              Picture& upright) {
+              Image& upright) {
   for (int64_t y = tile.y; y < tile.y + tile.height; ++y) {
     uint8_t* out = upright.rgb.data() + 3 * (y * upright.width + tile.x);
     const uint8_t* in =
@@ -78,13 +78,13 @@ Orientation ReadExifOrientation(absl::string_view exif) {
                         : Orientation::kUpright;
 }
 
-Picture Orient(Picture stored, Orientation orientation) {
+Image Orient(Image stored, Orientation orientation) {
   if (orientation == Orientation::kUpright) return stored;
   constexpr int64_t kTile = 64;
   const Walk walk = WalkFor(orientation, stored.height, stored.width);
   const bool swaps_sides = orientation >= Orientation::kTranspose;
-  Picture upright{.height = swaps_sides ? stored.width : stored.height,
-                  .width = swaps_sides ? stored.height : stored.width};
+  Image upright{.height = swaps_sides ? stored.width : stored.height,
+                .width = swaps_sides ? stored.height : stored.width};
   upright.rgb.resize(stored.rgb.size());
   for (int64_t y = 0; y < upright.height; y += kTile) {
     for (int64_t x = 0; x < upright.width; x += kTile) {

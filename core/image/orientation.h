@@ -8,11 +8,11 @@
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
-// What has to be done to the stored rows to see the picture upright.
+// What has to be done to the stored rows to see the image upright.
 enum class Orientation {
   kUpright = 1,
   kMirror = 2,  // left and right swapped
@@ -31,8 +31,8 @@ Orientation OrientationFromTag(uint32_t tag_value);
 // kUpright where the block holds none or is damaged: it is only a hint.
 Orientation ReadExifOrientation(absl::string_view exif);
 
-// The picture as a person sees it.
-Picture Orient(Picture stored, Orientation orientation);
+// The image as a person sees it.
+Image Orient(Image stored, Orientation orientation);
 
 }  // namespace saliency
 

@@ -1,5 +1,5 @@
-// Where the map is at its zero the picture shows as it is; the stronger the
-// map, the more of its colour lies over the picture.
+// Where the map is at its zero the image shows as it is; the stronger the
+// map, the more of its colour lies over the image.
 
 #include <algorithm>
 #include <array>
@@ -21,7 +21,7 @@ namespace saliency {
 namespace {
 
 // How a pixel is mixed at one place of the colours, in units of 1/256:
-// out = picture * own + colour.
+// out = image * own + colour.
 struct Mix {
   int own = 0;
   std::array<int, 3> colour = {};  // times 256
@@ -42,11 +42,11 @@ std::array<Mix, kPlaces> MakeMixes(const ColourMap& map, float opacity) {
   return mixes;
 }
 
-// Paints the region of the map; the picture is on the canvas already, its first
+// Paints the region of the map; the image is on the canvas already, its first
 // row at `top`.
 void Paint(const MapView& map, const ColourPlace& place,
            const std::array<Mix, kPlaces>& mixes, const PixelRect& region,
-           int64_t top, Picture& canvas) {
+           int64_t top, Image& canvas) {
   for (int64_t y = region.y; y < region.y + region.height; ++y) {
     const float* value = &map.values[y * map.width + region.x];
     uint8_t* out = &canvas.rgb[3 * ((top + y) * canvas.width + region.x)];
@@ -60,7 +60,7 @@ void Paint(const MapView& map, const ColourPlace& place,
   }
 }
 
-// Where the picture lies on the canvas.
+// Where the image lies on the canvas.
 struct Bands {
   int64_t above = 0;  // pixels
   int64_t below = 0;
@@ -68,7 +68,7 @@ struct Bands {
 
 // A white ring with a dark rim, to be seen on any ground.
 absl::Status DrawRing(const OverlayOptions& options, const Bands& bands,
-                      Picture& canvas) {
+                      Image& canvas) {
   return CatchAsStatus("drawing the point", [&] {
     cv::Mat between(static_cast<int>(canvas.height - bands.above - bands.below),
                     static_cast<int>(canvas.width), CV_8UC3,
@@ -99,8 +99,7 @@ TextStyle TitleStyle(const std::string& title, int64_t band, int64_t room) {
   return style;
 }
 
-absl::Status DrawTitle(const std::string& title, int64_t band,
-                       Picture& canvas) {
+absl::Status DrawTitle(const std::string& title, int64_t band, Image& canvas) {
   FillBand(0, band, canvas);
   const int64_t margin = BandMargin(band, canvas.width);
   const int64_t room = canvas.width - 2 * margin;
@@ -108,55 +107,55 @@ absl::Status DrawTitle(const std::string& title, int64_t band,
   return DrawText(FitText(title, style, room), style, band / 2, margin, canvas);
 }
 
-absl::Status Check(const Picture& picture, const MapView& map,
+absl::Status Check(const Image& image, const MapView& map,
                    const OverlayOptions& options) {
   RETURN_IF_ERROR(CheckMap(map));
-  if (map.height != picture.height || map.width != picture.width) {
+  if (map.height != image.height || map.width != image.width) {
     return absl::InvalidArgumentError(
         absl::StrCat("a map of ", map.height, " x ", map.width,
-                     " (height x width) does not lie on a picture of ",
-                     picture.height, " x ", picture.width));
+                     " (height x width) does not lie on an image of ",
+                     image.height, " x ", image.width));
   }
   if (!(options.opacity >= 0 && options.opacity <= 1)) {
     return absl::InvalidArgumentError(
         absl::StrCat("opacity ", options.opacity, " is not in [0, 1]"));
   }
   if (options.mark_point &&
-      (options.point_y < 0 || options.point_y >= picture.height ||
-       options.point_x < 0 || options.point_x >= picture.width)) {
+      (options.point_y < 0 || options.point_y >= image.height ||
+       options.point_x < 0 || options.point_x >= image.width)) {
     return absl::InvalidArgumentError(
         absl::StrCat("point (", options.point_y, ", ", options.point_x,
-                     ") is outside the picture of ", picture.height, " x ",
-                     picture.width, " (height x width)"));
+                     ") is outside the image of ", image.height, " x ",
+                     image.width, " (height x width)"));
   }
   return absl::OkStatus();
 }
 
-// The picture with room for the bands.
-Picture MakeCanvas(const Picture& picture, const Bands& bands) {
-  Picture canvas{.height = picture.height + bands.above + bands.below,
-                 .width = picture.width};
+// The image with room for the bands.
+Image MakeCanvas(const Image& image, const Bands& bands) {
+  Image canvas{.height = image.height + bands.above + bands.below,
+               .width = image.width};
   canvas.rgb.reserve(3 * canvas.height * canvas.width);
   canvas.rgb.resize(3 * bands.above * canvas.width);
-  canvas.rgb.insert(canvas.rgb.end(), picture.rgb.begin(), picture.rgb.end());
+  canvas.rgb.insert(canvas.rgb.end(), image.rgb.begin(), image.rgb.end());
   canvas.rgb.resize(3 * canvas.height * canvas.width);
   return canvas;
 }
 
 }  // namespace
 
-absl::StatusOr<Picture> Overlay(const Picture& picture, const MapView& map,
-                                const OverlayOptions& options) {
-  RETURN_IF_ERROR(Check(picture, map, options));
+absl::StatusOr<Image> Overlay(const Image& image, const MapView& map,
+                              const OverlayOptions& options) {
+  RETURN_IF_ERROR(Check(image, map, options));
   const ColourScale& scale = options.colours.scale;
   ASSIGN_OR_RETURN(const ColourMap colours,
                    ColourMapFor(options.colours.colour_map, scale.is_signed));
   ASSIGN_OR_RETURN(const PixelRect region,
                    RegionWithin(options.colours.region, map.height, map.width));
-  const int64_t band = BandHeight(picture.width);
+  const int64_t band = BandHeight(image.width);
   const Bands bands = {.above = options.title.empty() ? 0 : band,
                        .below = options.colour_bar ? band : 0};
-  Picture canvas = MakeCanvas(picture, bands);
+  Image canvas = MakeCanvas(image, bands);
   Paint(map, PlaceOn(scale), MakeMixes(colours, options.opacity), region,
         bands.above, canvas);
   if (options.mark_point) RETURN_IF_ERROR(DrawRing(options, bands, canvas));

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/image/byte_order.h"
-#include "core/image/picture_layout.h"
+#include "core/image/image_layout.h"
 
 namespace saliency {
 namespace {
@@ -15,7 +15,7 @@ constexpr size_t kSignatureSize = 8;
 constexpr size_t kChunkOverhead = 12;  // length, type, checksum
 
 absl::Status BadPng(absl::string_view problem) {
-  return BadPicture(PictureFormat::kPng, problem);
+  return BadImage(ImageFormat::kPng, problem);
 }
 
 bool IsPossible(uint32_t colour_type, uint32_t bits) {
@@ -40,7 +40,7 @@ struct PngSamples {
 };
 
 absl::StatusOr<PngSamples> ReadImageHeader(absl::string_view header,
-                                           PictureLayout& layout) {
+                                           ImageLayout& layout) {
   const auto field = [&](size_t offset, size_t size) {
     return *ReadUnsigned(header, offset, size, ByteOrder::kBig);
   };
@@ -52,7 +52,7 @@ absl::StatusOr<PngSamples> ReadImageHeader(absl::string_view header,
   return PngSamples{.bits = field(8, 1), .colour_type = field(9, 1)};
 }
 
-// tRNS of a grey picture, as the decoder hands its samples out: with fewer than
+// tRNS of a grey image, as the decoder hands its samples out: with fewer than
 // 8 bits they are stretched to 8.
 std::optional<uint16_t> ClearGrey(absl::string_view data,
                                   const PngSamples& samples) {
@@ -83,8 +83,8 @@ std::optional<PngChunk> NextPngChunk(absl::string_view& rest) {
 
 }  // namespace
 
-absl::StatusOr<PictureLayout> ReadPngLayout(absl::string_view bytes) {
-  PictureLayout layout{.header = {.format = PictureFormat::kPng}};
+absl::StatusOr<ImageLayout> ReadPngLayout(absl::string_view bytes) {
+  ImageLayout layout{.header = {.format = ImageFormat::kPng}};
   absl::string_view rest = bytes.substr(kSignatureSize);
   const std::optional<PngChunk> first = NextPngChunk(rest);
   if (!first || first->type != "IHDR" || first->data.size() != 13) {

@@ -16,11 +16,11 @@ struct Size {
 };
 
 // The shorter side becomes `side`; the longer one is cut to whole pixels.
-Size ShortestSide(const Picture& picture, int64_t side) {
-  if (picture.width <= picture.height) {
-    return {.height = side * picture.height / picture.width, .width = side};
+Size ShortestSide(const Image& image, int64_t side) {
+  if (image.width <= image.height) {
+    return {.height = side * image.height / image.width, .width = side};
   }
-  return {.height = side, .width = side * picture.width / picture.height};
+  return {.height = side, .width = side * image.width / image.height};
 }
 
 // Half of what is left over, halves rounded to even.  REQUIRES: inner <= outer.
@@ -36,7 +36,7 @@ struct Range {
 };
 
 // The pixels i of `original` whose centre (i + 1/2) resized / original lies in
-// [begin, begin + count); where there is none (an enlarged picture), the one
+// [begin, begin + count); where there is none (an enlarged image), the one
 // that the middle of the range shows.
 Range OriginalPixels(int64_t original, int64_t resized, int64_t begin,
                      int64_t count) {
@@ -53,7 +53,7 @@ Range OriginalPixels(int64_t original, int64_t resized, int64_t begin,
 }
 
 // One plane after the other, through a table of the 256 possible values.
-void FillPlanes(const Picture& resized, const InputConfig& config,
+void FillPlanes(const Image& resized, const InputConfig& config,
                 std::vector<float>& chw) {
   const size_t pixels = resized.rgb.size() / 3;
   chw.resize(3 * pixels);
@@ -70,32 +70,32 @@ void FillPlanes(const Picture& resized, const InputConfig& config,
   }
 }
 
-PreparedPicture Prepare(const Picture& resized, const InputConfig& config,
-                        const PixelRect& region) {
-  PreparedPicture prepared{
+PreparedImage Prepare(const Image& resized, const InputConfig& config,
+                      const PixelRect& region) {
+  PreparedImage prepared{
       .height = resized.height, .width = resized.width, .region = region};
   FillPlanes(resized, config, prepared.chw);
   return prepared;
 }
 
-absl::StatusOr<PreparedPicture> CropCentre(const Picture& picture,
-                                           const InputConfig& config) {
-  const Size size = ShortestSide(picture, config.resize);
+absl::StatusOr<PreparedImage> CropCentre(const Image& image,
+                                         const InputConfig& config) {
+  const Size size = ShortestSide(image, config.resize);
   if (config.height > size.height || config.width > size.width) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a crop of ", config.height, " x ", config.width,
-        " (height x width) does not fit the picture of ", picture.height, " x ",
-        picture.width, " resized to ", size.height, " x ", size.width));
+        " (height x width) does not fit the image of ", image.height, " x ",
+        image.width, " resized to ", size.height, " x ", size.width));
   }
   const PixelRect crop{.y = CropOffset(size.height, config.height),
                        .x = CropOffset(size.width, config.width),
                        .height = config.height,
                        .width = config.width};
   const Range rows =
-      OriginalPixels(picture.height, size.height, crop.y, crop.height);
+      OriginalPixels(image.height, size.height, crop.y, crop.height);
   const Range columns =
-      OriginalPixels(picture.width, size.width, crop.x, crop.width);
-  return Prepare(ResizeWindow(picture, size.height, size.width, crop), config,
+      OriginalPixels(image.width, size.width, crop.x, crop.width);
+  return Prepare(ResizeWindow(image, size.height, size.width, crop), config,
                  {.y = rows.first,
                   .x = columns.first,
                   .height = rows.count,
@@ -104,24 +104,24 @@ absl::StatusOr<PreparedPicture> CropCentre(const Picture& picture,
 
 }  // namespace
 
-absl::StatusOr<PreparedPicture> Preprocess(const Picture& picture,
-                                           const InputConfig& config,
-                                           int64_t max_input_pixels) {
+absl::StatusOr<PreparedImage> Preprocess(const Image& image,
+                                         const InputConfig& config,
+                                         int64_t max_input_pixels) {
   if (config.geometry == InputGeometry::kCentreCrop) {
-    return CropCentre(picture, config);
+    return CropCentre(image, config);
   }
   Size size{.height = config.height, .width = config.width};
   if (config.geometry == InputGeometry::kShortestSide) {
-    size = ShortestSide(picture, config.resize);
+    size = ShortestSide(image, config.resize);
     if (size.height > max_input_pixels / size.width) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "picture of ", picture.height, " x ", picture.width,
+          "image of ", image.height, " x ", image.width,
           " (height x width) becomes a model input of ", size.height, " x ",
           size.width, " pixels, limit ", max_input_pixels, " in all"));
     }
   }
-  return Prepare(ResizePicture(picture, size.height, size.width), config,
-                 {.height = picture.height, .width = picture.width});
+  return Prepare(ResizeImage(image, size.height, size.width), config,
+                 {.height = image.height, .width = image.width});
 }
 
 }  // namespace saliency

@@ -1,5 +1,5 @@
 // Maps as bytes: float32, 16-bit PNG, colour-mapped PNG, overlay on the
-// picture; and contact sheets for the client.
+// image; and contact sheets for the client.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_IMAGE_RENDER_H_
@@ -14,7 +14,7 @@
 #include "absl/types/span.h"
 #include "core/base/input_config.h"
 #include "core/image/colour_scale.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
@@ -58,47 +58,46 @@ inline constexpr int64_t kMaxBand = 72;
 
 struct OverlayOptions {
   MapColours colours;
-  // In [0,1], of the map where it is strongest; 0 leaves the picture alone.
+  // In [0,1], of the map where it is strongest; 0 leaves the image alone.
   float opacity = 0.65F;
-  std::string title;        // drawn in a band above the picture; empty: none
+  std::string title;        // drawn in a band above the image; empty: none
   bool colour_bar = false;  // in a band below: the colours and their raw values
   bool mark_point = false;  // a ring around the argmax
   int64_t point_y = 0;
   int64_t point_x = 0;
 };
 
-// The map over the picture, with the bands that were asked for: more of the map
-// shows where it is stronger, and at its zero the picture alone.  `map` has the
-// picture's size.
-absl::StatusOr<Picture> Overlay(const Picture& picture, const MapView& map,
-                                const OverlayOptions& options);
+// The map over the image, with the bands that were asked for: more of the map
+// shows where it is stronger, and at its zero the image alone.  `map` has the
+// image's size.
+absl::StatusOr<Image> Overlay(const Image& image, const MapView& map,
+                              const OverlayOptions& options);
 
-// Files of pictures.  JPEG and WebP lose a little and take a tenth of the
+// Files of images.  JPEG and WebP lose a little and take a tenth of the
 // bytes.
-enum class PictureCoding { kPng, kJpeg, kWebp };
+enum class ImageCoding { kPng, kJpeg, kWebp };
 
 // The longest side that a file of this kind can have, pixels.
-int64_t LongestSide(PictureCoding coding);
+int64_t LongestSide(ImageCoding coding);
 
 // Errors: INVALID_ARGUMENT a side that is too long.
-absl::StatusOr<std::string> EncodePicture(const Picture& picture,
-                                          PictureCoding coding);
-absl::StatusOr<std::string> EncodePng(const Picture& picture);
+absl::StatusOr<std::string> EncodeImage(const Image& image, ImageCoding coding);
+absl::StatusOr<std::string> EncodePng(const Image& image);
 
 // One cell of a contact sheet.
 struct SheetCell {
-  Picture picture;  // empty: the cell shows `note` on grey
+  Image image;  // empty: the cell shows `note` on grey
   std::string note;
 };
 
-// A table of pictures with titles: `rows` titles down the left, `columns`
+// A table of images with titles: `rows` titles down the left, `columns`
 // titles along the top, cells row-major (rows.size() x columns.size() of them),
 // each scaled to `cell_width` keeping its aspect ratio.
-absl::StatusOr<Picture> ContactSheet(absl::Span<const std::string> rows,
-                                     absl::Span<const std::string> columns,
-                                     absl::Span<const SheetCell> cells,
-                                     absl::string_view heading,
-                                     int64_t cell_width = 240);
+absl::StatusOr<Image> ContactSheet(absl::Span<const std::string> rows,
+                                   absl::Span<const std::string> columns,
+                                   absl::Span<const SheetCell> cells,
+                                   absl::string_view heading,
+                                   int64_t cell_width = 240);
 
 }  // namespace saliency
 

@@ -1,5 +1,5 @@
-// Bilinear resizing whose filter widens as the picture shrinks, to the last bit
-// what Pillow computes for 8-bit pictures.
+// Bilinear resizing whose filter widens as the image shrinks, to the last bit
+// what Pillow computes for 8-bit images.
 //
 // An output pixel o looks at the input around (o + 1/2) s, s = in / out,
 // through a triangle of half width max(s, 1).  Its taps are normalised to 1 in
@@ -8,7 +8,7 @@
 // rounding in between is part of the definition.
 //
 // The horizontal pass runs just ahead of the vertical one and keeps only the
-// rows that the vertical filter spans: a very tall picture that becomes wider
+// rows that the vertical filter spans: a very tall image that becomes wider
 // would otherwise grow into an intermediate of many times its size.
 
 #include "core/image/resize.h"
@@ -109,11 +109,11 @@ void ResizeRow(const uint8_t* row, const Axis& axis, uint8_t* out) {
   }
 }
 
-// Horizontally resized rows of the picture, the last few of them kept.
+// Horizontally resized rows of the image, the last few of them kept.
 class RowWindow {
  public:
-  RowWindow(const Picture& picture, const Axis& columns, int64_t capacity)
-      : picture_(picture),
+  RowWindow(const Image& image, const Axis& columns, int64_t capacity)
+      : image_(image),
         columns_(columns),
         capacity_(capacity),
         rows_(capacity * 3 * columns.size()) {}
@@ -121,7 +121,7 @@ class RowWindow {
   // REQUIRES: y does not lie `capacity` or more below the largest y so far.
   const uint8_t* Row(int64_t y) {
     for (next_ = std::max(next_, y + 1 - capacity_); next_ <= y; ++next_) {
-      ResizeRow(picture_.rgb.data() + 3 * next_ * picture_.width, columns_,
+      ResizeRow(image_.rgb.data() + 3 * next_ * image_.width, columns_,
                 At(next_));
     }
     return At(y);
@@ -132,7 +132,7 @@ class RowWindow {
     return rows_.data() + y % capacity_ * 3 * columns_.size();
   }
 
-  const Picture& picture_;
+  const Image& image_;
   const Axis& columns_;
   int64_t capacity_;
   int64_t next_ = 0;  // the first row not yet resized
@@ -146,12 +146,12 @@ void AddRow(const uint8_t* row, int32_t tap, std::vector<int32_t>& sums) {
 
 }  // namespace
 
-Picture ResizeWindow(const Picture& picture, int64_t height, int64_t width,
-                     const PixelRect& window) {
-  const Axis columns(picture.width, width, window.x, window.width);
-  const Axis rows(picture.height, height, window.y, window.height);
-  RowWindow resized(picture, columns, rows.max_span());
-  Picture result{.height = window.height, .width = window.width};
+Image ResizeWindow(const Image& image, int64_t height, int64_t width,
+                   const PixelRect& window) {
+  const Axis columns(image.width, width, window.x, window.width);
+  const Axis rows(image.height, height, window.y, window.height);
+  RowWindow resized(image, columns, rows.max_span());
+  Image result{.height = window.height, .width = window.width};
   result.rgb.resize(3 * window.height * window.width);
   std::vector<int32_t> sums(3 * window.width);
   for (int64_t y = 0; y < window.height; ++y) {
@@ -166,10 +166,9 @@ Picture ResizeWindow(const Picture& picture, int64_t height, int64_t width,
   return result;
 }
 
-Picture ResizePicture(const Picture& picture, int64_t height, int64_t width) {
-  if (picture.height == height && picture.width == width) return picture;
-  return ResizeWindow(picture, height, width,
-                      {.height = height, .width = width});
+Image ResizeImage(const Image& image, int64_t height, int64_t width) {
+  if (image.height == height && image.width == width) return image;
+  return ResizeWindow(image, height, width, {.height = height, .width = width});
 }
 
 }  // namespace saliency

@@ -7,15 +7,15 @@
 #include <cstdint>
 
 #include "core/base/input_config.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
-// What ResizePicture(picture, height, width) shows inside `window`, at the cost
+// What ResizeImage(image, height, width) shows inside `window`, at the cost
 // of the window: the rest is never computed.
 // REQUIRES: `window` is not empty and lies within height x width.
-Picture ResizeWindow(const Picture& picture, int64_t height, int64_t width,
-                     const PixelRect& window);
+Image ResizeWindow(const Image& image, int64_t height, int64_t width,
+                   const PixelRect& window);
 
 }  // namespace saliency
 

@@ -60,7 +60,7 @@ void FromPremultiplied(const Sample* bgra, int64_t width, uint8_t* rgb) {
 }
 
 template <typename Sample>
-void ConvertRow(const Sample* row, int channels, const PictureLayout& layout,
+void ConvertRow(const Sample* row, int channels, const ImageLayout& layout,
                 int64_t width, uint8_t* rgb) {
   if (channels == 1) return FromGrey(row, layout.clear_grey, width, rgb);
   if (channels == 3) return FromBgr<3>(row, width, rgb);
@@ -76,28 +76,26 @@ void ConvertRow(const Sample* row, int channels, const PictureLayout& layout,
 
 }  // namespace
 
-absl::StatusOr<Picture> ToRgb(const cv::Mat& decoded,
-                              const PictureLayout& layout) {
+absl::StatusOr<Image> ToRgb(const cv::Mat& decoded, const ImageLayout& layout) {
   const int depth = decoded.depth();
   const int channels = decoded.channels();
   if ((depth != CV_8U && depth != CV_16U) ||
       (channels != 1 && channels != 3 && channels != 4)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "picture decodes to ", channels, " channels of ", decoded.elemSize1(),
+        "image decodes to ", channels, " channels of ", decoded.elemSize1(),
         " bytes; 1, 3 or 4 channels of unsigned integers are read"));
   }
-  Picture picture{.height = decoded.rows, .width = decoded.cols};
-  picture.rgb.resize(3 * picture.height * picture.width);
+  Image image{.height = decoded.rows, .width = decoded.cols};
+  image.rgb.resize(3 * image.height * image.width);
   for (int y = 0; y < decoded.rows; ++y) {
-    uint8_t* rgb = picture.rgb.data() + 3 * y * picture.width;
+    uint8_t* rgb = image.rgb.data() + 3 * y * image.width;
     if (depth == CV_8U) {
-      ConvertRow(decoded.ptr<uint8_t>(y), channels, layout, picture.width, rgb);
+      ConvertRow(decoded.ptr<uint8_t>(y), channels, layout, image.width, rgb);
     } else {
-      ConvertRow(decoded.ptr<uint16_t>(y), channels, layout, picture.width,
-                 rgb);
+      ConvertRow(decoded.ptr<uint16_t>(y), channels, layout, image.width, rgb);
     }
   }
-  return picture;
+  return image;
 }
 
 }  // namespace saliency

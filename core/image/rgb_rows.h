@@ -7,8 +7,8 @@
 #include <opencv2/core.hpp>
 
 #include "absl/status/statusor.h"
-#include "core/image/picture.h"
-#include "core/image/picture_layout.h"
+#include "core/image/image.h"
+#include "core/image/image_layout.h"
 
 namespace saliency {
 
@@ -16,8 +16,7 @@ namespace saliency {
 // unsigned bits.  16 bits become 8 by round(255 v / 65535), before alpha and
 // after a grey value that is clear has become white.
 // Errors: INVALID_ARGUMENT another number or kind of channels.
-absl::StatusOr<Picture> ToRgb(const cv::Mat& decoded,
-                              const PictureLayout& layout);
+absl::StatusOr<Image> ToRgb(const cv::Mat& decoded, const ImageLayout& layout);
 
 }  // namespace saliency
 

@@ -124,17 +124,17 @@ int MeanCoverage(const cv::Mat& coverage, int64_t y, int64_t x) {
   return sum / (kOversampling * kOversampling);
 }
 
-// Lays the ink, its corner at (top, left), over the picture.
+// Lays the ink, its corner at (top, left), over the image.
 void Blend(const cv::Mat& coverage, const Rgb& colour, int64_t top,
-           int64_t left, Picture& picture) {
+           int64_t left, Image& image) {
   const int64_t height = coverage.rows / kOversampling;
   const int64_t width = coverage.cols / kOversampling;
   for (int64_t y = std::max<int64_t>(0, -top);
-       y < std::min(height, picture.height - top); ++y) {
+       y < std::min(height, image.height - top); ++y) {
     for (int64_t x = std::max<int64_t>(0, -left);
-         x < std::min(width, picture.width - left); ++x) {
+         x < std::min(width, image.width - left); ++x) {
       const int share = MeanCoverage(coverage, y, x);
-      uint8_t* pixel = &picture.rgb[3 * ((top + y) * picture.width + left + x)];
+      uint8_t* pixel = &image.rgb[3 * ((top + y) * image.width + left + x)];
       for (int c = 0; c < 3; ++c) {
         pixel[c] = static_cast<uint8_t>(
             (pixel[c] * (255 - share) + colour[c] * share + 127) / 255);
@@ -184,13 +184,13 @@ std::string FitText(absl::string_view text, const TextStyle& style,
 bool DrawsAllScripts() { return !FontsOfThread(TextWeight::kRegular).empty(); }
 
 absl::Status DrawText(absl::string_view text, const TextStyle& style, int64_t y,
-                      int64_t x, Picture& picture) {
+                      int64_t x, Image& image) {
   if (text.empty()) return absl::OkStatus();
   return CatchAsStatus("drawing text", [&] {
     const Ink ink = DrawInk(DrawableText(text), style);
     const auto capitals = static_cast<int64_t>(std::ceil(style.capital_height));
     Blend(ink.coverage, style.colour, y - capitals / 2 - ink.margin,
-          x - ink.margin, picture);
+          x - ink.margin, image);
     return absl::OkStatus();
   });
 }

@@ -1,4 +1,4 @@
-// Lines of text on a picture: antialiased, measured, and cut where they do not
+// Lines of text on an image: antialiased, measured, and cut where they do not
 // fit.  UTF-8 of any script in the fonts that are installed (fonts-dejavu-core,
 // fonts-droid-fallback); without any, strokes of ASCII with a '?' for every
 // other character.
@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "core/image/colour_map.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 
@@ -38,9 +38,9 @@ std::string FitText(absl::string_view text, const TextStyle& style,
                     int64_t max_width);
 
 // Draws `text` with its left edge at `x` and the middle of its capitals at `y`.
-// What lies outside the picture is not drawn.
+// What lies outside the image is not drawn.
 absl::Status DrawText(absl::string_view text, const TextStyle& style, int64_t y,
-                      int64_t x, Picture& picture);
+                      int64_t x, Image& image);
 
 // Whether a font was found; if not, only ASCII can be drawn.
 bool DrawsAllScripts();

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
-#include "core/image/picture_layout.h"
+#include "core/image/image_layout.h"
 
 namespace saliency {
 namespace {
@@ -15,7 +15,7 @@ constexpr uint32_t kLong = 4;
 constexpr size_t kEntrySize = 12;
 
 absl::Status BadDirectory(absl::string_view problem) {
-  return BadPicture(PictureFormat::kTiff, problem);
+  return BadImage(ImageFormat::kTiff, problem);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
-#include "core/image/picture_layout.h"
+#include "core/image/image_layout.h"
 #include "core/image/tiff_directory.h"
 
 namespace saliency {
@@ -41,7 +41,7 @@ constexpr uint32_t kPlanar = 2;
 constexpr uint32_t kStraightAlpha = 2;
 
 absl::Status BadTiff(absl::string_view problem) {
-  return BadPicture(PictureFormat::kTiff, problem);
+  return BadImage(ImageFormat::kTiff, problem);
 }
 
 absl::StatusOr<uint32_t> SameForAll(const TiffDirectory& directory, Tag tag,
@@ -57,7 +57,7 @@ absl::StatusOr<uint32_t> SameForAll(const TiffDirectory& directory, Tag tag,
   return values[0];
 }
 
-// A tile is decoded whole, however small the picture that it belongs to.
+// A tile is decoded whole, however small the image that it belongs to.
 absl::Status CheckTiles(const TiffDirectory& directory) {
   ASSIGN_OR_RETURN(const uint32_t width, directory.Value(kTileWidth, 1));
   ASSIGN_OR_RETURN(const uint32_t height, directory.Value(kTileLength, 1));
@@ -97,7 +97,7 @@ absl::StatusOr<Samples> ReadSamples(const TiffDirectory& directory) {
 
 absl::Status CheckSamples(const Samples& samples) {
   if (samples.photometric == kCmyk) {
-    return BadTiff("is CMYK; grey and RGB pictures are read");
+    return BadTiff("is CMYK; grey and RGB images are read");
   }
   const bool is_colour =
       samples.photometric == kRgb || samples.photometric == kYcbcr;
@@ -142,8 +142,8 @@ absl::StatusOr<AlphaMeaning> ReadAlpha(const TiffDirectory& directory,
 
 }  // namespace
 
-absl::StatusOr<PictureLayout> ReadTiffLayout(absl::string_view bytes) {
-  PictureLayout layout{.header = {.format = PictureFormat::kTiff}};
+absl::StatusOr<ImageLayout> ReadTiffLayout(absl::string_view bytes) {
+  ImageLayout layout{.header = {.format = ImageFormat::kTiff}};
   ASSIGN_OR_RETURN(const TiffDirectory directory, ReadTiffDirectory(bytes));
   ASSIGN_OR_RETURN(const uint32_t width, directory.Value(kImageWidth, 0));
   ASSIGN_OR_RETURN(const uint32_t height, directory.Value(kImageLength, 0));

@@ -6,7 +6,7 @@
 
 #include "core/base/status.h"
 #include "core/image/byte_order.h"
-#include "core/image/picture_layout.h"
+#include "core/image/image_layout.h"
 
 namespace saliency {
 namespace {
@@ -16,7 +16,7 @@ constexpr size_t kChunkHeaderSize = 8;
 constexpr uint32_t kAnimated = 0x02;
 
 absl::Status BadWebp(absl::string_view problem) {
-  return BadPicture(PictureFormat::kWebp, problem);
+  return BadImage(ImageFormat::kWebp, problem);
 }
 
 std::optional<uint32_t> WebpField(absl::string_view bytes, size_t offset,
@@ -40,7 +40,7 @@ std::optional<WebpChunk> NextWebpChunk(absl::string_view& rest) {
   return chunk;
 }
 
-absl::Status ReadLossy(absl::string_view data, PictureLayout& layout) {
+absl::Status ReadLossy(absl::string_view data, ImageLayout& layout) {
   const std::optional<uint32_t> tag = WebpField(data, 0, 3);
   const std::optional<uint32_t> width = WebpField(data, 6, 2);
   const std::optional<uint32_t> height = WebpField(data, 8, 2);
@@ -52,7 +52,7 @@ absl::Status ReadLossy(absl::string_view data, PictureLayout& layout) {
   return SetSize(*height & 0x3FFF, *width & 0x3FFF, layout);
 }
 
-absl::Status ReadLossless(absl::string_view data, PictureLayout& layout) {
+absl::Status ReadLossless(absl::string_view data, ImageLayout& layout) {
   const std::optional<uint32_t> bits = WebpField(data, 1, 4);
   if (!bits || data[0] != '\x2F')
     return BadWebp("has no lossless frame header");
@@ -60,14 +60,14 @@ absl::Status ReadLossless(absl::string_view data, PictureLayout& layout) {
 }
 
 absl::Status ReadExtended(absl::string_view data, absl::string_view rest,
-                          PictureLayout& layout) {
+                          ImageLayout& layout) {
   const std::optional<uint32_t> flags = WebpField(data, 0, 1);
   const std::optional<uint32_t> width = WebpField(data, 4, 3);
   const std::optional<uint32_t> height = WebpField(data, 7, 3);
   if (!flags || !width || !height)
     return BadWebp("has a short extended header");
   if ((*flags & kAnimated) != 0) {
-    return BadWebp("is animated; still pictures are read");
+    return BadWebp("is animated; still images are read");
   }
   RETURN_IF_ERROR(SetSize(int64_t{*height} + 1, int64_t{*width} + 1, layout));
   while (const std::optional<WebpChunk> chunk = NextWebpChunk(rest)) {
@@ -81,8 +81,8 @@ absl::Status ReadExtended(absl::string_view data, absl::string_view rest,
 
 }  // namespace
 
-absl::StatusOr<PictureLayout> ReadWebpLayout(absl::string_view bytes) {
-  PictureLayout layout{.header = {.format = PictureFormat::kWebp}};
+absl::StatusOr<ImageLayout> ReadWebpLayout(absl::string_view bytes) {
+  ImageLayout layout{.header = {.format = ImageFormat::kWebp}};
   const uint32_t riff_size = *WebpField(bytes, 4, 4);
   if (riff_size > bytes.size() - kChunkHeaderSize) {
     return BadWebp("is shorter than its header says: it is truncated");

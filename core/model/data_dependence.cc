@@ -33,11 +33,11 @@ bool ReadsANumber(const Node* node) {
   return kinds->count(node->kind().toQualString()) != 0;
 }
 
-// Follows the pictures' values through tensors and what holds them.  Numbers
+// Follows the images' values through tensors and what holds them.  Numbers
 // end the trail: they come from sizes, or ReadsANumber has found them.
 class Trail {
  public:
-  explicit Trail(Value* picture) { values_.insert(picture); }
+  explicit Trail(Value* image) { values_.insert(image); }
 
   // The operator that read the number off.
   const std::string& reader() const { return reader_; }
@@ -103,10 +103,10 @@ class Trail {
 
 }  // namespace
 
-std::string NumberReadFromPictures(const MarkedGraph& marked) {
+std::string NumberReadFromImages(const MarkedGraph& marked) {
   const auto inputs = marked.graph->inputs();
-  Value* const picture = inputs[inputs.size() - marked.attributes.size() - 1];
-  Trail trail(picture);
+  Value* const image = inputs[inputs.size() - marked.attributes.size() - 1];
+  Trail trail(image);
   trail.Follow(marked.graph->block());
   return trail.reader();
 }

@@ -1,4 +1,4 @@
-// Whether a network's course depends on the values of its pictures.
+// Whether a network's course depends on the values of its images.
 // Internal to the model room.  Pure function of the graph.
 
 #ifndef SALIENCY_CORE_MODEL_DATA_DEPENDENCE_H_
@@ -11,10 +11,10 @@
 namespace saliency {
 
 // The operator that reads a number off the values of tensors that come from the
-// pictures (their sizes do not count), "aten::item"; empty when none does.  An
+// images (their sizes do not count), "aten::item"; empty when none does.  An
 // If, a Loop or a factor that follows from it is the same for all rows of a
 // batch, so rows depend on each other, however well some may get on.
-std::string NumberReadFromPictures(const MarkedGraph& marked);
+std::string NumberReadFromImages(const MarkedGraph& marked);
 
 }  // namespace saliency
 

@@ -215,7 +215,7 @@ std::string Counted(int64_t count, absl::string_view noun) {
 // known.
 std::optional<std::string> SizesThatDiffer(
     const NotedOperator& what, const std::vector<at::Tensor>& tensors,
-    at::IntArrayRef picture) {
+    at::IntArrayRef image) {
   if (tensors.size() < 2) return std::nullopt;
   const at::Tensor& x = tensors[0];
   const at::Tensor& weight = tensors[1];
@@ -225,9 +225,9 @@ std::optional<std::string> SizesThatDiffer(
     return absl::StrCat(
         "takes ", Counted(weight.size(1) * *what.groups, "channel"),
         " and got ", x.size(1),
-        x.sizes() == picture ? ", those of a picture: only models of pictures "
-                               "with 3 channels are served"
-                             : "");
+        x.sizes() == image ? ", those of an image: only models of images "
+                             "with 3 channels are served"
+                           : "");
   }
   if (what.name == "linear" && x.dim() > 0 && weight.dim() == 2 &&
       x.size(-1) != weight.size(1)) {
@@ -238,7 +238,7 @@ std::optional<std::string> SizesThatDiffer(
 }
 
 std::string DescribeStop(const NotedOperator& what, const RunNotes& notes,
-                         c10::Device device, at::IntArrayRef picture,
+                         c10::Device device, at::IntArrayRef image,
                          bool with_gradients) {
   const std::string named = NamedText(what);
   if (const auto other = OtherDevice(what, device)) {
@@ -259,7 +259,7 @@ std::string DescribeStop(const NotedOperator& what, const RunNotes& notes,
     return absl::StrCat(named, " meets tensors on ",
                         absl::StrJoin(devices, " and "));
   }
-  if (const auto sizes = SizesThatDiffer(what, notes.tensors, picture)) {
+  if (const auto sizes = SizesThatDiffer(what, notes.tensors, image)) {
     return absl::StrCat(named, " ", *sizes);
   }
   if (dtypes.size() > 1) {
@@ -286,7 +286,7 @@ class NotedRun {
   }
 
   c10::IValue Run(const at::Tensor& input) {
-    picture_ = input.sizes().vec();
+    image_ = input.sizes().vec();
     const MarkedGraph& marked = network_.marked();
     torch::jit::Stack stack = {input};
     stack.insert(stack.end(), marked.attributes.begin(),
@@ -302,7 +302,7 @@ class NotedRun {
   std::string WhereItStopped(bool with_gradients) const {
     if (notes_->at < 0) return "";
     return DescribeStop(operators_[notes_->at], *notes_, network_.device(),
-                        picture_, with_gradients);
+                        image_, with_gradients);
   }
 
  private:
@@ -311,7 +311,7 @@ class NotedRun {
   const c10::intrusive_ptr<RunNotes> notes_ = c10::make_intrusive<RunNotes>();
   std::vector<NotedOperator> operators_;
   std::optional<torch::jit::Code> code_;
-  std::vector<int64_t> picture_;  // sizes of the input
+  std::vector<int64_t> image_;  // sizes of the input
 };
 
 // The library's words when `work` throws; nullopt when it does not.

@@ -109,20 +109,20 @@ std::optional<BatchNormStatistics> ReadBatchNorm(const MarkedGraph& marked,
 }
 
 // The top-level block in dataflow terms: only what lies on a way from the
-// picture to the result counts.
+// image to the result counts.
 class Dataflow {
  public:
   explicit Dataflow(const MarkedGraph& marked) : block_(marked.graph->block()) {
-    Value* picture =
+    Value* image =
         block_
             ->inputs()[block_->inputs().size() - marked.attributes.size() - 1];
-    from_picture_.insert(picture);
+    from_image_.insert(image);
     int position = 0;
     for (Node* node : block_->nodes()) {
       position_[node] = ++position;
       for (Value* input : Inputs(node)) {
-        if (from_picture_.count(input) == 0) continue;
-        from_picture_.insert(node->outputs().begin(), node->outputs().end());
+        if (from_image_.count(input) == 0) continue;
+        from_image_.insert(node->outputs().begin(), node->outputs().end());
         break;
       }
     }
@@ -159,7 +159,7 @@ class Dataflow {
     while (!pending.empty()) {
       const auto [value, used_at] = pending.back();
       pending.pop_back();
-      if (from_picture_.count(value) == 0) continue;
+      if (from_image_.count(value) == 0) continue;
       const auto [it, is_new] = last_use_.emplace(value, used_at);
       it->second = std::max(it->second, used_at);
       const auto node = position_.find(value->node());
@@ -172,7 +172,7 @@ class Dataflow {
 
   Block* block_;
   std::unordered_map<const Node*, int> position_;
-  std::unordered_set<Value*> from_picture_;
+  std::unordered_set<Value*> from_image_;
   std::unordered_map<Value*, int> last_use_;
 };
 

@@ -36,7 +36,7 @@ std::map<std::string, ConvGeometry> ConvLayers(const MarkedGraph& marked);
 std::map<std::string, BatchNormStatistics> BatchNormLayers(
     const MarkedGraph& marked);
 
-// cuts[id]: every path from the picture to the output crosses mark id's tensor,
+// cuts[id]: every path from the image to the output crosses mark id's tensor,
 // sizes read off tensors included.
 std::vector<bool> FindCuts(const MarkedGraph& marked);
 

@@ -26,8 +26,8 @@ struct LayerWeights {
       layers;                 // shallow to deep; empty: not calibrated
   std::string model_sha256;   // hex digest of what was measured; empty: unknown
   std::string calibrated_at;  // "2024-05-31T12:00:00Z"
-  std::string data;           // the labelled pictures in words
-  int64_t pictures = 0;
+  std::string data;           // the labelled images in words
+  int64_t images = 0;
   int classes = 0;
 
   bool calibrated() const { return !layers.empty(); }

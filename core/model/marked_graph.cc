@@ -235,13 +235,13 @@ absl::Status FixExtraInputs(Graph& graph, const c10::FunctionSchema& schema) {
   if (arguments.size() < 2 ||
       !arguments[1].type()->isSubtypeOf(*c10::TensorType::get())) {
     return absl::InvalidArgumentError(
-        "the model's forward() must take one picture tensor");
+        "the model's forward() must take one image tensor");
   }
   for (size_t i = arguments.size() - 1; i >= 2; --i) {
     if (!arguments[i].default_value()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "the model's forward() needs argument \"",
-          Printable(arguments[i].name()), "\" besides the picture tensor"));
+          Printable(arguments[i].name()), "\" besides the image tensor"));
     }
     torch::jit::WithInsertPoint guard(*graph.nodes().begin());
     graph.inputs().at(i)->replaceAllUsesWith(

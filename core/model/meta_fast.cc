@@ -21,29 +21,28 @@ namespace {
 // Executable graphs kept; the probe sets are the callers' choice.
 constexpr size_t kMaxPlans = 32;
 
-std::vector<int64_t> PictureOfRow(const ProbeRequest& request) {
-  std::vector<int64_t> pictures;
-  for (const ProbeRow& row : request.rows) pictures.push_back(row.picture);
-  return pictures;
+std::vector<int64_t> ImageOfRow(const ProbeRequest& request) {
+  std::vector<int64_t> images;
+  for (const ProbeRow& row : request.rows) images.push_back(row.image);
+  return images;
 }
 
-// One picture for each row, on the device.
+// One image for each row, on the device.
 at::Tensor RepeatIntoRows(const ProbeRequest& request, c10::Device device) {
   const at::Tensor input = Upload(request.input, device, at::kFloat);
-  const at::Tensor rows =
-      at::tensor(PictureOfRow(request), at::kLong).to(device);
-  const bool are_pictures = rows.equal(
+  const at::Tensor rows = at::tensor(ImageOfRow(request), at::kLong).to(device);
+  const bool are_images = rows.equal(
       at::arange(input.size(0), at::TensorOptions(at::kLong).device(device)));
-  return (are_pictures ? input : input.index_select(0, rows))
+  return (are_images ? input : input.index_select(0, rows))
       .contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-// [N,C]: the logits of each picture's first row.
-at::Tensor PictureLogits(const ProbeRequest& request,
-                         const at::Tensor& row_logits) {
+// [N,C]: the logits of each image's first row.
+at::Tensor ImageLogits(const ProbeRequest& request,
+                       const at::Tensor& row_logits) {
   std::vector<int64_t> first(request.input.size(0), 0);
   for (size_t r = request.rows.size(); r-- > 0;) {
-    first[request.rows[r].picture] = static_cast<int64_t>(r);
+    first[request.rows[r].image] = static_cast<int64_t>(r);
   }
   return row_logits.index_select(0, at::tensor(first, at::kLong));
 }
@@ -52,7 +51,7 @@ at::Tensor PictureLogits(const ProbeRequest& request,
 
 // A graph in stages, and what its stages are.
 struct MetaFastPath::Plan {
-  std::vector<MetaStage> stages;
+  std::vector<FusedOp> stages;
   std::unique_ptr<ProbePlan> graph;
 };
 
@@ -65,7 +64,7 @@ struct MetaFastPath::Rows {
   absl::Duration forward_time, backward_time;
 };
 
-MetaFastPath::MetaFastPath(ProbedNetwork& network, MetaSites sites)
+MetaFastPath::MetaFastPath(ProbedNetwork& network, ParameterizedOps sites)
     : network_(network),
       sites_(std::move(sites)),
       record_plan_(MakePlan(/*slots=*/{})) {}
@@ -73,8 +72,8 @@ MetaFastPath::MetaFastPath(ProbedNetwork& network, MetaSites sites)
 MetaFastPath::~MetaFastPath() = default;
 
 absl::StatusOr<std::unique_ptr<MetaFastPath>> MetaFastPath::Create(
-    ProbedNetwork& network, const at::Tensor& two_pictures) {
-  std::optional<MetaSites> sites = FindMetaSites(network.marked());
+    ProbedNetwork& network, const at::Tensor& two_images) {
+  std::optional<ParameterizedOps> sites = FindMetaSites(network.marked());
   if (!sites || sites->sites.empty()) return nullptr;
   RegisterMetaOps();
   std::unique_ptr<MetaFastPath> path;
@@ -82,7 +81,7 @@ absl::StatusOr<std::unique_ptr<MetaFastPath>> MetaFastPath::Create(
       absl::StatusCode::kInvalidArgument, "the meta step's first pass", [&] {
         path.reset(new MetaFastPath(network, *std::move(sites)));
         const bool fits =
-            path->Fits(two_pictures.slice(0, 0, 1)) && path->Fits(two_pictures);
+            path->Fits(two_images.slice(0, 0, 1)) && path->Fits(two_images);
         if (!fits) path.reset();
         return absl::OkStatus();
       });
@@ -98,7 +97,8 @@ std::unique_ptr<MetaFastPath::Plan> MetaFastPath::MakePlan(
     const std::vector<int>& slots) const {
   auto plan = std::make_unique<Plan>();
   plan->graph = std::make_unique<ProbePlan>(
-      network_.marked(), slots, /*fan_out=*/-1, [&](torch::jit::Graph& graph) {
+      network_.marked(), slots, /*expand_rows=*/-1,
+      [&](torch::jit::Graph& graph) {
         plan->stages = RewriteIntoStages(graph, sites_);
       });
   return plan;
@@ -135,14 +135,14 @@ c10::IValue MetaFastPath::RunPlan(
                          {c10::IValue::make_capsule(run)});
 }
 
-bool MetaFastPath::Fits(const at::Tensor& pictures) {
+bool MetaFastPath::Fits(const at::Tensor& images) {
   const at::NoGradGuard no_grad;
   PrepareWeights();
   const auto run = c10::make_intrusive<MetaRun>();
-  run->sizes.resize(pictures.size(0));
+  run->sizes.resize(images.size(0));
   run->steps.resize(weights_.size());
   RunPlan(*record_plan_,
-          Upload(pictures, network_.device(), at::kFloat)
+          Upload(images, network_.device(), at::kFloat)
               .contiguous(at::MemoryFormat::ChannelsLast),
           c10::make_intrusive<ProbeRecorder>(), run);
   return !run->is_unfit;
@@ -210,7 +210,7 @@ absl::StatusOr<std::optional<ProbeResult>> MetaFastPath::Explain(
   ProbeRequest stepped = {rows.input, request.rows, request.probes,
                           request.activation_only};
   for (size_t r = 0; r < stepped.rows.size(); ++r) {
-    stepped.rows[r].picture = static_cast<int64_t>(r);
+    stepped.rows[r].image = static_cast<int64_t>(r);
     stepped.rows[r].target = ClassIndex{rows.classes[r]};
   }
   rows.run->phase = MetaRun::Phase::kStepped;
@@ -221,10 +221,10 @@ absl::StatusOr<std::optional<ProbeResult>> MetaFastPath::Explain(
                            const c10::intrusive_ptr<ProbeRecorder>& recorder) {
                          return RunPlan(plan, input, recorder, rows.run);
                        },
-                       stepped, slots, /*fan_out=*/-1));
+                       stepped, slots, /*expand_rows=*/-1));
   if (rows.run->is_unfit) return std::nullopt;
   result.stepped_logits =
-      std::exchange(result.logits, PictureLogits(request, rows.logits));
+      std::exchange(result.logits, ImageLogits(request, rows.logits));
   result.forward_time += rows.forward_time;
   result.backward_time += rows.backward_time;
   return result;

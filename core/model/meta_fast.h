@@ -32,16 +32,15 @@ namespace saliency {
 
 class MetaFastPath {
  public:
-  // Null when the network has a parameter that is not in MetaSites, or when a
-  // pass over one and two of these pictures shows rows that are not along the
-  // first axis, or does not fit the device's memory.  `network` must outlive
-  // the path.
-  // Errors: UNAVAILABLE the device was lost.
+  // Null when the network has a parameter that is not in ParameterizedOps, or
+  // when a pass over one and two of these images shows rows that are not along
+  // the first axis, or does not fit the device's memory.  `network` must
+  // outlive the path. Errors: UNAVAILABLE the device was lost.
   static absl::StatusOr<std::unique_ptr<MetaFastPath>> Create(
-      ProbedNetwork& network, const at::Tensor& two_pictures);
+      ProbedNetwork& network, const at::Tensor& two_images);
   ~MetaFastPath();
 
-  const MetaSites& sites() const { return sites_; }
+  const ParameterizedOps& sites() const { return sites_; }
 
   // Pass 1 alone: the step of each row by site; null when Explain would return
   // nullopt.
@@ -61,9 +60,9 @@ class MetaFastPath {
   struct Plan;
   struct Rows;
 
-  MetaFastPath(ProbedNetwork& network, MetaSites sites);
+  MetaFastPath(ProbedNetwork& network, ParameterizedOps sites);
 
-  bool Fits(const at::Tensor& pictures);
+  bool Fits(const at::Tensor& images);
   void PrepareWeights();
   const Plan& PlanFor(const std::vector<int>& slots);
   std::unique_ptr<Plan> MakePlan(const std::vector<int>& slots) const;
@@ -74,7 +73,7 @@ class MetaFastPath {
   absl::Status Record(const ProbeRequest& request, Rows& rows);
 
   ProbedNetwork& network_;
-  const MetaSites sites_;
+  const ParameterizedOps sites_;
   const std::unique_ptr<Plan> record_plan_;
 
   // Made at first use.

@@ -15,7 +15,7 @@ void RunStage(Stack& stack) {
   const int64_t id = torch::jit::pop(stack).toInt();
   const auto run = c10::static_intrusive_pointer_cast<MetaRun>(
       torch::jit::pop(stack).toCapsule());
-  const MetaStage& stage = run->stages->at(id);
+  const FusedOp& stage = run->stages->at(id);
   const at::Tensor added =
       residual.isNone() ? at::Tensor() : residual.toTensor();
   torch::jit::push(stack, run->phase == MetaRun::Phase::kRecord
@@ -24,21 +24,21 @@ void RunStage(Stack& stack) {
 }
 
 at::Tensor PlainSite(const SiteWeights& w, const at::Tensor& x) {
-  const MetaSite& site = w.site;
+  const ParameterizedOp& site = w.site;
   switch (site.kind) {
-    case MetaSite::Kind::kConv: {
+    case ParameterizedOp::Kind::kConv: {
       const at::Tensor y = PlainConv(x, w.WeightFor(x), site.geometry);
       return w.bias.defined() ? y + w.bias.view({-1, 1, 1}) : y;
     }
-    case MetaSite::Kind::kLinear:
+    case ParameterizedOp::Kind::kLinear:
       return at::linear(x, site.weight_is_transposed ? w.weight.t() : w.weight,
                         w.bias);
-    case MetaSite::Kind::kBatchNorm:
+    case ParameterizedOp::Kind::kBatchNorm:
       return at::batch_norm(x, w.weight, w.bias, w.mean,
                             w.inverse_sigma.square().reciprocal() - site.eps,
                             /*training=*/false, /*momentum=*/0, site.eps,
                             /*cudnn_enabled=*/false);
-    case MetaSite::Kind::kBias:
+    case ParameterizedOp::Kind::kBias:
       return x + w.bias;
   }
   return x;
@@ -65,7 +65,7 @@ struct Reorder : torch::autograd::Function<Reorder> {
 void RegisterMetaOps() {
   static const bool registered = [] {
     torch::jit::registerOperator(Operator(
-        "saliency::meta_stage(Any run, int stage, Tensor x, Tensor? residual) "
+        "saliency::fused_op(Any run, int stage, Tensor x, Tensor? residual) "
         "-> Tensor",
         &RunStage, c10::AliasAnalysisKind::CONSERVATIVE));
     return true;
@@ -73,7 +73,7 @@ void RegisterMetaOps() {
   static_cast<void>(registered);
 }
 
-at::Tensor PlainStage(const MetaRun& run, const MetaStage& stage,
+at::Tensor PlainStage(const MetaRun& run, const FusedOp& stage,
                       const at::Tensor& x, const at::Tensor& residual) {
   at::Tensor y = PlainSite(run.At(stage.site), x);
   if (stage.norm >= 0) y = PlainSite(run.At(stage.norm), y);
@@ -81,27 +81,27 @@ at::Tensor PlainStage(const MetaRun& run, const MetaStage& stage,
   return stage.has_relu ? at::relu(y) : y;
 }
 
-bool Fits(const MetaRun& run, const MetaStage& stage, const at::Tensor& x) {
+bool Fits(const MetaRun& run, const FusedOp& stage, const at::Tensor& x) {
   if (x.scalar_type() != at::kFloat || x.dim() < 2 || x.size(0) != run.rows()) {
     return false;
   }
   const SiteWeights& w = run.At(stage.site);
   switch (w.site.kind) {
-    case MetaSite::Kind::kConv:
+    case ParameterizedOp::Kind::kConv:
       return x.dim() == 4;
-    case MetaSite::Kind::kBias:
+    case ParameterizedOp::Kind::kBias:
       return x.size(-1) == w.bias.numel();
-    case MetaSite::Kind::kLinear:
-    case MetaSite::Kind::kBatchNorm:
+    case ParameterizedOp::Kind::kLinear:
+    case ParameterizedOp::Kind::kBatchNorm:
       return true;
   }
   return false;
 }
 
-at::Tensor InMemoryOrder(const MetaSite& site, const at::Tensor& x) {
+at::Tensor InMemoryOrder(const ParameterizedOp& site, const at::Tensor& x) {
   if (x.dim() != 4) return x;
   at::MemoryFormat order = at::MemoryFormat::ChannelsLast;
-  if (site.kind == MetaSite::Kind::kConv) {
+  if (site.kind == ParameterizedOp::Kind::kConv) {
     order = OrderOfConv(x, site.geometry);
   } else if (x.is_contiguous()) {
     return x;

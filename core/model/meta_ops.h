@@ -1,6 +1,6 @@
 // The operator that stands for a stage in both passes of the fast meta path:
 //
-//   saliency::meta_stage(Any run, int stage, Tensor x, Tensor? residual)
+//   saliency::fused_op(Any run, int stage, Tensor x, Tensor? residual)
 //       -> Tensor
 //
 // Pass 1 computes the stage at theta and, on the way back, its sites' steps.
@@ -22,26 +22,26 @@ void RegisterMetaOps();
 using MetaRunPtr = c10::intrusive_ptr<MetaRun>;
 
 // Pass 1 and pass 2; `residual` may be undefined.
-at::Tensor RecordStage(const MetaRunPtr& run, const MetaStage& stage,
+at::Tensor RecordStage(const MetaRunPtr& run, const FusedOp& stage,
                        const at::Tensor& x, const at::Tensor& residual);
-at::Tensor StepStage(const MetaRunPtr& run, const MetaStage& stage,
+at::Tensor StepStage(const MetaRunPtr& run, const FusedOp& stage,
                      const at::Tensor& x, const at::Tensor& residual);
 
 // W x + b and its like, at theta; differentiable.  What a stage does with
 // tensors that it does not know how to treat.
-at::Tensor PlainStage(const MetaRun& run, const MetaStage& stage,
+at::Tensor PlainStage(const MetaRun& run, const FusedOp& stage,
                       const at::Tensor& x, const at::Tensor& residual);
 
 // Whether x has the axes that the site expects, and the rows along the first.
-bool Fits(const MetaRun& run, const MetaStage& stage, const at::Tensor& x);
+bool Fits(const MetaRun& run, const FusedOp& stage, const at::Tensor& x);
 
 // x in the order that the stage's convolution wants, or batch norms can go
 // through in one pass; differentiable, and its gradient lies as x does.
-at::Tensor InMemoryOrder(const MetaSite& site, const at::Tensor& x);
+at::Tensor InMemoryOrder(const ParameterizedOp& site, const at::Tensor& x);
 
 // `gradient` in the memory order of `x`.  Each way back ends so:
 // LibTorch 1.13's gelu_backward leaves its result unwritten where the gradient
-// lies channels-last and the input in planes.
+// lies channels-last and the input in NCHW order.
 at::Tensor InOrderOf(const at::Tensor& x, const at::Tensor& gradient);
 
 // What an autograd function takes in the place of a tensor that is not there.

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/model/meta_ops.h"
-#include "core/model/row_affine.h"
+#include "core/model/per_sample_affine.h"
 
 namespace saliency {
 namespace {
@@ -24,14 +24,14 @@ at::Tensor AsRow(const at::Tensor& values) {
   return values.defined() ? values.unsqueeze(0) : values;
 }
 
-const SiteWeights* NormOf(const MetaRun& run, const MetaStage& stage) {
+const SiteWeights* NormOf(const MetaRun& run, const FusedOp& stage) {
   return stage.norm < 0 ? nullptr : &run.At(stage.norm);
 }
 
-ScaleShift AffineAtTheta(const MetaRun& run, const MetaStage& stage) {
+ScaleShift AffineAtTheta(const MetaRun& run, const FusedOp& stage) {
   const SiteWeights& site = run.At(stage.site);
   const SiteWeights* norm = NormOf(run, stage);
-  const bool is_conv = site.site.kind == MetaSite::Kind::kConv;
+  const bool is_conv = site.site.kind == ParameterizedOp::Kind::kConv;
   if (!is_conv) norm = &site;
   return FoldNorm(is_conv ? AsRow(site.bias) : at::Tensor(), norm,
                   norm ? AsRow(norm->weight) : at::Tensor(),
@@ -60,10 +60,10 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
                             const c10::optional<at::Tensor>& added,
                             const c10::optional<at::Tensor>& /*anchor*/) {
     const at::Tensor residual = added.value_or(at::Tensor());
-    const MetaStage& stage = (*run->stages)[stage_id];
+    const FusedOp& stage = (*run->stages)[stage_id];
     const SiteWeights& site = run->At(stage.site);
     const SiteWeights* norm = NormOf(*run, stage);
-    const bool is_conv = site.site.kind == MetaSite::Kind::kConv;
+    const bool is_conv = site.site.kind == ParameterizedOp::Kind::kConv;
     at::Tensor y =
         is_conv ? PlainConv(x, site.WeightFor(x), site.site.geometry) : x;
     // The convolution's output is overwritten where it can be had back.
@@ -91,17 +91,17 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
                                 const variable_list& gradients) {
     const auto run = c10::static_intrusive_pointer_cast<MetaRun>(
         ctx->saved_data["run"].toCapsule());
-    const MetaStage& stage = (*run->stages)[ctx->saved_data["stage"].toInt()];
+    const FusedOp& stage = (*run->stages)[ctx->saved_data["stage"].toInt()];
     const SiteWeights& site = run->At(stage.site);
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &x = saved[0], &residual = saved[1], &z = saved[2],
                      &y = saved[3];
-    const bool is_conv = site.site.kind == MetaSite::Kind::kConv;
+    const bool is_conv = site.site.kind == ParameterizedOp::Kind::kConv;
     const SiteWeights* norm = is_conv ? NormOf(*run, stage) : &site;
 
-    RowAffineBackward way = {.gradient = InOrderOf(z, gradients[0]),
-                             .output = stage.has_relu ? z : at::Tensor(),
-                             .scale = AffineAtTheta(*run, stage).scale};
+    PerSampleAffineBackward way = {.gradient = InOrderOf(z, gradients[0]),
+                                   .output = stage.has_relu ? z : at::Tensor(),
+                                   .scale = AffineAtTheta(*run, stage).scale};
     way.wants_after_scale = ctx->saved_data["residual_moves"].toBool();
     way.wants_sum = site.bias_moves || (norm != nullptr && norm->bias_moves);
     const bool from_output = is_conv && !y.defined();
@@ -109,7 +109,7 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
       way.product = from_output ? z : is_conv ? y : x;
       if (from_output) way.product_minus = residual;
     }
-    const RowAffineGradient back = BackwardRowAffine(way);
+    const PerSampleAffineGradient back = BackwardRowAffine(way);
 
     if (norm != nullptr) {
       SiteStep& step = run->steps[is_conv ? stage.norm : stage.site];
@@ -137,8 +137,9 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
             at::Tensor()};
   }
 
-  static void RecordConv(MetaRun& run, const MetaStage& stage,
-                         const at::Tensor& x, const RowAffineGradient& back,
+  static void RecordConv(MetaRun& run, const FusedOp& stage,
+                         const at::Tensor& x,
+                         const PerSampleAffineGradient& back,
                          const at::Tensor& scale) {
     const SiteWeights& site = run.At(stage.site);
     SiteStep& step = run.steps[stage.site];
@@ -168,12 +169,12 @@ struct RecordLinear : torch::autograd::Function<RecordLinear> {
                                 const variable_list& gradients) {
     const auto run = c10::static_intrusive_pointer_cast<MetaRun>(
         ctx->saved_data["run"].toCapsule());
-    const MetaStage& stage = (*run->stages)[ctx->saved_data["stage"].toInt()];
+    const FusedOp& stage = (*run->stages)[ctx->saved_data["stage"].toInt()];
     const SiteWeights& w = run->At(stage.site);
     SiteStep& step = run->steps[stage.site];
     const at::Tensor& g = gradients[0];
     if (w.bias_moves) step.bias_gradient = SumInner(g);
-    if (w.site.kind == MetaSite::Kind::kBias) {
+    if (w.site.kind == ParameterizedOp::Kind::kBias) {
       return {at::Tensor(), at::Tensor(), g, at::Tensor()};
     }
     if (w.weight_moves) {
@@ -190,7 +191,7 @@ struct RecordLinear : torch::autograd::Function<RecordLinear> {
 
 }  // namespace
 
-at::Tensor RecordStage(const MetaRunPtr& run, const MetaStage& stage,
+at::Tensor RecordStage(const MetaRunPtr& run, const FusedOp& stage,
                        const at::Tensor& x, const at::Tensor& residual) {
   if (!Fits(*run, stage, x)) {
     run->is_unfit = true;
@@ -198,13 +199,13 @@ at::Tensor RecordStage(const MetaRunPtr& run, const MetaStage& stage,
   }
   const int64_t id = &stage - run->stages->data();
   switch (run->At(stage.site).site.kind) {
-    case MetaSite::Kind::kConv:
-    case MetaSite::Kind::kBatchNorm:
+    case ParameterizedOp::Kind::kConv:
+    case ParameterizedOp::Kind::kBatchNorm:
       return RecordMap::apply(run, id,
                               InMemoryOrder(run->At(stage.site).site, x),
                               IfDefined(residual), IfDefined(run->anchor));
-    case MetaSite::Kind::kLinear:
-    case MetaSite::Kind::kBias:
+    case ParameterizedOp::Kind::kLinear:
+    case ParameterizedOp::Kind::kBias:
       return RecordLinear::apply(run, id, x, IfDefined(run->anchor));
   }
   return x;

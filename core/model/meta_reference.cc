@@ -50,13 +50,14 @@ absl::StatusOr<ProbeResult> ExplainRow(ProbedNetwork& network,
                                        const NetworkWeights& theta,
                                        const ProbeRequest& single,
                                        const std::vector<int>& slots,
-                                       int fan_out) {
+                                       int expand_rows) {
   ASSIGN_OR_RETURN(const ReferenceStep step,
                    StepByReference(network, theta, single));
   ProbeRequest at_stepped = single;
   at_stepped.rows[0].target = ClassIndex{step.class_index};
-  ASSIGN_OR_RETURN(ProbeResult result,
-                   network.Explain(at_stepped, slots, fan_out, &step.stepped));
+  ASSIGN_OR_RETURN(
+      ProbeResult result,
+      network.Explain(at_stepped, slots, expand_rows, &step.stepped));
   result.stepped_logits = std::exchange(result.logits, step.logits);
   result.forward_time += step.forward_time;
   result.backward_time += step.backward_time;
@@ -112,10 +113,10 @@ absl::StatusOr<ReferenceStep> StepByReference(ProbedNetwork& network,
 absl::StatusOr<ProbeResult> ExplainByReference(ProbedNetwork& network,
                                                const ProbeRequest& request,
                                                const std::vector<int>& slots,
-                                               int fan_out) {
+                                               int expand_rows) {
   const NetworkWeights theta = FloatWeights(network.marked());
   return RunRowByRow(request, [&](const ProbeRequest& single) {
-    return ExplainRow(network, theta, single, slots, fan_out);
+    return ExplainRow(network, theta, single, slots, expand_rows);
   });
 }
 

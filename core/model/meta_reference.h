@@ -42,13 +42,13 @@ absl::StatusOr<ReferenceStep> StepByReference(ProbedNetwork& network,
 
 // Takes the step of each row of `request` and explains it at theta'.  Memory
 // beyond that of a plain pass of one row with gradients: one copy of the
-// parameters.  `slots` and `fan_out` as in ProbedNetwork::Explain.
+// parameters.  `slots` and `expand_rows` as in ProbedNetwork::Explain.
 // Throws what LibTorch throws.
 // REQUIRES: every row has a meta step.
 absl::StatusOr<ProbeResult> ExplainByReference(ProbedNetwork& network,
                                                const ProbeRequest& request,
                                                const std::vector<int>& slots,
-                                               int fan_out);
+                                               int expand_rows);
 
 }  // namespace saliency
 

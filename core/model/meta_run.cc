@@ -25,7 +25,7 @@ double InversionLoss(const SiteWeights& w) {
 
 const at::Tensor& SiteWeights::WeightFor(const at::Tensor& x) const {
   return OrderOfConv(x, site.geometry) == at::MemoryFormat::Contiguous
-             ? planes
+             ? nchw
              : channels_last;
 }
 
@@ -36,23 +36,23 @@ bool SiteWeights::IsInvertible(bool has_residual) const {
 }
 
 std::vector<SiteWeights> ReadSiteWeights(
-    const MarkedGraph& marked, const MetaSites& sites,
+    const MarkedGraph& marked, const ParameterizedOps& sites,
     const std::vector<c10::IValue>& attributes) {
   const auto moves = [&](int index) {
     return index >= 0 && marked.parameter[index] >= 0;
   };
   std::vector<SiteWeights> all;
-  for (const MetaSite& site : sites.sites) {
+  for (const ParameterizedOp& site : sites.sites) {
     SiteWeights w;
     w.site = site;
     w.weight = Operand(attributes, site.weight);
     w.bias = Operand(attributes, site.bias);
     w.weight_moves = moves(site.weight);
     w.bias_moves = moves(site.bias);
-    if (site.kind == MetaSite::Kind::kConv) {
-      w.planes = w.weight.contiguous();
+    if (site.kind == ParameterizedOp::Kind::kConv) {
+      w.nchw = w.weight.contiguous();
       w.channels_last = w.weight.contiguous(at::MemoryFormat::ChannelsLast);
-    } else if (site.kind == MetaSite::Kind::kBatchNorm) {
+    } else if (site.kind == ParameterizedOp::Kind::kBatchNorm) {
       w.mean = Operand(attributes, site.mean);
       w.inverse_sigma = (Operand(attributes, site.variance) + site.eps).rsqrt();
       w.inversion_loss = InversionLoss(w);

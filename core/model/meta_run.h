@@ -27,7 +27,7 @@ namespace saliency {
 
 // A site's operands as the passes want them, float32.
 struct SiteWeights {
-  MetaSite site;
+  ParameterizedOp site;
   at::Tensor weight;         // kConv: see WeightFor
   at::Tensor bias;           // undefined: none
   at::Tensor mean;           // kBatchNorm [K]
@@ -37,7 +37,7 @@ struct SiteWeights {
   // is had back from the output, at most over the channels.
   double inversion_loss = 0;
   // kConv: `weight` by memory order; of one, the model's own memory.
-  at::Tensor channels_last, planes;
+  at::Tensor channels_last, nchw;
 
   // kConv: the weight in the memory order in which it is convolved with x.
   const at::Tensor& WeightFor(const at::Tensor& x) const;
@@ -48,7 +48,7 @@ struct SiteWeights {
 };
 
 std::vector<SiteWeights> ReadSiteWeights(
-    const MarkedGraph& marked, const MetaSites& sites,
+    const MarkedGraph& marked, const ParameterizedOps& sites,
     const std::vector<c10::IValue>& attributes);
 
 // A site's step in one run.  Undefined: the loss does not depend on it.
@@ -64,7 +64,7 @@ struct MetaRun : torch::CustomClassHolder {
 
   Phase phase = Phase::kRecord;
   const std::vector<SiteWeights>* weights = nullptr;  // by site
-  const std::vector<MetaStage>* stages = nullptr;     // of the graph that runs
+  const std::vector<FusedOp>* stages = nullptr;       // of the graph that runs
   std::vector<double> sizes;  // c_r in theta' = theta - c_r grad L
   // [R,1] float32 on the device: the same.
   at::Tensor size_column;

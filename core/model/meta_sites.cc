@@ -13,7 +13,7 @@ namespace {
 using torch::jit::Node;
 using torch::jit::Value;
 
-// Graph inputs: the picture, then the attributes.
+// Graph inputs: the image, then the attributes.
 constexpr size_t kFirstAttribute = 1;
 
 bool IsNone(const Value* value) {
@@ -27,11 +27,11 @@ class SiteFinder {
         count_(static_cast<int>(marked.attributes.size())),
         uses_seen_(count_, 0) {}
 
-  std::optional<MetaSites> Find() {
-    MetaSites found;
+  std::optional<ParameterizedOps> Find() {
+    ParameterizedOps found;
     found.of_attribute.assign(count_, -1);
     for (const Node* node : marked_.graph->block()->nodes()) {
-      const std::optional<MetaSite> site = ReadSite(node);
+      const std::optional<ParameterizedOp> site = ReadSite(node);
       if (!site || !Moves(*site)) continue;
       const int id = static_cast<int>(found.sites.size());
       for (const int operand : {site->weight, site->bias}) {
@@ -49,7 +49,7 @@ class SiteFinder {
   bool IsParameter(int attribute) const {
     return attribute >= 0 && marked_.parameter[attribute] >= 0;
   }
-  bool Moves(const MetaSite& site) const {
+  bool Moves(const ParameterizedOp& site) const {
     return IsParameter(site.weight) || IsParameter(site.bias);
   }
 
@@ -87,7 +87,7 @@ class SiteFinder {
     return value.isTensor() && value.toTensor().is_floating_point();
   }
 
-  std::optional<MetaSite> ReadSite(const Node* node) const {
+  std::optional<ParameterizedOp> ReadSite(const Node* node) const {
     if (IsOp(node, "aten::conv2d") || IsOp(node, "aten::_convolution") ||
         IsOp(node, "aten::convolution")) {
       return ReadConvSite(node);
@@ -108,8 +108,8 @@ class SiteFinder {
     return std::nullopt;
   }
 
-  std::optional<MetaSite> ReadConvSite(const Node* node) const {
-    MetaSite site = {.kind = MetaSite::Kind::kConv};
+  std::optional<ParameterizedOp> ReadConvSite(const Node* node) const {
+    ParameterizedOp site = {.kind = ParameterizedOp::Kind::kConv};
     const auto geometry = ReadConv(marked_, node);
     if (!geometry || geometry->padding_before != geometry->padding_after ||
         !ReadOperand(node, 1, site.weight) ||
@@ -121,8 +121,8 @@ class SiteFinder {
   }
 
   // batch_norm(x, weight, bias, mean, var, training, momentum, eps, cudnn).
-  std::optional<MetaSite> ReadBatchNorm(const Node* node) const {
-    MetaSite site = {.kind = MetaSite::Kind::kBatchNorm};
+  std::optional<ParameterizedOp> ReadBatchNorm(const Node* node) const {
+    ParameterizedOp site = {.kind = ParameterizedOp::Kind::kBatchNorm};
     const auto training = torch::jit::toIValue(node->input(5));
     const auto eps = torch::jit::toIValue(node->input(7));
     if (!training || training->toBool() || !eps ||
@@ -138,9 +138,10 @@ class SiteFinder {
 
   // `bias` -1: the operator has none.  aten::linear's weight is [K,F]; a
   // product's is [F,K] unless it is transposed on the way.
-  std::optional<MetaSite> ReadLinear(const Node* node, int x, int weight,
-                                     int bias) const {
-    MetaSite site = {.kind = MetaSite::Kind::kLinear, .x_operand = x};
+  std::optional<ParameterizedOp> ReadLinear(const Node* node, int x, int weight,
+                                            int bias) const {
+    ParameterizedOp site = {.kind = ParameterizedOp::Kind::kLinear,
+                            .x_operand = x};
     const Value* value = node->input(weight);
     site.weight = AttributeIndex(value, count_);
     const bool by_t = IsOp(value->node(), "aten::t");
@@ -157,9 +158,10 @@ class SiteFinder {
     return site;
   }
 
-  std::optional<MetaSite> ReadBias(const Node* node) const {
+  std::optional<ParameterizedOp> ReadBias(const Node* node) const {
     for (const int operand : {1, 0}) {
-      MetaSite site = {.kind = MetaSite::Kind::kBias, .x_operand = 1 - operand};
+      ParameterizedOp site = {.kind = ParameterizedOp::Kind::kBias,
+                              .x_operand = 1 - operand};
       if (ReadOperand(node, operand, site.bias) && site.bias >= 0 &&
           marked_.attributes[site.bias].toTensor().dim() == 1) {
         return site;
@@ -175,7 +177,7 @@ class SiteFinder {
 
 }  // namespace
 
-std::optional<MetaSites> FindMetaSites(const MarkedGraph& marked) {
+std::optional<ParameterizedOps> FindMetaSites(const MarkedGraph& marked) {
   if (marked.overwrites_tensors) return std::nullopt;
   return SiteFinder(marked).Find();
 }

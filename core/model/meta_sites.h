@@ -22,7 +22,7 @@ namespace saliency {
 // One parameterised operator.  Its operands are indices of the marked graph's
 // attributes; -1: it has none.  Which of them are parameters, and so move, is
 // the marked graph's to say.
-struct MetaSite {
+struct ParameterizedOp {
   enum class Kind {
     kConv,       // y = conv2d(x, weight) + bias
     kLinear,     // y = x weight^T + bias, over the last axis
@@ -38,14 +38,14 @@ struct MetaSite {
   int x_operand = 0;                  // which input of its node is x
 };
 
-struct MetaSites {
-  std::vector<MetaSite> sites;    // in graph order
-  std::vector<int> of_attribute;  // the site that uses it; -1: none
+struct ParameterizedOps {
+  std::vector<ParameterizedOp> sites;  // in graph order
+  std::vector<int> of_attribute;       // the site that uses it; -1: none
 };
 
 // nullopt: the graph has a use of a parameter that this list cannot express,
 // or overwrites tensors in place.
-std::optional<MetaSites> FindMetaSites(const MarkedGraph& marked);
+std::optional<ParameterizedOps> FindMetaSites(const MarkedGraph& marked);
 
 // The attribute that `value` is, as it is or transposed; -1 for anything else.
 // `value` belongs to the marked graph or to a copy of it with further inputs.

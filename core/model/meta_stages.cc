@@ -17,12 +17,12 @@ using torch::jit::Value;
 
 class StageRewriter {
  public:
-  StageRewriter(Graph& graph, const MetaSites& sites)
+  StageRewriter(Graph& graph, const ParameterizedOps& sites)
       : graph_(graph),
         sites_(sites),
         run_(graph.addInput("meta_run")->setType(c10::AnyType::get())) {}
 
-  std::vector<MetaStage> Rewrite() {
+  std::vector<FusedOp> Rewrite() {
     AskRanksOfInputs(graph_.block());
     std::vector<std::pair<Node*, int>> found;  // with its site
     for (Node* node : graph_.block()->nodes()) {
@@ -62,8 +62,9 @@ class StageRewriter {
 
   bool KeepsRank(const Node* node) const {
     const int site = SiteOf(node);
-    return site >= 0 && (sites_.sites[site].kind == MetaSite::Kind::kConv ||
-                         sites_.sites[site].kind == MetaSite::Kind::kBatchNorm);
+    return site >= 0 &&
+           (sites_.sites[site].kind == ParameterizedOp::Kind::kConv ||
+            sites_.sites[site].kind == ParameterizedOp::Kind::kBatchNorm);
   }
 
   // The one node that uses what `node` makes; null when there are more.
@@ -73,16 +74,17 @@ class StageRewriter {
   }
 
   void MakeStage(Node* node, int site) {
-    MetaStage stage = {.site = site};
+    FusedOp stage = {.site = site};
     std::vector<Node*> chain = {node};
-    const MetaSite::Kind kind = sites_.sites[site].kind;
+    const ParameterizedOp::Kind kind = sites_.sites[site].kind;
     Value* residual = nullptr;
-    if (kind == MetaSite::Kind::kConv) {
+    if (kind == ParameterizedOp::Kind::kConv) {
       TakeNorm(chain, stage);
       residual = TakeAddition(chain);
       stage.has_residual = residual != nullptr;
     }
-    if (kind == MetaSite::Kind::kConv || kind == MetaSite::Kind::kBatchNorm) {
+    if (kind == ParameterizedOp::Kind::kConv ||
+        kind == ParameterizedOp::Kind::kBatchNorm) {
       Node* user = OnlyUser(chain.back());
       stage.has_relu = user != nullptr && IsOp(user, "aten::relu") &&
                        user->owningBlock() == graph_.block();
@@ -92,7 +94,7 @@ class StageRewriter {
     Replace(chain, node->input(sites_.sites[site].x_operand), residual, stage);
   }
 
-  void TakeNorm(std::vector<Node*>& chain, MetaStage& stage) const {
+  void TakeNorm(std::vector<Node*>& chain, FusedOp& stage) const {
     Node* user = OnlyUser(chain.back());
     const int site = user != nullptr && IsOp(user, "aten::batch_norm") &&
                              user->owningBlock() == graph_.block()
@@ -120,7 +122,7 @@ class StageRewriter {
 
   // Puts the stage where the last node of its chain was.
   void Replace(const std::vector<Node*>& chain, Value* x, Value* residual,
-               const MetaStage& stage) {
+               const FusedOp& stage) {
     torch::jit::WithInsertPoint guard(chain.back());
     if (residual == nullptr) residual = graph_.insertConstant(c10::IValue());
     Value* id = graph_.insertConstant(static_cast<int64_t>(stages_.size()));
@@ -133,9 +135,9 @@ class StageRewriter {
   }
 
   Graph& graph_;
-  const MetaSites& sites_;
+  const ParameterizedOps& sites_;
   Value* const run_;
-  std::vector<MetaStage> stages_;
+  std::vector<FusedOp> stages_;
   std::set<const Node*> taken_;  // into some stage; they no longer exist
 };
 
@@ -159,7 +161,8 @@ void ViewsToReshapes(Block* block, Graph& graph) {
 
 }  // namespace
 
-std::vector<MetaStage> RewriteIntoStages(Graph& graph, const MetaSites& sites) {
+std::vector<FusedOp> RewriteIntoStages(Graph& graph,
+                                       const ParameterizedOps& sites) {
   ViewsToReshapes(graph.block(), graph);
   return StageRewriter(graph, sites).Rewrite();
 }

@@ -1,5 +1,5 @@
 // Rewrites a graph for the fast meta path: each parameterised operator becomes
-// one `saliency::meta_stage` node, which takes in the batch norm, the addition
+// one `saliency::fused_op` node, which takes in the batch norm, the addition
 // and the ReLU behind it where nothing else looks in between (a probe does).
 // Internal to the model room.  Pure functions of the graph.
 
@@ -16,11 +16,11 @@ struct Graph;
 
 namespace saliency {
 
-inline constexpr char kMetaStageOp[] = "saliency::meta_stage";
+inline constexpr char kMetaStageOp[] = "saliency::fused_op";
 
 // relu(norm(site(x)) + residual), of which all but `site` may be missing.
-struct MetaStage {
-  int site = -1;  // of MetaSites
+struct FusedOp {
+  int site = -1;  // of ParameterizedOps
   int norm = -1;  // the batch norm right behind a convolution
   bool has_residual = false;
   bool has_relu = false;
@@ -29,8 +29,8 @@ struct MetaStage {
 // `graph` is a copy of the sites' marked graph without marks.  It gets one more
 // input, the MetaRun, behind those it has.  Views become reshapes, so that
 // tensors may be in channels-last order.
-std::vector<MetaStage> RewriteIntoStages(torch::jit::Graph& graph,
-                                         const MetaSites& sites);
+std::vector<FusedOp> RewriteIntoStages(torch::jit::Graph& graph,
+                                       const ParameterizedOps& sites);
 
 }  // namespace saliency
 

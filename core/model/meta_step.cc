@@ -22,28 +22,28 @@ at::Tensor Index(const std::vector<int64_t>& values) {
   return at::tensor(values, at::kLong);
 }
 
-// Some of a request's rows, with the pictures they need.
+// Some of a request's rows, with the images they need.
 struct Part {
   ProbeRequest request;
-  std::vector<int64_t> rows;      // of the whole request, per row
-  std::vector<int64_t> pictures;  // of the whole request, per picture
+  std::vector<int64_t> rows;    // of the whole request, per row
+  std::vector<int64_t> images;  // of the whole request, per image
 };
 
 Part SelectRows(const ProbeRequest& request, bool with_step) {
   Part part;
-  std::map<int64_t, int64_t> place;  // of a picture in `pictures`
+  std::map<int64_t, int64_t> place;  // of an image in `images`
   for (size_t r = 0; r < request.rows.size(); ++r) {
     ProbeRow row = request.rows[r];
     if ((row.meta->epsilon != 0) != with_step) continue;
     const auto [it, is_new] =
-        place.emplace(row.picture, static_cast<int64_t>(part.pictures.size()));
-    if (is_new) part.pictures.push_back(row.picture);
-    row.picture = it->second;
+        place.emplace(row.image, static_cast<int64_t>(part.images.size()));
+    if (is_new) part.images.push_back(row.image);
+    row.image = it->second;
     part.request.rows.push_back(row);
     part.rows.push_back(static_cast<int64_t>(r));
   }
   part.request.input = request.input.index_select(
-      0, Index(part.pictures).to(request.input.device()));
+      0, Index(part.images).to(request.input.device()));
   part.request.probes = request.probes;
   part.request.activation_only = request.activation_only;
   return part;
@@ -75,7 +75,7 @@ ProbeResult Merge(const Part& first, const ProbeResult& a, const Part& second,
   const at::Tensor order = OrderOf(first.rows, second.rows);
   ProbeResult all;
   all.logits =
-      Interleave(a.logits, b.logits, OrderOf(first.pictures, second.pictures));
+      Interleave(a.logits, b.logits, OrderOf(first.images, second.images));
   all.stepped_logits = Interleave(a.stepped_logits, b.stepped_logits, order);
   const std::vector<int64_t> places(order.data_ptr<int64_t>(),
                                     order.data_ptr<int64_t>() + order.numel());
@@ -121,9 +121,9 @@ absl::StatusOr<ProbeResult> Unmoved(
     const std::function<absl::StatusOr<ProbeResult>(const ProbeRequest&)>&
         plain) {
   ASSIGN_OR_RETURN(ProbeResult result, plain(request));
-  std::vector<int64_t> picture;
-  for (const ProbeRow& row : request.rows) picture.push_back(row.picture);
-  result.stepped_logits = result.logits.index_select(0, Index(picture));
+  std::vector<int64_t> image;
+  for (const ProbeRow& row : request.rows) image.push_back(row.image);
+  result.stepped_logits = result.logits.index_select(0, Index(image));
   return result;
 }
 
@@ -140,9 +140,9 @@ bool HasMetaSteps(const ProbeRequest& request) {
 
 absl::Status CheckMetaSteps(const ProbeRequest& request,
                             const OutputMeaning& output, int64_t num_classes) {
-  std::set<int64_t> pictures;
+  std::set<int64_t> images;
   for (const ProbeRow& row : request.rows) {
-    pictures.insert(row.picture);
+    images.insert(row.image);
     const double epsilon = row.meta->epsilon;
     if (!std::isfinite(epsilon) || epsilon < 0) {
       return absl::InvalidArgumentError(absl::StrCat(
@@ -156,8 +156,8 @@ absl::Status CheckMetaSteps(const ProbeRequest& request,
     }
     RETURN_IF_ERROR(CheckLoss(row.meta->loss, output, num_classes));
   }
-  if (static_cast<int64_t>(pictures.size()) != request.input.size(0)) {
-    return absl::InvalidArgumentError("a picture of the batch has no row");
+  if (static_cast<int64_t>(images.size()) != request.input.size(0)) {
+    return absl::InvalidArgumentError("an image of the batch has no row");
   }
   return absl::OkStatus();
 }

@@ -23,7 +23,7 @@ bool HasMetaSteps(const ProbeRequest& request);
 
 // Errors: INVALID_ARGUMENT an epsilon that is negative or not finite; a score
 // without a loss (SCALAR_OUTPUT); a loss that is not that
-// of the model's output (LossOf); a picture without a row.
+// of the model's output (LossOf); an image without a row.
 // REQUIRES: HasMetaSteps(request).
 absl::Status CheckMetaSteps(const ProbeRequest& request,
                             const OutputMeaning& output, int64_t num_classes);
@@ -41,7 +41,7 @@ at::Tensor MetaLosses(const at::Tensor& logits,
 
 // Rows whose epsilon is zero go through `plain`, so that they are the plain
 // maps bit for bit, the others through `stepped`; the results are joined in the
-// order of the rows.  Each function gets the pictures of its rows only.
+// order of the rows.  Each function gets the images of its rows only.
 absl::StatusOr<ProbeResult> SplitZeroSteps(
     const ProbeRequest& request,
     const std::function<absl::StatusOr<ProbeResult>(const ProbeRequest&)>&

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/model/meta_ops.h"
-#include "core/model/row_affine.h"
+#include "core/model/per_sample_affine.h"
 
 namespace saliency {
 namespace {
@@ -35,11 +35,11 @@ at::Tensor MovedScale(const MetaRun& run, int site) {
                w.weight_moves ? run.steps[site].weight_gradient : at::Tensor());
 }
 
-bool IsConv(const MetaRun& run, const MetaStage& stage) {
-  return run.At(stage.site).site.kind == MetaSite::Kind::kConv;
+bool IsConv(const MetaRun& run, const FusedOp& stage) {
+  return run.At(stage.site).site.kind == ParameterizedOp::Kind::kConv;
 }
 
-ScaleShift AffineAtStepped(const MetaRun& run, const MetaStage& stage) {
+ScaleShift AffineAtStepped(const MetaRun& run, const FusedOp& stage) {
   const int norm = IsConv(run, stage) ? stage.norm : stage.site;
   const at::Tensor conv_bias =
       IsConv(run, stage) ? MovedBias(run, stage.site) : at::Tensor();
@@ -49,7 +49,7 @@ ScaleShift AffineAtStepped(const MetaRun& run, const MetaStage& stage) {
 }
 
 // The part of the affine that concerns row r.
-RowAffine OfRow(const RowAffine& all, int64_t r) {
+PerSampleAffine OfRow(const PerSampleAffine& all, int64_t r) {
   const auto row = [&](const at::Tensor& values) {
     return values.defined() && values.size(0) > 1 ? values.narrow(0, r, 1)
                                                   : values;
@@ -59,7 +59,7 @@ RowAffine OfRow(const RowAffine& all, int64_t r) {
 
 // Each row has its own weight; what follows is done while the row is in cache.
 at::Tensor ConvolveByRow(const ConvStep& step, const ConvGeometry& geometry,
-                         const at::Tensor& x, const RowAffine& affine) {
+                         const at::Tensor& x, const PerSampleAffine& affine) {
   at::Tensor all;
   for (int64_t r = 0; r < x.size(0); ++r) {
     const at::Tensor y =
@@ -74,8 +74,8 @@ at::Tensor ConvolveByRow(const ConvStep& step, const ConvGeometry& geometry,
   return all;
 }
 
-at::Tensor Forward(const MetaRun& run, const MetaStage& stage,
-                   const at::Tensor& x, const RowAffine& affine) {
+at::Tensor Forward(const MetaRun& run, const FusedOp& stage,
+                   const at::Tensor& x, const PerSampleAffine& affine) {
   if (!IsConv(run, stage)) {
     const at::Tensor out = at::empty_like(x);
     ApplyRowAffine(x, affine, out);
@@ -92,7 +92,7 @@ at::Tensor Forward(const MetaRun& run, const MetaStage& stage,
   return y;
 }
 
-at::Tensor ConvBackward(const MetaRun& run, const MetaStage& stage,
+at::Tensor ConvBackward(const MetaRun& run, const FusedOp& stage,
                         const at::Tensor& h, const at::Tensor& x) {
   const SiteWeights& w = run.At(stage.site);
   const ConvGeometry& geometry = w.site.geometry;
@@ -117,7 +117,7 @@ struct StepMap : torch::autograd::Function<StepMap> {
                             int64_t stage_id, const at::Tensor& x,
                             const c10::optional<at::Tensor>& added) {
     const at::Tensor residual = added.value_or(at::Tensor());
-    const MetaStage& stage = (*run->stages)[stage_id];
+    const FusedOp& stage = (*run->stages)[stage_id];
     const ScaleShift affine = AffineAtStepped(*run, stage);
     const at::Tensor z = Forward(
         *run, stage, x, {affine.scale, affine.shift, residual, stage.has_relu});
@@ -136,10 +136,10 @@ struct StepMap : torch::autograd::Function<StepMap> {
                                 const variable_list& gradients) {
     const auto run = c10::static_intrusive_pointer_cast<MetaRun>(
         ctx->saved_data["run"].toCapsule());
-    const MetaStage& stage = (*run->stages)[ctx->saved_data["stage"].toInt()];
+    const FusedOp& stage = (*run->stages)[ctx->saved_data["stage"].toInt()];
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &z = saved[1], &residual = saved[3];
-    const RowAffineGradient back =
+    const PerSampleAffineGradient back =
         BackwardRowAffine({.gradient = InOrderOf(z, gradients[0]),
                            .output = stage.has_relu ? z : at::Tensor(),
                            .scale = saved[2],
@@ -156,7 +156,7 @@ struct StepMap : torch::autograd::Function<StepMap> {
   }
 };
 
-at::Tensor StepMapStage(const MetaRunPtr& run, const MetaStage& stage,
+at::Tensor StepMapStage(const MetaRunPtr& run, const FusedOp& stage,
                         const at::Tensor& x, const at::Tensor& residual) {
   if (residual.defined() && residual.size(0) != x.size(0)) {
     run->is_unfit = true;
@@ -190,7 +190,7 @@ at::Tensor AtEachPosition(const at::Tensor& rows, int64_t dim) {
 
 // y - c (g (x . y) + g): of rank one for each row, never a matrix of W's size.
 // With positions in between, the sum over those of x and g.
-at::Tensor StepLinearStage(const MetaRunPtr& run, const MetaStage& stage,
+at::Tensor StepLinearStage(const MetaRunPtr& run, const FusedOp& stage,
                            const at::Tensor& x) {
   const SiteWeights& w = run->At(stage.site);
   const SiteStep& step = run->steps[stage.site];
@@ -213,19 +213,19 @@ at::Tensor StepLinearStage(const MetaRunPtr& run, const MetaStage& stage,
 
 }  // namespace
 
-at::Tensor StepStage(const MetaRunPtr& run, const MetaStage& stage,
+at::Tensor StepStage(const MetaRunPtr& run, const FusedOp& stage,
                      const at::Tensor& x, const at::Tensor& residual) {
   if (!Fits(*run, stage, x)) {
     run->is_unfit = true;
     return PlainStage(*run, stage, x, residual);
   }
   switch (run->At(stage.site).site.kind) {
-    case MetaSite::Kind::kConv:
-    case MetaSite::Kind::kBatchNorm:
+    case ParameterizedOp::Kind::kConv:
+    case ParameterizedOp::Kind::kBatchNorm:
       return StepMapStage(run, stage,
                           InMemoryOrder(run->At(stage.site).site, x), residual);
-    case MetaSite::Kind::kLinear:
-    case MetaSite::Kind::kBias:
+    case ParameterizedOp::Kind::kLinear:
+    case ParameterizedOp::Kind::kBias:
       return StepLinearStage(run, stage, x);
   }
   return x;

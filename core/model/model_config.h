@@ -1,4 +1,4 @@
-// How a model wants its pictures and how its answer is to be read: the plain
+// How a model wants its images and how its answer is to be read: the plain
 // form of config.pbtxt (saliency.v1.ModelConfig), with the defaults that a
 // folder with nothing but 1/model.pt gets.
 // Value types; thread-compatible.
@@ -33,7 +33,7 @@ struct InstanceConfig {
 };
 
 struct BatchConfig {
-  int max_rows = 16;         // rows (picture x target) per pass
+  int max_rows = 16;         // rows (image x target) per pass
   absl::Duration max_delay;  // how long an idle worker waits for company
 };
 

@@ -14,16 +14,16 @@
 namespace saliency {
 namespace {
 
-constexpr int kTwoPictures = 3;  // the set of both
+constexpr int kTwoImages = 3;  // the set of both
 
 class OriginFollower {
  public:
-  void NoteInput(const at::Tensor& pictures) {
-    const at::Tensor rows = origins_.Of(pictures).rows;
-    for (int64_t n = 0; n < pictures.size(0); ++n) {
+  void NoteInput(const at::Tensor& images) {
+    const at::Tensor rows = origins_.Of(images).rows;
+    for (int64_t n = 0; n < images.size(0); ++n) {
       rows.select(0, n).fill_(1 << n);
     }
-    NoteGrid(pictures, {.kind = GridKind::kGrid}, origins_);
+    NoteGrid(images, {.kind = GridKind::kGrid}, origins_);
   }
 
   absl::Status Follow(const OperatorCall& call) {
@@ -31,7 +31,7 @@ class OriginFollower {
       study_.random_operator = call.name();
     }
     if (call.draws_random) study_.draws_order |= GivesIntegers(call);
-    if (call.results.empty() || !TouchesPictures(call) || IsView(call)) {
+    if (call.results.empty() || !TouchesImages(call) || IsView(call)) {
       return absl::OkStatus();
     }
     RETURN_IF_ERROR(Attempt(
@@ -65,7 +65,7 @@ class OriginFollower {
   OriginStudy& study() { return study_; }
 
  private:
-  bool TouchesPictures(const OperatorCall& call) {
+  bool TouchesImages(const OperatorCall& call) {
     for (const c10::IValue& handle : call.handles) {
       for (const at::Tensor& tensor : TensorsIn(handle)) {
         if (origins_.Knows(tensor)) return true;
@@ -110,7 +110,7 @@ class OriginFollower {
     const std::vector<at::Tensor> rows = RowsOfResults(call, origins_);
     for (size_t i = 0; i < rows.size(); ++i) {
       const at::Tensor& result = call.results[i];
-      const bool mixes = rows[i].eq(kTwoPictures).any().item<bool>();
+      const bool mixes = rows[i].eq(kTwoImages).any().item<bool>();
       if (mixes || (!OriginStore::HasMemory(result) &&
                     rows[i].ne(0).any().item<bool>())) {
         study_.mixing_operator = call.name();
@@ -129,10 +129,10 @@ class OriginFollower {
 }  // namespace
 
 absl::StatusOr<OriginStudy> StudyOrigins(ProbedNetwork& network,
-                                         const at::Tensor& pictures) {
+                                         const at::Tensor& images) {
   const at::NoGradGuard no_grad;
   OriginFollower follower;
-  const at::Tensor input = network.ToDevice(pictures).contiguous();
+  const at::Tensor input = network.ToDevice(images).contiguous();
   follower.NoteInput(input);
   const std::vector<int> slots = network.Marks();
   const auto recorder = c10::make_intrusive<ProbeRecorder>();

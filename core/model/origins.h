@@ -1,4 +1,4 @@
-// Where the elements of a network's tensors come from: the pictures of the
+// Where the elements of a network's tensors come from: the images of the
 // batch that each depends on, and the position of a grid (height x width) that
 // each stands for.  Kept beside each tensor's memory, element for element, so
 // that views, permutations and writes through them need no rules.
@@ -22,7 +22,7 @@ inline constexpr int kNoPosition = -1;  // elements of several positions
 inline constexpr int kFirstPosition = 1;
 
 struct Origins {
-  at::Tensor rows;  // [S] int8: a set; bit r is the batch's picture r
+  at::Tensor rows;  // [S] int8: a set; bit r is the batch's image r
   // [S] int16: row and column of the grid, from kFirstPosition on.
   at::Tensor y, x;
 };
@@ -31,7 +31,7 @@ class OriginStore {
  public:
   // Whether anything was ever noted about this memory.  Weights have nothing.
   bool Knows(const at::Tensor& tensor);
-  // What is noted: views, to be read or written; made of zeros (no picture, no
+  // What is noted: views, to be read or written; made of zeros (no image, no
   // position) for memory that nothing is noted about.  On the tensor's device.
   // REQUIRES: HasMemory(tensor).
   Origins Of(const at::Tensor& tensor);
@@ -54,7 +54,7 @@ class OriginStore {
 };
 
 // The union of the sets along `dims`, which stay with size 1.
-// `rows` [S] int8 of sets of two pictures.
+// `rows` [S] int8 of sets of two images.
 at::Tensor UnionOver(const at::Tensor& rows, at::IntArrayRef dims);
 
 }  // namespace saliency

@@ -33,7 +33,7 @@ bool IsSoftmax(EndActivation activation) {
          activation == EndActivation::kLogSoftmax;
 }
 
-// Whether the classes' numbers sum to 1 at each position of each picture.
+// Whether the classes' numbers sum to 1 at each position of each image.
 bool SumToOne(const at::Tensor& numbers) {
   // bfloat16 has 8 bits, and a thousand classes round a thousand times.
   constexpr double kTolerance = 1e-2;
@@ -116,7 +116,7 @@ absl::Status AddTrial(OutputActivation declared, const at::Tensor& output,
       meaning.probabilities == Probabilities::kSoftmax) {
     return absl::InvalidArgumentError(
         "output_activation SOFTMAX of a model with one output is 1 for every "
-        "picture; SIGMOID makes two classes of it, REGRESSION shows its value");
+        "image; SIGMOID makes two classes of it, REGRESSION shows its value");
   }
   meaning.one_output = meaning.probabilities != Probabilities::kNone;
   if (meaning.probabilities == Probabilities::kSoftmax) {

@@ -1,7 +1,7 @@
 // What the numbers are that a model returns: logits that want softmax or
 // sigmoid, probabilities that the model made itself, or plain values.  Declared
 // in config.pbtxt, or found: in the graph, by the last operator before the
-// output, and by trial, where each picture's outputs sum to 1.
+// output, and by trial, where each image's outputs sum to 1.
 //
 // A model with one output has two classes, the one that the output speaks for
 // and its opposite, unless the output is a plain value.
@@ -35,7 +35,7 @@ enum class OutputBasis {
   kDefault,   // nobody: assumed
   kDeclared,  // config.pbtxt
   kGraph,     // the operator that made the output
-  kTrial,     // the outputs of random pictures at load
+  kTrial,     // the outputs of random images at load
 };
 
 struct OutputMeaning {
@@ -45,7 +45,7 @@ struct OutputMeaning {
   OutputBasis basis = OutputBasis::kDefault;
   // The activation that the model ends in, "log_softmax"; empty: none found.
   std::string activation;
-  // The model returns one number a picture, of which two classes are made.
+  // The model returns one number an image, of which two classes are made.
   bool one_output = false;
   // With one_output: the class whose score the output is; the other is 1 minus
   // this.
@@ -66,7 +66,7 @@ OutputMeaning MeaningOf(OutputActivation declared, EndActivation found,
                         int64_t output_class);
 
 // Goes on with what a forward returned.  `output` is the chosen output of one
-// picture or more, [B], [B,C] or [B,C,h,w] in the model's precision.
+// image or more, [B], [B,C] or [B,C,h,w] in the model's precision.
 // Errors: INVALID_ARGUMENT softmax is declared of a single output.
 absl::Status AddTrial(OutputActivation declared, const at::Tensor& output,
                       OutputMeaning& meaning);

@@ -1,7 +1,7 @@
 // What a pass through a model is asked for, and what it brings back.
 // Value types; thread-compatible.
 //
-// Legend: N pictures, R rows (a row is one picture with one target), C classes,
+// Legend: N images, R rows (a row is one image with one target), C classes,
 // K x H x W a probed tensor.
 
 #ifndef SALIENCY_CORE_MODEL_PROBE_H_
@@ -52,7 +52,7 @@ enum class Score {
   kLogSoftmax,
   kSigmoid,
   kLogSigmoid,
-  kScalarOutput,  // the model returns one number per picture; targets ignored
+  kScalarOutput,  // the model returns one number per image; targets ignored
 };
 
 // The loss L whose gradient a meta step follows.
@@ -71,7 +71,7 @@ enum class MetaDirection {
 };
 
 // Meta-saliency (the paper, sec. 4.4): before its pass a row takes one plain
-// SGD step of learning rate 2 epsilon on its own picture, away from the model's
+// SGD step of learning rate 2 epsilon on its own image, away from the model's
 // parameters theta.  All parameters move, batch norms' gamma and beta too;
 // running statistics and other buffers do not.
 struct MetaStep {
@@ -84,7 +84,7 @@ struct MetaStep {
 };
 
 struct ProbeRow {
-  int64_t picture = 0;  // in [0, N)
+  int64_t image = 0;  // in [0, N)
   ClassTarget target;
   Score score = Score::kLogit;
   // All rows of a request have one, or none has; they need not be alike.  A

@@ -60,12 +60,12 @@ void VirtualIdentity(Stack& stack) {
       stack, RecordValue(x, recorder.copy_values, recorder.slots.at(slot)));
 }
 
-void RunFanOut(Stack& stack) {
+void RunExpandRows(Stack& stack) {
   ProbeRecorder& recorder = PopRecorder(stack);
   at::Tensor x = torch::jit::pop(stack).toTensor();
   recorder.fanned_out_at = absl::Now();
-  if (recorder.row_picture.defined()) {
-    x = x.index_select(0, recorder.row_picture);
+  if (recorder.row_image.defined()) {
+    x = x.index_select(0, recorder.row_image);
   }
   torch::jit::push(stack, x);
 }
@@ -97,8 +97,8 @@ void RegisterProbeOps() {
                  "-> Tensor",
                  &VirtualIdentity, c10::AliasAnalysisKind::CONSERVATIVE));
     torch::jit::registerOperator(
-        Operator("saliency::fan_out(Tensor x, Any recorder) -> Tensor",
-                 &RunFanOut, c10::AliasAnalysisKind::CONSERVATIVE));
+        Operator("saliency::expand_rows(Tensor x, Any recorder) -> Tensor",
+                 &RunExpandRows, c10::AliasAnalysisKind::CONSERVATIVE));
     return true;
   }();
   static_cast<void>(registered);

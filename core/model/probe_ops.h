@@ -6,8 +6,8 @@
 //   saliency::virtual_identity(Tensor x, Any recorder, int slot) -> Tensor
 //     records x for this run and, where nothing upstream asks for gradients,
 //     becomes the start of the autograd graph (the paper, sec. 3.1.2)
-//   saliency::fan_out(Tensor x, Any recorder) -> Tensor
-//     repeats pictures into rows
+//   saliency::expand_rows(Tensor x, Any recorder) -> Tensor
+//     repeats images into rows
 //
 // The recorder is an input of the graph, so that runs share no state.
 // Thread-compatible.
@@ -25,7 +25,7 @@ namespace saliency {
 
 inline constexpr char kMarkOp[] = "saliency::mark";
 inline constexpr char kVirtualIdentityOp[] = "saliency::virtual_identity";
-inline constexpr char kFanOutOp[] = "saliency::fan_out";
+inline constexpr char kExpandRowsOp[] = "saliency::expand_rows";
 
 // One run's memory.
 struct ProbeRecorder : torch::CustomClassHolder {
@@ -43,9 +43,9 @@ struct ProbeRecorder : torch::CustomClassHolder {
   };
 
   std::vector<Slot> slots;
-  // Index of each row's picture, int64 on the device; undefined: rows are
-  // pictures and fan_out hands its input on.
-  at::Tensor row_picture;
+  // Index of each row's image, int64 on the device; undefined: rows are
+  // images and expand_rows hands its input on.
+  at::Tensor row_image;
   // The graph still overwrites tensors in place: keep copies.
   bool copy_values = false;
   absl::Time fanned_out_at = absl::InfinitePast();

@@ -15,10 +15,10 @@ using torch::jit::Value;
 
 class MarkReplacer {
  public:
-  MarkReplacer(Graph& graph, const std::vector<int>& slots, int fan_out)
+  MarkReplacer(Graph& graph, const std::vector<int>& slots, int expand_rows)
       : graph_(graph),
         slots_(slots),
-        fan_out_(fan_out),
+        expand_rows_(expand_rows),
         recorder_(graph.addInput("recorder")->setType(c10::AnyType::get())) {}
 
   void Replace(Block* block) {
@@ -37,7 +37,7 @@ class MarkReplacer {
     const auto id =
         static_cast<int>(torch::jit::toIValue(mark->input(1))->toInt());
     Value* value = mark->input(0);
-    if (id == fan_out_) value = Insert(kFanOutOp, {value, recorder_});
+    if (id == expand_rows_) value = Insert(kExpandRowsOp, {value, recorder_});
     const auto slot = std::find(slots_.begin(), slots_.end(), id);
     if (slot == slots_.end()) return value;
     return Insert(
@@ -54,15 +54,16 @@ class MarkReplacer {
 
   Graph& graph_;
   const std::vector<int>& slots_;
-  const int fan_out_;
+  const int expand_rows_;
   Value* const recorder_;
 };
 
 std::shared_ptr<Graph> WithProbes(const MarkedGraph& marked,
-                                  const std::vector<int>& slots, int fan_out,
+                                  const std::vector<int>& slots,
+                                  int expand_rows,
                                   const ProbePlan::Rewrite& rewrite) {
   std::shared_ptr<Graph> graph = marked.graph->copy();
-  MarkReplacer(*graph, slots, fan_out).Replace(graph->block());
+  MarkReplacer(*graph, slots, expand_rows).Replace(graph->block());
   if (rewrite) rewrite(*graph);
   return graph;
 }
@@ -75,9 +76,9 @@ struct ProbePlan::Executable {
 };
 
 ProbePlan::ProbePlan(const MarkedGraph& marked, const std::vector<int>& slots,
-                     int fan_out, const Rewrite& rewrite)
+                     int expand_rows, const Rewrite& rewrite)
     : executable_(new Executable{
-          torch::jit::Code(WithProbes(marked, slots, fan_out, rewrite),
+          torch::jit::Code(WithProbes(marked, slots, expand_rows, rewrite),
                            "saliency_probe"),
           marked.written_inputs}) {}
 

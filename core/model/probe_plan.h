@@ -1,5 +1,5 @@
 // One executable form of a network: virtual identities at a set of probes, and
-// one place where pictures fan out into rows.
+// one place where images are expanded into rows.
 // Internal to the model room.  Thread-compatible.
 
 #ifndef SALIENCY_CORE_MODEL_PROBE_PLAN_H_
@@ -25,9 +25,10 @@ class ProbePlan {
   // has.
   using Rewrite = std::function<void(torch::jit::Graph&)>;
 
-  // `slots[i]` is the mark that becomes slot i; rows fan out at mark `fan_out`.
+  // `slots[i]` is the mark that becomes slot i; rows fan out at mark
+  // `expand_rows`.
   ProbePlan(const MarkedGraph& marked, const std::vector<int>& slots,
-            int fan_out, const Rewrite& rewrite = nullptr);
+            int expand_rows, const Rewrite& rewrite = nullptr);
   ~ProbePlan();
 
   // Runs the graph with the plain interpreter (no profiling: its first runs are

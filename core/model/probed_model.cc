@@ -43,8 +43,8 @@ absl::StatusOr<at::ScalarType> DtypeOf(Precision precision,
   return absl::InternalError("unknown precision");
 }
 
-// Random pictures that do not move the process's own generator.
-at::Tensor RandomPictures(int64_t count, int64_t height, int64_t width) {
+// Random images that do not move the process's own generator.
+at::Tensor RandomImages(int64_t count, int64_t height, int64_t width) {
   auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
   return at::randn({count, 3, height, width}, generator);
 }
@@ -131,10 +131,10 @@ struct ProbedModel::Impl {
   absl::Status UnderstandOutput();
   absl::Status DescribeLayers();
   absl::Status ChooseMetaPath();
-  void CheckFanOut();
-  bool FanOutWorks(int cut);
+  void CheckExpandRows();
+  bool ExpandRowsWorks(int cut);
   // The nearest place above all `slots` where rows may part.
-  int FanOutMark(const std::vector<int>& slots);
+  int ExpandRowsMark(const std::vector<int>& slots);
   absl::StatusOr<std::vector<int>> Slots(
       const std::vector<Probe>& probes) const;
   absl::StatusOr<ProbeResult> RunPlain(const ProbeRequest& request,
@@ -160,11 +160,11 @@ struct ProbedModel::Impl {
   MetaPath meta_path = MetaPath::kNone;
   std::string meta_refusal;
   std::unique_ptr<MetaFastPath> meta_fast;  // null: not kFast
-  std::map<int, bool> fan_out_works;        // by cut, found at first use
+  std::map<int, bool> expand_rows_works;    // by cut, found at first use
 };
 
 absl::Status ProbedModel::Impl::DescribeLayers() {
-  ASSIGN_OR_RETURN(output, network.DescribeTaken(RandomPictures(
+  ASSIGN_OR_RETURN(output, network.DescribeTaken(RandomImages(
                                1, options.input_height, options.input_width)));
   const std::vector<MarkPlace> places = MarkPlaces(network.marked());
   const auto convs = ConvLayers(network.marked());
@@ -207,7 +207,7 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
   return absl::OkStatus();
 }
 
-// Two random pictures, one after the other: whether a batch can be trusted is
+// Two random images, one after the other: whether a batch can be trusted is
 // not known yet.
 absl::Status ProbedModel::Impl::UnderstandOutput() {
   if (options.meaning.has_value()) {
@@ -220,10 +220,10 @@ absl::Status ProbedModel::Impl::UnderstandOutput() {
                                   options.output_key),
                 options.output_class);
   const at::Tensor two =
-      RandomPictures(2, options.input_height, options.input_width);
+      RandomImages(2, options.input_height, options.input_width);
   std::vector<at::Tensor> outputs;
-  for (const at::Tensor& picture : two.split(1)) {
-    ASSIGN_OR_RETURN(const at::Tensor returned, network.Output(picture));
+  for (const at::Tensor& image : two.split(1)) {
+    ASSIGN_OR_RETURN(const at::Tensor returned, network.Output(image));
     RETURN_IF_ERROR(PoolLogits(returned).status());  // a shape that is refused
     // Refused by CheckNetwork.
     if (returned.size(0) != 1) return absl::OkStatus();
@@ -245,7 +245,7 @@ absl::Status ProbedModel::Impl::Measure() {
   }
   RETURN_IF_ERROR(DescribeLayers());
   RETURN_IF_ERROR(ChooseMetaPath());
-  CheckFanOut();
+  CheckExpandRows();
   return absl::OkStatus();
 }
 
@@ -262,48 +262,46 @@ absl::Status ProbedModel::Impl::ChooseMetaPath() {
   if (!meta_refusal.empty()) return absl::OkStatus();
   meta_path = MetaPath::kReference;
   if (options.reference_meta_path) return absl::OkStatus();
-  ASSIGN_OR_RETURN(
-      meta_fast,
-      MetaFastPath::Create(network, RandomPictures(2, options.input_height,
-                                                   options.input_width)));
+  ASSIGN_OR_RETURN(meta_fast, MetaFastPath::Create(
+                                  network, RandomImages(2, options.input_height,
+                                                        options.input_width)));
   if (meta_fast != nullptr) meta_path = MetaPath::kFast;
   return absl::OkStatus();
 }
 
-void ProbedModel::Impl::CheckFanOut() {
+void ProbedModel::Impl::CheckExpandRows() {
   std::vector<int> last_spatial;
   for (const LayerInfo& layer : layers) {
     if (layer.spatial() && layer.is_cut && layer.name != "input") {
       last_spatial = {id_of.at({layer.name, Probe::Side::kOutput})};
     }
   }
-  check.self.fan_out_at_probe = check.self.rows_independent &&
-                                !last_spatial.empty() &&
-                                FanOutWorks(last_spatial[0]);
+  check.self.expand_rows_at_probe = check.self.rows_independent &&
+                                    !last_spatial.empty() &&
+                                    ExpandRowsWorks(last_spatial[0]);
 }
 
-bool ProbedModel::Impl::FanOutWorks(int cut) {
-  const auto known = fan_out_works.find(cut);
-  if (known != fan_out_works.end()) return known->second;
+bool ProbedModel::Impl::ExpandRowsWorks(int cut) {
+  const auto known = expand_rows_works.find(cut);
+  if (known != expand_rows_works.end()) return known->second;
   bool works = false;
   const absl::Status status =
       CatchTorch(absl::StatusCode::kInvalidArgument, "fanning out", [&] {
-        const at::Tensor picture =
-            RandomPictures(1, options.input_height, options.input_width);
-        ASSIGN_OR_RETURN(const at::Tensor one, network.Forward(picture, -1, 1));
-        ASSIGN_OR_RETURN(const at::Tensor two,
-                         network.Forward(picture, cut, 2));
+        const at::Tensor image =
+            RandomImages(1, options.input_height, options.input_width);
+        ASSIGN_OR_RETURN(const at::Tensor one, network.Forward(image, -1, 1));
+        ASSIGN_OR_RETURN(const at::Tensor two, network.Forward(image, cut, 2));
         works = Agree(two, one.repeat({2, 1}), dtype);
         return absl::OkStatus();
       });
   // Lack of memory says nothing about the model: ask again next time.
   if (status.ok() || absl::IsInvalidArgument(status)) {
-    fan_out_works[cut] = works;
+    expand_rows_works[cut] = works;
   }
   return works;
 }
 
-int ProbedModel::Impl::FanOutMark(const std::vector<int>& slots) {
+int ProbedModel::Impl::ExpandRowsMark(const std::vector<int>& slots) {
   const std::vector<int>& positions = network.positions();
   int shallowest = std::numeric_limits<int>::max();
   for (const int id : slots) shallowest = std::min(shallowest, positions[id]);
@@ -316,7 +314,7 @@ int ProbedModel::Impl::FanOutMark(const std::vector<int>& slots) {
   std::sort(cuts.begin(), cuts.end(),
             [&](int a, int b) { return positions[a] > positions[b]; });
   for (const int cut : cuts) {
-    if (FanOutWorks(cut)) return cut;
+    if (ExpandRowsWorks(cut)) return cut;
   }
   return id_of.at({"input", Probe::Side::kOutput});
 }
@@ -344,12 +342,12 @@ absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
 
 absl::StatusOr<ProbeResult> ProbedModel::Impl::RunPlain(
     const ProbeRequest& request, const std::vector<int>& slots) {
-  const int fan_out = FanOutMark(slots);
+  const int expand_rows = ExpandRowsMark(slots);
   if (check.self.rows_independent) {
-    return network.Explain(request, slots, fan_out);
+    return network.Explain(request, slots, expand_rows);
   }
   return RunRowByRow(request, [&](const ProbeRequest& single) {
-    return network.Explain(single, slots, fan_out);
+    return network.Explain(single, slots, expand_rows);
   });
 }
 
@@ -378,7 +376,7 @@ absl::StatusOr<ProbeResult> ProbedModel::Impl::StepRows(
                      meta_fast->Explain(request, slots));
     if (result.has_value()) return *std::move(result);
   }
-  return ExplainByReference(network, request, slots, FanOutMark(slots));
+  return ExplainByReference(network, request, slots, ExpandRowsMark(slots));
 }
 
 absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
@@ -405,7 +403,7 @@ absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
   Impl& impl = *model->impl_;
   const absl::Status measured =
       CatchTorch(absl::StatusCode::kInvalidArgument,
-                 absl::StrCat("the model cannot run a picture of 3x",
+                 absl::StrCat("the model cannot run an image of 3x",
                               options.input_height, "x", options.input_width),
                  [&] {
                    const StreamScope scope(impl.stream);
@@ -413,7 +411,7 @@ absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
                  });
   RETURN_IF_ERROR(
       WithReason(measured, impl.network,
-                 RandomPictures(1, options.input_height, options.input_width)));
+                 RandomImages(1, options.input_height, options.input_width)));
   return model;
 }
 
@@ -463,16 +461,16 @@ absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
   }
   std::vector<bool> has_row(input.size(0), false);
   for (const ProbeRow& row : request.rows) {
-    if (row.picture < 0 || row.picture >= input.size(0)) {
+    if (row.image < 0 || row.image >= input.size(0)) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "picture ", row.picture, " not in [0, ", input.size(0), ")"));
+          "image ", row.image, " not in [0, ", input.size(0), ")"));
     }
-    has_row[row.picture] = true;
+    has_row[row.image] = true;
   }
   const auto idle = std::find(has_row.begin(), has_row.end(), false);
   if (idle != has_row.end()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("picture ", idle - has_row.begin(), " has no row"));
+        absl::StrCat("image ", idle - has_row.begin(), " has no row"));
   }
   ASSIGN_OR_RETURN(const std::vector<int> slots, impl_->Slots(request.probes));
   absl::StatusOr<ProbeResult> result;

@@ -1,6 +1,6 @@
 // A TorchScript model that can be looked into: runs its graph with virtual
 // identities (the paper, sec. 3.1.2) at any set of layers, and returns
-// activation and gradient there for many (picture, target) rows in one forward
+// activation and gradient there for many (image, target) rows in one forward
 // and one backward.  Parameters never require gradients and are never written.
 //
 // Thread-compatible: one thread at a time may call Run (a replica's worker);
@@ -87,13 +87,13 @@ struct LoadOptions {
 };
 
 // What the model turned out to allow, found at load from its graph and by
-// running several pictures, alone and together.
+// running several images, alone and together.
 struct SelfCheck {
-  bool rows_independent = true;  // false: served one picture at a time
-  bool fan_out_at_probe = true;  // false: rows fan out at the input
+  bool rows_independent = true;      // false: served one image at a time
+  bool expand_rows_at_probe = true;  // false: rows fan out at the input
   // false: it answers the same question differently each time.
   bool deterministic = true;
-  // Why rows depend on each other, "operator aten::max mixes the pictures of a
+  // Why rows depend on each other, "operator aten::max mixes the images of a
   // batch"; empty: they do not.
   std::string rows_depend_because;
   // The first operator that draws random numbers, "aten::dropout"; empty: none.
@@ -121,7 +121,7 @@ class ProbedModel {
   // Reads a TorchScript archive.  A TorchScript file is code: load only what
   // you trust.
   // Errors: INVALID_ARGUMENT the bytes are no TorchScript archive, or the model
-  //   does not take one picture tensor or return logits; UNAVAILABLE the
+  //   does not take one image tensor or return logits; UNAVAILABLE the
   //   device is absent or lost; RESOURCE_EXHAUSTED the device's memory.
   static absl::StatusOr<std::unique_ptr<ProbedModel>> Load(
       const std::string& path, const LoadOptions& options);
@@ -157,12 +157,12 @@ class ProbedModel {
   // A row never depends on its neighbours.
   //
   // Rows with a meta step cost about another forward and backward each; they
-  // run in float32 whatever the model's precision, and pictures are not shared
+  // run in float32 whatever the model's precision, and images are not shared
   // between their rows.  The probes see theta'.  A row in a batch is summed in
   // another order than alone: without kinks that makes as little difference as
   // float32 itself does, at a ReLU it may put a unit on the other side of zero.
   // Errors: INVALID_ARGUMENT rank or class out of range, a meta step that is
-  //   not defined (see MetaStep), a picture without a row, or the model cannot
+  //   not defined (see MetaStep), an image without a row, or the model cannot
   //   run this input, with the operator that fails and why; NOT_FOUND an
   //   unknown probe; FAILED_PRECONDITION a meta step on MetaPath::kNone;
   //   RESOURCE_EXHAUSTED out of device memory; UNAVAILABLE the device was lost.

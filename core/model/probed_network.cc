@@ -23,7 +23,7 @@ using Slots = std::vector<ProbeRecorder::Slot>;
 
 // Which rows go backward together.  With repeated rows that is all of them, and
 // batch entry r is row r; on a retained graph each round takes one row of each
-// picture, and a row's batch entry is its picture.
+// image, and a row's batch entry is its image.
 struct Round {
   std::vector<int64_t> rows;
   std::vector<int64_t> entries;  // of the batch, per row
@@ -32,31 +32,31 @@ struct Round {
 std::vector<Round> PlanRounds(const std::vector<ProbeRow>& rows,
                               bool repeated) {
   std::vector<Round> rounds;
-  std::map<int64_t, size_t> rows_so_far;  // by picture
+  std::map<int64_t, size_t> rows_so_far;  // by image
   for (size_t r = 0; r < rows.size(); ++r) {
-    const size_t round = repeated ? 0 : rows_so_far[rows[r].picture]++;
+    const size_t round = repeated ? 0 : rows_so_far[rows[r].image]++;
     if (round >= rounds.size()) rounds.resize(round + 1);
     rounds[round].rows.push_back(static_cast<int64_t>(r));
     rounds[round].entries.push_back(repeated ? static_cast<int64_t>(r)
-                                             : rows[r].picture);
+                                             : rows[r].image);
   }
   return rounds;
 }
 
-bool RowsArePictures(const ProbeRequest& request) {
+bool RowsAreImages(const ProbeRequest& request) {
   if (request.input.size(0) != static_cast<int64_t>(request.rows.size())) {
     return false;
   }
   for (size_t r = 0; r < request.rows.size(); ++r) {
-    if (request.rows[r].picture != static_cast<int64_t>(r)) return false;
+    if (request.rows[r].image != static_cast<int64_t>(r)) return false;
   }
   return true;
 }
 
-at::Tensor PictureOfRow(const std::vector<ProbeRow>& rows, c10::Device device) {
-  std::vector<int64_t> pictures;
-  for (const ProbeRow& row : rows) pictures.push_back(row.picture);
-  return at::tensor(pictures, at::kLong).to(device);
+at::Tensor ImageOfRow(const std::vector<ProbeRow>& rows, c10::Device device) {
+  std::vector<int64_t> images;
+  for (const ProbeRow& row : rows) images.push_back(row.image);
+  return at::tensor(images, at::kLong).to(device);
 }
 
 // Puts a round's gradients [entries,K,H,W] at their rows; a probe that the
@@ -239,18 +239,18 @@ std::vector<std::string> WhyNoGradient(const at::Tensor& gradient,
   return reasons;
 }
 
-// [N,C]: the logits of each picture's first row; every picture has one.
-at::Tensor PictureLogits(const at::Tensor& row_logits,
-                         const ProbeRequest& request) {
+// [N,C]: the logits of each image's first row; every image has one.
+at::Tensor ImageLogits(const at::Tensor& row_logits,
+                       const ProbeRequest& request) {
   std::vector<int64_t> first(request.input.size(0), -1);
   for (size_t r = request.rows.size(); r-- > 0;) {
-    first[request.rows[r].picture] = static_cast<int64_t>(r);
+    first[request.rows[r].image] = static_cast<int64_t>(r);
   }
   return row_logits.index_select(0, at::tensor(first, at::kLong));
 }
 
-std::string Describe(const std::vector<int>& slots, int fan_out) {
-  return absl::StrCat(absl::StrJoin(slots, ","), "@", fan_out);
+std::string Describe(const std::vector<int>& slots, int expand_rows) {
+  return absl::StrCat(absl::StrJoin(slots, ","), "@", expand_rows);
 }
 
 }  // namespace
@@ -266,8 +266,8 @@ ProbedNetwork::ProbedNetwork(MarkedGraph marked, c10::Device device,
       gradient_ends_(GradientEnds(marked_, output_.index, output_.key)) {}
 
 const ProbePlan& ProbedNetwork::Plan(const std::vector<int>& slots,
-                                     int fan_out) {
-  const auto key = std::make_pair(slots, fan_out);
+                                     int expand_rows) {
+  const auto key = std::make_pair(slots, expand_rows);
   auto found = plans_.find(key);
   if (found == plans_.end()) {
     if (plans_.size() >= kMaxPlans) {
@@ -278,7 +278,7 @@ const ProbePlan& ProbedNetwork::Plan(const std::vector<int>& slots,
     }
     found = plans_
                 .emplace(key, CachedPlan{std::make_unique<ProbePlan>(
-                                  marked_, slots, fan_out)})
+                                  marked_, slots, expand_rows)})
                 .first;
   }
   found->second.last_used = ++plan_uses_;
@@ -293,15 +293,15 @@ std::vector<int> ProbedNetwork::Marks() const {
   return marks;
 }
 
-at::Tensor ProbedNetwork::ToDevice(const at::Tensor& pictures) const {
-  return Upload(pictures, device_, dtype_);
+at::Tensor ProbedNetwork::ToDevice(const at::Tensor& images) const {
+  return Upload(images, device_, dtype_);
 }
 
 c10::IValue ProbedNetwork::RunOnce(
     const at::Tensor& input, const std::vector<int>& slots,
     const c10::intrusive_ptr<ProbeRecorder>& recorder) {
   const at::NoGradGuard no_grad;
-  return Plan(slots, /*fan_out=*/-1)
+  return Plan(slots, /*expand_rows=*/-1)
       .Run(ToDevice(input), marked_.attributes, recorder);
 }
 
@@ -329,7 +329,7 @@ absl::StatusOr<ModelOutput> ProbedNetwork::DescribeTaken(
     const at::Tensor& input) {
   const at::NoGradGuard no_grad;
   const c10::IValue output =
-      Plan({}, /*fan_out=*/-1)
+      Plan({}, /*expand_rows=*/-1)
           .Run(Upload(input, device_, dtype_), marked_.attributes,
                c10::make_intrusive<ProbeRecorder>());
   RETURN_IF_ERROR(SelectOutput(output, output_.index, output_.key).status());
@@ -339,24 +339,24 @@ absl::StatusOr<ModelOutput> ProbedNetwork::DescribeTaken(
 absl::StatusOr<at::Tensor> ProbedNetwork::Output(const at::Tensor& input) {
   const at::NoGradGuard no_grad;
   const c10::IValue output =
-      Plan({}, /*fan_out=*/-1)
+      Plan({}, /*expand_rows=*/-1)
           .Run(Upload(input, device_, dtype_), marked_.attributes,
                c10::make_intrusive<ProbeRecorder>());
   return SelectOutput(output, output_.index, output_.key);
 }
 
 absl::StatusOr<at::Tensor> ProbedNetwork::Forward(const at::Tensor& input,
-                                                  int fan_out,
+                                                  int expand_rows,
                                                   int64_t repeats) {
   const at::NoGradGuard no_grad;
   const auto recorder = c10::make_intrusive<ProbeRecorder>();
   if (repeats > 1) {
-    recorder->row_picture = at::arange(input.size(0), at::kLong)
-                                .repeat_interleave(repeats)
-                                .to(device_);
+    recorder->row_image = at::arange(input.size(0), at::kLong)
+                              .repeat_interleave(repeats)
+                              .to(device_);
   }
   ASSIGN_OR_RETURN(const ClassLogits logits,
-                   ReadLogits(Plan({}, fan_out)
+                   ReadLogits(Plan({}, expand_rows)
                                   .Run(Upload(input, device_, dtype_),
                                        marked_.attributes, recorder)));
   return logits.values;
@@ -366,7 +366,7 @@ absl::StatusOr<at::Tensor> ProbedNetwork::Logits(
     const at::Tensor& input, const NetworkWeights& weights) {
   const at::AutoGradMode with_grad(true);
   ASSIGN_OR_RETURN(const ClassLogits logits,
-                   ReadLogits(Plan({}, /*fan_out=*/-1)
+                   ReadLogits(Plan({}, /*expand_rows=*/-1)
                                   .Run(Upload(input, device_, weights.dtype),
                                        weights.attributes,
                                        c10::make_intrusive<ProbeRecorder>())));
@@ -383,7 +383,7 @@ absl::StatusOr<ClassLogits> ProbedNetwork::ReadLogits(
 }
 
 absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
-    const ProbeRequest& request, const std::vector<int>& slots, int fan_out,
+    const ProbeRequest& request, const std::vector<int>& slots, int expand_rows,
     const NetworkWeights* weights) {
   const at::ScalarType dtype = weights != nullptr ? weights->dtype : dtype_;
   const std::vector<c10::IValue>& attributes =
@@ -391,24 +391,24 @@ absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
   return ExplainBy(
       [&](const at::Tensor& input,
           const c10::intrusive_ptr<ProbeRecorder>& recorder) {
-        return Plan(slots, fan_out)
+        return Plan(slots, expand_rows)
             .Run(Upload(input, device_, dtype), attributes, recorder);
       },
-      request, slots, fan_out);
+      request, slots, expand_rows);
 }
 
 absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
     const RunGraph& run, const ProbeRequest& request,
-    const std::vector<int>& slots, int fan_out) {
+    const std::vector<int>& slots, int expand_rows) {
   const at::AutoGradMode with_grad(true);
-  const bool fans_out = !RowsArePictures(request);
+  const bool fans_out = !RowsAreImages(request);
   const auto rows = static_cast<int64_t>(request.rows.size());
   const double targets =
       static_cast<double>(rows) / static_cast<double>(request.input.size(0));
-  const std::string name = Describe(slots, fan_out);
-  const FanOut how =
-      fans_out ? fan_out_cost_.Choose(name, targets) : FanOut::kRetainGraph;
-  const bool repeated = how == FanOut::kRepeatRows;
+  const std::string name = Describe(slots, expand_rows);
+  const ExpandRows how = fans_out ? expand_rows_cost_.Choose(name, targets)
+                                  : ExpandRows::kRetainGraph;
+  const bool repeated = how == ExpandRows::kRepeatRows;
 
   const auto recorder = c10::make_intrusive<ProbeRecorder>();
   recorder->copy_values = marked_.overwrites_tensors;
@@ -419,9 +419,9 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
     recorder->slots[i].mode = no_gradient ? ProbeRecorder::Mode::kActivation
                                           : ProbeRecorder::Mode::kGradient;
   }
-  at::Tensor row_picture;
-  if (fans_out) row_picture = PictureOfRow(request.rows, device_);
-  if (repeated) recorder->row_picture = row_picture;
+  at::Tensor row_image;
+  if (fans_out) row_image = ImageOfRow(request.rows, device_);
+  if (repeated) recorder->row_image = row_image;
 
   ProbeResult result;
   const absl::Time start = absl::Now();
@@ -463,7 +463,7 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
     const bool share = fans_out && !repeated;
     ProbeResult::Record& record = result.records.emplace_back();
     record.activation =
-        ToFloat(share ? value.detach().index_select(0, row_picture) : value);
+        ToFloat(share ? value.detach().index_select(0, row_image) : value);
     record.gradient = backward.Gradient(i);
     if (recorder->slots[i].mode != ProbeRecorder::Mode::kGradient) continue;
     if (!record.gradient.defined()) {
@@ -476,10 +476,10 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   result.forward_time = forward_done - start;
   result.backward_time = done - forward_done;
   if (fans_out) {
-    fan_out_cost_.Record(name, targets, how, rows,
-                         done - recorder->fanned_out_at);
+    expand_rows_cost_.Record(name, targets, how, rows,
+                             done - recorder->fanned_out_at);
   }
-  result.logits = repeated ? PictureLogits(logits_cpu, request) : logits_cpu;
+  result.logits = repeated ? ImageLogits(logits_cpu, request) : logits_cpu;
   return result;
 }
 

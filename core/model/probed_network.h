@@ -17,7 +17,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "core/model/device.h"
-#include "core/model/fan_out_cost.h"
+#include "core/model/expand_rows_cost.h"
 #include "core/model/marked_graph.h"
 #include "core/model/output_meaning.h"
 #include "core/model/probe.h"
@@ -67,8 +67,8 @@ class ProbedNetwork {
 
   // The marks that are still in the graph.
   std::vector<int> Marks() const;
-  // Pictures where and as the network takes them.
-  at::Tensor ToDevice(const at::Tensor& pictures) const;
+  // Images where and as the network takes them.
+  at::Tensor ToDevice(const at::Tensor& images) const;
   // forward()'s result; without gradients.  Throws what LibTorch throws, as do
   // the next four.
   c10::IValue RunOnce(const at::Tensor& input, const std::vector<int>& slots,
@@ -88,8 +88,8 @@ class ProbedNetwork {
   absl::StatusOr<at::Tensor> Output(const at::Tensor& input);
 
   // Plain forward: [N,C] float32 on the device.  `repeats` > 1 fans each
-  // picture out at mark `fan_out`.
-  absl::StatusOr<at::Tensor> Forward(const at::Tensor& input, int fan_out,
+  // image out at mark `expand_rows`.
+  absl::StatusOr<at::Tensor> Forward(const at::Tensor& input, int expand_rows,
                                      int64_t repeats);
 
   // The same without fanning out, with other weights than the model's; where
@@ -100,12 +100,12 @@ class ProbedNetwork {
   // Out of what forward() returned.  Errors: as SelectOutput and PoolLogits.
   absl::StatusOr<ClassLogits> ReadLogits(const c10::IValue& output) const;
 
-  // `slots` are mark ids, one for each of the request's probes; `fan_out` the
-  // mark where rows part.  Meta steps are not looked at; they come in by
+  // `slots` are mark ids, one for each of the request's probes; `expand_rows`
+  // the mark where rows part.  Meta steps are not looked at; they come in by
   // `weights`, the model's own when null.
   absl::StatusOr<ProbeResult> Explain(const ProbeRequest& request,
                                       const std::vector<int>& slots,
-                                      int fan_out,
+                                      int expand_rows,
                                       const NetworkWeights* weights = nullptr);
 
   // The same by another form of the graph: `run` returns forward()'s result
@@ -116,10 +116,10 @@ class ProbedNetwork {
   absl::StatusOr<ProbeResult> ExplainBy(const RunGraph& run,
                                         const ProbeRequest& request,
                                         const std::vector<int>& slots,
-                                        int fan_out);
+                                        int expand_rows);
 
  private:
-  const ProbePlan& Plan(const std::vector<int>& slots, int fan_out);
+  const ProbePlan& Plan(const std::vector<int>& slots, int expand_rows);
 
   const MarkedGraph marked_;
   const c10::Device device_;
@@ -129,7 +129,7 @@ class ProbedNetwork {
   const std::vector<int> positions_;
   const std::vector<std::string> gradient_ends_;
 
-  FanOutCost fan_out_cost_;
+  ExpandRowsCost expand_rows_cost_;
   struct CachedPlan {
     std::unique_ptr<ProbePlan> plan;
     int64_t last_used = 0;

@@ -15,7 +15,7 @@
 namespace saliency {
 namespace {
 
-constexpr int kBoth = 3;  // the set of both pictures
+constexpr int kBoth = 3;  // the set of both images
 // Small tensors are cheap to try often, and have few elements to show by.
 constexpr int64_t kSmall = 1 << 20;
 constexpr int kKinds = 3;
@@ -198,7 +198,7 @@ class RowExperiment {
     return {moved.to(at::kChar)};
   }
 
-  // Whether indices, masks and the like depend on no picture.
+  // Whether indices, masks and the like depend on no image.
   bool OnlyFirstArgumentHasRows() const {
     for (size_t i = 1; i < rows_.size(); ++i) {
       for (const at::Tensor& rows : rows_[i]) {
@@ -234,7 +234,7 @@ class RowExperiment {
   }
 
   // [n,1,...,1] of each input with rows, when none of its entries along the
-  // first axis mixes pictures.
+  // first axis mixes images.
   std::optional<std::vector<at::Tensor>> ByFirstAxis(bool only_known) {
     if (only_known && (call_.inputs.empty() || !KeepsEntriesApart())) {
       return std::nullopt;
@@ -304,7 +304,7 @@ class RowExperiment {
     return true;
   }
 
-  // Results with the elements of the pictures in `set` replaced.
+  // Results with the elements of the images in `set` replaced.
   std::vector<at::Tensor> RunWith(
       int set, const std::vector<std::vector<at::Tensor>>& others) {
     std::vector<c10::IValue> inputs;

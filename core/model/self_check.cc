@@ -19,7 +19,7 @@ namespace {
 using Survey = ProbedNetwork::Survey;
 
 // How often the operators of a random model are followed again, unless they mix
-// pictures before: an order of two is drawn so that nothing moves half the
+// images before: an order of two is drawn so that nothing moves half the
 // time.
 constexpr int kStudiesOfChance = 2;
 constexpr int kStudiesOfOrder = 20;
@@ -31,7 +31,7 @@ double RoundingOf(at::ScalarType dtype) {
 }
 
 // As drawn, as bytes are, and dark but for a few spikes.
-std::vector<at::Tensor> TrialPictures(const TrialSize& size) {
+std::vector<at::Tensor> TrialImages(const TrialSize& size) {
   auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
   const std::vector<int64_t> sizes = {1, 3, size.height, size.width};
   const at::Tensor plain = at::randn(sizes, generator);
@@ -84,32 +84,32 @@ bool AnswersAlike(const Survey& a, const Survey& b, double tolerance) {
   return true;
 }
 
-// The trial: pictures alone, then these in company.
+// The trial: images alone, then these in company.
 struct Company {
-  std::vector<int64_t> pictures;
+  std::vector<int64_t> images;
   Survey survey;
 };
 
 class Trial {
  public:
   Trial(ProbedNetwork& network, const TrialSize& size)
-      : network_(network), pictures_(TrialPictures(size)) {}
+      : network_(network), images_(TrialImages(size)) {}
 
   // Errors: see CheckNetwork.
   absl::Status RunAlone() {
-    for (const at::Tensor& picture : pictures_) {
-      ASSIGN_OR_RETURN(Survey survey, RunTwice(picture));
+    for (const at::Tensor& image : images_) {
+      ASSIGN_OR_RETURN(Survey survey, RunTwice(image));
       if (survey.logits.size(0) != 1) {
         return absl::InvalidArgumentError(
             absl::StrCat("the model returned ", survey.logits.size(0),
-                         " rows of logits for one picture"));
+                         " rows of logits for one image"));
       }
       alone_.push_back(std::move(survey));
     }
     return absl::OkStatus();
   }
 
-  // A course that depends on the pictures may come by some tensors for a black
+  // A course that depends on the images may come by some tensors for a black
   // one only.
   absl::Status RunBlack() {
     const size_t marks = alone_.front().sizes.size();
@@ -118,22 +118,22 @@ class Trial {
       missing |= network_.positions()[id] >= 0 && SizesAlone(id).empty();
     }
     if (!missing) return absl::OkStatus();
-    const at::Tensor black = at::zeros_like(pictures_.front());
+    const at::Tensor black = at::zeros_like(images_.front());
     ASSIGN_OR_RETURN(Survey survey, network_.SurveyMarks(black));
-    pictures_.push_back(black);
+    images_.push_back(black);
     alone_.push_back(std::move(survey));
     return absl::OkStatus();
   }
 
-  // Errors: INVALID_ARGUMENT the network cannot run several pictures at once.
+  // Errors: INVALID_ARGUMENT the network cannot run several images at once.
   absl::Status RunTogether() {
     for (const std::vector<int64_t>& order :
          {std::vector<int64_t>{0, 1}, std::vector<int64_t>{2, 1, 0}}) {
       std::vector<at::Tensor> batch;
-      for (const int64_t picture : order) batch.push_back(pictures_[picture]);
+      for (const int64_t image : order) batch.push_back(images_[image]);
       Company company = {order, {}};
       RETURN_IF_ERROR(CatchTorch(absl::StatusCode::kInvalidArgument,
-                                 "it cannot run several pictures at once", [&] {
+                                 "it cannot run several images at once", [&] {
                                    ASSIGN_OR_RETURN(company.survey,
                                                     RunTwice(at::cat(batch)));
                                    return absl::OkStatus();
@@ -144,12 +144,10 @@ class Trial {
   }
 
   bool repeats() const { return repeats_; }
-  at::Tensor TwoPictures() const {
-    return at::cat({pictures_[0], pictures_[1]});
-  }
+  at::Tensor TwoImages() const { return at::cat({images_[0], images_[1]}); }
   const Survey& Alone() const { return alone_.front(); }
-  const std::vector<at::Tensor>& pictures() const { return pictures_; }
-  // For the first picture that came by; empty: none did.
+  const std::vector<at::Tensor>& images() const { return images_; }
+  // For the first image that came by; empty: none did.
   const std::vector<int64_t>& SizesAlone(size_t id) const {
     for (const Survey& survey : alone_) {
       if (!survey.sizes[id].empty()) return survey.sizes[id];
@@ -159,10 +157,10 @@ class Trial {
 
   bool LogitsAreThoseAlone(double tolerance) const {
     for (const Company& company : together_) {
-      const auto count = static_cast<int64_t>(company.pictures.size());
+      const auto count = static_cast<int64_t>(company.images.size());
       if (company.survey.logits.size(0) != count) return false;
       for (int64_t row = 0; row < count; ++row) {
-        if (!LogitsAgree(company.survey, row, alone_[company.pictures[row]], 0,
+        if (!LogitsAgree(company.survey, row, alone_[company.images[row]], 0,
                          tolerance)) {
           return false;
         }
@@ -171,20 +169,20 @@ class Trial {
     return true;
   }
 
-  // How many entries the mark has for `pictures` pictures; 0: it was not met.
-  int64_t EntriesFor(size_t id, size_t pictures) const {
+  // How many entries the mark has for `images` images; 0: it was not met.
+  int64_t EntriesFor(size_t id, size_t images) const {
     const std::vector<int64_t>& sizes =
-        pictures == 1 ? SizesAlone(id)
-                      : together_.at(pictures - 2).survey.sizes[id];
+        images == 1 ? SizesAlone(id)
+                    : together_.at(images - 2).survey.sizes[id];
     return sizes.empty() ? 0 : sizes[0];
   }
   size_t largest_batch() const { return 1 + together_.size(); }
 
   bool TensorIsThatAlone(size_t id, double tolerance) const {
     for (const Company& company : together_) {
-      for (size_t row = 0; row < company.pictures.size(); ++row) {
+      for (size_t row = 0; row < company.images.size(); ++row) {
         if (!DigestsAgree(company.survey.digests[id], static_cast<int64_t>(row),
-                          alone_[company.pictures[row]].digests[id], 0,
+                          alone_[company.images[row]].digests[id], 0,
                           tolerance)) {
           return false;
         }
@@ -205,8 +203,8 @@ class Trial {
   }
 
   ProbedNetwork& network_;
-  std::vector<at::Tensor> pictures_;
-  std::vector<Survey> alone_;  // by picture
+  std::vector<at::Tensor> images_;
+  std::vector<Survey> alone_;  // by image
   std::vector<Company> together_;
   bool repeats_ = true;
 };
@@ -220,10 +218,10 @@ std::string ShapeInWords(const std::vector<int64_t>& sizes) {
 absl::StatusOr<std::string> WhyRowsDepend(
     const ProbedNetwork& network, const Trial& trial,
     const absl::Status& together, const absl::StatusOr<OriginStudy>& study) {
-  const std::string reader = NumberReadFromPictures(network.marked());
+  const std::string reader = NumberReadFromImages(network.marked());
   if (!reader.empty()) {
     return absl::StrCat("operator ", reader,
-                        " reads a number off the values of all pictures");
+                        " reads a number off the values of all images");
   }
   if (absl::IsInvalidArgument(together)) return std::string(together.message());
   RETURN_IF_ERROR(together);
@@ -233,14 +231,14 @@ absl::StatusOr<std::string> WhyRowsDepend(
   RETURN_IF_ERROR(study.status());
   if (!study->mixing_operator.empty()) {
     return absl::StrCat("operator ", study->mixing_operator,
-                        " mixes the pictures of a batch");
+                        " mixes the images of a batch");
   }
   if (!study->output_apart) {
-    return "a row of its output is not that of the row's picture alone";
+    return "a row of its output is not that of the row's image alone";
   }
   if (trial.repeats() &&
       !trial.LogitsAreThoseAlone(RoundingOf(network.dtype()))) {
-    return "its answer to a picture changes beside other pictures";
+    return "its answer to an image changes beside other images";
   }
   return "";
 }
@@ -248,22 +246,22 @@ absl::StatusOr<std::string> WhyRowsDepend(
 std::string WhyNotByRow(const Trial& trial, size_t id, bool rows_independent,
                         const TensorOrigins& origins, double tolerance) {
   const size_t batches = rows_independent ? trial.largest_batch() : 1;
-  for (size_t pictures = 1; pictures <= batches; ++pictures) {
-    const int64_t entries = trial.EntriesFor(id, pictures);
-    if (entries == static_cast<int64_t>(pictures)) continue;
+  for (size_t images = 1; images <= batches; ++images) {
+    const int64_t entries = trial.EntriesFor(id, images);
+    if (entries == static_cast<int64_t>(images)) continue;
     return absl::StrCat(
         "it has ", entries,
-        pictures == 1 ? " entries for 1 picture"
-                      : absl::StrCat(" entries for ", pictures, " pictures"),
-        ": tiles, views, frames or windows of a picture lie along its first "
+        images == 1 ? " entries for 1 image"
+                    : absl::StrCat(" entries for ", images, " images"),
+        ": tiles, views, frames or windows of an image lie along its first "
         "axis");
   }
   if (!rows_independent) return "";
   if (!origins.rows_apart) {
-    return "its entry for a picture holds what belongs to other pictures";
+    return "its entry for an image holds what belongs to other images";
   }
   if (trial.repeats() && !trial.TensorIsThatAlone(id, tolerance)) {
-    return "its entry for a picture changes beside other pictures";
+    return "its entry for an image changes beside other images";
   }
   return "";
 }
@@ -284,7 +282,7 @@ std::string WhyNoGrid(const std::vector<int64_t>& sizes, GridKind kind) {
       return absl::StrCat("the positions of its shape ", ShapeInWords(sizes),
                           " lie along one axis, as in an attention matrix");
     case GridKind::kShuffled:
-      return "its positions are rolled or in another order than the picture's";
+      return "its positions are rolled or in another order than the image's";
     case GridKind::kUnknown:
     case GridKind::kNone:
       break;
@@ -313,7 +311,7 @@ TensorForm FormOf(const Trial& trial, size_t id, bool rows_independent,
                   const TensorOrigins& origins, double tolerance) {
   TensorForm form = {.sizes = trial.SizesAlone(id)};
   if (form.sizes.empty()) {
-    form.no_maps_because = "the pass of a picture at load did not come by it";
+    form.no_maps_because = "the pass of an image at load did not come by it";
     return form;
   }
   const std::string folded =
@@ -336,27 +334,26 @@ void AddReached(const OriginStudy& other, OriginStudy& study) {
   }
 }
 
-// Two pictures where the network can run them; else, and where its course is
+// Two images where the network can run them; else, and where its course is
 // not always the same, one at a time, which shows no mixing.
 absl::StatusOr<OriginStudy> Study(ProbedNetwork& network, const Trial& trial,
                                   const absl::Status& together) {
-  if (together.ok() && NumberReadFromPictures(network.marked()).empty()) {
+  if (together.ok() && NumberReadFromImages(network.marked()).empty()) {
     absl::StatusOr<OriginStudy> study =
-        StudyOrigins(network, trial.TwoPictures());
-    // Chance may have spared the pictures this time.
+        StudyOrigins(network, trial.TwoImages());
+    // Chance may have spared the images this time.
     const int more = !study.ok() || study->random_operator.empty() ? 0
                      : study->draws_order ? kStudiesOfOrder
                                           : kStudiesOfChance;
     for (int i = 0; i < more && study.ok(); ++i) {
       if (!study->mixing_operator.empty() || !study->output_apart) break;
-      study = StudyOrigins(network, trial.TwoPictures());
+      study = StudyOrigins(network, trial.TwoImages());
     }
     return study;
   }
-  ASSIGN_OR_RETURN(OriginStudy study,
-                   StudyOrigins(network, trial.pictures()[0]));
-  for (const at::Tensor& picture : trial.pictures()) {
-    ASSIGN_OR_RETURN(const OriginStudy other, StudyOrigins(network, picture));
+  ASSIGN_OR_RETURN(OriginStudy study, StudyOrigins(network, trial.images()[0]));
+  for (const at::Tensor& image : trial.images()) {
+    ASSIGN_OR_RETURN(const OriginStudy other, StudyOrigins(network, image));
     AddReached(other, study);
   }
   return study;
@@ -369,7 +366,7 @@ absl::StatusOr<NetworkCheck> CheckNetwork(ProbedNetwork& network,
   Trial trial(network, size);
   RETURN_IF_ERROR(trial.RunAlone());
   const absl::Status black =
-      CatchTorch(absl::StatusCode::kInvalidArgument, "a black picture",
+      CatchTorch(absl::StatusCode::kInvalidArgument, "a black image",
                  [&] { return trial.RunBlack(); });
   // One that the model cannot run shows nothing.
   if (!black.ok() && !absl::IsInvalidArgument(black)) return black;

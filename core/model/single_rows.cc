@@ -31,13 +31,13 @@ absl::StatusOr<ProbeResult> RunRowByRow(
   std::vector<at::Tensor> stepped_logits;
   std::vector<std::vector<ProbeResult::Record>> records(probes);
   for (const ProbeRow& row : request.rows) {
-    ProbeRequest single = {request.input.slice(0, row.picture, row.picture + 1),
+    ProbeRequest single = {request.input.slice(0, row.image, row.image + 1),
                            {row},
                            request.probes,
                            request.activation_only};
-    single.rows[0].picture = 0;
+    single.rows[0].image = 0;
     ASSIGN_OR_RETURN(ProbeResult result, run(single));
-    logits[row.picture] = result.logits;
+    logits[row.image] = result.logits;
     stepped_logits.push_back(result.stepped_logits);
     all.class_index.push_back(result.class_index[0]);
     all.score.push_back(result.score[0]);

@@ -11,7 +11,7 @@
 
 namespace saliency {
 
-// `run` gets requests of one picture and one row.  The result is as if the
+// `run` gets requests of one image and one row.  The result is as if the
 // request had run in one pass; the times add up.  The first error ends it.
 absl::StatusOr<ProbeResult> RunRowByRow(
     const ProbeRequest& request,

@@ -31,7 +31,7 @@ bool IsPointwise(const ConvGeometry& geometry) {
          geometry.groups == 1;
 }
 
-// For a channels-last picture oneDNN lays a 1x1 kernel out in an order that
+// For a channels-last image oneDNN lays a 1x1 kernel out in an order that
 // takes longer than the convolution where positions are few: 2048 to 512
 // channels at 7x7 take 1.9 ms, and 0.7 ms in the order of the weights.
 bool IsMostlyWeights(const at::Tensor& x, const at::Tensor& weight,
@@ -59,7 +59,7 @@ bool HasAvx512() {
 }
 
 // Without AVX-512 oneDNN's kernels for channels-last tensors are slower than
-// those in the order of planes: weight gradients up to four times (178 ms and
+// those in NCHW order: weight gradients up to four times (178 ms and
 // 42 ms for one row of 64 to 64 channels at 224x224, two cores), the others
 // twice where a row outgrows the cache (472 ms and 204 ms forward for eight
 // such rows), half as much again where a batch does (26 ms and 17 ms at 56x56).
@@ -101,7 +101,7 @@ at::Tensor Gradient(const at::Tensor& g, const at::Tensor& x,
   return of_weight ? std::get<1>(gradients) : std::get<0>(gradients);
 }
 
-// Of this size, in the order of planes, its values never read.
+// Of this size, in NCHW order, its values never read.
 at::Tensor UnreadLike(const at::Tensor& x) {
   return at::empty(x.sizes(), x.options());
 }

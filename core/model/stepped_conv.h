@@ -53,7 +53,7 @@ ConvStep MakeConvStep(const at::Tensor& x, const at::Tensor& g,
                       absl::Span<const double> sizes);
 
 // The memory order that the other functions want x and the weight in, and
-// answer in: channels-last, or planes where those take less time.
+// answer in: channels-last, or NCHW where those take less time.
 at::MemoryFormat OrderOfConv(const at::Tensor& x, const ConvGeometry& geometry);
 
 // W * x without bias.

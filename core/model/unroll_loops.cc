@@ -223,7 +223,7 @@ Node* FindLoop(Block* block, const std::function<bool(Node*)>& wanted) {
 bool IsPeeled(Node* loop) { return loop->hasAttribute(PeeledAttribute()); }
 
 // Peels the loop that IsPeeled until it is gone; false when its rounds turn out
-// to depend on the picture, or are too many.
+// to depend on the image, or are too many.
 bool PeelAway(std::shared_ptr<Graph>& graph, std::vector<Mark>& marks,
               const SimplifyGraph& simplify) {
   for (int64_t round = 0; round < kMaxRounds; ++round) {

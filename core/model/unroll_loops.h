@@ -3,10 +3,10 @@
 // `act#2`, ...
 //
 //   for i in range(3), break and while included    as long as the rounds do not
-//   depend on the picture
+//   depend on the image
 //
 // A loop's rounds are taken out in front of it one after another ("peeled")
-// until nothing is left of it.  One that turns out to depend on the picture
+// until nothing is left of it.  One that turns out to depend on the image
 // stays as it was.
 //
 // Internal to the model room.  Thread-compatible.

@@ -94,7 +94,7 @@ def numbers(values):
 
 
 def config_text(name, network, size, digest):
-    """config.pbtxt: the whole picture, squashed to the input's size, since what
+    """config.pbtxt: the whole image, squashed to the input's size, since what
     a centre crop leaves out cannot be explained."""
     transform = published(name).transforms()
     lines = [

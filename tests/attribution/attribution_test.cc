@@ -14,7 +14,7 @@ TEST(AttributionTest, ANamedOneIsItsMethod) {
     SCOPED_TRACE(method->name);
     const Attribution attribution = Attribution::Named(method->name).value();
     EXPECT_EQ(attribution.name(), method->name);
-    EXPECT_EQ(attribution.evidence(), method->evidence);
+    EXPECT_EQ(attribution.method_inputs(), method->method_inputs);
     EXPECT_EQ(attribution.is_signed(), method->is_signed);
     EXPECT_TRUE(
         Identical(attribution.Attribute(context), method->attribute(context)));
@@ -25,7 +25,7 @@ TEST(AttributionTest, APairIsNamedAfterItsTwoHalves) {
   const Attribution pair =
       Attribution::Pair(Extract::kDepthwise3x3, Aggregate::kPositiveNorm);
   EXPECT_EQ(pair.name(), "depthwise3x3+positive_norm");
-  EXPECT_EQ(pair.evidence(), Evidence::kActivationAndGradient);
+  EXPECT_EQ(pair.method_inputs(), MethodInputs::kActivationAndGradient);
 }
 
 TEST(AttributionTest, APairIsSignedWhereItsAggregateCanBeNegative) {

@@ -19,7 +19,7 @@ using testing::Pair;
 
 using LeftOut = std::vector<std::pair<int64_t, int64_t>>;
 
-// A picture's features tell its number.
+// An image's features tell its number.
 std::vector<float> FeaturesOf(int64_t number) {
   return {static_cast<float>(number), 1};
 }
@@ -33,15 +33,15 @@ absl::Status Add(ClassSample& sample, int64_t number,
       FeaturesOf(number));
 }
 
-std::vector<int64_t> NumbersOf(const SampledPictures& pictures) {
+std::vector<int64_t> NumbersOf(const SampledImages& images) {
   std::vector<int64_t> numbers;
-  for (int64_t i = 0; i < pictures.features.size(0); ++i) {
-    numbers.push_back(pictures.features[i][0].item<int64_t>());
+  for (int64_t i = 0; i < images.features.size(0); ++i) {
+    numbers.push_back(images.features[i][0].item<int64_t>());
   }
   return numbers;
 }
 
-SampledPictures Take(const ClassSample& sample) {
+SampledImages Take(const ClassSample& sample) {
   LeftOut left_out;
   return sample.Take(1, left_out);
 }
@@ -51,38 +51,38 @@ TEST(ClassSampleTest, KeepsAllWhereThereAreFew) {
   ASSERT_TRUE(Add(sample, 0, {7}).ok());
   ASSERT_TRUE(Add(sample, 1, {2, 7}, {9, 4}).ok());
   ASSERT_TRUE(Add(sample, 2, {4}).ok());
-  const SampledPictures pictures = Take(sample);
-  EXPECT_THAT(pictures.classes, ElementsAre(2, 4, 7));
-  EXPECT_THAT(NumbersOf(pictures), ElementsAre(0, 1, 2));
+  const SampledImages images = Take(sample);
+  EXPECT_THAT(images.classes, ElementsAre(2, 4, 7));
+  EXPECT_THAT(NumbersOf(images), ElementsAre(0, 1, 2));
   const at::Tensor labels = at::tensor({0, 0, 1, 1, -1, 1, 0, 1, 0}, at::kChar);
-  EXPECT_TRUE(pictures.labels.equal(labels.view({3, 3}))) << pictures.labels;
+  EXPECT_TRUE(images.labels.equal(labels.view({3, 3}))) << images.labels;
 }
 
-// Class 1 has ten times the pictures of class 0.
+// Class 1 has ten times the images of class 0.
 TEST(ClassSampleTest, EveryClassGetsTheSameChance) {
   ClassSample sample({.per_class = 20, .seed = 3});
   for (int64_t i = 0; i < 330; ++i) {
     ASSERT_TRUE(Add(sample, i, {i % 11 == 0 ? 0 : 1}).ok());
   }
-  const SampledPictures pictures = Take(sample);
-  EXPECT_EQ(pictures.labels.sum(0)[0].item<int64_t>(), 20);
-  EXPECT_EQ(pictures.labels.sum(0)[1].item<int64_t>(), 20);
-  EXPECT_NEAR(pictures.chances.sum().item<double>(), 1, 1e-12);
-  EXPECT_NEAR(pictures.chances.max().item<double>(), 1.0 / 40, 1e-12);
+  const SampledImages images = Take(sample);
+  EXPECT_EQ(images.labels.sum(0)[0].item<int64_t>(), 20);
+  EXPECT_EQ(images.labels.sum(0)[1].item<int64_t>(), 20);
+  EXPECT_NEAR(images.chances.sum().item<double>(), 1, 1e-12);
+  EXPECT_NEAR(images.chances.max().item<double>(), 1.0 / 40, 1e-12);
 }
 
-TEST(ClassSampleTest, APictureOfTwoClassesCountsForBoth) {
+TEST(ClassSampleTest, AnImageOfTwoClassesCountsForBoth) {
   ClassSample sample({.per_class = 10});
   for (int64_t i = 0; i < 4; ++i) ASSERT_TRUE(Add(sample, i, {0}).ok());
   ASSERT_TRUE(Add(sample, 4, {0, 1}).ok());
-  const SampledPictures pictures = Take(sample);
+  const SampledImages images = Take(sample);
   // Class 0 is drawn with 1/2, then one of five; class 1 has one alone.
-  EXPECT_NEAR(pictures.chances[0].item<double>(), 0.5 / 5, 1e-12);
-  EXPECT_NEAR(pictures.chances[4].item<double>(), 0.5 / 5 + 0.5, 1e-12);
+  EXPECT_NEAR(images.chances[0].item<double>(), 0.5 / 5, 1e-12);
+  EXPECT_NEAR(images.chances[4].item<double>(), 0.5 / 5 + 0.5, 1e-12);
 }
 
-// Each of 40 pictures is among 10 kept ones with chance 1/4.
-TEST(ClassSampleTest, EachPictureOfAClassHasTheSameChance) {
+// Each of 40 images is among 10 kept ones with chance 1/4.
+TEST(ClassSampleTest, EachImageOfAClassHasTheSameChance) {
   constexpr int kTrials = 4000;
   std::vector<int> kept(40);
   for (uint64_t seed = 0; seed < kTrials; ++seed) {
@@ -144,8 +144,8 @@ TEST(ClassSampleTest, MoreThanTheBytesAllowIsRefused) {
   for (int64_t i = 0; i < 3; ++i) ASSERT_TRUE(Add(sample, i, {0}).ok());
   EXPECT_EQ(Add(sample, 3, {1}),
             absl::ResourceExhaustedError(
-                "the features of 4 pictures have 32 bytes, of at most 24: keep "
-                "fewer pictures of each class"));
+                "the features of 4 images have 32 bytes, of at most 24: keep "
+                "fewer images of each class"));
 }
 
 TEST(ClassSampleTest, WhatTakesAnothersPlaceNeedsNoMoreBytes) {
@@ -161,9 +161,9 @@ TEST(ClassSampleTest, RareClassesAreLeftOutAndTold) {
   ASSERT_TRUE(Add(sample, 2, {8}).ok());
   ASSERT_TRUE(Add(sample, 3, {3, 6}).ok());
   LeftOut left_out;
-  const SampledPictures pictures = sample.Take(2, left_out);
-  EXPECT_THAT(pictures.classes, ElementsAre(3));
-  EXPECT_THAT(NumbersOf(pictures), ElementsAre(0, 1, 3));
+  const SampledImages images = sample.Take(2, left_out);
+  EXPECT_THAT(images.classes, ElementsAre(3));
+  EXPECT_THAT(NumbersOf(images), ElementsAre(0, 1, 3));
   EXPECT_THAT(left_out, ElementsAre(Pair(6, 1), Pair(8, 1)));
   left_out.clear();
   EXPECT_THAT(sample.Take(4, left_out).classes, IsEmpty());

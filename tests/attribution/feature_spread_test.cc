@@ -40,29 +40,29 @@ TEST_P(FeatureSpreadTest, BatchesOfAnySizeGiveTheSame) {
   for (const auto& [first, count] : {std::pair{0, 1}, {1, 5}, {6, 3}}) {
     ASSERT_TRUE(pieces.Add(features.narrow(0, first, count)).ok());
   }
-  EXPECT_EQ(pieces.pictures(), 9);
+  EXPECT_EQ(pieces.images(), 9);
   EXPECT_NEAR(pieces.Gamma().value(), whole.Gamma().value(), 1e-7);
   EXPECT_TRUE(RowsClose(pieces.means(), features.mean({2, 3}), 1e-6));
 }
 
-TEST_P(FeatureSpreadTest, AChanceCountsAsThatManyPictures) {
+TEST_P(FeatureSpreadTest, AChanceCountsAsThatManyImages) {
   const at::Tensor features = Normal(7, {3, 4, 2, 2});
   FeatureSpread weighted;
   ASSERT_TRUE(weighted.Add(features).ok());
   FeatureSpread repeated;
-  for (const int64_t picture : {0, 0, 0, 1, 2, 2}) {
-    ASSERT_TRUE(repeated.Add(features.narrow(0, picture, 1)).ok());
+  for (const int64_t image : {0, 0, 0, 1, 2, 2}) {
+    ASSERT_TRUE(repeated.Add(features.narrow(0, image, 1)).ok());
   }
   const at::Tensor chances = at::tensor({3.0, 1.0, 2.0}, at::kDouble) / 6;
   EXPECT_NEAR(weighted.Gamma(chances).value(), repeated.Gamma().value(), 1e-9);
 }
 
 // Of features that are never negative x_mu is the mean of the xbar_i, so that
-// equal pictures have no spread; signed ones are measured from their magnitude.
-TEST_P(FeatureSpreadTest, EqualPicturesOfPositiveFeaturesHaveNoSpread) {
-  const at::Tensor picture = Normal(2, {1, 6, 3, 3}).abs();
+// equal images have no spread; signed ones are measured from their magnitude.
+TEST_P(FeatureSpreadTest, EqualImagesOfPositiveFeaturesHaveNoSpread) {
+  const at::Tensor image = Normal(2, {1, 6, 3, 3}).abs();
   FeatureSpread spread;
-  for (int i = 0; i < 4; ++i) ASSERT_TRUE(spread.Add(picture).ok());
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(spread.Add(image).ok());
   EXPECT_NEAR(spread.Gamma().value(), 0, 1e-7);
 }
 
@@ -87,7 +87,7 @@ TEST_P(FeatureSpreadTest, RefusesWhatDoesNotFitAndKeepsWhatItHas) {
   at::Tensor bad = Normal(6, {2, 4, 3, 3});
   bad[1][2][0][0] = std::numeric_limits<float>::infinity();
   EXPECT_EQ(spread.Add(bad).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(spread.pictures(), 2);
+  EXPECT_EQ(spread.images(), 2);
   EXPECT_EQ(spread.Gamma().value(), gamma);
 }
 

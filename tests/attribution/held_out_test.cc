@@ -7,7 +7,7 @@
 namespace saliency::held_out_test {
 namespace {
 
-// `of_each` pictures of each class, one class a picture.
+// `of_each` images of each class, one class an image.
 at::Tensor OneClassEach(const std::vector<int64_t>& of_each) {
   std::vector<at::Tensor> parts;
   const auto classes = static_cast<int64_t>(of_each.size());
@@ -45,8 +45,8 @@ TEST(HeldOutTest, TheSeedChoosesWhich) {
       ChooseHeldOut(labels, 0.5, 1).equal(ChooseHeldOut(labels, 0.5, 2)));
 }
 
-// Twenty classes, a few in each picture, some ten times as frequent as others.
-TEST(HeldOutTest, OfPicturesOfSeveralClassesEachClassGetsAboutItsShare) {
+// Twenty classes, a few in each image, some ten times as frequent as others.
+TEST(HeldOutTest, OfImagesOfSeveralClassesEachClassGetsAboutItsShare) {
   torch::manual_seed(1);
   const at::Tensor frequency = at::linspace(0.03, 0.3, 20);
   const at::Tensor labels = at::rand({600, 20}).lt(frequency).to(at::kChar);

@@ -32,18 +32,18 @@ Data Clusters(uint64_t seed, int64_t of_each, int64_t classes, double apart) {
   return data;
 }
 
-// Several classes in a picture, told by the features with some noise; some
+// Several classes in an image, told by the features with some noise; some
 // labels are uncertain.
-Data Scenes(uint64_t seed, int64_t pictures, int64_t classes, double noise) {
+Data Scenes(uint64_t seed, int64_t images, int64_t classes, double noise) {
   torch::manual_seed(seed);
-  const at::Tensor shows = at::rand({pictures, classes}).lt(0.3);
+  const at::Tensor shows = at::rand({images, classes}).lt(0.3);
   const at::Tensor mixing = at::randn({classes, 8});
   Data data;
   data.features =
-      (shows.to(at::kFloat).matmul(mixing) + at::randn({pictures, 8}) * noise)
+      (shows.to(at::kFloat).matmul(mixing) + at::randn({images, 8}) * noise)
           .to(at::kFloat);
   data.labels = shows.to(at::kChar);
-  data.labels.masked_fill_(at::rand({pictures, classes}).lt(0.05), -1);
+  data.labels.masked_fill_(at::rand({images, classes}).lt(0.05), -1);
   return data;
 }
 
@@ -75,7 +75,7 @@ LinearClassifier Descend(const Data& data, const ClassifierOptions& options) {
           .bias = b.to(at::kFloat)};
 }
 
-// The share that is right, counted picture by picture.
+// The share that is right, counted image by image.
 double CountAccuracy(const LinearClassifier& classifier, const Data& data,
                      bool multi_label) {
   const at::Tensor scores = classifier.Scores(data.features);
@@ -144,7 +144,7 @@ TEST_P(LayerClassifierTest, FindsWhatGradientDescentFinds) {
       EXPECT_LT(LargestDifference(trained.bias, expected.bias), 1e-2);
       EXPECT_NEAR(Accuracy(trained, judge.features, judge.labels, GetParam()),
                   CountAccuracy(expected, judge, GetParam()), 0.011)
-          << "at most one picture on the border";
+          << "at most one image on the border";
     }
   }
 }
@@ -163,7 +163,7 @@ TEST_P(LayerClassifierTest, TellsTheSeparableFromTheRest) {
       TrainLinearClassifier(easy.features, easy.labels, Options()).value();
   EXPECT_GT(Accuracy(good, easy.features, easy.labels, GetParam()), 0.97);
   // Labels that have nothing to do with the features: no better than chance on
-  // pictures that it did not learn from, 1/3 of three classes, 1/2 of yes or
+  // images that it did not learn from, 1/3 of three classes, 1/2 of yes or
   // no.
   Data learn = Make(2, /*easy=*/true);
   Data judge = Make(3, /*easy=*/true);
@@ -180,7 +180,7 @@ TEST_P(LayerClassifierTest, TellsTheSeparableFromTheRest) {
       << "four standard deviations of 600 coins";
 }
 
-TEST_P(LayerClassifierTest, TheSamePicturesGiveTheSameClassifier) {
+TEST_P(LayerClassifierTest, TheSameImagesGiveTheSameClassifier) {
   const Data data = Make(5, /*easy=*/false);
   const auto train = [&] {
     return TrainLinearClassifier(data.features, data.labels, Options()).value();
@@ -225,7 +225,7 @@ TEST_P(LayerClassifierTest, CancellingStopsIt) {
 
 TEST(LayerClassifierRareTest, ARareClassIsNotAnsweredWithNever) {
   torch::manual_seed(1);
-  // 10 of 400 pictures show it, one standard deviation off.
+  // 10 of 400 images show it, one standard deviation off.
   const at::Tensor shows = at::arange(400).lt(10).unsqueeze(1);
   const at::Tensor other = at::arange(400).remainder(2).eq(0).unsqueeze(1);
   const at::Tensor labels = at::cat({shows, other}, 1).to(at::kChar);

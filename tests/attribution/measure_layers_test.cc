@@ -54,17 +54,17 @@ TEST(MeasureLayersTest, TheLayerThatKnowsTheClassIsTheMoreAccurateOne) {
   // 120 held out: a coin's standard deviation is 0.046.
   EXPECT_NEAR(measured.layers[0].classification_accuracy, 0.5, 0.18);
   EXPECT_GT(measured.layers[1].classification_accuracy, 0.98);
-  EXPECT_EQ(measured.training_pictures, 280);
-  EXPECT_EQ(measured.held_out_pictures, 120);
+  EXPECT_EQ(measured.training_images, 280);
+  EXPECT_EQ(measured.held_out_images, 120);
   EXPECT_THAT(measured.classes, ElementsAre(0, 1));
   EXPECT_THAT(left_out, IsEmpty());
   EXPECT_THAT(done, ElementsAre(1, 2));
 }
 
-TEST(MeasureLayersTest, SpreadIsThatOfAllPicturesByTheirChances) {
+TEST(MeasureLayersTest, SpreadIsThatOfAllImagesByTheirChances) {
   ClassSample sample({.per_class = 1000});
   std::mt19937_64 random(3);
-  // Class 1 has three times the pictures of class 0, which stand for the same
+  // Class 1 has three times the images of class 0, which stand for the same
   // chance: as if each of class 0 were there three times.
   FeatureSpread repeated;
   for (int64_t i = 0; i < 40; ++i) {
@@ -98,7 +98,7 @@ TEST(MeasureLayersTest, TheSeedDecidesTheSplitAndNothingElseDoes) {
   EXPECT_GT(values.size(), 1);
 }
 
-TEST(MeasureLayersTest, ClassesWithOnePictureAreLeftOut) {
+TEST(MeasureLayersTest, ClassesWithOneImageAreLeftOut) {
   ClassSample sample = TwoClasses(10);
   std::mt19937_64 random(1);
   ASSERT_TRUE(sample.Add(99, {.present = {7}}, FeaturesOf(random, 0)).ok());
@@ -108,11 +108,11 @@ TEST(MeasureLayersTest, ClassesWithOnePictureAreLeftOut) {
   EXPECT_THAT(measured.classes, ElementsAre(0, 1));
   ASSERT_EQ(left_out.size(), 1);
   EXPECT_EQ(left_out[0].index, 7);
-  EXPECT_EQ(left_out[0].reason, "has 1 picture, of at least 2");
-  EXPECT_EQ(measured.training_pictures + measured.held_out_pictures, 20);
+  EXPECT_EQ(left_out[0].reason, "has 1 image, of at least 2");
+  EXPECT_EQ(measured.training_images + measured.held_out_images, 20);
 }
 
-TEST(MeasureLayersTest, TooFewPicturesAreRefused) {
+TEST(MeasureLayersTest, TooFewImagesAreRefused) {
   ClassSample sample({.per_class = 10});
   std::vector<LeftOutClass> left_out;
   const auto measure = [&] {
@@ -120,7 +120,7 @@ TEST(MeasureLayersTest, TooFewPicturesAreRefused) {
   };
   EXPECT_EQ(measure(),
             absl::InvalidArgumentError(
-                "pictures: 0 of 0 classes can be used, of at least 4 of 2 "
+                "images: 0 of 0 classes can be used, of at least 4 of 2 "
                 "classes that have 2 each"));
   std::mt19937_64 random(1);
   for (int64_t i = 0; i < 5; ++i) {
@@ -133,7 +133,7 @@ TEST(MeasureLayersTest, TooFewPicturesAreRefused) {
               HasSubstr("4 of 1 class can be used"));
 }
 
-TEST(MeasureLayersTest, AClassThatEveryPictureShowsCannotBeToldApart) {
+TEST(MeasureLayersTest, AClassThatEveryImageShowsCannotBeToldApart) {
   ClassSample sample({.per_class = 100});
   std::mt19937_64 random(1);
   for (int64_t i = 0; i < 40; ++i) {
@@ -150,7 +150,7 @@ TEST(MeasureLayersTest, AClassThatEveryPictureShowsCannotBeToldApart) {
   EXPECT_THAT(measured.classes, ElementsAre(0, 1));
   ASSERT_EQ(left_out.size(), 1);
   EXPECT_EQ(left_out[0].index, 5);
-  EXPECT_THAT(left_out[0].reason, HasSubstr("no picture without it"));
+  EXPECT_THAT(left_out[0].reason, HasSubstr("no image without it"));
   EXPECT_GT(measured.layers[1].classification_accuracy, 0.95);
 }
 

@@ -69,9 +69,10 @@ SALIENCY_INSTANTIATE_DEVICES(MethodPropertiesTest);
 TEST_P(MethodPropertiesTest, MapsAreFloat32OnTheEvidencesDevice) {
   ForAll([&](const Attribution& attribution, const MethodContext& context) {
     const at::Tensor map = attribution.Attribute(context);
-    const at::Tensor& grid = attribution.evidence() == Evidence::kRealConv
-                                 ? context.conv->output_gradient
-                                 : context.layer.gradient;
+    const at::Tensor& grid =
+        attribution.method_inputs() == MethodInputs::kRealConv
+            ? context.conv->output_gradient
+            : context.layer.gradient;
     ASSERT_EQ(map.scalar_type(), at::kFloat);
     ASSERT_EQ(map.device(), device());
     ASSERT_EQ(map.sizes(),
@@ -153,7 +154,7 @@ TEST_P(MethodPropertiesTest, NormalisedMapsLieBetweenZeroAndOne) {
 }
 
 // One NaN among the evidence must reach the map, whatever maxima and positive
-// parts it passes, or a broken model would answer with a plausible picture.
+// parts it passes, or a broken model would answer with a plausible image.
 TEST_P(MethodPropertiesTest, NotANumberIsNeverHidden) {
   ForAll([&](const Attribution& attribution, const MethodContext& context) {
     const MethodContext broken =

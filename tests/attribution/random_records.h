@@ -1,5 +1,5 @@
-// Seeded random evidence, in shapes and memory layouts that closed forms tend
-// to get wrong.
+// Seeded random method_inputs, in shapes and memory layouts that closed forms
+// tend to get wrong.
 
 #ifndef SALIENCY_TESTS_ATTRIBUTION_RANDOM_RECORDS_H_
 #define SALIENCY_TESTS_ATTRIBUTION_RANDOM_RECORDS_H_

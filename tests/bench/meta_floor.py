@@ -27,7 +27,7 @@ MAX_GRAM_POSITIONS = 4096  # kMaxGramPositions, stepped_conv.cc
 PARTS = ("two forwards", "data gradients", "own to each row")
 
 
-def layers_of(network, picture):
+def layers_of(network, image):
     """(layer, input) of every convolution and linear layer, as they run."""
     found = []
     hooks = [module.register_forward_hook(
@@ -35,7 +35,7 @@ def layers_of(network, picture):
         for module in network.modules()
         if isinstance(module, (nn.Conv2d, nn.Linear))]
     with torch.no_grad():
-        network(picture)
+        network(image)
     for hook in hooks:
         hook.remove()
     return found
@@ -103,13 +103,13 @@ def keep_freed_memory():
 
 
 def measure(network, batch, rounds):
-    picture = torch.rand(batch, 3, 224, 224)
+    image = torch.rand(batch, 3, 224, 224)
     plain = []
     spent = []  # of each layer, by part and way
     with torch.no_grad():
         # One layer at a time: those of a large batch, in both memory orders,
         # do not fit together.
-        for i, (layer, x) in enumerate(layers_of(network, picture)):
+        for i, (layer, x) in enumerate(layers_of(network, image)):
             ways = (conv_work(layer, x, i == 0) if isinstance(layer, nn.Conv2d)
                     else linear_work(layer, x))
             times = {part: [[] for _ in ways[part]] for part in ways}
@@ -119,7 +119,7 @@ def measure(network, batch, rounds):
                         took = seconds(function)
                         if round_:
                             times[part][way].append(took)
-                plain.append(seconds(lambda: network(picture)))
+                plain.append(seconds(lambda: network(image)))
             spent.append(times)
     forward = statistics.median(plain)
     ratios = dict.fromkeys(PARTS, 0.0)

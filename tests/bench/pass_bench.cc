@@ -33,13 +33,13 @@
 namespace saliency {
 namespace {
 
-// One case: `pictures` of one batch, each with `targets` classes.
+// One case: `images` of one batch, each with `targets` classes.
 struct PassCase {
   std::string name;
   std::string network;
   std::vector<std::string> layers;
   std::vector<std::string> methods;
-  int pictures;
+  int images;
   int targets;
   double target;
   bool meta = false;  // explained at theta', one step of the default size
@@ -150,9 +150,9 @@ void Wait(const std::string& device) {
 ProbeRequest RequestFor(const PassCase& bench, const at::Tensor& input) {
   ProbeRequest request;
   request.input = input;
-  for (int picture = 0; picture < bench.pictures; ++picture) {
+  for (int image = 0; image < bench.images; ++image) {
     for (int target = 0; target < bench.targets; ++target) {
-      request.rows.push_back({picture, ClassIndex{(37 * target + 5) % 1000}});
+      request.rows.push_back({image, ClassIndex{(37 * target + 5) % 1000}});
       if (bench.meta) request.rows.back().meta = MetaStep();
     }
   }
@@ -191,7 +191,7 @@ BenchRow Measure(const PassCase& bench, const BenchArguments& arguments) {
   eager.eval();
 
   torch::manual_seed(1);
-  const at::Tensor input = torch::randn({bench.pictures, 3, 224, 224});
+  const at::Tensor input = torch::randn({bench.images, 3, 224, 224});
   const ProbeRequest request = RequestFor(bench, input);
   std::vector<Attribution> methods;
   for (const std::string& name : bench.methods) {
@@ -244,7 +244,7 @@ BenchRow MeasureCombination(const PassCase& bench,
   const auto model = OrDie(ProbedModel::Load(
       arguments.models + "/" + bench.network + "/1/model.pt", options));
   torch::manual_seed(1);
-  const at::Tensor input = torch::randn({bench.pictures, 3, 224, 224});
+  const at::Tensor input = torch::randn({bench.images, 3, 224, 224});
   const ProbeRequest all = RequestFor(bench, input);
   ProbeRequest shallowest = all;
   shallowest.probes.resize(1);
@@ -296,7 +296,7 @@ BenchRow MeasureMemory(const PassCase& bench, const BenchArguments& arguments) {
       arguments.models + "/" + bench.network + "/1/model.pt", {}));
   const int64_t size = memory.bytes() - before;
   const ProbeRequest stepped =
-      RequestFor(bench, torch::zeros({bench.pictures, 3, 224, 224}));
+      RequestFor(bench, torch::zeros({bench.images, 3, 224, 224}));
   ProbeRequest plain = stepped;
   plain.probes = {{"input"}};
   for (ProbeRow& row : plain.rows) row.meta.reset();

@@ -7,7 +7,7 @@
 //
 // MODELS is a folder with resnet50/1/model.pt.  A request is a JPEG in,
 // norm_grad at layer4 of the predicted class, float32 at the layer's resolution
-// out.  The engine that it is compared with gets its pictures decoded.
+// out.  The engine that it is compared with gets its images decoded.
 
 #include <ATen/Parallel.h>
 
@@ -44,20 +44,20 @@ constexpr char kMethod[] = "norm_grad";
 constexpr char kLayer[] = "layer4";
 constexpr int kClients = 16;
 constexpr int kBatchRows = 16;     // the default of both
-constexpr int kBatchesARound = 6;  // of kBatchRows pictures
+constexpr int kBatchesARound = 6;  // of kBatchRows images
 constexpr int kCallsARound = 24;   // one after another
 
-std::vector<std::string> SamplePictures() {
-  std::vector<std::string> pictures;
+std::vector<std::string> SampleImages() {
+  std::vector<std::string> images;
   for (const auto& entry :
        fs::directory_iterator(SALIENCY_MODELS_DIR "/voc-emoji/samples")) {
     if (entry.path().extension() != ".jpg") continue;
     std::ifstream file(entry.path(), std::ios::binary);
-    pictures.emplace_back(std::istreambuf_iterator<char>(file),
-                          std::istreambuf_iterator<char>());
+    images.emplace_back(std::istreambuf_iterator<char>(file),
+                        std::istreambuf_iterator<char>());
   }
-  if (pictures.empty()) Die(absl::NotFoundError("no sample pictures"));
-  return pictures;
+  if (images.empty()) Die(absl::NotFoundError("no sample images"));
+  return images;
 }
 
 std::string ModelFile(const BenchArguments& arguments) {
@@ -68,7 +68,7 @@ std::string ModelFile(const BenchArguments& arguments) {
 class OfflineEngine {
  public:
   OfflineEngine(const BenchArguments& arguments,
-                const std::vector<std::string>& pictures) {
+                const std::vector<std::string>& images) {
     LoadOptions options;
     options.device = arguments.device;
     loaded_.name = kNetwork;
@@ -78,18 +78,18 @@ class OfflineEngine {
     explainer_ = std::make_unique<PassExplainer>(
         *loaded_.replicas.front(),
         PassExplainer::Options{.max_rows = kBatchRows});
-    const ModelFacts facts = FactsOf(loaded_);
-    for (const std::string& picture : pictures) {
+    const ModelMetadata metadata = MetadataOf(loaded_);
+    for (const std::string& image : images) {
       Job job;
-      job.input = EncodedPicture{picture};
+      job.input = EncodedImage{image};
       job.attributions.push_back(
           {.attribution = OrDie(Attribution::Named(kMethod)),
            .layers = {kLayer}});
-      prepared_.push_back(OrDie(PrepareJob(job, facts, EngineLimits())));
+      prepared_.push_back(OrDie(PrepareJob(job, metadata, EngineLimits())));
     }
   }
 
-  // One batch of `count` pictures.
+  // One batch of `count` images.
   void Explain(int count) {
     std::vector<const PassItem*> items;
     for (int i = 0; i < count; ++i) {
@@ -126,7 +126,7 @@ void FillRepository(const BenchArguments& arguments,
 class Serving {
  public:
   Serving(const BenchArguments& arguments,
-          const std::vector<std::string>& pictures) {
+          const std::vector<std::string>& images) {
     FillRepository(arguments, folder_);
     server_ = OrDie(ServerProcess::Start({.models = folder_.path()}));
     const absl::Status serving = server_->AwaitServing();
@@ -139,8 +139,8 @@ class Serving {
     attribution.set_method(kMethod);
     attribution.add_layers(kLayer);
     request.mutable_output()->set_named_size(v1::NAMED_SIZE_LAYER);
-    for (const std::string& picture : pictures) {
-      request.mutable_input()->set_picture(picture);
+    for (const std::string& image : images) {
+      request.mutable_input()->set_image(image);
       requests_.push_back(request);
     }
   }
@@ -156,11 +156,11 @@ class Serving {
   }
 
   // Closed loop.
-  void AskFromManyClients(int pictures) const {
+  void AskFromManyClients(int images) const {
     std::vector<std::thread> clients;
     for (int c = 0; c < kClients; ++c) {
-      clients.emplace_back([this, c, pictures] {
-        for (int i = c; i < pictures; i += kClients) Ask(i);
+      clients.emplace_back([this, c, images] {
+        for (int i = c; i < images; i += kClients) Ask(i);
       });
     }
     for (std::thread& client : clients) client.join();
@@ -180,7 +180,7 @@ class Serving {
   std::vector<v1::ComputeSaliencyRequest> requests_;
 };
 
-// Saturated throughput over that of the engine: both do the same pictures.
+// Saturated throughput over that of the engine: both do the same images.
 BenchRow MeasureThroughput(const std::string& name, int rounds,
                            OfflineEngine& engine, const Serving& serving) {
   const double time_ratio = RatioOfMedians(
@@ -201,7 +201,7 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
 }
 
 // One client: the time of a call less its decoding, over that of the engine for
-// the same picture.
+// the same image.
 BenchRow MeasureOneClient(const std::string& name, int rounds,
                           OfflineEngine& engine, const Serving& serving) {
   std::vector<double> served, alone;
@@ -231,9 +231,9 @@ int Main(int argc, char** argv) {
   std::vector<BenchRow> rows;
   if (std::regex_search(many, filter) || std::regex_search(one, filter)) {
     at::set_num_threads(AvailableCpus());
-    const std::vector<std::string> pictures = SamplePictures();
-    OfflineEngine engine(arguments, pictures);
-    const Serving serving(arguments, pictures);
+    const std::vector<std::string> images = SampleImages();
+    OfflineEngine engine(arguments, images);
+    const Serving serving(arguments, images);
     if (std::regex_search(one, filter)) {
       rows.push_back(MeasureOneClient(one, arguments.rounds, engine, serving));
       PrintRow(rows.back());

@@ -1,10 +1,10 @@
-// What an evaluation saves by asking for all maps of a picture at once: the
+// What an evaluation saves by asking for all maps of an image at once: the
 // pointing game's own requests against one request for each of their maps, to
 // the same server, timed in turn.
 //
 //   sweep_bench MODELS [--filter REGEX] [--rounds N] [--json FILE]
 //
-// The model is the bundled one, whatever MODELS holds, and the pictures are its
+// The model is the bundled one, whatever MODELS holds, and the images are its
 // samples, with the categories of their annotations as targets.
 
 #include <algorithm>
@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "client/evaluation_plan.h"
-#include "client/picture_files.h"
-#include "client/pointing_questions.h"
+#include "client/image_files.h"
+#include "client/pointing_requests.h"
 #include "client/saliency_client.h"
 #include "tests/bench/bench_arguments.h"
 #include "tests/bench/ratio.h"
@@ -32,8 +32,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kClients = 8;          // the evaluation's default
-constexpr int kPicturesARound = 10;  // so that five rounds ask about fifty
+constexpr int kClients = 8;        // the evaluation's default
+constexpr int kImagesARound = 10;  // so that five rounds ask about fifty
 
 std::string Contents(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -41,7 +41,7 @@ std::string Contents(const fs::path& path) {
           std::istreambuf_iterator<char>()};
 }
 
-// What is asked about one picture.
+// What is asked about one image.
 struct Questions {
   std::vector<v1::CombineLayersRequest> together;
   std::vector<v1::ComputeSaliencyRequest> layers;      // one map each
@@ -76,15 +76,15 @@ void AddSingles(const v1::CombineLayersRequest& together,
   }
 }
 
-Questions QuestionsAbout(const fs::path& picture, const EvaluationPlan& plan) {
-  fs::path annotation = picture;
+Questions QuestionsAbout(const fs::path& image, const EvaluationPlan& plan) {
+  fs::path annotation = image;
   annotation.replace_extension(".xml");
   Questions questions;
   questions.together = PointingRequests(
       plan, PlayedCategories(OrDie(ParseVocAnnotation(Contents(annotation)))),
-      PixelsOf(Contents(picture)));
+      PixelsOf(Contents(image)));
   for (v1::CombineLayersRequest& request : questions.together) {
-    request.mutable_input()->set_picture(Contents(picture));
+    request.mutable_input()->set_image(Contents(image));
     AddSingles(request, questions);
   }
   return questions;
@@ -110,15 +110,15 @@ class Sweep {
     for (const auto& entry :
          fs::directory_iterator(SALIENCY_MODELS_DIR "/voc-emoji/samples")) {
       if (entry.path().extension() != ".jpg") continue;
-      pictures_.push_back(QuestionsAbout(entry.path(), plan));
+      images_.push_back(QuestionsAbout(entry.path(), plan));
     }
-    if (pictures_.empty()) Die(absl::NotFoundError("no sample pictures"));
+    if (images_.empty()) Die(absl::NotFoundError("no sample images"));
   }
 
-  // The next pictures of this way of asking; both go through the same ones.
+  // The next images of this way of asking; both go through the same ones.
   void AskTogether() {
     std::vector<const v1::CombineLayersRequest*> requests;
-    for (int i = 0; i < kPicturesARound; ++i) {
+    for (int i = 0; i < kImagesARound; ++i) {
       for (const auto& request : Next(next_together_).together) {
         requests.push_back(&request);
       }
@@ -130,7 +130,7 @@ class Sweep {
   void AskOneByOne() {
     std::vector<const v1::ComputeSaliencyRequest*> layers;
     std::vector<const v1::CombineLayersRequest*> combinations;
-    for (int i = 0; i < kPicturesARound; ++i) {
+    for (int i = 0; i < kImagesARound; ++i) {
       const Questions& questions = Next(next_single_);
       for (const auto& request : questions.layers) layers.push_back(&request);
       for (const auto& request : questions.combinations) {
@@ -146,15 +146,15 @@ class Sweep {
     });
   }
 
-  double MapsPerPicture() const {
+  double MapsPerImage() const {
     size_t maps = 0;
-    for (const Questions& picture : pictures_) maps += picture.single_count();
-    return static_cast<double>(maps) / static_cast<double>(pictures_.size());
+    for (const Questions& image : images_) maps += image.single_count();
+    return static_cast<double>(maps) / static_cast<double>(images_.size());
   }
 
  private:
   const Questions& Next(size_t& next) {
-    return pictures_[next++ % pictures_.size()];
+    return images_[next++ % images_.size()];
   }
 
   void AskCombine(const v1::CombineLayersRequest& request) const {
@@ -178,7 +178,7 @@ class Sweep {
 
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<SaliencyClient> client_;
-  std::vector<Questions> pictures_;
+  std::vector<Questions> images_;
   size_t next_together_ = 0;
   size_t next_single_ = 0;
 };
@@ -190,7 +190,7 @@ int Main(int argc, char** argv) {
     return arguments.json.empty() || WriteJson(arguments.json, {}) ? 0 : 1;
   }
   Sweep sweep;
-  // Five rounds are fifty pictures, and one by one they take their time.
+  // Five rounds are fifty images, and one by one they take their time.
   const int rounds = std::min(arguments.rounds, 5);
   const double time_ratio = RatioOfMedians(
       rounds, [&] { sweep.AskTogether(); }, [&] { sweep.AskOneByOne(); });
@@ -200,8 +200,8 @@ int Main(int argc, char** argv) {
                         .target = 3,
                         .at_most = false};
   PrintRow(row);
-  std::printf("  %d pictures, %.0f maps each on average\n",
-              rounds * kPicturesARound, sweep.MapsPerPicture());
+  std::printf("  %d images, %.0f maps each on average\n",
+              rounds * kImagesARound, sweep.MapsPerImage());
   if (!arguments.json.empty() && !WriteJson(arguments.json, {row})) return 1;
   return row.ok() ? 0 : 3;
 }

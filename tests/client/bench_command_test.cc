@@ -33,7 +33,7 @@ class BenchCommandTest : public ::testing::Test {
   }
 
   const TestFolder folder_;
-  const std::string cat_ = folder_.AddPicture("cat.png", 6, 9);
+  const std::string cat_ = folder_.AddImage("cat.png", 6, 9);
 };
 
 TEST_F(BenchCommandTest, ClosedLoopKeepsItsCallersBusy) {
@@ -60,10 +60,10 @@ TEST_F(BenchCommandTest, ClosedLoopKeepsItsCallersBusy) {
   EXPECT_EQ(server.calls(), 21) << "one goes first";
 }
 
-TEST_F(BenchCommandTest, PicturesTakeTurnsInTheQuestionAsked) {
+TEST_F(BenchCommandTest, ImagesTakeTurnsInTheQuestionAsked) {
   const FakeServer server;
-  folder_.AddPicture("two/a.png", 4, 4);
-  folder_.AddPicture("two/b.png", 5, 5);
+  folder_.AddImage("two/a.png", 4, 4);
+  folder_.AddImage("two/b.png", 5, 5);
   const RunResult result =
       Bench(server, {folder_.path("two"), "--requests", "4", "--concurrency",
                      "1", "-m", "grad_cam", "-l", "layer3", "-t", "7", "--size",
@@ -71,9 +71,9 @@ TEST_F(BenchCommandTest, PicturesTakeTurnsInTheQuestionAsked) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const std::vector<v1::ComputeSaliencyRequest> requests = server.requests();
   ASSERT_EQ(requests.size(), 5U);
-  EXPECT_EQ(requests[1].input().picture(), ReadAll(folder_.path("two/a.png")));
-  EXPECT_EQ(requests[2].input().picture(), ReadAll(folder_.path("two/b.png")));
-  EXPECT_EQ(requests[3].input().picture(), requests[1].input().picture());
+  EXPECT_EQ(requests[1].input().image(), ReadAll(folder_.path("two/a.png")));
+  EXPECT_EQ(requests[2].input().image(), ReadAll(folder_.path("two/b.png")));
+  EXPECT_EQ(requests[3].input().image(), requests[1].input().image());
   EXPECT_EQ(requests[1].attributions(0).method(), "grad_cam");
   EXPECT_EQ(requests[1].attributions(0).layers(0), "layer3");
   EXPECT_EQ(requests[1].targets(0).class_index(), 7);

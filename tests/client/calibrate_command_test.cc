@@ -23,7 +23,7 @@ class CalibrateCommandTest : public testing::Test {
  protected:
   CalibrateCommandTest() {
     for (const char* name : {"cat/a.png", "cat/b.png", "dog/a.png"}) {
-      folder_.AddPicture(std::string("pets/") + name, 4, 4);
+      folder_.AddImage(std::string("pets/") + name, 4, 4);
     }
   }
 
@@ -37,19 +37,19 @@ class CalibrateCommandTest : public testing::Test {
   const TestFolder folder_;
 };
 
-TEST_F(CalibrateCommandTest, SendsSettingsThenPicturesAndPrintsTheLayers) {
+TEST_F(CalibrateCommandTest, SendsSettingsThenImagesAndPrintsTheLayers) {
   const FakeServer server;
   const RunResult result = Calibrate(server, {});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out_lines(),
-              ElementsAre("tiny/3: classifiers learned from 70 pictures and "
+              ElementsAre("tiny/3: classifiers learned from 70 images and "
                           "were judged by 30",
-                          "calibrated 2024-05-31T12:00:00Z on 100 pictures of "
+                          "calibrated 2024-05-31T12:00:00Z on 100 images of "
                           "3 classes: scenes",
                           "LAYER   FEATURE SPREAD  ACCURACY",
                           "layer1  0.25            -",
                           "layer3  0.5             0.875"));
-  EXPECT_THAT(result.err, HasSubstr("3/3 pictures"));
+  EXPECT_THAT(result.err, HasSubstr("3/3 images"));
   const auto requests = server.calibration_requests();
   ASSERT_EQ(requests.size(), 4);
   const v1::CalibrationSettings& settings = requests[0].settings();
@@ -58,10 +58,10 @@ TEST_F(CalibrateCommandTest, SendsSettingsThenPicturesAndPrintsTheLayers) {
   EXPECT_EQ(settings.data(), "pets");
   EXPECT_TRUE(settings.has_multi_label());
   EXPECT_FALSE(settings.multi_label()) << "a class each";
-  EXPECT_EQ(settings.pictures_per_class(), 200);
+  EXPECT_EQ(settings.images_per_class(), 200);
   EXPECT_TRUE(settings.layers().empty());
-  EXPECT_EQ(requests[1].picture().id(), "cat/a.png");
-  EXPECT_EQ(requests[3].picture().classes(0).label(), "dog");
+  EXPECT_EQ(requests[1].image().id(), "cat/a.png");
+  EXPECT_EQ(requests[3].image().classes(0).label(), "dog");
 }
 
 TEST_F(CalibrateCommandTest, FlagsBecomeTheSettings) {
@@ -74,7 +74,7 @@ TEST_F(CalibrateCommandTest, FlagsBecomeTheSettings) {
   const v1::CalibrationSettings settings =
       server.calibration_requests()[0].settings();
   EXPECT_THAT(settings.layers(), ElementsAre("layer1", "layer2"));
-  EXPECT_EQ(settings.pictures_per_class(), 7);
+  EXPECT_EQ(settings.images_per_class(), 7);
   EXPECT_EQ(settings.held_out(), 0.5);
   EXPECT_EQ(settings.seed(), 9);
   EXPECT_TRUE(settings.multi_label());
@@ -82,8 +82,8 @@ TEST_F(CalibrateCommandTest, FlagsBecomeTheSettings) {
 }
 
 TEST_F(CalibrateCommandTest, AVocFolderHasSeveralLabelsUnlessToldOtherwise) {
-  folder_.AddPicture("voc/JPEGImages/1.png", 4, 4);
-  folder_.AddPicture("voc/JPEGImages/2.png", 4, 4);
+  folder_.AddImage("voc/JPEGImages/1.png", 4, 4);
+  folder_.AddImage("voc/JPEGImages/2.png", 4, 4);
   const std::string start =
       "<annotation><size><width>4</width><height>4</height></size>"
       "<object><name>cat</name><difficult>";
@@ -107,20 +107,20 @@ TEST_F(CalibrateCommandTest, AVocFolderHasSeveralLabelsUnlessToldOtherwise) {
   EXPECT_TRUE(several.calibration_requests()[0].settings().multi_label());
   EXPECT_EQ(several.calibration_requests()[0].settings().data(), "voc all");
   EXPECT_EQ(several.calibration_requests().size(), 2)
-      << "the second picture shows nothing for certain";
-  EXPECT_THAT(result.err, HasSubstr("1 pictures show nothing for certain"));
+      << "the second image shows nothing for certain";
+  EXPECT_THAT(result.err, HasSubstr("1 images show nothing for certain"));
   const FakeServer one;
   EXPECT_EQ(calibrate(one, {"--single-label"}).exit_code, 0);
   EXPECT_FALSE(one.calibration_requests()[0].settings().multi_label());
 }
 
-TEST_F(CalibrateCommandTest, PicturesOfNoUseAreToldAndTheRestCounts) {
-  folder_.AddPicture("pets/dog/bad.png", 4, 4);
+TEST_F(CalibrateCommandTest, ImagesOfNoUseAreToldAndTheRestCounts) {
+  folder_.AddImage("pets/dog/bad.png", 4, 4);
   const FakeServer server;
   const RunResult result = Calibrate(server, {});
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err,
-              HasSubstr("saliency: dog/bad.png: input.picture: no picture"));
+              HasSubstr("saliency: dog/bad.png: input.image: no image"));
   EXPECT_THAT(result.out, HasSubstr("layer3"));
 }
 
@@ -130,7 +130,7 @@ TEST_F(CalibrateCommandTest, JsonTellsAll) {
       nlohmann::json::parse(Calibrate(server, {"--json"}).out_lines().at(0));
   EXPECT_EQ(json["model"], "tiny");
   EXPECT_EQ(json["stored"], true);
-  EXPECT_EQ(json["training_pictures"], 70);
+  EXPECT_EQ(json["training_images"], 70);
   EXPECT_EQ(json["layer_weights"]["layers"][1]["layer"], "layer3");
   EXPECT_EQ(json["layer_weights"]["layers"][1]["classification_accuracy"],
             0.875);
@@ -153,7 +153,7 @@ grpc::Status NotStored(grpc::ServerContext&,
   v1::LeftOutClass& left_out = *result.add_left_out();
   left_out.set_class_index(2);
   left_out.set_label("bird");
-  left_out.set_reason("has 1 picture, of at least 2");
+  left_out.set_reason("has 1 image, of at least 2");
   stream.Write(response);
   return grpc::Status::OK;
 }
@@ -166,7 +166,7 @@ TEST_F(CalibrateCommandTest, WhatIsNotStoredCanBeWrittenHere) {
   EXPECT_THAT(without.err, HasSubstr("not stored: read-only"));
   EXPECT_THAT(without.err, HasSubstr("--out"));
   EXPECT_THAT(without.err,
-              HasSubstr("left out: class bird has 1 picture, of at least 2"));
+              HasSubstr("left out: class bird has 1 image, of at least 2"));
   const std::string out = folder_.path("weights.pbtxt");
   EXPECT_EQ(Calibrate(server, {"--out", out}).exit_code, 3);
   EXPECT_EQ(ReadAll(out), "the text");
@@ -233,7 +233,7 @@ TEST_F(CalibrateCommandTest, AnInterruptEndsTheCall) {
   server.SetCalibrate(
       [&](grpc::ServerContext& context, FakeServer::CalibrationStream& stream) {
         v1::CalibrateLayerWeightsRequest request;
-        while (stream.Read(&request) && !request.has_picture()) {
+        while (stream.Read(&request) && !request.has_image()) {
         }
         interrupt.Raise();
         while (!context.IsCancelled()) std::this_thread::yield();

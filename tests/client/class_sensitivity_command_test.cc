@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/evaluation_journal.h"
 #include "client/interrupt.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 
@@ -51,7 +51,7 @@ class ClassSensitivityCommandTest : public testing::Test {
  protected:
   ClassSensitivityCommandTest() {
     for (int i = 0; i < 6; ++i) {
-      folder_.AddPicture(absl::StrCat("pictures/", i, ".png"), 6, 8);
+      folder_.AddImage(absl::StrCat("images/", i, ".png"), 6, 8);
     }
   }
 
@@ -60,7 +60,7 @@ class ClassSensitivityCommandTest : public testing::Test {
                                    std::vector<std::string> more = {}) const {
     std::vector<std::string> command = {"evaluate",
                                         "class-sensitivity",
-                                        folder_.path("pictures"),
+                                        folder_.path("images"),
                                         "--server",
                                         server.address(),
                                         "--out-dir",
@@ -100,14 +100,14 @@ TEST_F(ClassSensitivityCommandTest, WritesTablesAndAPlotOfPlainMaps) {
   const auto server = Server();
   const RunResult result = RunCommand(Command(*server, "out"));
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("6 pictures."));
+  EXPECT_THAT(result.out, HasSubstr("6 images."));
   EXPECT_THAT(result.out, HasSubstr("| norm_grad | 0.500 +- 0.000 | - (6 "
                                     "undefined) |"));
   EXPECT_THAT(ReadAll(folder_.path("out/summary.csv")),
               HasSubstr("grad_cam,layer1,0,0,0.500000,0.000000,6,0\n"
                         "grad_cam,layer2,0,0,,,0,6\n"));
   const std::string plot = ReadAll(folder_.path("out/correlation.png"));
-  EXPECT_TRUE(ReadPictureHeader(plot).ok());
+  EXPECT_TRUE(ReadImageHeader(plot).ok());
   EXPECT_FALSE(
       std::filesystem::exists(folder_.path("out/correlation_meta.png")));
   for (const auto& request : server->sensitivity_requests()) {
@@ -148,14 +148,14 @@ TEST_F(ClassSensitivityCommandTest, AVocFolderGivesItsSet) {
   std::filesystem::create_directories(folder_.path("voc/ImageSets/Main"));
   std::ofstream(folder_.path("voc/ImageSets/Main/val.txt")) << "b\na\n";
   for (const char* name : {"a", "b", "c"}) {
-    folder_.AddPicture(absl::StrCat("voc/JPEGImages/", name, ".png"), 6, 8);
+    folder_.AddImage(absl::StrCat("voc/JPEGImages/", name, ".png"), 6, 8);
   }
   const auto server = Server();
   auto command = Command(*server, "out", {"--set", "val"});
   command[2] = folder_.path("voc");
   const RunResult result = RunCommand(command);
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("2 pictures."));
+  EXPECT_THAT(result.out, HasSubstr("2 images."));
   EXPECT_THAT(result.out, HasSubstr("set=val"));
   EXPECT_THAT(
       ReadJournal(folder_.path("out/class_sensitivity.csv")).value().done,

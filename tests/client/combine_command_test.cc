@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "client/npy.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -32,7 +32,7 @@ class CombineCommandTest : public ::testing::Test {
   }
 
   const TestFolder folder_;
-  const std::string cat_ = folder_.AddPicture("cat.png", 6, 9);
+  const std::string cat_ = folder_.AddImage("cat.png", 6, 9);
 };
 
 TEST_F(CombineCommandTest, PrintsClassPointAndTheLayersWeights) {
@@ -45,7 +45,7 @@ TEST_F(CombineCommandTest, PrintsClassPointAndTheLayersWeights) {
                                 "0.5 (constant: layer1), "));
   EXPECT_THAT(result.out, EndsWith(" ms\n"));
   const v1::CombineLayersRequest request = server.combine_requests()[0];
-  EXPECT_EQ(request.input().picture(), ReadAll(cat_));
+  EXPECT_EQ(request.input().image(), ReadAll(cat_));
   EXPECT_EQ(request.output().encoding(), v1::MAP_ENCODING_NONE);
   ASSERT_EQ(request.combinations_size(), 1);
   EXPECT_TRUE(request.combinations(0).attribution().layers().empty());
@@ -170,13 +170,13 @@ TEST_F(CombineCommandTest, AnOverlayShowsTheMapStretched) {
         response.mutable_combined(0)->mutable_map()->set_raw_max(1);
         return status;
       });
-  const std::string picture = folder_.AddPicture("large.png", 120, 160);
+  const std::string image = folder_.AddImage("large.png", 120, 160);
   const std::string a = folder_.path("a.png");
   const std::string b = folder_.path("b.png");
-  ASSERT_EQ(Combine(narrow, {picture, "--overlay", a}).exit_code, 0);
-  ASSERT_EQ(Combine(wide, {picture, "--overlay", b}).exit_code, 0);
-  const Picture shown = DecodePicture(ReadAll(a), DecodeLimits()).value();
-  const Picture expected = DecodePicture(ReadAll(b), DecodeLimits()).value();
+  ASSERT_EQ(Combine(narrow, {image, "--overlay", a}).exit_code, 0);
+  ASSERT_EQ(Combine(wide, {image, "--overlay", b}).exit_code, 0);
+  const Image shown = DecodeImage(ReadAll(a), DecodeLimits()).value();
+  const Image expected = DecodeImage(ReadAll(b), DecodeLimits()).value();
   ASSERT_EQ(shown.rgb.size(), expected.rgb.size());
   int largest = 0;
   // But for the colour bar below, whose numbers differ.

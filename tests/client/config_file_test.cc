@@ -51,7 +51,7 @@ class SecureServerTest : public ::testing::Test {
 
   std::string Explain(const std::vector<std::string>& flags,
                       const std::string& config = "") {
-    std::vector<std::string> arguments = {"explain", picture_};
+    std::vector<std::string> arguments = {"explain", image_};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     token_ = "none";
     const RunResult result = RunCommand(arguments, {.config_file = config});
@@ -68,7 +68,7 @@ class SecureServerTest : public ::testing::Test {
   }
 
   const TestFolder folder_;
-  const std::string picture_ = folder_.AddPicture("cat.png", 6, 9);
+  const std::string image_ = folder_.AddImage("cat.png", 6, 9);
   const TestAuthority authority_ = TestAuthority("authority");
   std::string token_;
   const FakeServer server_ = FakeServer(
@@ -141,11 +141,11 @@ TEST(ConfigFileTest, EveryCommandReadsIt) {
   const std::string config =
       folder.AddFile("client.conf", "server = " + server.address() + "\n");
   EXPECT_EQ(RunCommand({"models"}, {.config_file = config}).exit_code, 0);
-  EXPECT_EQ(RunCommand({"bench", folder.AddPicture("cat.png", 4, 4),
-                        "--requests", "1"},
-                       {.config_file = config})
-                .exit_code,
-            0);
+  EXPECT_EQ(
+      RunCommand({"bench", folder.AddImage("cat.png", 4, 4), "--requests", "1"},
+                 {.config_file = config})
+          .exit_code,
+      0);
 }
 
 TEST(ConfigFileTest, TheDefaultOneNeedNotBeThereButANamedOneMust) {

@@ -95,17 +95,17 @@ TEST(MethodsAtOnceTest, KeepsTheServersLimits) {
 
 TEST(MethodsAtOnceTest, CountsThePixelsOfAllMaps) {
   EvaluationPlan plan = CompletePlan({}, EvaluatedModel()).value();
-  EXPECT_EQ(
-      MethodsAtOnce(plan, {.maps = 4, .picture_pixels = int64_t{4} << 20}), 8U)
+  EXPECT_EQ(MethodsAtOnce(plan, {.maps = 4, .image_pixels = int64_t{4} << 20}),
+            8U)
       << "128 Mi of 16 Mi for each";
-  EXPECT_EQ(
-      MethodsAtOnce(plan, {.maps = 4, .picture_pixels = int64_t{64} << 20}), 1U)
+  EXPECT_EQ(MethodsAtOnce(plan, {.maps = 4, .image_pixels = int64_t{64} << 20}),
+            1U)
       << "the server refuses it";
   v1::GetModelResponse model = EvaluatedModel();
   model.mutable_config()->mutable_input()->set_height(1024);
   model.mutable_config()->mutable_input()->set_width(2048);
   plan = CompletePlan({}, model).value();
-  EXPECT_EQ(MethodsAtOnce(plan, {.maps = 4, .picture_pixels = 1}), 16U)
+  EXPECT_EQ(MethodsAtOnce(plan, {.maps = 4, .image_pixels = 1}), 16U)
       << "a layer may be as large as the input";
 }
 

@@ -70,14 +70,14 @@ TEST_F(EvaluationRunTest, AFailedItemIsLeftOutAndTriedAgain) {
   EvaluationOutcome outcome = Run(
       interrupt,
       [](const std::string& item, const auto&) -> absl::StatusOr<JournalRows> {
-        if (item == "b") return absl::InvalidArgumentError("no picture");
+        if (item == "b") return absl::InvalidArgumentError("no image");
         return RowOf(item);
       });
   EXPECT_EQ(outcome.failed, 1);
   EXPECT_FALSE(outcome.ended_early);
   EXPECT_EQ(outcome.exit_code(), kExitSomeFailed);
   EXPECT_THAT(Done(), ElementsAre("a", "c", "d"));
-  EXPECT_THAT(err_.str(), StartsWith("saliency: b: no picture\n"));
+  EXPECT_THAT(err_.str(), StartsWith("saliency: b: no image\n"));
 
   outcome = Run(interrupt, [](const std::string& item, const auto&) {
     return RowOf(item);

@@ -15,7 +15,7 @@
 #include "client/channel.h"
 #include "client/interrupt.h"
 #include "client/npy.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -49,7 +49,7 @@ class ExplainCommandTest : public ::testing::Test {
   }
 
   const TestFolder folder_;
-  const std::string cat_ = folder_.AddPicture("cat.png", 6, 9);
+  const std::string cat_ = folder_.AddImage("cat.png", 6, 9);
 };
 
 TEST_F(ExplainCommandTest, PrintsClassScorePointAndTime) {
@@ -102,29 +102,29 @@ TEST_F(ExplainCommandTest, FlagsBecomeTheRequest) {
   EXPECT_FLOAT_EQ(request.output().smooth_sigma(), 0.02F);
   EXPECT_EQ(request.score(), v1::SCORE_SOFTMAX);
   EXPECT_EQ(request.top_k(), 2);
-  EXPECT_EQ(request.input().picture(), ReadAll(cat_));
+  EXPECT_EQ(request.input().image(), ReadAll(cat_));
 }
 
 TEST_F(ExplainCommandTest, FoldersBelowAreLookedIntoWhenAskedFor) {
   const FakeServer server;
-  const TestFolder pictures;
-  pictures.AddPicture("day/cat.png", 4, 4);
-  pictures.AddPicture("night/cat.png", 4, 4);
+  const TestFolder images;
+  images.AddImage("day/cat.png", 4, 4);
+  images.AddImage("night/cat.png", 4, 4);
   const std::string out = folder_.path("out");
   const RunResult result =
-      Explain(server, {pictures.path(""), "-r", "--out-dir", out});
+      Explain(server, {images.path(""), "-r", "--out-dir", out});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(FilesIn(out),
               ElementsAre("day_cat_281-tabby_norm_grad_layer4.png",
                           "night_cat_281-tabby_norm_grad_layer4.png"));
-  EXPECT_EQ(Explain(server, {pictures.path("")}).exit_code, 2);
+  EXPECT_EQ(Explain(server, {images.path("")}).exit_code, 2);
 }
 
-// A hundred pictures would fail alike.
+// A hundred images would fail alike.
 TEST_F(ExplainCommandTest, WhatIsWrongWithTheQuestionIsToldOnce) {
   for (const char* message :
        {"targets[0]: label \"unicorn\" not found",
-        "2 violations: (1) input.picture: empty; (2) score: unknown value 9"}) {
+        "2 violations: (1) input.image: empty; (2) score: unknown value 9"}) {
     const FakeServer server([&](auto&, const auto&, auto&) {
       return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, message);
     });
@@ -140,10 +140,10 @@ TEST_F(ExplainCommandTest, WhatIsWrongWithTheQuestionIsToldOnce) {
   }
   const FakeServer server([](auto&, const auto&, auto&) {
     return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
-                        "input.picture: empty");
+                        "input.image: empty");
   });
   Explain(server, {cat_, cat_, "--concurrency", "1"});
-  EXPECT_EQ(server.calls(), 2) << "the next picture may be well";
+  EXPECT_EQ(server.calls(), 2) << "the next image may be well";
 }
 
 // "x: cannot read x: ...".
@@ -164,22 +164,22 @@ TEST_F(ExplainCommandTest, AFileThatCannotBeReadIsNamedOnce) {
   }
 }
 
-TEST_F(ExplainCommandTest, OverlayIsThePictureWithATitleAbove) {
+TEST_F(ExplainCommandTest, OverlayIsTheImageWithATitleAbove) {
   const FakeServer server;
-  const std::string cat = folder_.AddPicture("large.png", 120, 160);
+  const std::string cat = folder_.AddImage("large.png", 120, 160);
   const std::string out = folder_.path("overlay.png");
   const RunResult result = Explain(server, {cat, "--overlay", out});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("-> " + out));
-  const absl::StatusOr<Picture> overlay =
-      DecodePicture(ReadAll(out), DecodeLimits());
+  const absl::StatusOr<Image> overlay =
+      DecodeImage(ReadAll(out), DecodeLimits());
   ASSERT_TRUE(overlay.ok()) << overlay.status();
   EXPECT_EQ(overlay->width, 160);
   EXPECT_GT(overlay->height, 120);
 }
 
 // A photograph of 18 megapixels is drawn at the size that it is looked at.
-TEST_F(ExplainCommandTest, PicturesAreAskedForWithinASide) {
+TEST_F(ExplainCommandTest, ImagesAreAskedForWithinASide) {
   const FakeServer server;
   const std::string jpg = folder_.path("overlay.jpg");
   ASSERT_EQ(Explain(server, {cat_, "--overlay", jpg}).exit_code, 0);
@@ -189,11 +189,11 @@ TEST_F(ExplainCommandTest, PicturesAreAskedForWithinASide) {
   EXPECT_TRUE(server.requests()[1].output().has_max_side());
   EXPECT_EQ(server.requests()[1].output().max_side(), 0);
   EXPECT_FALSE(server.requests()[2].output().has_max_side());
-  EXPECT_EQ(ReadPictureHeader(ReadAll(jpg))->format, PictureFormat::kJpeg);
+  EXPECT_EQ(ReadImageHeader(ReadAll(jpg))->format, ImageFormat::kJpeg);
   EXPECT_EQ(Explain(server, {cat_, "--max-side", "7"}).exit_code, 2);
 }
 
-// The map comes smaller than the picture: the picture goes with it.
+// The map comes smaller than the image: the image goes with it.
 TEST_F(ExplainCommandTest, TheOverlayHasTheMapsSize) {
   const FakeServer server(
       [](auto&, v1::ComputeSaliencyRequest request, auto& response) {
@@ -201,14 +201,14 @@ TEST_F(ExplainCommandTest, TheOverlayHasTheMapsSize) {
         request.mutable_output()->mutable_explicit_size()->set_width(80);
         return AnswerWithRamps(request, response);
       });
-  const std::string large = folder_.AddPicture("large.png", 120, 160);
+  const std::string large = folder_.AddImage("large.png", 120, 160);
   const std::string out = folder_.path("out");
   ASSERT_EQ(Explain(server, {large, "-o", out, "--save", "webp"}).exit_code, 0);
   const std::string file =
       ReadAll(out + "/large_281-tabby_norm_grad_layer4.webp");
-  EXPECT_EQ(ReadPictureHeader(file)->format, PictureFormat::kWebp);
-  EXPECT_EQ(ReadPictureHeader(file)->width, 80);
-  EXPECT_GT(ReadPictureHeader(file)->height, 60) << "with its bands";
+  EXPECT_EQ(ReadImageHeader(file)->format, ImageFormat::kWebp);
+  EXPECT_EQ(ReadImageHeader(file)->width, 80);
+  EXPECT_GT(ReadImageHeader(file)->height, 60) << "with its bands";
   EXPECT_EQ(
       Explain(server, {large, "-o", out, "--save", "webp", "--save", "png"})
           .exit_code,
@@ -241,7 +241,7 @@ TEST_F(ExplainCommandTest, NpyOfSeveralResultsIsAStack) {
 
 TEST_F(ExplainCommandTest, NpyOfDifferentSizesIsRefusedWithAdvice) {
   const FakeServer server;
-  const std::string dog = folder_.AddPicture("dog.png", 5, 5);
+  const std::string dog = folder_.AddImage("dog.png", 5, 5);
   const std::string out = folder_.path("map.npy");
   const RunResult result = Explain(server, {cat_, dog, "--npy", out});
   EXPECT_EQ(result.exit_code, 3);
@@ -252,7 +252,7 @@ TEST_F(ExplainCommandTest, NpyOfDifferentSizesIsRefusedWithAdvice) {
       0);
 }
 
-TEST_F(ExplainCommandTest, OutDirNamesFilesByPictureClassMethodLayer) {
+TEST_F(ExplainCommandTest, OutDirNamesFilesByImageClassMethodLayer) {
   const FakeServer server;
   const std::string out = folder_.path("out/deep");
   const RunResult result =
@@ -276,30 +276,29 @@ TEST_F(ExplainCommandTest, OutDirHoldsOverlaysUnlessToldOtherwise) {
             0);
   EXPECT_THAT(FilesIn(out), ElementsAre("cat_281-tabby_norm_grad_a.png",
                                         "cat_281-tabby_norm_grad_layer4.png"));
-  const Picture map =
-      DecodePicture(ReadAll(out + "/cat_281-tabby_norm_grad_a.png"),
-                    DecodeLimits())
-          .value();
+  const Image map = DecodeImage(ReadAll(out + "/cat_281-tabby_norm_grad_a.png"),
+                                DecodeLimits())
+                        .value();
   EXPECT_EQ(map.height, 7) << "the map alone, at the layer's size";
   EXPECT_EQ(map.width, 7);
 }
 
 TEST_F(ExplainCommandTest, JsonIsOneObjectPerResultInOrder) {
   const FakeServer server;
-  const std::string dog = folder_.AddPicture("dog.png", 5, 5);
+  const std::string dog = folder_.AddImage("dog.png", 5, 5);
   const auto lines =
       Explain(server, {cat_, dog, "-m", "a", "-m", "b", "--json"}).out_lines();
   ASSERT_EQ(lines.size(), 4U);
   const char* methods[] = {"a", "b", "a", "b"};
   for (int i = 0; i < 4; ++i) {
     const auto json = nlohmann::json::parse(lines[i]);
-    EXPECT_EQ(json["picture"], i < 2 ? cat_ : dog);
+    EXPECT_EQ(json["image"], i < 2 ? cat_ : dog);
     EXPECT_EQ(json["method"], methods[i]);
     EXPECT_EQ(json["class"]["label"], "tabby");
   }
 }
 
-TEST_F(ExplainCommandTest, PicturesAreInFlightTogetherAndReportedInOrder) {
+TEST_F(ExplainCommandTest, ImagesAreInFlightTogetherAndReportedInOrder) {
   // Each call waits for the other: sent one by one they would hang until the
   // deadline.
   std::atomic<int> inside = 0;
@@ -310,7 +309,7 @@ TEST_F(ExplainCommandTest, PicturesAreInFlightTogetherAndReportedInOrder) {
         return AnswerWithRamps(request, response);
       });
   for (const char* name : {"1.png", "2.png"}) {
-    folder_.AddPicture(std::string("pair/") + name, 5, 5);
+    folder_.AddImage(std::string("pair/") + name, 5, 5);
   }
   const RunResult result =
       Explain(server, {folder_.path("pair"), "--concurrency", "2"});
@@ -319,17 +318,17 @@ TEST_F(ExplainCommandTest, PicturesAreInFlightTogetherAndReportedInOrder) {
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_THAT(lines[0], HasSubstr("1.png: "));
   EXPECT_THAT(lines[1], HasSubstr("2.png: "));
-  EXPECT_THAT(result.err, ContainsRegex("2/2 pictures"));
+  EXPECT_THAT(result.err, ContainsRegex("2/2 images"));
 }
 
-TEST_F(ExplainCommandTest, SomeBadPicturesAreExitCodeThree) {
+TEST_F(ExplainCommandTest, SomeBadImagesAreExitCodeThree) {
   const FakeServer server;
-  const std::string bad = folder_.AddFile("bad.png", "no picture");
+  const std::string bad = folder_.AddFile("bad.png", "no image");
   const std::string out = folder_.path("map.npy");
   const RunResult result = Explain(server, {bad, cat_, "--json", "--npy", out});
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err,
-              HasSubstr("saliency: " + bad + ": input.picture: no picture\n"));
+              HasSubstr("saliency: " + bad + ": input.image: no image\n"));
   ASSERT_EQ(result.out_lines().size(), 2U);
   EXPECT_EQ(nlohmann::json::parse(result.out_lines()[0])["error"]["code"],
             "INVALID_ARGUMENT");
@@ -353,7 +352,7 @@ TEST_F(ExplainCommandTest, FailedMapsAreToldAndTheOthersPrinted) {
                                     "the layers with"));
 }
 
-TEST_F(ExplainCommandTest, ErrorThatConcernsAllPicturesIsToldOnce) {
+TEST_F(ExplainCommandTest, ErrorThatConcernsAllImagesIsToldOnce) {
   const FakeServer server([](auto&, const auto&, auto&) {
     return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "token missing");
   });
@@ -363,7 +362,7 @@ TEST_F(ExplainCommandTest, ErrorThatConcernsAllPicturesIsToldOnce) {
   EXPECT_LT(server.calls(), 40);
   EXPECT_THAT(result.err,
               HasSubstr("token missing: give a valid token with --token-file"));
-  EXPECT_THAT(result.err, ContainsRegex("stopped: [0-9]+ of 40 pictures"));
+  EXPECT_THAT(result.err, ContainsRegex("stopped: [0-9]+ of 40 images"));
   EXPECT_EQ(
       absl::StrContains(result.err.substr(result.err.find("token missing") + 1),
                         "token missing"),
@@ -401,7 +400,7 @@ TEST_F(ExplainCommandTest, InterruptSavesWhatIsDone) {
   std::atomic<int> calls = 0;
   const FakeServer server(
       [&](grpc::ServerContext& context, const auto& request, auto& response) {
-        // The third picture hangs: Ctrl-C while it is in flight.
+        // The third image hangs: Ctrl-C while it is in flight.
         if (++calls < 3) return AnswerWithRamps(request, response);
         interrupt.Raise();
         while (!context.IsCancelled()) std::this_thread::yield();
@@ -414,7 +413,7 @@ TEST_F(ExplainCommandTest, InterruptSavesWhatIsDone) {
                  interrupt);
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_EQ(result.out_lines().size(), 2U);
-  EXPECT_THAT(result.err, HasSubstr("interrupted: 2 of 5 pictures done"));
+  EXPECT_THAT(result.err, HasSubstr("interrupted: 2 of 5 images done"));
   EXPECT_THAT(ReadAll(out), StartsWith(NpyHeader({3, 6, 9})));
   EXPECT_EQ(calls, 3);
 }

@@ -159,24 +159,24 @@ grpc::Status FakeServer::Models::CalibrateLayerWeights(
   if (calibrate) return calibrate(*context, *stream);
   v1::CalibrateLayerWeightsRequest request;
   v1::CalibrateLayerWeightsResponse response;
-  int pictures = 0;
+  int images = 0;
   while (stream->Read(&request)) {
     {
       MutexLock lock(&mu_);
       calibration_requests_.push_back(request);
     }
-    if (!request.has_picture()) continue;
-    ++pictures;
-    if (absl::StrContains(request.picture().id(), "bad")) {
-      v1::RejectedPicture& rejected = *response.mutable_rejected();
-      rejected.set_id(request.picture().id());
+    if (!request.has_image()) continue;
+    ++images;
+    if (absl::StrContains(request.image().id(), "bad")) {
+      v1::RejectedImage& rejected = *response.mutable_rejected();
+      rejected.set_id(request.image().id());
       rejected.mutable_status()->set_code(grpc::StatusCode::INVALID_ARGUMENT);
-      rejected.mutable_status()->set_message("input.picture: no picture");
+      rejected.mutable_status()->set_message("input.image: no image");
       stream->Write(response);
     }
     response.mutable_progress()->set_stage(
         v1::CalibrationProgress::STAGE_FEATURES);
-    response.mutable_progress()->set_done(pictures);
+    response.mutable_progress()->set_done(images);
     stream->Write(response);
   }
   *response.mutable_result() = TinyCalibration();

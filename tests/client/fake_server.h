@@ -66,11 +66,11 @@ class FakeServer {
   std::vector<v1::CombineLayersRequest> combine_requests() const;
   std::vector<v1::MetaSaliencyRequest> meta_requests() const;
   std::vector<v1::MeasureClassSensitivityRequest> sensitivity_requests() const;
-  // Settings and pictures, in order, of the calls that `calibrate` did not
+  // Settings and images, in order, of the calls that `calibrate` did not
   // take.
   std::vector<v1::CalibrateLayerWeightsRequest> calibration_requests() const;
   // Answers calibrations instead of two layers that are measured and stored,
-  // after pictures named "bad" are rejected.  Before the first call.
+  // after images named "bad" are rejected.  Before the first call.
   void SetCalibrate(Calibrate calibrate);
   // Answers weight sensitivities instead of RampsOfStages.  Before the first
   // call.

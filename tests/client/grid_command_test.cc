@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "client/grid_plan.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -51,7 +51,7 @@ TEST(GridPlanTest, MethodsAreThoseThatApply) {
 TEST(GridCommandTest, SheetShowsLayersTimesMethodsFromOneRequest) {
   const FakeServer server;
   const TestFolder folder;
-  const std::string cat = folder.AddPicture("cat.png", 60, 90);
+  const std::string cat = folder.AddImage("cat.png", 60, 90);
   const std::string out = folder.path("sheet.png");
   const RunResult result = RunCommand({"grid", cat, "--out", out, "--server",
                                        server.address(), "--cell-width", "64"});
@@ -62,14 +62,13 @@ TEST(GridCommandTest, SheetShowsLayersTimesMethodsFromOneRequest) {
               ContainsRegex("cat.png: tabby 93.2 %, 2 layers x 2 methods, "
                             "[0-9]+ ms -> .*sheet.png"));
   EXPECT_EQ(lines[1], "  norm_grad @ layer1: point y=42 x=63")
-      << "picture and file are told once";
+      << "image and file are told once";
   ASSERT_EQ(server.calls(), 1);
   const v1::ComputeSaliencyRequest request = server.requests()[0];
   EXPECT_EQ(request.attributions_size(), 2);
   EXPECT_EQ(request.output().explicit_size().width(), 64);
   EXPECT_EQ(request.output().explicit_size().height(), 43) << "60 x 64 / 90";
-  const absl::StatusOr<Picture> sheet =
-      DecodePicture(ReadAll(out), DecodeLimits());
+  const absl::StatusOr<Image> sheet = DecodeImage(ReadAll(out), DecodeLimits());
   ASSERT_TRUE(sheet.ok()) << sheet.status();
   EXPECT_GE(sheet->width, 2 * 64);
   EXPECT_GE(sheet->height, 2 * 43);
@@ -88,7 +87,7 @@ TEST(GridCommandTest, FailedCellsAreToldAndTheSheetIsMade) {
   const TestFolder folder;
   const std::string out = folder.path("sheet.png");
   const RunResult result = RunCommand(
-      {"grid", folder.AddPicture("cat.png", 8, 8), "--out", out, "--server",
+      {"grid", folder.AddImage("cat.png", 8, 8), "--out", out, "--server",
        server.address(), "--method", "gradient", "--pair", "conv1x1+norm",
        "--layer", "a", "--layer", "b", "--json"});
   EXPECT_EQ(result.exit_code, 3);
@@ -98,14 +97,14 @@ TEST(GridCommandTest, FailedCellsAreToldAndTheSheetIsMade) {
   EXPECT_FALSE(ReadAll(out).empty());
 }
 
-TEST(GridCommandTest, RefusedPictureIsExitCodeOneAndNoFile) {
+TEST(GridCommandTest, RefusedImageIsExitCodeOneAndNoFile) {
   const FakeServer server([](auto&, const auto&, auto&) {
     return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "targets[0]: no");
   });
   const TestFolder folder;
   const std::string out = folder.path("sheet.png");
   const RunResult result =
-      RunCommand({"grid", folder.AddPicture("cat.png", 8, 8), "--out", out,
+      RunCommand({"grid", folder.AddImage("cat.png", 8, 8), "--out", out,
                   "--server", server.address()});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(result.err, "saliency: targets[0]: no\n");

@@ -54,7 +54,7 @@ TEST(HelpTest, TellsEachTypeOnce) {
                                 "FLOAT in [", "POSITIVE", "{png"}) {
       EXPECT_THAT(help, Not(HasSubstr(doubled)));
     }
-    EXPECT_THAT(help, Not(HasSubstr("PICTURE TEXT")));
+    EXPECT_THAT(help, Not(HasSubstr("IMAGE TEXT")));
   }
   const std::string explain = Help({"explain"});
   EXPECT_THAT(explain, HasSubstr("--top-k 1..100 "));
@@ -122,12 +122,12 @@ TEST(WrongUsageTest, AValueThatIsMissingOrOutOfRangeIsToldPlainly) {
       "saliency: --smooth: Value 0.75 not in range 0 to 0.5: see saliency "
       "explain --help\n");
   EXPECT_EQ(Error({"explain"}),
-            "saliency: PICTURE is required: see saliency explain --help\n");
+            "saliency: IMAGE is required: see saliency explain --help\n");
 }
 
 TEST(WrongUsageTest, AFileThatIsNotThereIsNotInTheHelp) {
   EXPECT_EQ(Error({"explain", "/nowhere.jpg"}),
-            "saliency: no such picture: /nowhere.jpg\n");
+            "saliency: no such image: /nowhere.jpg\n");
 }
 
 TEST(WrongUsageTest, AMissingCommandIsToldWhichThereAre) {

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/evaluation_journal.h"
 #include "client/interrupt.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -56,7 +56,7 @@ class IdentityCheckCommandTest : public testing::Test {
  protected:
   IdentityCheckCommandTest() {
     for (int i = 0; i < 6; ++i) {
-      folder_.AddPicture(absl::StrCat("pictures/", i, ".png"), 60, 80);
+      folder_.AddImage(absl::StrCat("images/", i, ".png"), 60, 80);
     }
   }
 
@@ -87,27 +87,27 @@ class IdentityCheckCommandTest : public testing::Test {
   TestFolder folder_;
 };
 
-TEST_F(IdentityCheckCommandTest, AFolderOfPicturesGivesCorrelations) {
+TEST_F(IdentityCheckCommandTest, AFolderOfImagesGivesCorrelations) {
   const auto server = Server();
   const RunResult result =
-      RunCommand(Command(*server, folder_.path("pictures"), "out"));
+      RunCommand(Command(*server, folder_.path("images"), "out"));
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("6 pictures."));
+  EXPECT_THAT(result.out, HasSubstr("6 images."));
   EXPECT_THAT(result.out, HasSubstr("| layer1 | 1.000 +- 0.000 |\n"
                                     "| layer2 | -1.000 +- 0.000 |\n"
                                     "| layer3 | - (6 undefined) |\n"));
   EXPECT_THAT(result.out, Not(HasSubstr("Pointing game")));
   EXPECT_TRUE(
-      ReadPictureHeader(ReadAll(folder_.path("out/correlation.png"))).ok());
+      ReadImageHeader(ReadAll(folder_.path("out/correlation.png"))).ok());
   EXPECT_FALSE(std::filesystem::exists(folder_.path("out/accuracy.png")));
-  EXPECT_EQ(server->calls(), 6) << "one request for each picture";
+  EXPECT_EQ(server->calls(), 6) << "one request for each image";
   EXPECT_EQ(server->requests()[0].model(), "tiny");
   EXPECT_EQ(server->requests()[0].version(), 3);
 }
 
 TEST_F(IdentityCheckCommandTest, AVocFolderGivesAccuraciesToo) {
   const auto server = Server();
-  // Odd pictures show the thing where the maps do not point.
+  // Odd images show the thing where the maps do not point.
   const std::string voc = AddTabbyFolder(folder_);
   const RunResult result = RunCommand(Command(*server, voc, "out", {"--json"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -115,19 +115,18 @@ TEST_F(IdentityCheckCommandTest, AVocFolderGivesAccuraciesToo) {
   EXPECT_THAT(std::string(json["title"]),
               HasSubstr("identity-check model=tiny/3 set=test layers=layer1,"));
   EXPECT_EQ(json["results"][1]["layer"], "layer2");
-  const auto& games = json["results"][1]["all"];
-  EXPECT_EQ(games["norm_grad"]["accuracy"], 0.5);
-  EXPECT_EQ(games["norm_grad_real_conv"]["accuracy"], 0.5);
-  EXPECT_EQ(games["difference"], 0.0) << "what one misses the other hits";
-  EXPECT_GT(games["difference_standard_error"], 0.0);
+  const auto& trials = json["results"][1]["all"];
+  EXPECT_EQ(trials["norm_grad"]["accuracy"], 0.5);
+  EXPECT_EQ(trials["norm_grad_real_conv"]["accuracy"], 0.5);
+  EXPECT_EQ(trials["difference"], 0.0) << "what one misses the other hits";
+  EXPECT_GT(trials["difference_standard_error"], 0.0);
   EXPECT_EQ(json["results"][0]["all"]["difference_standard_error"], 0.0);
   EXPECT_EQ(json["differences"]["all"]["mean"], 0.0);
   EXPECT_THAT(ReadAll(folder_.path("out/summary.csv")),
               HasSubstr("layer1,1.000000,0.000000,6,0,all,0.500000,0.500000,"
                         "0.000000,0.000000\n"));
-  EXPECT_TRUE(
-      ReadPictureHeader(ReadAll(folder_.path("out/accuracy.png"))).ok());
-  EXPECT_EQ(server->calls(), 12) << "maps and points of each picture";
+  EXPECT_TRUE(ReadImageHeader(ReadAll(folder_.path("out/accuracy.png"))).ok());
+  EXPECT_EQ(server->calls(), 12) << "maps and points of each image";
   EXPECT_EQ(server->requests()[0].targets(0).label(), "tabby");
 }
 
@@ -137,7 +136,7 @@ TEST_F(IdentityCheckCommandTest, AnInterruptedRunEndsLikeOneThatWasNot) {
   const auto server = Server([&] {
     if (++calls == 3) interrupt.Raise();
   });
-  const std::string data = folder_.path("pictures");
+  const std::string data = folder_.path("images");
   std::vector<std::string> one_by_one = Command(*server, data, "cut");
   one_by_one.back() = "1";  // so that what came before the third is done
   const RunResult cut = RunCommand(one_by_one, interrupt);
@@ -158,11 +157,11 @@ TEST_F(IdentityCheckCommandTest, AnInterruptedRunEndsLikeOneThatWasNot) {
 TEST_F(IdentityCheckCommandTest, LayersThatAreNoConvolutionsAreRefused) {
   const auto server = Server();
   const RunResult result = RunCommand(
-      Command(*server, folder_.path("pictures"), "out", {"-l", "layer9"}));
+      Command(*server, folder_.path("images"), "out", {"-l", "layer9"}));
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("convolution \"layer9\" not found"));
   const RunResult methods = RunCommand(
-      Command(*server, folder_.path("pictures"), "out", {"-m", "grad_cam"}));
+      Command(*server, folder_.path("images"), "out", {"-m", "grad_cam"}));
   EXPECT_EQ(methods.exit_code, 2) << "there is nothing to choose";
 }
 

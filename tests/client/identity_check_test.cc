@@ -5,9 +5,9 @@
 
 #include <cstring>
 
-#include "client/identity_check_questions.h"
+#include "client/identity_check_metrics.h"
 #include "client/identity_check_report.h"
-#include "client/identity_check_tally.h"
+#include "client/identity_check_requests.h"
 
 namespace saliency::identity_check_test {
 namespace {
@@ -27,7 +27,7 @@ v1::GetModelResponse ModelWithConvs(const std::vector<std::string>& layers) {
   return model;
 }
 
-TEST(IdentityQuestionsTest, EveryConvolutionIsComparedUnlessLayersAreNamed) {
+TEST(IdentityRequestsTest, EveryConvolutionIsComparedUnlessLayersAreNamed) {
   const v1::GetModelResponse model = ModelWithConvs({"conv1", "conv2"});
   EXPECT_THAT(IdentityLayers({}, model).value(), ElementsAre("conv1", "conv2"));
   EXPECT_THAT(IdentityLayers({"conv2"}, model).value(), ElementsAre("conv2"));
@@ -38,9 +38,9 @@ TEST(IdentityQuestionsTest, EveryConvolutionIsComparedUnlessLayersAreNamed) {
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST(IdentityQuestionsTest, MapsAreAskedForAtTheirOwnResolution) {
+TEST(IdentityRequestsTest, MapsAreAskedForAtTheirOwnResolution) {
   const auto maps =
-      IdentityRequests({"a", "b"}, {}, 1, IdentityQuestion::kMaps).front();
+      IdentityRequests({"a", "b"}, {}, 1, IdentityRequest::kMaps).front();
   EXPECT_EQ(maps.output().named_size(), v1::NAMED_SIZE_LAYER);
   EXPECT_EQ(maps.output().encoding(), v1::MAP_ENCODING_FLOAT32);
   EXPECT_TRUE(maps.output().has_normalise());
@@ -51,17 +51,16 @@ TEST(IdentityQuestionsTest, MapsAreAskedForAtTheirOwnResolution) {
   EXPECT_EQ(maps.attributions(1).method(), "norm_grad_real_conv");
   EXPECT_THAT(maps.attributions(1).layers(), ElementsAre("a", "b"));
   const auto points = IdentityRequests({"a"}, {{"cat", {}}, {"dog", {}}}, 1,
-                                       IdentityQuestion::kPoints)
+                                       IdentityRequest::kPoints)
                           .front();
-  EXPECT_EQ(points.output().named_size(), v1::NAMED_SIZE_PICTURE);
+  EXPECT_EQ(points.output().named_size(), v1::NAMED_SIZE_IMAGE);
   EXPECT_EQ(points.output().encoding(), v1::MAP_ENCODING_NONE);
   EXPECT_EQ(points.targets(1).label(), "dog");
 }
 
-TEST(IdentityQuestionsTest, ManyLayersTakeSeveralRequests) {
+TEST(IdentityRequestsTest, ManyLayersTakeSeveralRequests) {
   const std::vector<std::string> layers(600, "conv");
-  const auto requests =
-      IdentityRequests(layers, {}, 1, IdentityQuestion::kMaps);
+  const auto requests = IdentityRequests(layers, {}, 1, IdentityRequest::kMaps);
   int asked = 0;
   for (const auto& request : requests) {
     EXPECT_LE(2 * request.attributions(0).layers_size(), 512);
@@ -70,15 +69,15 @@ TEST(IdentityQuestionsTest, ManyLayersTakeSeveralRequests) {
   EXPECT_EQ(asked, 600);
 }
 
-TEST(IdentityQuestionsTest, ManyMapsTakeSeveralRequests) {
-  // DenseNet-121's convolutions, and three categories of a picture of VOC's.
+TEST(IdentityRequestsTest, ManyMapsTakeSeveralRequests) {
+  // DenseNet-121's convolutions, and three categories of an image of VOC's.
   const std::vector<std::string> layers(120, "conv");
   constexpr int64_t kPixels = 500 * 375;
   int asked = 0;
   const std::map<std::string, CategoryBoxes> categories = {
       {"cat", {}}, {"dog", {}}, {"sofa", {}}};
   const auto requests =
-      IdentityRequests(layers, categories, kPixels, IdentityQuestion::kPoints);
+      IdentityRequests(layers, categories, kPixels, IdentityRequest::kPoints);
   for (const auto& request : requests) {
     const int here = request.attributions(0).layers_size();
     EXPECT_LE(int64_t{2} * 3 * here * kPixels, int64_t{128} << 20);
@@ -86,10 +85,10 @@ TEST(IdentityQuestionsTest, ManyMapsTakeSeveralRequests) {
   }
   EXPECT_EQ(requests.size(), 2U);
   EXPECT_EQ(asked, 120);
-  EXPECT_EQ(IdentityRequests({"a", "b"}, {}, int64_t{1} << 40,
-                             IdentityQuestion::kMaps)
-                .size(),
-            2U)
+  EXPECT_EQ(
+      IdentityRequests({"a", "b"}, {}, int64_t{1} << 40, IdentityRequest::kMaps)
+          .size(),
+      2U)
       << "the server refuses them";
 }
 
@@ -107,14 +106,14 @@ void AddMap(const std::string& layer, const std::vector<float>& values, int x,
   map.mutable_point()->set_x(x);
 }
 
-TEST(IdentityQuestionsTest, CorrelationsAndHitsAreThoseOfTheLayersPairs) {
+TEST(IdentityRequestsTest, CorrelationsAndHitsAreThoseOfTheLayersPairs) {
   const std::map<std::string, CategoryBoxes> categories = {
       {"cat",
        {.boxes = {{.y = 0, .x = 0, .height = 1, .width = 1}},
         .all_difficult = false,
-        .is_hard = true}}};
+        .is_difficult = true}}};
   const auto request =
-      IdentityRequests({"a", "b"}, categories, 1, IdentityQuestion::kMaps)
+      IdentityRequests({"a", "b"}, categories, 1, IdentityRequest::kMaps)
           .front();
   v1::ComputeSaliencyResponse answer;
   AddMap("a", {1, 2, 3}, 0, answer);
@@ -126,7 +125,7 @@ TEST(IdentityQuestionsTest, CorrelationsAndHitsAreThoseOfTheLayersPairs) {
   ASSERT_EQ(measured.size(), 2U);
   EXPECT_EQ(measured[0].layer, "a");
   EXPECT_EQ(measured[0].category, "cat");
-  EXPECT_TRUE(measured[0].hard);
+  EXPECT_TRUE(measured[0].difficult);
   EXPECT_EQ(measured[0].correlation, 1.0);
   EXPECT_TRUE(measured[0].hits->identity);
   EXPECT_TRUE(measured[0].hits->real_conv);
@@ -135,9 +134,9 @@ TEST(IdentityQuestionsTest, CorrelationsAndHitsAreThoseOfTheLayersPairs) {
   EXPECT_FALSE(measured[1].hits->real_conv) << "15 pixels off is not within 15";
 }
 
-TEST(IdentityQuestionsTest, WithoutBoxesThePredictedClassIsNamed) {
+TEST(IdentityRequestsTest, WithoutBoxesThePredictedClassIsNamed) {
   const auto request =
-      IdentityRequests({"a"}, {}, 1, IdentityQuestion::kMaps).front();
+      IdentityRequests({"a"}, {}, 1, IdentityRequest::kMaps).front();
   v1::ComputeSaliencyResponse answer;
   AddMap("a", {1, 2, 3}, 0, answer);
   AddMap("a", {4, 4, 4}, 0, answer);
@@ -149,9 +148,9 @@ TEST(IdentityQuestionsTest, WithoutBoxesThePredictedClassIsNamed) {
   EXPECT_FALSE(measured[0].hits.has_value());
 }
 
-TEST(IdentityQuestionsTest, AnswersInAnotherShapeAreRefused) {
+TEST(IdentityRequestsTest, AnswersInAnotherShapeAreRefused) {
   const auto request =
-      IdentityRequests({"a"}, {}, 1, IdentityQuestion::kMaps).front();
+      IdentityRequests({"a"}, {}, 1, IdentityRequest::kMaps).front();
   const auto code = [&](const v1::ComputeSaliencyResponse& answer) {
     return IdentityMeasurements("p", {}, request, answer, nullptr)
         .status()
@@ -166,19 +165,19 @@ TEST(IdentityQuestionsTest, AnswersInAnotherShapeAreRefused) {
   EXPECT_EQ(code(answer), absl::StatusCode::kFailedPrecondition);
 }
 
-IdentityMeasurement Of(const std::string& picture, const std::string& layer,
+IdentityMeasurement Of(const std::string& image, const std::string& layer,
                        std::optional<double> correlation) {
-  return {.picture = picture,
+  return {.image = image,
           .category = "cat",
           .layer = layer,
           .correlation = correlation};
 }
 
-TEST(IdentityTallyTest, RowsComeBackAsTheyWere) {
+TEST(IdentityMetricsTest, RowsComeBackAsTheyWere) {
   IdentityMeasurement measured = Of("a,b", "conv", 1.0 / 3);
   measured.hits = {.identity = true, .real_conv = false};
   const auto back = ParseIdentityRow(IdentityRow(measured)).value();
-  EXPECT_EQ(back.picture, "a,b");
+  EXPECT_EQ(back.image, "a,b");
   EXPECT_EQ(back.correlation, 1.0 / 3);
   EXPECT_TRUE(back.hits->identity);
   EXPECT_FALSE(back.hits->real_conv);
@@ -189,51 +188,51 @@ TEST(IdentityTallyTest, RowsComeBackAsTheyWere) {
   EXPECT_FALSE(ParseIdentityRow({"a", "b"}).ok());
 }
 
-TEST(IdentityTallyTest, CorrelationsAreSummarisedByLayer) {
-  IdentityTally tally;
-  tally.Add(Of("p1", "conv1", 0.9));
-  tally.Add(Of("p2", "conv1", 0.7));
-  tally.Add(Of("p3", "conv1", std::nullopt));
-  tally.Add(Of("p1", "conv2", 0.5));
-  tally.Add(Of("p1", "conv2", 0.4));  // measured again
-  EXPECT_THAT(tally.layers(), ElementsAre("conv1", "conv2"));
-  EXPECT_EQ(tally.pictures(), 3);
-  const CorrelationSummary conv1 = tally.Correlation("conv1");
+TEST(IdentityMetricsTest, CorrelationsAreSummarisedByLayer) {
+  IdentityMetrics metrics;
+  metrics.Add(Of("p1", "conv1", 0.9));
+  metrics.Add(Of("p2", "conv1", 0.7));
+  metrics.Add(Of("p3", "conv1", std::nullopt));
+  metrics.Add(Of("p1", "conv2", 0.5));
+  metrics.Add(Of("p1", "conv2", 0.4));  // measured again
+  EXPECT_THAT(metrics.layers(), ElementsAre("conv1", "conv2"));
+  EXPECT_EQ(metrics.images(), 3);
+  const CorrelationSummary conv1 = metrics.Correlation("conv1");
   EXPECT_NEAR(conv1.mean, 0.8, 1e-12);
   EXPECT_NEAR(conv1.standard_deviation, 0.1, 1e-12);
   EXPECT_EQ(conv1.count, 2);
   EXPECT_EQ(conv1.undefined, 1);
-  EXPECT_EQ(tally.Correlation("conv2").mean, 0.4);
-  const std::string text = IdentityTables(tally, "title");
+  EXPECT_EQ(metrics.Correlation("conv2").mean, 0.4);
+  const std::string text = IdentityTables(metrics, "title");
   EXPECT_THAT(text, HasSubstr("| conv1 | 0.800 +- 0.100 (1 undefined) |"));
   EXPECT_THAT(text, Not(HasSubstr("Pointing game")));
 }
 
-TEST(IdentityTallyTest, DifferencesAreWithLessWithoutTheIdentity) {
-  IdentityTally tally;
+TEST(IdentityMetricsTest, DifferencesAreWithLessWithoutTheIdentity) {
+  IdentityMetrics metrics;
   for (int i = 0; i < 4; ++i) {
     for (const char* layer : {"conv1", "conv2"}) {
       IdentityMeasurement measured = Of(std::string(1, 'a' + i), layer, 0.5);
-      measured.hard = i == 0;
+      measured.difficult = i == 0;
       // conv1: 4 of 4 against 2 of 4; conv2: 1 of 4 against 1 of 4.
       const bool first = std::string(layer) == "conv1";
       measured.hits = {.identity = first || i == 0,
                        .real_conv = first ? i < 2 : i == 0};
-      tally.Add(measured);
+      metrics.Add(measured);
     }
   }
-  EXPECT_EQ(tally.Accuracy("conv1", kIdentityMethod, PointingSubset::kAll)
+  EXPECT_EQ(metrics.Accuracy("conv1", kIdentityMethod, PointingSubset::kAll)
                 ->accuracy.mean,
             1.0);
-  EXPECT_EQ(tally.Accuracy("conv1", kRealConvMethod, PointingSubset::kAll)
+  EXPECT_EQ(metrics.Accuracy("conv1", kRealConvMethod, PointingSubset::kAll)
                 ->accuracy.mean,
             0.5);
-  EXPECT_EQ(tally.Difference("conv1", PointingSubset::kAll)->mean, 0.5);
-  EXPECT_EQ(tally.Difference("conv1", PointingSubset::kDifficult)->mean, 0);
-  const auto over_layers = tally.Differences(PointingSubset::kAll);
+  EXPECT_EQ(metrics.Difference("conv1", PointingSubset::kAll)->mean, 0.5);
+  EXPECT_EQ(metrics.Difference("conv1", PointingSubset::kDifficult)->mean, 0);
+  const auto over_layers = metrics.Differences(PointingSubset::kAll);
   EXPECT_EQ(over_layers->mean, 0.25);
   EXPECT_EQ(over_layers->standard_deviation, 0.25);
-  const std::string text = IdentityTables(tally, "title");
+  const std::string text = IdentityTables(metrics, "title");
   EXPECT_THAT(text, HasSubstr("| conv2 | 25.0 +- 25.0 | 25.0 +- 25.0 | 0.0"));
   EXPECT_THAT(text, HasSubstr("over the layers: 25.00 +- 25.00 points"));
 }

@@ -22,7 +22,7 @@ std::string Object(const std::string& name, int difficult) {
 
 void AddScene(const TestFolder& folder, const std::string& name,
               const std::string& objects) {
-  folder.AddPicture("voc/JPEGImages/" + name + ".png", 10, 10);
+  folder.AddImage("voc/JPEGImages/" + name + ".png", 10, 10);
   folder.AddFile("voc/Annotations/" + name + ".xml",
                  "<annotation><size><width>10</width><height>10</height>"
                  "</size>" +
@@ -35,7 +35,7 @@ std::vector<std::string> NamesOf(const LabelledFolder& folder) {
   return names;
 }
 
-TEST(LabelledFolderTest, OfAVocFolderTheSetsPicturesShowTheirBoxesCategories) {
+TEST(LabelledFolderTest, OfAVocFolderTheSetsImagesShowTheirBoxesCategories) {
   const TestFolder folder;
   AddScene(folder, "01",
            Object("dog", 0) + Object("cat", 0) + Object("dog", 1) +
@@ -46,36 +46,36 @@ TEST(LabelledFolderTest, OfAVocFolderTheSetsPicturesShowTheirBoxesCategories) {
       OpenLabelledFolder(folder.path("voc"), "val").value();
   EXPECT_TRUE(voc.is_voc);
   EXPECT_THAT(NamesOf(voc), ElementsAre("01"));
-  const v1::LabelledPicture picture =
-      ReadLabelledPicture(voc, voc.items[0], false).value();
-  EXPECT_EQ(picture.id(), "01");
-  EXPECT_EQ(picture.input().picture(),
+  const v1::LabelledImage image =
+      ReadLabelledImage(voc, voc.items[0], false).value();
+  EXPECT_EQ(image.id(), "01");
+  EXPECT_EQ(image.input().image(),
             ReadAll(folder.path("voc/JPEGImages/01.png")));
-  ASSERT_EQ(picture.classes_size(), 2);
-  EXPECT_EQ(picture.classes(0).label(), "cat");
-  EXPECT_EQ(picture.classes(1).label(), "dog") << "one dog is not difficult";
-  ASSERT_EQ(picture.uncertain_size(), 1);
-  EXPECT_EQ(picture.uncertain(0).label(), "sofa") << "all sofas are";
+  ASSERT_EQ(image.classes_size(), 2);
+  EXPECT_EQ(image.classes(0).label(), "cat");
+  EXPECT_EQ(image.classes(1).label(), "dog") << "one dog is not difficult";
+  ASSERT_EQ(image.uncertain_size(), 1);
+  EXPECT_EQ(image.uncertain(0).label(), "sofa") << "all sofas are";
 }
 
 TEST(LabelledFolderTest, SubfoldersAreClasses) {
   const TestFolder folder;
-  folder.AddPicture("all/7/b.png", 4, 4);
-  folder.AddPicture("all/7/a.png", 4, 4);
-  folder.AddPicture("all/12/a.png", 4, 4);
-  folder.AddFile("all/7/notes.txt", "no picture");
+  folder.AddImage("all/7/b.png", 4, 4);
+  folder.AddImage("all/7/a.png", 4, 4);
+  folder.AddImage("all/12/a.png", 4, 4);
+  folder.AddFile("all/7/notes.txt", "no image");
   folder.AddFile("all/.cache/x.png", "hidden");
   const LabelledFolder classes =
       OpenLabelledFolder(folder.path("all"), "trainval").value();
   EXPECT_FALSE(classes.is_voc);
   EXPECT_THAT(NamesOf(classes), ElementsAre("12/a.png", "7/a.png", "7/b.png"));
-  const v1::LabelledPicture named =
-      ReadLabelledPicture(classes, classes.items[2], false).value();
+  const v1::LabelledImage named =
+      ReadLabelledImage(classes, classes.items[2], false).value();
   EXPECT_EQ(named.classes(0).label(), "7");
-  const v1::LabelledPicture indexed =
-      ReadLabelledPicture(classes, classes.items[2], true).value();
+  const v1::LabelledImage indexed =
+      ReadLabelledImage(classes, classes.items[2], true).value();
   EXPECT_EQ(indexed.classes(0).class_index(), 7);
-  EXPECT_EQ(indexed.input().picture(), ReadAll(folder.path("all/7/b.png")));
+  EXPECT_EQ(indexed.input().image(), ReadAll(folder.path("all/7/b.png")));
 }
 
 TEST(LabelledFolderTest, SaysWhatIsWrong) {
@@ -84,7 +84,7 @@ TEST(LabelledFolderTest, SaysWhatIsWrong) {
       std::string(
           OpenLabelledFolder(folder.path("nowhere"), "s").status().message()),
       HasSubstr("cannot list"));
-  folder.AddPicture("flat/a.png", 4, 4);
+  folder.AddImage("flat/a.png", 4, 4);
   EXPECT_THAT(
       std::string(
           OpenLabelledFolder(folder.path("flat"), "s").status().message()),
@@ -99,12 +99,12 @@ TEST(LabelledFolderTest, SaysWhatIsWrong) {
       std::string(
           OpenLabelledFolder(folder.path("voc"), "s").status().message()),
       HasSubstr("no image set \"s\""));
-  folder.AddPicture("named/dog/a.png", 4, 4);
+  folder.AddImage("named/dog/a.png", 4, 4);
   const LabelledFolder named =
       OpenLabelledFolder(folder.path("named"), "s").value();
   EXPECT_THAT(
       std::string(
-          ReadLabelledPicture(named, named.items[0], true).status().message()),
+          ReadLabelledImage(named, named.items[0], true).status().message()),
       HasSubstr("\"dog\" is no class index"));
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 
 namespace saliency {
 namespace {
@@ -15,17 +15,17 @@ constexpr int kTensorSize = 7;
 template <typename Request>
 bool OutputSize(const Request& request, int& height, int& width) {
   const v1::OutputOptions& output = request.output();
-  const absl::StatusOr<Picture> picture =
-      DecodePicture(request.input().picture(), DecodeLimits());
-  if (!picture.ok()) return false;
+  const absl::StatusOr<Image> image =
+      DecodeImage(request.input().image(), DecodeLimits());
+  if (!image.ok()) return false;
   if (output.has_explicit_size()) {
     height = output.explicit_size().height();
     width = output.explicit_size().width();
   } else if (output.named_size() == v1::NAMED_SIZE_LAYER) {
     height = width = kTensorSize;
   } else {
-    height = static_cast<int>(picture->height);
-    width = static_cast<int>(picture->width);
+    height = static_cast<int>(image->height);
+    width = static_cast<int>(image->width);
   }
   return true;
 }
@@ -48,7 +48,7 @@ void AddMap(const v1::OutputOptions& output, int height, int width,
   map.set_raw_max(2);
   map.mutable_point()->set_y(height - 1);
   map.mutable_point()->set_x(width - 1);
-  *map.mutable_picture_point() = map.point();
+  *map.mutable_image_point() = map.point();
   map.set_is_signed(true);
   map.set_encoding(output.encoding());
   if (output.encoding() == v1::MAP_ENCODING_FLOAT32) {
@@ -56,8 +56,8 @@ void AddMap(const v1::OutputOptions& output, int height, int width,
   }
 }
 
-grpc::Status NoPicture() {
-  return {grpc::StatusCode::INVALID_ARGUMENT, "input.picture: no picture"};
+grpc::Status NoImage() {
+  return {grpc::StatusCode::INVALID_ARGUMENT, "input.image: no image"};
 }
 
 // As the model of all answers, run alone.
@@ -84,9 +84,9 @@ grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
                              v1::ComputeSaliencyResponse& response) {
   int height = 0;
   int width = 0;
-  if (!OutputSize(request, height, width)) return NoPicture();
+  if (!OutputSize(request, height, width)) return NoImage();
   Introduce(response);
-  v1::ClassScore& top = *response.add_pictures()->add_top();
+  v1::ClassScore& top = *response.add_images()->add_top();
   top.set_class_index(281);
   top.set_label("tabby");
   top.set_probability(0.932F);
@@ -111,7 +111,7 @@ grpc::Status CombineRamps(const v1::CombineLayersRequest& request,
                           v1::CombineLayersResponse& response) {
   int height = 0;
   int width = 0;
-  if (!OutputSize(request, height, width)) return NoPicture();
+  if (!OutputSize(request, height, width)) return NoImage();
   Introduce(response);
   const auto layers_of = [](const v1::Combination& combination) {
     const auto& named = combination.attribution().layers();
@@ -163,7 +163,7 @@ grpc::Status StepRamps(const v1::MetaSaliencyRequest& request,
   if (!status.ok()) return status;
   response.set_model(ramps.model());
   response.set_version(ramps.version());
-  *response.mutable_pictures() = ramps.pictures();
+  *response.mutable_images() = ramps.images();
   for (const v1::SaliencyMap& ramp : ramps.maps()) {
     v1::MetaMap& pair = *response.add_maps();
     *pair.mutable_map() = ramp;
@@ -244,7 +244,7 @@ v1::GetModelResponse TinyModel() {
   v1::LayerWeights& weights = *model.mutable_layer_weights();
   weights.set_calibrated_at("2024-05-31T12:00:00Z");
   weights.set_data("scenes");
-  weights.set_pictures(100);
+  weights.set_images(100);
   weights.set_classes(3);
   v1::LayerCalibration* calibrated = weights.add_layers();
   calibrated->set_layer("layer1");
@@ -285,8 +285,8 @@ v1::CalibrationResult TinyCalibration() {
   result.set_model("tiny");
   result.set_version(3);
   *result.mutable_layer_weights() = TinyModel().layer_weights();
-  result.set_training_pictures(70);
-  result.set_held_out_pictures(30);
+  result.set_training_images(70);
+  result.set_held_out_images(30);
   result.set_file_text("layers { layer: \"layer1\" }\n");
   return result;
 }

@@ -19,7 +19,7 @@ std::string RampMap(int height, int width);
 
 // One ramp for each target, attribution and layer ("layer4" when none is
 // named), at the size asked for; INVALID_ARGUMENT for bytes that are no
-// picture.  Class 281, "tabby".
+// image.  Class 281, "tabby".
 grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
                              v1::ComputeSaliencyResponse& response);
 
@@ -50,7 +50,7 @@ v1::GetModelResponse LoadingModel();
 // TinyModel, and one that is no TorchScript file, "broken".
 v1::ListModelsResponse TinyAndBroken();
 
-// What measuring its weights gives: 70 pictures for training and 30 held out.
+// What measuring its weights gives: 70 images for training and 30 held out.
 v1::CalibrationResult TinyCalibration();
 
 }  // namespace saliency

@@ -32,10 +32,10 @@ class MetaCommandTest : public ::testing::Test {
   }
 
   const TestFolder folder_;
-  const std::string cat_ = folder_.AddPicture("cat.png", 6, 9);
+  const std::string cat_ = folder_.AddImage("cat.png", 6, 9);
 };
 
-TEST_F(MetaCommandTest, APictureAloneTakesTheDefaultStep) {
+TEST_F(MetaCommandTest, AnImageAloneTakesTheDefaultStep) {
   const FakeServer server;
   const RunResult result = Meta(server, {cat_});
   EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -45,7 +45,7 @@ TEST_F(MetaCommandTest, APictureAloneTakesTheDefaultStep) {
   EXPECT_THAT(result.out, Not(HasSubstr("correlation")));
   EXPECT_THAT(result.out, EndsWith(" ms\n"));
   const v1::MetaSaliencyRequest request = server.meta_requests()[0];
-  EXPECT_EQ(request.input().picture(), ReadAll(cat_));
+  EXPECT_EQ(request.input().image(), ReadAll(cat_));
   EXPECT_FALSE(request.step().has_epsilon());
   EXPECT_EQ(request.step().direction(), v1::META_DIRECTION_DESCENT);
   EXPECT_EQ(request.step().loss(), v1::META_LOSS_UNSPECIFIED);

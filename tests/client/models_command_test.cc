@@ -33,7 +33,7 @@ TEST(ModelsCommandTest, OneModelInDetail) {
   EXPECT_THAT(result.out, ContainsRegex("grad_cam +no +all\n"));
   EXPECT_THAT(result.out, ContainsRegex("calibrated +yes\n"));
   EXPECT_THAT(result.out,
-              HasSubstr("calibrated 2024-05-31T12:00:00Z on 100 pictures of 3 "
+              HasSubstr("calibrated 2024-05-31T12:00:00Z on 100 images of 3 "
                         "classes: scenes\n"));
   EXPECT_THAT(result.out, ContainsRegex("layer1 +0.25 +-\n"));
   EXPECT_THAT(result.out, ContainsRegex("layer3 +0.5 +0.875\n"));
@@ -58,7 +58,7 @@ TEST(ModelsCommandTest, JsonIsOneObjectPerModel) {
             "\"layer\":\"layer3\"}");
 }
 
-// Zero classes and an input of 0x0 would look like facts.
+// Zero classes and an input of 0x0 would look like metadata.
 TEST(ModelsCommandTest, OfAModelThatIsLoadedOnlyItsStateIsTold) {
   const FakeServer server;
   const RunResult text =

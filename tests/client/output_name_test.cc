@@ -30,7 +30,7 @@ TEST(SanitisedNameTest, KeepsOnlyPlainCharacters) {
   EXPECT_EQ(SanitisedName(cats), cats.substr(0, 79)) << "whole characters";
 }
 
-TEST(OutputNameTest, IsPictureClassMethodLayer) {
+TEST(OutputNameTest, IsImageClassMethodLayer) {
   v1::SaliencyMap map;
   map.mutable_explained_class()->set_class_index(281);
   map.set_method("norm_grad");

@@ -85,7 +85,7 @@ class PointingGameCommandTest : public testing::Test {
   }
 
   TestFolder folder_;
-  // Odd pictures show the thing where the maps do not point.
+  // Odd images show the thing where the maps do not point.
   const std::string voc_ = AddTabbyFolder(folder_);
 };
 
@@ -94,7 +94,7 @@ TEST_F(PointingGameCommandTest, CountsHitsAndWritesTablesAndPlots) {
   const RunResult result = RunCommand(Command(*server, "out"));
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("| norm_grad | 50.0 +-"));
-  EXPECT_THAT(result.out, HasSubstr("6 pictures, 1 categories"));
+  EXPECT_THAT(result.out, HasSubstr("6 images, 1 categories"));
   for (const char* file : {"pointing_game.csv", "summary.md", "summary.csv",
                            "summary.json", "accuracy_all.png", "weights.png"}) {
     EXPECT_TRUE(
@@ -150,7 +150,7 @@ TEST_F(PointingGameCommandTest, ShardsMergeIntoTheWhole) {
               HasSubstr("\"weights\""));
 }
 
-TEST_F(PointingGameCommandTest, ShardsThatShareAPictureAreNotMerged) {
+TEST_F(PointingGameCommandTest, ShardsThatShareAnImageAreNotMerged) {
   const auto server = Server();
   for (const char* shard : {"0/2", "0/3"}) {
     auto command = Command(*server, std::string("part") + shard[2]);
@@ -175,7 +175,7 @@ TEST_F(PointingGameCommandTest, AnotherFoldersResultsAreNotGoneOnWith) {
   EXPECT_EQ(ReadAll(folder_.path("out/pointing_game.csv")), journal);
 }
 
-TEST_F(PointingGameCommandTest, APictureOfAnotherSizeThanAnnotatedIsNoGame) {
+TEST_F(PointingGameCommandTest, AnImageOfAnotherSizeThanAnnotatedIsNoGame) {
   const auto server = Server();
   folder_.AddFile("voc/ImageSets/Main/test.txt", "000\n001\n");
   folder_.AddFile(
@@ -186,8 +186,8 @@ TEST_F(PointingGameCommandTest, APictureOfAnotherSizeThanAnnotatedIsNoGame) {
   const RunResult result = RunCommand(Command(*server, "out"));
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err,
-              HasSubstr("001: the picture has 60 rows and 80 columns"));
-  EXPECT_THAT(result.out, HasSubstr("1 pictures"));
+              HasSubstr("001: the image has 60 rows and 80 columns"));
+  EXPECT_THAT(result.out, HasSubstr("1 images"));
 }
 
 TEST_F(PointingGameCommandTest, ShardsWithoutTheirReportsMergeWithoutWeights) {
@@ -203,13 +203,13 @@ TEST_F(PointingGameCommandTest, ShardsWithoutTheirReportsMergeWithoutWeights) {
   }
 }
 
-TEST_F(PointingGameCommandTest, ABadPictureDoesNotEndTheRun) {
+TEST_F(PointingGameCommandTest, ABadImageDoesNotEndTheRun) {
   const auto server = Server();
   folder_.AddFile("voc/Annotations/002.xml", "nothing");
   const RunResult result = RunCommand(Command(*server, "out"));
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err, HasSubstr("002"));
-  EXPECT_THAT(result.out, HasSubstr("5 pictures"));
+  EXPECT_THAT(result.out, HasSubstr("5 images"));
 }
 
 TEST_F(PointingGameCommandTest, WrongUsageSaysWhatIsWrong) {

@@ -28,12 +28,11 @@ class ManualClock : public Clock {
 };
 
 TEST(ProgressTextTest, TellsRateAndRemainingTime) {
-  EXPECT_EQ(ProgressText(0, 100, "pictures", absl::Seconds(3)),
-            "0/100 pictures");
-  EXPECT_EQ(ProgressText(25, 100, "pictures", absl::Seconds(10)),
-            "25/100 pictures, 2.5/s, 30s left");
-  EXPECT_EQ(ProgressText(100, 100, "pictures", absl::Seconds(40)),
-            "100/100 pictures, 2.5/s");
+  EXPECT_EQ(ProgressText(0, 100, "images", absl::Seconds(3)), "0/100 images");
+  EXPECT_EQ(ProgressText(25, 100, "images", absl::Seconds(10)),
+            "25/100 images, 2.5/s, 30s left");
+  EXPECT_EQ(ProgressText(100, 100, "images", absl::Seconds(40)),
+            "100/100 images, 2.5/s");
   EXPECT_EQ(ProgressText(1, 7200, "maps", absl::Seconds(1)),
             "1/7200 maps, 1.0/s, 1h59m59s left");
 }
@@ -45,7 +44,7 @@ TEST(ProgressTest, TerminalGetsABarThatHides) {
   clock.Advance(absl::Seconds(1));
   progress.Advance();
   EXPECT_THAT(err.str(),
-              HasSubstr("[###############...............] 1/2 pictures"));
+              HasSubstr("[###############...............] 1/2 images"));
   progress.Hide();
   EXPECT_THAT(err.str(), EndsWith("\r\x1b[K"));
 }
@@ -59,10 +58,10 @@ TEST(ProgressTest, FileGetsPlainLinesNowAndThen) {
     progress.Advance();
   }
   EXPECT_EQ(err.str(),
-            "3/10 pictures, 0.5/s, 14s left\n"
-            "6/10 pictures, 0.5/s, 8s left\n"
-            "9/10 pictures, 0.5/s, 2s left\n"
-            "10/10 pictures, 0.5/s\n");
+            "3/10 images, 0.5/s, 14s left\n"
+            "6/10 images, 0.5/s, 8s left\n"
+            "9/10 images, 0.5/s, 2s left\n"
+            "10/10 images, 0.5/s\n");
 }
 
 TEST(ProgressTest, OneItemNeedsNone) {

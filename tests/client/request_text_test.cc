@@ -121,7 +121,7 @@ TEST(ParseCombinationTest, ReadsWeightingsRulesAndWeights) {
 }
 
 TEST(ParseSizeTest, ReadsNamesAndPixels) {
-  EXPECT_EQ(ParseSize("picture")->named_size(), v1::NAMED_SIZE_PICTURE);
+  EXPECT_EQ(ParseSize("image")->named_size(), v1::NAMED_SIZE_IMAGE);
   EXPECT_EQ(ParseSize("layer")->named_size(), v1::NAMED_SIZE_LAYER);
   EXPECT_EQ(ParseSize("input")->named_size(), v1::NAMED_SIZE_MODEL_INPUT);
   const v1::OutputOptions size = ParseSize("224x320").value();

@@ -17,8 +17,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-PictureAnswer Answer() {
-  PictureAnswer answer;
+ImageAnswer Answer() {
+  ImageAnswer answer;
   answer.path = "cat.jpg";
   answer.took = absl::Milliseconds(45);
   answer.response.set_model("tiny");
@@ -32,18 +32,18 @@ PictureAnswer Answer() {
   map.set_score(14.25F);
   map.mutable_point()->set_y(12);
   map.mutable_point()->set_x(8);
-  map.mutable_picture_point()->set_y(120);
-  map.mutable_picture_point()->set_x(88);
+  map.mutable_image_point()->set_y(120);
+  map.mutable_image_point()->set_x(88);
   answer.files.resize(1);
   return answer;
 }
 
 TEST(ResultLineTest, TellsClassScorePointAndTime) {
-  PictureAnswer answer = Answer();
+  ImageAnswer answer = Answer();
   EXPECT_EQ(ResultLine(answer, 0),
             "cat.jpg: tabby (281) 10.0 %, score 14.25, norm_grad @ layer4, "
             "point y=120 x=88, 45 ms");
-  answer.files[0].picture = "out.png";
+  answer.files[0].image = "out.png";
   answer.response.mutable_maps(0)->set_constant(true);
   answer.response.mutable_maps(0)->mutable_explained_class()->clear_label();
   EXPECT_EQ(ResultLine(answer, 0),
@@ -52,14 +52,14 @@ TEST(ResultLineTest, TellsClassScorePointAndTime) {
 }
 
 TEST(ResultLineTest, APlainValueHasNoPercentage) {
-  PictureAnswer answer = Answer();
+  ImageAnswer answer = Answer();
   v1::ClassScore& explained =
       *answer.response.mutable_maps(0)->mutable_explained_class();
   explained.clear_probability();
   explained.set_class_index(0);
   explained.set_label("age");
   explained.set_logit(31.25F);
-  *answer.response.add_pictures()->add_top() = explained;
+  *answer.response.add_images()->add_top() = explained;
   EXPECT_THAT(ResultLine(answer, 0),
               HasSubstr("cat.jpg: age (0) 31.25, score"));
   EXPECT_EQ(TopLine(answer), "cat.jpg: top age (0) 31.25");
@@ -71,7 +71,7 @@ TEST(ResultLineTest, APlainValueHasNoPercentage) {
 }
 
 TEST(ResultLineTest, LabelsCannotBreakTheLine) {
-  PictureAnswer answer = Answer();
+  ImageAnswer answer = Answer();
   answer.response.mutable_maps(0)->mutable_explained_class()->set_label(
       "two\nlines\x1b[2J");
   EXPECT_THAT(ResultLine(answer, 0), Not(HasSubstr("\n")));
@@ -82,15 +82,15 @@ TEST(ResultJsonTest, IsOneObjectOnOneLine) {
   const std::string text = ResultJson(Answer(), 0);
   EXPECT_THAT(text, Not(HasSubstr("\n")));
   const auto json = nlohmann::json::parse(text);
-  EXPECT_EQ(json["picture"], "cat.jpg");
+  EXPECT_EQ(json["image"], "cat.jpg");
   EXPECT_EQ(json["model"], "tiny");
   EXPECT_EQ(json["version"], 2);
   EXPECT_EQ(json["class"]["index"], 281);
   EXPECT_EQ(json["class"]["label"], "tabby");
   EXPECT_EQ(json["point"]["y"], 12);
   EXPECT_EQ(json["point"]["x"], 8);
-  EXPECT_EQ(json["picture_point"]["y"], 120);
-  EXPECT_EQ(json["picture_point"]["x"], 88);
+  EXPECT_EQ(json["image_point"]["y"], 120);
+  EXPECT_EQ(json["image_point"]["x"], 88);
   EXPECT_EQ(json["seconds"]["total"], 0.045);
   EXPECT_FALSE(json.contains("error"));
 }
@@ -100,7 +100,7 @@ TEST(ResultJsonTest, FloatsHaveTheirShortestDigits) {
 }
 
 TEST(ResultJsonTest, FailedMapCarriesItsCode) {
-  PictureAnswer answer = Answer();
+  ImageAnswer answer = Answer();
   answer.response.mutable_maps(0)->mutable_status()->set_code(9);
   answer.response.mutable_maps(0)->mutable_status()->set_message("not finite");
   const auto json = nlohmann::json::parse(ResultJson(answer, 0));
@@ -110,10 +110,10 @@ TEST(ResultJsonTest, FailedMapCarriesItsCode) {
 }
 
 TEST(ResultJsonTest, BytesThatAreNotUtf8AreReplaced) {
-  PictureAnswer answer = Answer();
+  ImageAnswer answer = Answer();
   answer.path = "caf\xE9.jpg";
   const auto json = nlohmann::json::parse(ResultJson(answer, 0));
-  EXPECT_EQ(json["picture"], "caf\xEF\xBF\xBD.jpg");
+  EXPECT_EQ(json["image"], "caf\xEF\xBF\xBD.jpg");
   EXPECT_NO_THROW(nlohmann::json::parse(
       ErrorJson("caf\xE9.jpg", absl::InternalError("\xFF"))));
 }
@@ -147,14 +147,14 @@ v1::SaliencyMap MapOf(const std::vector<float>& values, float raw_min,
   return map;
 }
 
-Picture Grey(int64_t width) {
+Image Grey(int64_t width) {
   return {
       .height = 1, .width = width, .rgb = std::vector<uint8_t>(3 * width, 128)};
 }
 
 // The first row of an overlay without a title.
 std::vector<int> Row(const v1::SaliencyMap& map, MapForm form) {
-  const Picture overlay =
+  const Image overlay =
       OverlayOn(Grey(map.width()), map, {.form = form, .title = false}).value();
   return {overlay.rgb.begin(), overlay.rgb.begin() + 3 * map.width()};
 }
@@ -162,36 +162,36 @@ std::vector<int> Row(const v1::SaliencyMap& map, MapForm form) {
 TEST(MapPixelsTest, ASignedMapIsCentredOnZeroHoweverItComes) {
   // The point's ring would lie over so small a map.
   v1::SaliencyMap raw = MapOf({-1, 0, 4, 1}, -1, 4);
-  v1::SaliencyMap stretched = MapOf({0, 0.2F, 1, 0.4F}, -1, 4);
-  for (v1::SaliencyMap* map : {&raw, &stretched})
+  v1::SaliencyMap normalised = MapOf({0, 0.2F, 1, 0.4F}, -1, 4);
+  for (v1::SaliencyMap* map : {&raw, &normalised})
     map->mutable_point()->set_x(2);
   EXPECT_EQ(ScaleOf(raw, MapForm::kRaw).limit(), 4);
   EXPECT_TRUE(ScaleOf(raw, MapForm::kRaw).is_signed);
-  EXPECT_EQ(Row(raw, MapForm::kRaw), Row(stretched, MapForm::kStretched));
+  EXPECT_EQ(Row(raw, MapForm::kRaw), Row(normalised, MapForm::kNormalised));
 }
 
 // What the server says counts where all values happen to be positive.
 TEST(MapPixelsTest, ASignedMapWithoutValuesBelowZeroDivergesAllTheSame) {
   v1::SaliencyMap map = MapOf({1, 2}, 1, 2);
-  EXPECT_FALSE(ScaleOf(map, MapForm::kStretched).is_signed);
-  EXPECT_EQ(ScaleOf(map, MapForm::kStretched).low, 1);
+  EXPECT_FALSE(ScaleOf(map, MapForm::kNormalised).is_signed);
+  EXPECT_EQ(ScaleOf(map, MapForm::kNormalised).low, 1);
   map.set_is_signed(true);
-  EXPECT_TRUE(ScaleOf(map, MapForm::kStretched).is_signed);
-  EXPECT_EQ(ScaleOf(map, MapForm::kStretched).limit(), 2);
+  EXPECT_TRUE(ScaleOf(map, MapForm::kNormalised).is_signed);
+  EXPECT_EQ(ScaleOf(map, MapForm::kNormalised).limit(), 2);
 }
 
-TEST(MapPixelsTest, AConstantMapLeavesThePictureAlone) {
+TEST(MapPixelsTest, AConstantMapLeavesTheImageAlone) {
   v1::SaliencyMap map = MapOf({3, 3, 3}, 3, 3);
   map.set_constant(true);
   EXPECT_THAT(Row(map, MapForm::kRaw), ::testing::Each(128));
 }
 
 TEST(MapPixelsTest, TheFilesNameSaysWhatKindItIs) {
-  EXPECT_EQ(CodingFor("a.jpg"), PictureCoding::kJpeg);
-  EXPECT_EQ(CodingFor("a.JPEG"), PictureCoding::kJpeg);
-  EXPECT_EQ(CodingFor("a.webp"), PictureCoding::kWebp);
-  EXPECT_EQ(CodingFor("a.png"), PictureCoding::kPng);
-  EXPECT_EQ(CodingFor("jpg"), PictureCoding::kPng);
+  EXPECT_EQ(CodingFor("a.jpg"), ImageCoding::kJpeg);
+  EXPECT_EQ(CodingFor("a.JPEG"), ImageCoding::kJpeg);
+  EXPECT_EQ(CodingFor("a.webp"), ImageCoding::kWebp);
+  EXPECT_EQ(CodingFor("a.png"), ImageCoding::kPng);
+  EXPECT_EQ(CodingFor("jpg"), ImageCoding::kPng);
 }
 
 }  // namespace

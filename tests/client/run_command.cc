@@ -9,7 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "client/command_line.h"
 #include "core/base/clock.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "core/image/render.h"
 
 namespace saliency {
@@ -67,15 +67,15 @@ std::string TestFolder::path(const std::string& name) const {
   return (folder_ / name).string();
 }
 
-std::string TestFolder::AddPicture(const std::string& name, int height,
-                                   int width) const {
-  Picture picture;
-  picture.height = height;
-  picture.width = width;
+std::string TestFolder::AddImage(const std::string& name, int height,
+                                 int width) const {
+  Image image;
+  image.height = height;
+  image.width = width;
   for (int i = 0; i < height * width * 3; ++i) {
-    picture.rgb.push_back(static_cast<uint8_t>(i * 37));
+    image.rgb.push_back(static_cast<uint8_t>(i * 37));
   }
-  return AddFile(name, EncodePng(picture).value());
+  return AddFile(name, EncodePng(image).value());
 }
 
 std::string TestFolder::AddFile(const std::string& name,

@@ -37,7 +37,7 @@ class TestFolder {
   ~TestFolder();
   std::string path(const std::string& name) const;
   // Writes a PNG of that size and returns its path.
-  std::string AddPicture(const std::string& name, int height, int width) const;
+  std::string AddImage(const std::string& name, int height, int width) const;
   std::string AddFile(const std::string& name, const std::string& bytes) const;
 
  private:

@@ -158,7 +158,7 @@ TEST(SaliencyClientTest, AWeightStudyIsAskedAgainUntilItsTimeout) {
 TEST(SaliencyClientTest, LargeRequestsAreRetriedToo) {
   const FakeServer server(FailFirst(2, grpc::StatusCode::UNAVAILABLE, ""));
   v1::ComputeSaliencyRequest request;
-  request.mutable_input()->set_picture(std::string(8 << 20, 'x'));
+  request.mutable_input()->set_image(std::string(8 << 20, 'x'));
   EXPECT_EQ(ClientOf(server)->ComputeSaliency(request)->model(),
             "after retries");
   EXPECT_EQ(server.calls(), 3);
@@ -177,7 +177,7 @@ TEST(SaliencyClientTest, AnswersMayBeLargerThanRequests) {
 TEST(SaliencyClientTest, RequestsAboveTheLimitAreNotSent) {
   const FakeServer server;
   v1::ComputeSaliencyRequest request;
-  request.mutable_input()->set_picture(std::string(33 << 20, 'x'));
+  request.mutable_input()->set_image(std::string(33 << 20, 'x'));
   const absl::Status status =
       ClientOf(server)->ComputeSaliency(request).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

@@ -1,4 +1,4 @@
-// "-" for standard input and output, in every command that takes a picture or
+// "-" for standard input and output, in every command that takes an image or
 // writes one.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "client/npy.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -29,27 +29,26 @@ class StandardStreamsTest : public ::testing::Test {
   }
 
   static void ExpectPng(const std::string& bytes, int64_t width) {
-    const absl::StatusOr<Picture> picture =
-        DecodePicture(bytes, DecodeLimits());
-    ASSERT_TRUE(picture.ok()) << picture.status();
-    EXPECT_EQ(picture->width, width);
+    const absl::StatusOr<Image> image = DecodeImage(bytes, DecodeLimits());
+    ASSERT_TRUE(image.ok()) << image.status();
+    EXPECT_EQ(image->width, width);
   }
 
   const FakeServer server_;
   const TestFolder folder_;
-  const std::string file_ = folder_.AddPicture("cat.png", 120, 160);
+  const std::string file_ = folder_.AddImage("cat.png", 120, 160);
   const std::string cat_ = ReadAll(file_);
 };
 
-TEST_F(StandardStreamsTest, APictureComesFromStandardInput) {
+TEST_F(StandardStreamsTest, AnImageComesFromStandardInput) {
   for (const char* command : {"explain", "combine", "meta"}) {
     const RunResult result = Run({command, "-"}, cat_);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, StartsWith("stdin: tabby (281)"));
   }
-  EXPECT_EQ(server_.requests()[0].input().picture(), cat_);
-  EXPECT_EQ(server_.combine_requests()[0].input().picture(), cat_);
-  EXPECT_EQ(server_.meta_requests()[0].input().picture(), cat_);
+  EXPECT_EQ(server_.requests()[0].input().image(), cat_);
+  EXPECT_EQ(server_.combine_requests()[0].input().image(), cat_);
+  EXPECT_EQ(server_.meta_requests()[0].input().image(), cat_);
 }
 
 TEST_F(StandardStreamsTest, ItMayStandAmongFilesAndOnAStream) {
@@ -94,7 +93,7 @@ TEST_F(StandardStreamsTest, ASheetAndWeightsGoToStandardOutput) {
                                "--cell-width", "100", "--out", "-"},
                               cat_);
   ASSERT_EQ(sheet.exit_code, 0) << sheet.err;
-  EXPECT_TRUE(DecodePicture(sheet.out, DecodeLimits()).ok());
+  EXPECT_TRUE(DecodeImage(sheet.out, DecodeLimits()).ok());
   EXPECT_THAT(sheet.err, HasSubstr("norm_grad @ layer4"));
 }
 
@@ -123,7 +122,7 @@ TEST_F(StandardStreamsTest, BenchAsksAboutIt) {
   const RunResult result =
       Run({"bench", "-", "--requests", "2", "--concurrency", "1"}, cat_);
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(server_.requests()[0].input().picture(), cat_);
+  EXPECT_EQ(server_.requests()[0].input().image(), cat_);
 }
 
 }  // namespace

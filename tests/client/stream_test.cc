@@ -188,7 +188,7 @@ TEST(StreamTest, AQuestionAboveTheMessageLimitIsNotSent) {
       [&]() -> std::optional<Question> {
         if (std::exchange(asked, true)) return std::nullopt;
         Question question;
-        question.mutable_compute()->mutable_input()->set_picture(
+        question.mutable_compute()->mutable_input()->set_image(
             std::string(33 << 20, 'x'));
         return question;
       },

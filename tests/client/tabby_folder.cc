@@ -9,7 +9,7 @@ std::string AddTabbyFolder(const TestFolder& folder) {
   for (int i = 0; i < 6; ++i) {
     const std::string name = absl::StrCat("00", i);
     absl::StrAppend(&set, name, "\n");
-    folder.AddPicture("voc/JPEGImages/" + name + ".png", 60, 80);
+    folder.AddImage("voc/JPEGImages/" + name + ".png", 60, 80);
     const int left = i % 2 == 0 ? 5 : 60;
     folder.AddFile(
         "voc/Annotations/" + name + ".xml",

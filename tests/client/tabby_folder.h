@@ -9,7 +9,7 @@
 
 namespace saliency {
 
-// Pictures "000" to "005" of the set "test", of 60 x 80 pixels and with one
+// Images "000" to "005" of the set "test", of 60 x 80 pixels and with one
 // tabby each, which is at (10, 10) in the even ones and elsewhere in the odd
 // ones.  Writes them below `folder` and returns the path of the data set.
 std::string AddTabbyFolder(const TestFolder& folder);

@@ -24,8 +24,8 @@ std::string Joined(const std::vector<std::string>& arguments) {
 
 TEST(UsageTest, WrongArgumentsExitWithTwoAndOneLine) {
   const TestFolder folder;
-  const std::string cat = folder.AddPicture("cat.png", 4, 4);
-  const std::string dog = folder.AddPicture("dog.png", 4, 4);
+  const std::string cat = folder.AddImage("cat.png", 4, 4);
+  const std::string dog = folder.AddImage("dog.png", 4, 4);
   const std::vector<std::vector<std::string>> cases = {
       {},
       {"explode"},

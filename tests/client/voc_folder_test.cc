@@ -55,7 +55,7 @@ TEST(ParseVocAnnotationTest, PartsOfAnObjectAreNoObjects) {
             (PixelRect{.y = 2, .x = 2, .height = 38, .width = 28}));
 }
 
-TEST(ParseVocAnnotationTest, FractionsAreRoundedAndBoxesCutToThePicture) {
+TEST(ParseVocAnnotationTest, FractionsAreRoundedAndBoxesCutToTheImage) {
   const auto read = ParseVocAnnotation(
       Xml(Object("dog",
                  "<xmin>1.7</xmin><ymin>-4</ymin><xmax>300</xmax>"
@@ -109,12 +109,12 @@ TEST(ParseVocAnnotationTest, DamagedFilesDoNoHarm) {
   }
 }
 
-VocAnnotation Picture(const std::string& objects) {
+VocAnnotation Image(const std::string& objects) {
   return ParseVocAnnotation(Xml(objects)).value();
 }
 
 TEST(GroupByCategoryTest, ACategoryIsDifficultWhenAllItsObjectsAre) {
-  const auto groups = GroupByCategory(Picture(
+  const auto groups = GroupByCategory(Image(
       Object("cat", Box(1, 1, 5, 5), 1) + Object("cat", Box(9, 9, 12, 12), 0) +
       Object("dog", Box(20, 20, 25, 25), 1)));
   ASSERT_EQ(groups.size(), 2U);
@@ -128,9 +128,9 @@ TEST(GroupByCategoryTest, HardMeansSmallAndNotAlone) {
   const std::string small = Object("cat", Box(1, 1, 30, 49));    // 1470
   const std::string quarter = Object("cat", Box(1, 1, 30, 50));  // 1500
   const std::string other = Object("dog", Box(80, 1, 81, 2));
-  EXPECT_FALSE(GroupByCategory(Picture(small)).at("cat").is_hard);
-  EXPECT_TRUE(GroupByCategory(Picture(small + other)).at("cat").is_hard);
-  EXPECT_FALSE(GroupByCategory(Picture(quarter + other)).at("cat").is_hard);
+  EXPECT_FALSE(GroupByCategory(Image(small)).at("cat").is_difficult);
+  EXPECT_TRUE(GroupByCategory(Image(small + other)).at("cat").is_difficult);
+  EXPECT_FALSE(GroupByCategory(Image(quarter + other)).at("cat").is_difficult);
 }
 
 TEST(GroupByCategoryTest, OverlapsCountOnce) {
@@ -139,11 +139,11 @@ TEST(GroupByCategoryTest, OverlapsCountOnce) {
   const std::string boxes = Object("cat", Box(1, 1, 50, 20)) +
                             Object("cat", Box(15, 1, 64, 20)) +
                             Object("cat", Box(1, 11, 10, 30));
-  EXPECT_TRUE(GroupByCategory(Picture(boxes + other)).at("cat").is_hard);
-  EXPECT_FALSE(GroupByCategory(
-                   Picture(boxes + Object("cat", Box(65, 1, 70, 20)) + other))
-                   .at("cat")
-                   .is_hard);
+  EXPECT_TRUE(GroupByCategory(Image(boxes + other)).at("cat").is_difficult);
+  EXPECT_FALSE(
+      GroupByCategory(Image(boxes + Object("cat", Box(65, 1, 70, 20)) + other))
+          .at("cat")
+          .is_difficult);
 }
 
 class VocFolderTest : public testing::Test {
@@ -208,11 +208,10 @@ TEST_F(VocFolderTest, NamesThatLeaveTheFolderAreRefused) {
             absl::StatusCode::kNotFound);
 }
 
-TEST_F(VocFolderTest, PicturesMayBeJpegOrPng) {
+TEST_F(VocFolderTest, ImagesMayBeJpegOrPng) {
   Write("JPEGImages/a.png", "x");
-  EXPECT_EQ(PicturePath(root_, "a").value(), root_ + "/JPEGImages/a.png");
-  EXPECT_EQ(PicturePath(root_, "b").status().code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(ImagePath(root_, "a").value(), root_ + "/JPEGImages/a.png");
+  EXPECT_EQ(ImagePath(root_, "b").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(VocFolderTest, ABadAnnotationIsNamed) {

@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/interrupt.h"
-#include "client/weight_sensitivity_tally.h"
-#include "core/image/picture.h"
+#include "client/weight_sensitivity_metrics.h"
+#include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -27,8 +27,8 @@ class WeightSensitivityCommandTest : public testing::Test {
  protected:
   WeightSensitivityCommandTest() {
     for (int i = 0; i < 3; ++i) {
-      pictures_.push_back(
-          folder_.AddPicture(absl::StrCat("pictures/", i, ".png"), 32, 48));
+      images_.push_back(
+          folder_.AddImage(absl::StrCat("images/", i, ".png"), 32, 48));
     }
   }
 
@@ -38,13 +38,13 @@ class WeightSensitivityCommandTest : public testing::Test {
         "evaluate",  "weight-sensitivity", "--server", server.address(),
         "--out-dir", folder_.path("out"),  "-m",       "norm_grad",
         "-m",        "grad_cam",           "-l",       "layer1"};
-    command.insert(command.end(), pictures_.begin(), pictures_.end());
+    command.insert(command.end(), images_.begin(), images_.end());
     command.insert(command.end(), more.begin(), more.end());
     return command;
   }
 
   TestFolder folder_;
-  std::vector<std::string> pictures_;
+  std::vector<std::string> images_;
 };
 
 TEST_F(WeightSensitivityCommandTest, WritesTablesAndPlotsByStage) {
@@ -60,8 +60,7 @@ TEST_F(WeightSensitivityCommandTest, WritesTablesAndPlotsByStage) {
   EXPECT_THAT(result.out, HasSubstr("absolute"));
   for (const char* plot : {"correlation.png", "absolute_correlation.png"}) {
     EXPECT_TRUE(
-        ReadPictureHeader(ReadAll(folder_.path("out/" + std::string(plot))))
-            .ok())
+        ReadImageHeader(ReadAll(folder_.path("out/" + std::string(plot)))).ok())
         << plot;
   }
   EXPECT_THAT(ReadAll(folder_.path("out/summary.csv")),
@@ -101,26 +100,26 @@ TEST_F(WeightSensitivityCommandTest, SheetsShowMapsByStage) {
   for (int i = 0; i < 3; ++i) {
     const std::string sheet =
         ReadAll(folder_.path(absl::StrCat("out/", i, "_sheet.png")));
-    const auto picture = DecodePicture(sheet, DecodeLimits());
-    ASSERT_TRUE(picture.ok()) << picture.status();
+    const auto image = DecodeImage(sheet, DecodeLimits());
+    ASSERT_TRUE(image.ok()) << image.status();
     // Three stages by two methods, each as large as the model's input.
-    EXPECT_GT(picture->width, 3 * 48);
-    EXPECT_GT(picture->height, 2 * 32);
+    EXPECT_GT(image->width, 3 * 48);
+    EXPECT_GT(image->height, 2 * 32);
   }
   EXPECT_EQ(server.weight_requests()[0].output().encoding(),
             v1::MAP_ENCODING_FLOAT32);
 }
 
-TEST_F(WeightSensitivityCommandTest, PicturesOfOneNameHaveASheetEach) {
-  pictures_ = {folder_.AddPicture("a/1.png", 32, 48),
-               folder_.AddPicture("b/1.png", 48, 32)};
+TEST_F(WeightSensitivityCommandTest, ImagesOfOneNameHaveASheetEach) {
+  images_ = {folder_.AddImage("a/1.png", 32, 48),
+             folder_.AddImage("b/1.png", 48, 32)};
   const FakeServer server;
   const RunResult result = RunCommand(Command(server, {"--sheet"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const std::string first = ReadAll(folder_.path("out/1_sheet.png"));
   const std::string second = ReadAll(folder_.path("out/1-2_sheet.png"));
-  EXPECT_TRUE(ReadPictureHeader(first).ok());
-  EXPECT_TRUE(ReadPictureHeader(second).ok());
+  EXPECT_TRUE(ReadImageHeader(first).ok());
+  EXPECT_TRUE(ReadImageHeader(second).ok());
   EXPECT_NE(first, second);
 }
 
@@ -175,7 +174,7 @@ TEST_F(WeightSensitivityCommandTest, WaitsWhileTheServerIsBusy) {
   server.SetWeightStages(BusyFirst(7));
   const RunResult result = RunCommand(Command(server));
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("3 pictures"));
+  EXPECT_THAT(result.out, HasSubstr("3 images"));
   EXPECT_EQ(server.weight_requests().size(), 10U);
 }
 
@@ -210,14 +209,14 @@ TEST_F(WeightSensitivityCommandTest, WrongUsageSaysWhatIsWrong) {
   RunResult result = RunCommand(Command(server, {"--epsilon", "0.1"}));
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("--meta"));
-  pictures_.clear();
+  images_.clear();
   result = RunCommand(Command(server));
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("PICTURE is missing"));
+  EXPECT_THAT(result.err, HasSubstr("IMAGE is missing"));
 }
 
-TEST(WeightSensitivityTallyTest, RowsComeBackAsTheyWere) {
-  const StageCorrelation measured = {.picture = "a,b",
+TEST(WeightSensitivityMetricsTest, RowsComeBackAsTheyWere) {
+  const StageCorrelation measured = {.image = "a,b",
                                      .target = 2,
                                      .method = "norm_grad",
                                      .layer = "layer1",
@@ -226,7 +225,7 @@ TEST(WeightSensitivityTallyTest, RowsComeBackAsTheyWere) {
                                      .correlation = 1.0 / 3};
   const auto back =
       ParseWeightSensitivityRow(WeightSensitivityRow(measured)).value();
-  EXPECT_EQ(back.picture, "a,b");
+  EXPECT_EQ(back.image, "a,b");
   EXPECT_EQ(back.target, 2);
   EXPECT_EQ(back.stage, 3);
   EXPECT_EQ(back.module, "layer4");

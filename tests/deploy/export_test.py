@@ -200,7 +200,7 @@ class ExportedModelsAreServedTest(unittest.TestCase):
             self.models_pb.GetModelRequest(model=name), timeout=PATIENCE_S)
 
     def explain(self, name, attributions):
-        """The maps of one picture of noise, without their pixels."""
+        """The maps of one image of noise, without their pixels."""
         noise = numpy.random.default_rng(0).standard_normal(
             (3, SIZE, SIZE), dtype=numpy.float32)
         request = self.saliency_pb.ComputeSaliencyRequest(

@@ -130,7 +130,7 @@ class Load:
 
     def _question(self, label):
         return self._saliency.ComputeSaliencyRequest(
-            input=self._explanation.Input(picture=SAMPLES[0].read_bytes()),
+            input=self._explanation.Input(image=SAMPLES[0].read_bytes()),
             targets=[self._explanation.Target(label=label)])
 
     def _ask_for_no_class(self, stub):

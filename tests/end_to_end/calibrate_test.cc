@@ -1,5 +1,5 @@
 // `saliency calibrate` as a process, against the real server with the bundled
-// model, on its sample pictures.
+// model, on its sample images.
 
 #include <filesystem>
 #include <memory>
@@ -29,10 +29,10 @@ class CalibrateTest : public ::testing::Test {
     fs::remove(WeightsFile());
     for (const auto& entry : fs::directory_iterator(SampleFolder())) {
       const std::string name = entry.path().filename();
-      const bool is_picture = entry.path().extension() == ".jpg";
-      data_.Write((is_picture ? "JPEGImages/" : "Annotations/") + name,
+      const bool is_image = entry.path().extension() == ".jpg";
+      data_.Write((is_image ? "JPEGImages/" : "Annotations/") + name,
                   ReadBytes(entry.path()));
-      if (is_picture) names_ += entry.path().stem().string() + "\n";
+      if (is_image) names_ += entry.path().stem().string() + "\n";
     }
     data_.Write("ImageSets/Main/samples.txt", names_);
   }
@@ -65,9 +65,9 @@ class CalibrateTest : public ::testing::Test {
                         "classification_accuracy", "--rule", "product"});
   }
 
-  // Measured twice from the same pictures and seed: alike but for the
-  // rounding of the batches that the pictures happened to meet in, which may
-  // turn one held-out picture that lies on the border of its class.
+  // Measured twice from the same images and seed: alike but for the
+  // rounding of the batches that the images happened to meet in, which may
+  // turn one held-out image that lies on the border of its class.
   static void ExpectAlike(const nlohmann::json& again,
                           const nlohmann::json& first, double held_out) {
     const double spread = first["feature_spread"];
@@ -99,7 +99,7 @@ TEST_F(CalibrateTest, WeightsAreMeasuredUsedAtOnceAndAfterARestart) {
     EXPECT_GE(layer["classification_accuracy"], 0) << layer["layer"];
     EXPECT_LE(layer["classification_accuracy"], 1) << layer["layer"];
   }
-  EXPECT_THAT(calibrated.err, HasSubstr("left out: class boat has 1 picture"));
+  EXPECT_THAT(calibrated.err, HasSubstr("left out: class boat has 1 image"));
   EXPECT_EQ(ReadBytes(WeightsFile()), std::string(json["file_text"]));
 
   const ProgramResult again = Calibrate(*server);
@@ -110,7 +110,7 @@ TEST_F(CalibrateTest, WeightsAreMeasuredUsedAtOnceAndAfterARestart) {
   for (size_t i = 0; i < layers.size(); ++i) {
     SCOPED_TRACE(layers[i]["layer"]);
     EXPECT_EQ(layers_again[i]["layer"], layers[i]["layer"]);
-    ExpectAlike(layers_again[i], layers[i], json["held_out_pictures"]);
+    ExpectAlike(layers_again[i], layers[i], json["held_out_images"]);
   }
 
   const ProgramResult after = Combine(*server);
@@ -119,9 +119,8 @@ TEST_F(CalibrateTest, WeightsAreMeasuredUsedAtOnceAndAfterARestart) {
   EXPECT_EQ(server->Stop(), 0);
   server = Serve();
   EXPECT_EQ(Combine(*server).exit_code, 0) << "read when it starts";
-  EXPECT_THAT(
-      Run(*server, {"models", "voc-emoji"}).out,
-      ContainsRegex("calibrated .* pictures of .* classes: .* samples"));
+  EXPECT_THAT(Run(*server, {"models", "voc-emoji"}).out,
+              ContainsRegex("calibrated .* images of .* classes: .* samples"));
 }
 
 TEST_F(CalibrateTest, WhereNothingCanBeWrittenTheClientGetsTheFile) {

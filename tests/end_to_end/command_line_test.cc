@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/end_to_end/server_environment.h"
@@ -70,11 +70,11 @@ class CommandLineTest : public ::testing::Test {
     return names;
   }
 
-  Picture DecodeFile(const std::string& file) const {
-    const absl::StatusOr<Picture> picture =
-        DecodePicture(ReadBytes(folder_ / file), DecodeLimits());
-    EXPECT_TRUE(picture.ok()) << file << ": " << picture.status();
-    return picture.ok() ? *picture : Picture();
+  Image DecodeFile(const std::string& file) const {
+    const absl::StatusOr<Image> image =
+        DecodeImage(ReadBytes(folder_ / file), DecodeLimits());
+    EXPECT_TRUE(image.ok()) << file << ": " << image.status();
+    return image.ok() ? *image : Image();
   }
 
   const TemporaryFolder folder_;
@@ -104,19 +104,19 @@ TEST_F(CommandLineTest, HealthIsServing) {
   EXPECT_EQ(result.out, "SERVING\n");
 }
 
-TEST_F(CommandLineTest, NpyHoldsTheApisFloat32AndTheOverlayThePicture) {
-  const std::string picture = Sample("dog-tvmonitor");
+TEST_F(CommandLineTest, NpyHoldsTheApisFloat32AndTheOverlayTheImage) {
+  const std::string image = Sample("dog-tvmonitor");
   const ProgramResult result =
-      Run({"explain", picture, "--target", "dog", "--layer", "layer3",
-           "--method", "linear_approximation", "--npy", "map.npy", "--overlay",
+      Run({"explain", image, "--target", "dog", "--layer", "layer3", "--method",
+           "linear_approximation", "--npy", "map.npy", "--overlay",
            "overlay.png", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
 
   v1::ComputeSaliencyRequest request;
-  *request.mutable_input() = PictureInput(picture);
+  *request.mutable_input() = ImageInput(image);
   *request.add_targets() = LabelTarget("dog");
   *request.add_attributions() = At("linear_approximation", {"layer3"});
-  request.mutable_output()->set_named_size(v1::NAMED_SIZE_PICTURE);
+  request.mutable_output()->set_named_size(v1::NAMED_SIZE_IMAGE);
   const auto response = environment.client().ComputeSaliency(request);
   ASSERT_TRUE(response.ok()) << response.status();
   const v1::SaliencyMap& map = response->maps(0);
@@ -131,7 +131,7 @@ TEST_F(CommandLineTest, NpyHoldsTheApisFloat32AndTheOverlayThePicture) {
   EXPECT_EQ(json["point"]["y"], map.point().y());
   EXPECT_EQ(json["point"]["x"], map.point().x());
 
-  const Picture overlay = DecodeFile("overlay.png");
+  const Image overlay = DecodeFile("overlay.png");
   EXPECT_EQ(overlay.width, 500);
   EXPECT_GT(overlay.height, 375) << "a title stands above";
 }
@@ -177,25 +177,25 @@ TEST_F(CommandLineTest, SeveralTargetsMethodsAndLayersAreAllAnswered) {
   EXPECT_EQ(stack.bytes.substr(2 * bytes, bytes), third.bytes);
 }
 
-TEST_F(CommandLineTest, FoldersAreExplainedPictureByPicture) {
+TEST_F(CommandLineTest, FoldersAreExplainedImageByImage) {
   const ProgramResult result =
       Run({"explain", SampleFolder(), "--out-dir", "out", "--top-k", "2"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  int pictures = 0;
+  int images = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(SampleFolder())) {
     if (entry.path().extension() != ".jpg") continue;
-    ++pictures;
+    ++images;
     EXPECT_THAT(result.out, HasSubstr(entry.path().string() + ": top "));
   }
-  EXPECT_GE(pictures, 6);
+  EXPECT_GE(images, 6);
   const std::vector<std::string> files = FilesIn("out");
-  EXPECT_EQ(static_cast<int>(files.size()), pictures);
+  EXPECT_EQ(static_cast<int>(files.size()), images);
   for (const std::string& file : files) {
     EXPECT_GT(DecodeFile("out/" + file).width, 0);
   }
   EXPECT_THAT(result.err,
-              HasSubstr(absl::StrCat(pictures, "/", pictures, " pictures")));
+              HasSubstr(absl::StrCat(images, "/", images, " images")));
 }
 
 TEST_F(CommandLineTest, ExitCodesTellHowItEnded) {
@@ -204,7 +204,7 @@ TEST_F(CommandLineTest, ExitCodesTellHowItEnded) {
   const ProgramResult some = Run({"explain", "bad.jpg", good});
   EXPECT_EQ(some.exit_code, 3);
   EXPECT_EQ(Lines(some.out).size(), 1U);
-  EXPECT_THAT(some.err, HasSubstr("saliency: bad.jpg: input.picture: "));
+  EXPECT_THAT(some.err, HasSubstr("saliency: bad.jpg: input.image: "));
 
   const ProgramResult none = Run({"explain", "bad.jpg"});
   EXPECT_EQ(none.exit_code, 1);
@@ -223,7 +223,7 @@ TEST_F(CommandLineTest, ExitCodesTellHowItEnded) {
   }
 }
 
-TEST_F(CommandLineTest, APictureIsPipedThroughUnderAnotherNameOfTheMethod) {
+TEST_F(CommandLineTest, AnImageIsPipedThroughUnderAnotherNameOfTheMethod) {
   const ProgramResult result = RunProgram(
       {.command = {"/bin/sh", "-c",
                    absl::StrCat("'", SALIENCY_CLIENT_BINARY,
@@ -235,8 +235,7 @@ TEST_F(CommandLineTest, APictureIsPipedThroughUnderAnotherNameOfTheMethod) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.err, StartsWith("stdin: dog (11) "));
   EXPECT_THAT(result.err, HasSubstr("grad_cam @ layer4"));
-  const absl::StatusOr<Picture> overlay =
-      DecodePicture(result.out, DecodeLimits());
+  const absl::StatusOr<Image> overlay = DecodeImage(result.out, DecodeLimits());
   ASSERT_TRUE(overlay.ok()) << overlay.status();
   EXPECT_EQ(overlay->width, 500);
 }
@@ -249,7 +248,7 @@ TEST_F(CommandLineTest, AMistakeIsToldOnceAndWithTheNearestNames) {
   EXPECT_THAT(result.err, HasSubstr("nearest: \"dog\""));
   const size_t first = result.err.find("dgo");
   EXPECT_EQ(result.err.find("dgo", first + 1), std::string::npos)
-      << "not once for each picture: " << result.err;
+      << "not once for each image: " << result.err;
   const ProgramResult missing =
       Run({"explain", Sample("dog-tvmonitor"), "--method", "LayerCAM"});
   EXPECT_EQ(missing.exit_code, 1);
@@ -263,7 +262,7 @@ TEST_F(CommandLineTest, GridMakesAContactSheetOfLayersAndMethods) {
            "grad_cam", "--cell-width", "100", "--out", "sheet.png"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(Lines(result.out).size(), 1U + 6U);
-  const Picture sheet = DecodeFile("sheet.png");
+  const Image sheet = DecodeFile("sheet.png");
   EXPECT_GE(sheet.width, 3 * 100);
   EXPECT_GE(sheet.height, 2 * 75);
 
@@ -287,16 +286,16 @@ TEST_F(CommandLineTest, BenchMeasuresTheServer) {
 
 // The example that users of other languages start from.
 TEST_F(CommandLineTest, PythonClientGetsTheSameMapBitForBit) {
-  const std::string picture = Sample("motorbike-pottedplant-sofa");
+  const std::string image = Sample("motorbike-pottedplant-sofa");
   const ProgramResult python = RunProgram(
-      {.command = {"/usr/bin/python3", SALIENCY_PYTHON_CLIENT, picture,
+      {.command = {"/usr/bin/python3", SALIENCY_PYTHON_CLIENT, image,
                    "--server", environment.server().address(), "--target",
                    "sofa", "--layer", "layer3", "--method",
                    "linear_approximation", "--npy", folder_ / "python.npy",
                    "--stubs", folder_ / "stubs"}});
   ASSERT_EQ(python.exit_code, 0) << python.err;
   const ProgramResult ours = Run(
-      {"explain", picture, "--target", "sofa", "--layer", "layer3", "--method",
+      {"explain", image, "--target", "sofa", "--layer", "layer3", "--method",
        "linear_approximation", "--size", "input", "--npy", "ours.npy"});
   ASSERT_EQ(ours.exit_code, 0) << ours.err;
   const NumpyArray theirs = ReadWithNumpy("python.npy");

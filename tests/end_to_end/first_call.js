@@ -1,21 +1,21 @@
-// A newcomer's first call in Node: a channel that nobody has set, a picture, no
+// A newcomer's first call in Node: a channel that nobody has set, an image, no
 // options.
 //
-//     NODE_PATH=node_modules node first_call.js HOST:PORT PICTURE PROTO_FOLDER
+//     NODE_PATH=node_modules node first_call.js HOST:PORT IMAGE PROTO_FOLDER
 'use strict';
 
 const fs = require('fs');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 
-const [address, picture, protos] = process.argv.slice(2);
+const [address, image, protos] = process.argv.slice(2);
 const api = grpc.loadPackageDefinition(
     loader.loadSync('saliency/v1/saliency_service.proto',
                     {includeDirs: [protos], keepCase: true}));
 const client = new api.saliency.v1.SaliencyService(
     address, grpc.credentials.createInsecure());
 client.ComputeSaliency(
-    {input: {picture: fs.readFileSync(picture)}},
+    {input: {image: fs.readFileSync(image)}},
     {deadline: Date.now() + 60000},
     (error, answer) => {
       if (error) {
@@ -24,8 +24,8 @@ client.ComputeSaliency(
       }
       for (const map of answer.maps) {
         console.log(map.height, map.width, map.data.length,
-                    map.explained_class.label, map.picture_point.y,
-                    map.picture_point.x);
+                    map.explained_class.label, map.image_point.y,
+                    map.image_point.x);
       }
       client.close();
     });

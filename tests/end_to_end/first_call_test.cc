@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "core/image/preprocess.h"
 #include "core/image/render.h"
 #include "gmock/gmock.h"
@@ -27,12 +27,11 @@ ServerEnvironment& environment = UseBundledModels();
 
 // A sample, as a camera of this size would have taken it.
 std::string Photograph(int64_t height, int64_t width) {
-  const Picture sample =
-      DecodePicture(ReadBytes(SampleFolder() + "/bus-cow-horse-train.jpg"),
-                    DecodeLimits())
+  const Image sample =
+      DecodeImage(ReadBytes(SampleFolder() + "/bus-cow-horse-train.jpg"),
+                  DecodeLimits())
           .value();
-  return EncodePicture(ResizePicture(sample, height, width),
-                       PictureCoding::kJpeg)
+  return EncodeImage(ResizeImage(sample, height, width), ImageCoding::kJpeg)
       .value();
 }
 
@@ -55,9 +54,9 @@ Answer Ask(const v1::ComputeSaliencyRequest& request) {
   return answer;
 }
 
-v1::ComputeSaliencyRequest About(const std::string& picture) {
+v1::ComputeSaliencyRequest About(const std::string& image) {
   v1::ComputeSaliencyRequest request;
-  request.mutable_input()->set_picture(picture);
+  request.mutable_input()->set_image(image);
   return request;
 }
 
@@ -86,16 +85,16 @@ TEST(FirstCallTest, APhotographAndNoOptionsFitADefaultChannel) {
   EXPECT_EQ(map.height(), 224) << "the model's input";
   EXPECT_EQ(map.width(), 224);
   EXPECT_EQ(map.data().size(), 224 * 224 * sizeof(float));
-  EXPECT_EQ(answer.response.pictures(0).height(), 1080);
-  EXPECT_EQ(answer.response.pictures(0).width(), 1920);
+  EXPECT_EQ(answer.response.images(0).height(), 1080);
+  EXPECT_EQ(answer.response.images(0).width(), 1920);
   // The point is told on the photograph.
-  EXPECT_NEAR(map.picture_point().y(), (map.point().y() + 0.5) * 1080 / 224, 1);
-  EXPECT_NEAR(map.picture_point().x(), (map.point().x() + 0.5) * 1920 / 224, 1);
+  EXPECT_NEAR(map.image_point().y(), (map.point().y() + 0.5) * 1080 / 224, 1);
+  EXPECT_NEAR(map.image_point().x(), (map.point().x() + 0.5) * 1920 / 224, 1);
 }
 
 TEST(FirstCallTest, WhatDoesNotFitIsRefusedWithWhatToAskFor) {
   v1::ComputeSaliencyRequest request = About(Photograph(1080, 1920));
-  request.mutable_output()->set_named_size(v1::NAMED_SIZE_PICTURE);
+  request.mutable_output()->set_named_size(v1::NAMED_SIZE_IMAGE);
   const Answer refused = Ask(request);
   EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   for (const char* part :
@@ -121,10 +120,10 @@ class FirstCallFromElsewhereTest : public ::testing::Test {
     const Answer ours = Ask(About(Photograph(1080, 1920)));
     ASSERT_TRUE(ours.status.ok()) << ours.status.error_message();
     const v1::SaliencyMap& map = ours.response.maps(0);
-    EXPECT_EQ(result.out,
-              absl::StrCat("224 224 200704 ", map.explained_class().label(),
-                           " ", map.picture_point().y(), " ",
-                           map.picture_point().x(), "\n"));
+    EXPECT_EQ(
+        result.out,
+        absl::StrCat("224 224 200704 ", map.explained_class().label(), " ",
+                     map.image_point().y(), " ", map.image_point().x(), "\n"));
   }
 
   const TemporaryFolder folder_;
@@ -179,8 +178,8 @@ TEST(FirstCallTest, EveryEncodingOfAPhotographFitsADefaultChannel) {
   for (int i = v1::MapEncoding_MIN + 1; i <= v1::MapEncoding_MAX; ++i) {
     const auto encoding = static_cast<v1::MapEncoding>(i);
     std::printf("%-26s", v1::MapEncoding_Name(encoding).c_str());
-    for (const std::string& picture : {small, photograph}) {
-      v1::ComputeSaliencyRequest request = About(picture);
+    for (const std::string& image : {small, photograph}) {
+      v1::ComputeSaliencyRequest request = About(image);
       request.mutable_output()->set_encoding(encoding);
       const Answer answer = Ask(request);
       ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
@@ -190,10 +189,10 @@ TEST(FirstCallTest, EveryEncodingOfAPhotographFitsADefaultChannel) {
     }
     v1::ComputeSaliencyRequest request = About(photograph);
     request.mutable_output()->set_encoding(encoding);
-    request.mutable_output()->set_named_size(v1::NAMED_SIZE_PICTURE);
+    request.mutable_output()->set_named_size(v1::NAMED_SIZE_IMAGE);
     const auto answer = environment.client().ComputeSaliency(request);
     ASSERT_TRUE(answer.ok()) << answer.status();
-    std::printf(" %9zu at the picture's size\n", answer->maps(0).data().size());
+    std::printf(" %9zu at the image's size\n", answer->maps(0).data().size());
   }
 }
 
@@ -208,32 +207,32 @@ TEST(FirstCallTest, AnEighteenMegapixelPhotographIsShownAtASizeToLookAt) {
     const v1::SaliencyMap& map = answer.response.maps(0);
     EXPECT_EQ(map.width(), 1600);
     EXPECT_EQ(map.height(), 1067);
-    EXPECT_EQ(ReadPictureHeader(map.data())->width, 1600);
-    EXPECT_LT(map.picture_point().x(), 5184);
+    EXPECT_EQ(ReadImageHeader(map.data())->width, 1600);
+    EXPECT_LT(map.image_point().x(), 5184);
     std::printf("%s of 18 megapixels: %zu bytes, %.0f ms\n",
                 v1::MapEncoding_Name(encoding).c_str(), map.data().size(),
                 absl::ToDoubleMilliseconds(answer.took));
   }
 }
 
-// The point lies where the map at the picture's size has it, give or take a
+// The point lies where the map at the image's size has it, give or take a
 // pixel of the smaller map.
-TEST(FirstCallTest, PointsOfAnySizeAgreeOnThePicture) {
+TEST(FirstCallTest, PointsOfAnySizeAgreeOnTheImage) {
   v1::ComputeSaliencyRequest request = About(Photograph(1080, 1920));
   *request.add_targets() = LabelTarget("bus");
   *request.add_attributions() = At("linear_approximation", {"layer3"});
   request.mutable_output()->set_encoding(v1::MAP_ENCODING_NONE);
-  request.mutable_output()->set_named_size(v1::NAMED_SIZE_PICTURE);
+  request.mutable_output()->set_named_size(v1::NAMED_SIZE_IMAGE);
   const Answer exact = Ask(request);
   ASSERT_TRUE(exact.status.ok()) << exact.status.error_message();
   const v1::SaliencyMap& at = exact.response.maps(0);
-  EXPECT_EQ(at.point().y(), at.picture_point().y());
-  EXPECT_EQ(at.point().x(), at.picture_point().x());
+  EXPECT_EQ(at.point().y(), at.image_point().y());
+  EXPECT_EQ(at.point().x(), at.image_point().x());
   request.mutable_output()->set_named_size(v1::NAMED_SIZE_MODEL_INPUT);
   const Answer input = Ask(request);
-  EXPECT_NEAR(input.response.maps(0).picture_point().y(), at.point().y(),
+  EXPECT_NEAR(input.response.maps(0).image_point().y(), at.point().y(),
               1080.0 / 224 + 1);
-  EXPECT_NEAR(input.response.maps(0).picture_point().x(), at.point().x(),
+  EXPECT_NEAR(input.response.maps(0).image_point().x(), at.point().x(),
               1920.0 / 224 + 1);
 }
 

@@ -21,7 +21,7 @@ const std::string& SampleJpeg() {
 
 v1::ComputeSaliencyRequest GoodRequest() {
   v1::ComputeSaliencyRequest request;
-  request.mutable_input()->set_picture(SampleJpeg());
+  request.mutable_input()->set_image(SampleJpeg());
   *request.add_attributions() = At("norm_grad", {"layer4"});
   request.mutable_output()->set_named_size(v1::NAMED_SIZE_LAYER);
   return request;

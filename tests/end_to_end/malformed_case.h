@@ -23,7 +23,7 @@ ServerEnvironment& MalformedServer();
 
 const std::string& SampleJpeg();
 
-// norm_grad at layer4 of a sample picture, at the layer's size: answered.
+// norm_grad at layer4 of a sample image, at the layer's size: answered.
 v1::ComputeSaliencyRequest GoodRequest();
 void ExpectStillServes();
 
@@ -43,7 +43,7 @@ class MalformedTest : public ::testing::TestWithParam<MalformedCase> {};
 
 std::string CaseName(const ::testing::TestParamInfo<MalformedCase>& test);
 
-// Instead of the picture: that shape, and the bytes of 3 x 8 x 8 zeros.
+// Instead of the image: that shape, and the bytes of 3 x 8 x 8 zeros.
 v1::Tensor& UseTensor(v1::ComputeSaliencyRequest& request,
                       const std::vector<int64_t>& shape);
 

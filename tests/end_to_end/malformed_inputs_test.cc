@@ -1,4 +1,4 @@
-// Pictures and tensors that are none, and messages that are none.
+// Images and tensors that are none, and messages that are none.
 
 #include <filesystem>
 #include <limits>
@@ -20,8 +20,8 @@ using Request = v1::ComputeSaliencyRequest;
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
 
-void SetPicture(Request& request, const std::string& bytes) {
-  request.mutable_input()->set_picture(bytes);
+void SetImage(Request& request, const std::string& bytes) {
+  request.mutable_input()->set_image(bytes);
 }
 
 // The sample with other sizes in its frame header (marker C0 or C2: length,
@@ -46,66 +46,66 @@ std::string JpegThatClaims(int height, int width) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Pictures, MalformedTest,
+    Images, MalformedTest,
     ::testing::Values(
         MalformedCase{
             "None", [](Request& r) { r.clear_input(); }, kInvalid, {"input"}},
         MalformedCase{"Empty",
-                      [](Request& r) { SetPicture(r, ""); },
+                      [](Request& r) { SetImage(r, ""); },
                       kInvalid,
-                      {"input.picture", "empty"}},
+                      {"input.image", "empty"}},
         MalformedCase{
             "Garbage",
-            [](Request& r) { SetPicture(r, "this is no picture at all"); },
+            [](Request& r) { SetImage(r, "this is no image at all"); },
             kInvalid,
-            {"input.picture"}},
+            {"input.image"}},
         MalformedCase{"HalfAJpeg",
                       [](Request& r) {
-                        SetPicture(
+                        SetImage(
                             r, SampleJpeg().substr(0, SampleJpeg().size() / 2));
                       },
                       kInvalid,
-                      {"input.picture", "JPEG"}},
+                      {"input.image", "JPEG"}},
         MalformedCase{"JpegWithoutItsLastBytes",
                       [](Request& r) {
-                        SetPicture(
+                        SetImage(
                             r, SampleJpeg().substr(0, SampleJpeg().size() - 2));
                       },
                       kInvalid,
-                      {"input.picture", "JPEG"}},
+                      {"input.image", "JPEG"}},
         MalformedCase{
             "JpegHeaderAlone",
-            [](Request& r) { SetPicture(r, SampleJpeg().substr(0, 4)); },
+            [](Request& r) { SetImage(r, SampleJpeg().substr(0, 4)); },
             kInvalid,
-            {"input.picture", "JPEG"}},
+            {"input.image", "JPEG"}},
         MalformedCase{"JpegOfNoise",
                       [](Request& r) {
                         std::string jpeg = SampleJpeg();
                         for (size_t i = 700; i + 2 < jpeg.size(); i += 3) {
                           jpeg[i] = static_cast<char>(0xFF - i % 7);
                         }
-                        SetPicture(r, jpeg);
+                        SetImage(r, jpeg);
                       },
                       kInvalid,
-                      {"input.picture"}},
+                      {"input.image"}},
         MalformedCase{
             "MorePixelsThanAllowed",
-            [](Request& r) { SetPicture(r, JpegThatClaims(65500, 65500)); },
+            [](Request& r) { SetImage(r, JpegThatClaims(65500, 65500)); },
             kInvalid,
-            {"input.picture", "65500", "40000000"}},
+            {"input.image", "65500", "40000000"}},
         MalformedCase{
             "MoreBytesThanAllowed",
-            [](Request& r) { SetPicture(r, std::string(21 << 20, 'x')); },
+            [](Request& r) { SetImage(r, std::string(21 << 20, 'x')); },
             kInvalid,
-            {"input.picture", "22020096", "20971520"}}),
+            {"input.image", "22020096", "20971520"}}),
     CaseName);
 
-TEST(MalformedPicturesTest, KindsThatAreNotReadAreRefused) {
+TEST(MalformedImagesTest, KindsThatAreNotReadAreRefused) {
   for (const auto& entry : std::filesystem::directory_iterator(
            absl::StrCat(SALIENCY_GOLDEN_DIR, "/pil/refuse"))) {
     SCOPED_TRACE(entry.path().filename());
     Request request = GoodRequest();
-    SetPicture(request, ReadBytes(entry.path()));
+    SetImage(request, ReadBytes(entry.path()));
     const absl::Status status =
         MalformedServer().client().ComputeSaliency(request).status();
     EXPECT_EQ(status.code(), kInvalid) << status;
@@ -165,7 +165,7 @@ INSTANTIATE_TEST_SUITE_P(
                       },
                       kInvalid,
                       {"input.tensor.shape", "40000000"}},
-        MalformedCase{"TooManyPictures",
+        MalformedCase{"TooManyImages",
                       [](Request& r) {
                         UseTensor(r, {kHuge, 3, 1, 1});
                       },
@@ -216,7 +216,7 @@ TEST(MalformedResultsTest, ABadLayerAmongGoodOnesFailsAlone) {
   EXPECT_TRUE(response->maps(1).data().empty());
 }
 
-// A picture of one pixel, and tensors that shrink to nothing in the network,
+// An image of one pixel, and tensors that shrink to nothing in the network,
 // may have an answer or not; never is it our bug.
 TEST(MalformedResultsTest, VerySmallInputsAreAnsweredOrRefused) {
   for (const int side : {1, 2, 3, 7}) {

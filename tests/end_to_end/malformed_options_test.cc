@@ -232,12 +232,12 @@ INSTANTIATE_TEST_SUITE_P(
                             v1::MAP_ENCODING_OVERLAY_PNG);
                       },
                       kInvalid,
-                      {"output.encoding", "OVERLAY_PNG", "PICTURE"}},
+                      {"output.encoding", "OVERLAY_PNG", "IMAGE"}},
         MalformedCase{
             "OverlayOfATensor",
             [](Request& r) {
               UseTensor(r, {3, 8, 8});
-              r.mutable_output()->set_named_size(v1::NAMED_SIZE_PICTURE);
+              r.mutable_output()->set_named_size(v1::NAMED_SIZE_IMAGE);
               r.mutable_output()->set_encoding(v1::MAP_ENCODING_OVERLAY_PNG);
             },
             kInvalid,

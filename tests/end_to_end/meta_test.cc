@@ -31,7 +31,7 @@ std::string Sample(const std::string& name) {
 // which round differently.
 v1::ComputeSaliencyRequest PlainRequest(const std::string& label = "boat") {
   v1::ComputeSaliencyRequest request;
-  *request.mutable_input() = PictureInput(Sample("dog-tvmonitor"));
+  *request.mutable_input() = ImageInput(Sample("dog-tvmonitor"));
   *request.add_targets() = LabelTarget(label);
   *request.add_attributions() = At("norm_grad", {"layer2", "layer3"});
   request.mutable_output()->set_named_size(v1::NAMED_SIZE_LAYER);
@@ -99,8 +99,8 @@ TEST(MetaEndToEndTest, DescentRaisesTheScoreAndAscentLowersIt) {
       EXPECT_TRUE(ascent ? stepped < score : stepped > score) << stepped;
       EXPECT_EQ(meta->maps(0).map().explained_class().logit(), stepped);
       // Of the model as it is, by another graph: rounding aside.
-      EXPECT_NEAR(meta->pictures(0).top(0).logit(),
-                  plain->pictures(0).top(0).logit(), 1e-3);
+      EXPECT_NEAR(meta->images(0).top(0).logit(),
+                  plain->images(0).top(0).logit(), 1e-3);
     }
   }
 }
@@ -208,16 +208,16 @@ TEST(MetaEndToEndTest, ClassSensitivityAtTheLastLayerIsWhatItMustBe) {
                "--meta", "--out-dir", "out", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto json = nlohmann::json::parse(result.out);
-  const int pictures = json["pictures"];
-  EXPECT_GE(pictures, 6);
+  const int images = json["images"];
+  EXPECT_GE(images, 6);
   EXPECT_EQ(json["results"].size(), 3 * (2 + 1) * 2U);
   for (const auto& entry : json["results"]) {
     SCOPED_TRACE(entry.dump());
     EXPECT_EQ(entry["count"].get<int>() + entry["undefined"].get<int>(),
-              pictures);
+              images);
     if (entry.value("layer", "") != "layer4" || entry["meta"]) continue;
     if (entry["method"] == "gradient") {
-      EXPECT_EQ(entry["undefined"], pictures);
+      EXPECT_EQ(entry["undefined"], images);
     } else if (entry["method"] == "norm_grad") {
       EXPECT_GT(entry["mean"], 0.999);
     } else {

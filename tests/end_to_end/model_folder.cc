@@ -15,7 +15,7 @@ const std::vector<std::string>& GoldenNetNames() {
   return *names;
 }
 
-PictureSize GoldenInputSize(const std::string& net) {
+ImageSize GoldenInputSize(const std::string& net) {
   std::ifstream file(
       absl::StrCat(SALIENCY_GOLDEN_DIR, "/", net, "/manifest.json"));
   const auto shape = nlohmann::json::parse(file)["input_shape"];
@@ -25,7 +25,7 @@ PictureSize GoldenInputSize(const std::string& net) {
 void ModelFolder::AddGolden(const std::string& net, const std::string& form,
                             const std::string& name,
                             const std::string& config) {
-  const PictureSize size = GoldenInputSize(net);
+  const ImageSize size = GoldenInputSize(net);
   folder_.Write(absl::StrCat(name, "/config.pbtxt"),
                 absl::StrCat("input { height: ", size.height,
                              " width: ", size.width, " }\n", config));

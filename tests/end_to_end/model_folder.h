@@ -14,12 +14,12 @@ namespace saliency {
 // The networks of tests/golden; each is there as "script" and as "trace".
 const std::vector<std::string>& GoldenNetNames();
 
-struct PictureSize {
+struct ImageSize {
   int height = 0;
   int width = 0;
 };
 // What a golden network was made for.
-PictureSize GoldenInputSize(const std::string& net);
+ImageSize GoldenInputSize(const std::string& net);
 
 class ModelFolder {
  public:
@@ -38,7 +38,7 @@ class ModelFolder {
 };
 
 // deploy/models: the repository with the bundled model, voc-emoji, and the
-// folder of its sample pictures.
+// folder of its sample images.
 std::string BundledModels();
 std::string SampleFolder();
 

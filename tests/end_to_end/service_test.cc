@@ -232,7 +232,7 @@ TEST(ServiceTest, MessageAboveTheLimitIsRefusedAndTheNextOneServed) {
       v1::SaliencyService::NewStub(environment.server().channel());
   v1::ComputeSaliencyResponse response;
   v1::ComputeSaliencyRequest huge;
-  huge.mutable_input()->set_picture(std::string(33 << 20, 'x'));
+  huge.mutable_input()->set_image(std::string(33 << 20, 'x'));
   grpc::ClientContext context;
   const grpc::Status status = stub->ComputeSaliency(&context, huge, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);

@@ -96,7 +96,7 @@ TEST(SharedPassesTest, ThreeTargetsFourMethodsThreeLayersAreAs36Requests) {
   }
 }
 
-// A request like no other of the sixteen: picture, class, method, layers, score
+// A request like no other of the sixteen: image, class, method, layers, score
 // and what is done with the map.
 v1::ComputeSaliencyRequest Varied(v1::ComputeSaliencyRequest request, int i) {
   *request.add_targets() = ClassIndexTarget(i % 10);

@@ -138,11 +138,11 @@ TEST(StreamTest, MalformedQuestionsAreAnsweredAndTheStreamGoesOn) {
       {"no question", [](Question& q) { q.clear_question(); }, "question"},
       {"no time", [](Question& q) { q.set_timeout_seconds(-1); },
        "timeout_seconds: -1"},
-      {"no picture",
+      {"no image",
        [](Question& q) {
-         q.mutable_compute()->mutable_input()->set_picture("none");
+         q.mutable_compute()->mutable_input()->set_image("none");
        },
-       "input.picture"},
+       "input.image"},
       {"tensor of other bytes",
        [](Question& q) {
          q.mutable_compute()->mutable_input()->mutable_tensor()->add_shape(7);
@@ -216,7 +216,7 @@ TEST(StreamTest, AQuestionAboveTheMessageLimitEndsTheStreamAlone) {
   grpc::ClientContext context;
   const auto stream = stub->StreamSaliency(&context);
   Question huge;
-  huge.mutable_compute()->mutable_input()->set_picture(
+  huge.mutable_compute()->mutable_input()->set_image(
       std::string(33 << 20, 'x'));
   stream->Write(huge);
   EXPECT_EQ(stream->Finish().error_code(),

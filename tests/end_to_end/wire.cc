@@ -26,13 +26,13 @@ std::unique_ptr<SaliencyClient> ClientOf(const ServerProcess& server) {
   return SaliencyClient::Connect(std::move(options)).value();
 }
 
-v1::Input PictureInput(const std::string& path) {
+v1::Input ImageInput(const std::string& path) {
   v1::Input input;
-  input.set_picture(ReadBytes(path));
+  input.set_image(ReadBytes(path));
   return input;
 }
 
-v1::Input RandomTensor(int seed, const PictureSize& size) {
+v1::Input RandomTensor(int seed, const ImageSize& size) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
   std::vector<float> values(3 * size.height * size.width);

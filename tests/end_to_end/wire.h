@@ -21,9 +21,9 @@ std::string ReadBytes(const std::string& path);
 // A client that tries nothing again.
 std::unique_ptr<SaliencyClient> ClientOf(const ServerProcess& server);
 
-v1::Input PictureInput(const std::string& path);
+v1::Input ImageInput(const std::string& path);
 // [3,height,width] of normally distributed values.
-v1::Input RandomTensor(int seed, const PictureSize& size);
+v1::Input RandomTensor(int seed, const ImageSize& size);
 
 v1::Attribution At(const std::string& method,
                    const std::vector<std::string>& layers);

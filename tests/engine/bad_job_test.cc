@@ -165,36 +165,36 @@ INSTANTIATE_TEST_SUITE_P(
             .spoil =
                 [](Job& job) {
                   job.output.encoding = MapEncoding::kOverlayPng;
-                  job.output.size = OutputSize::kPicture;
+                  job.output.size = OutputSize::kImage;
                 },
-            .message = "output.encoding OVERLAY_PNG needs input.picture, not "
+            .message = "output.encoding OVERLAY_PNG needs input.image, not "
                        "input.tensor"},
         Bad{.name = "OverlayAtLayerSize",
             .spoil =
                 [](Job& job) {
-                  job.input = EncodedPicture{};
+                  job.input = EncodedImage{};
                   job.output.encoding = MapEncoding::kOverlayPng;
                 },
             .message = "2 violations: (1) output.encoding OVERLAY_PNG needs "
-                       "output.named_size PICTURE; (2) input.picture: picture "
+                       "output.named_size IMAGE; (2) input.image: image "
                        "is empty"},
         Bad{.name = "MaxSideTooSmall",
             .spoil =
                 [](Job& job) {
-                  job.output.size = OutputSize::kPicture;
+                  job.output.size = OutputSize::kImage;
                   job.output.max_side = 15;
                 },
             .message = "output.max_side 15 is neither 0 nor in [16, 65535]"},
         Bad{.name = "MaxSideNegative",
             .spoil =
                 [](Job& job) {
-                  job.output.size = OutputSize::kPicture;
+                  job.output.size = OutputSize::kImage;
                   job.output.max_side = -1;
                 },
             .message = "output.max_side -1 is neither 0 nor in [16, 65535]"},
         Bad{.name = "MaxSideOfAnotherSize",
             .spoil = [](Job& job) { job.output.max_side = 100; },
-            .message = "output.max_side is for output.named_size PICTURE"},
+            .message = "output.max_side is for output.named_size IMAGE"},
         Bad{.name = "NegativeAnswer",
             .spoil = [](Job& job) { job.output.max_answer_bytes = -1; },
             .message = "output.max_answer_bytes -1 is below 0"},
@@ -261,14 +261,14 @@ INSTANTIATE_TEST_SUITE_P(
                 },
             .message = "input.tensor.shape [3,4611686018427387904,"
                        "4611686018427387904] has more than 40000000 pixels "
-                       "per picture"},
-        Bad{.name = "TooManyPictures",
+                       "per image"},
+        Bad{.name = "TooManyImages",
             .spoil =
                 [](Job& job) {
                   Tensor(job).shape = {int64_t{1} << 62, 3, 8, 8};
                 },
             .message = "input.tensor.shape [4611686018427387904,3,8,8] has "
-                       "more than 1024 pictures"},
+                       "more than 1024 images"},
         Bad{.name = "ByteCount",
             .spoil = [](Job& job) { Tensor(job).data.pop_back(); },
             .message = "input.tensor.data has 767 bytes; shape [3,8,8] needs "
@@ -282,12 +282,12 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 TEST(BadLayerTest, ALayerWithoutMapsIsRefusedWithItsReason) {
-  ModelFacts model = FakeModel();
-  model.layers[1].no_maps_because = "it has 4 entries for 1 picture";
+  ModelMetadata model = FakeModel();
+  model.layers[1].no_maps_because = "it has 4 entries for 1 image";
   Job job = FakeJob(1);
   EXPECT_EQ(PrepareJob(job, model, EngineLimits()).status().message(),
             "attributions[0]: there are no maps of layer \"conv\": it has 4 "
-            "entries for 1 picture");
+            "entries for 1 image");
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ class BatcherTest : public testing::Test {
   }
 
   static void Push(Batcher& batcher, const std::shared_ptr<ActiveJob>& job) {
-    ASSERT_TRUE(batcher.Announce().ok());
+    ASSERT_TRUE(batcher.Reserve().ok());
     ASSERT_TRUE(batcher.Push(job).ok());
   }
 
@@ -110,12 +110,12 @@ TEST_F(BatcherTest, ALongJobGoesSliceBySliceAndOthersHaveTheirTurn) {
   Push(batcher, JobOf("long", 0, 10));
   const Batcher::Batch first = batcher.Pull();
   EXPECT_THAT(Ids(first), ElementsAre(0));
-  EXPECT_EQ(first[0].slice.first_picture, 0);
+  EXPECT_EQ(first[0].slice.first_image, 0);
   EXPECT_EQ(first[0].slice.rows(), 4);
   Push(batcher, JobOf("short", 1));
   EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(1));
   const Batcher::Batch second = batcher.Pull();
-  EXPECT_EQ(second[0].slice.first_picture, 4);
+  EXPECT_EQ(second[0].slice.first_image, 4);
   // Its last two rows leave room for others.
   Push(batcher, JobOf("short", 2, 2));
   const Batcher::Batch third = batcher.Pull();
@@ -256,7 +256,7 @@ TEST_F(BatcherTest, ASleepingWorkerAnswersAnExpiredJobOfAnotherSize) {
   answers_.Await(1);
   EXPECT_EQ(answers_.of(1).status().code(),
             absl::StatusCode::kDeadlineExceeded);
-  batcher.Retire();
+  batcher.Close();
   worker.join();
 }
 
@@ -265,9 +265,9 @@ TEST_F(BatcherTest, RetiringRunsWhatWasAnnouncedWithoutDelayThenEnds) {
       {.max_rows = 8, .max_requests = 8, .max_delay = absl::Seconds(1)},
       clock_);
   Push(batcher, MakeJob(0));
-  ASSERT_TRUE(batcher.Announce().ok());
-  batcher.Retire();
-  EXPECT_EQ(batcher.Announce().code(), absl::StatusCode::kUnavailable);
+  ASSERT_TRUE(batcher.Reserve().ok());
+  batcher.Close();
+  EXPECT_EQ(batcher.Reserve().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(0));
   ASSERT_TRUE(batcher.Push(MakeJob(1)).ok());
   EXPECT_THAT(Ids(batcher.Pull()), ElementsAre(1));
@@ -276,11 +276,11 @@ TEST_F(BatcherTest, RetiringRunsWhatWasAnnouncedWithoutDelayThenEnds) {
 
 TEST_F(BatcherTest, TheLastWithdrawalEndsEverySleepingWorker) {
   Batcher batcher({.max_rows = 8, .max_requests = 8}, clock_);
-  ASSERT_TRUE(batcher.Announce().ok());
-  batcher.Retire();
+  ASSERT_TRUE(batcher.Reserve().ok());
+  batcher.Close();
   std::thread first([&] { EXPECT_THAT(batcher.Pull(), IsEmpty()); });
   std::thread second([&] { EXPECT_THAT(batcher.Pull(), IsEmpty()); });
-  batcher.Withdraw();
+  batcher.Release();
   first.join();
   second.join();
 }
@@ -289,11 +289,11 @@ TEST_F(BatcherTest, FailingHandsOutTheQueueAndTakesNothingMore) {
   Batcher batcher({.max_rows = 8, .max_requests = 8}, clock_);
   Push(batcher, MakeJob(0));
   Push(batcher, MakeJob(1));
-  ASSERT_TRUE(batcher.Announce().ok());
+  ASSERT_TRUE(batcher.Reserve().ok());
   const absl::Status why = absl::UnavailableError("gone");
   EXPECT_THAT(Ids(batcher.Fail(why)), ElementsAre(0, 1));
   EXPECT_EQ(batcher.Push(MakeJob(2)), why);
-  EXPECT_EQ(batcher.Announce(), why);
+  EXPECT_EQ(batcher.Reserve(), why);
   EXPECT_THAT(batcher.Pull(), IsEmpty());
 }
 

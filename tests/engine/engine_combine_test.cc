@@ -152,14 +152,14 @@ TEST_F(EngineCombineTest, ACombinationIsThatOfItsLayersMaps) {
 }
 
 TEST_F(EngineCombineTest, AllLayersShareOneForwardAndOneBackward) {
-  const ModelFacts facts = FactsOf(*LoadCalibrated());
+  const ModelMetadata metadata = MetadataOf(*LoadCalibrated());
   Job job;
   job.input = RandomTensor(2);
   job.combinations = AllCombinations("norm_grad");
   for (const JobCombination& other : AllCombinations("gradient")) {
     job.combinations.push_back(other);
   }
-  const PreparedJob prepared = PrepareJob(job, facts, {}).value();
+  const PreparedJob prepared = PrepareJob(job, metadata, {}).value();
   const PassItem* item = &prepared.item;
   const auto items = absl::MakeConstSpan(&item, 1);
   const std::vector<BatchRow> rows = RowsOf(items);
@@ -191,10 +191,10 @@ Job Varied(int i) {
 
 TEST_F(EngineCombineTest, BatchedWithComputeSaliencyTheyAreAsSingles) {
   const std::shared_ptr<LoadedModel> model = LoadCalibrated();
-  const ModelFacts facts = FactsOf(*model);
+  const ModelMetadata metadata = MetadataOf(*model);
   std::vector<PreparedJob> prepared;
   for (int i = 0; i < 12; ++i) {
-    prepared.push_back(PrepareJob(Varied(i), facts, {}).value());
+    prepared.push_back(PrepareJob(Varied(i), metadata, {}).value());
   }
   std::vector<const PassItem*> items;
   for (const PreparedJob& job : prepared) items.push_back(&job.item);
@@ -204,7 +204,7 @@ TEST_F(EngineCombineTest, BatchedWithComputeSaliencyTheyAreAsSingles) {
   for (int i = 0; i < 12; ++i) {
     SCOPED_TRACE(i);
     const Explanation together =
-        FinishJob(prepared[i], batch.items[i], facts, {}).value();
+        FinishJob(prepared[i], batch.items[i], metadata, {}).value();
     const Explanation alone = Explain(Varied(i));
     EXPECT_EQ(alone.batch_requests, 1);
     ASSERT_EQ(together.results.size(), alone.results.size());

@@ -23,13 +23,13 @@ class EngineTest : public testing::Test {
                                 const Engine::Options& options = {},
                                 absl::Duration max_delay = {}) {
     auto engine = std::make_unique<Engine>(options, clock_, observer_);
-    ModelFacts model = FakeModel();
+    ModelMetadata model = FakeModel();
     model.config.batching.max_delay = max_delay;
     AddFake(*engine, std::move(model), std::move(hook));
     return engine;
   }
 
-  void AddFake(Engine& engine, ModelFacts model,
+  void AddFake(Engine& engine, ModelMetadata model,
                FakeExplainer::Hook hook = nullptr) {
     std::vector<std::unique_ptr<Explainer>> explainers;
     explainers.push_back(

@@ -58,7 +58,7 @@ Job Stepped(Job job, const JobMetaStep& step) {
   return job;
 }
 
-// Jobs of their own kind: other picture, target, method, layer and step.
+// Jobs of their own kind: other image, target, method, layer and step.
 std::vector<Job> Strangers() {
   return {
       Stepped(RawJob(1), {}),
@@ -147,10 +147,10 @@ TEST_F(EngineMetaTest, PlainAndSteppedRequestsOfStrangersAreAsSingles) {
 
 TEST_F(EngineMetaTest, StepsOfOtherSizesLossesAndDirectionsShareAPass) {
   const std::shared_ptr<LoadedModel> model = LoadTinyResnet();
-  const ModelFacts facts = FactsOf(*model);
+  const ModelMetadata metadata = MetadataOf(*model);
   std::vector<PreparedJob> prepared;
   for (const Job& job : Strangers()) {
-    prepared.push_back(PrepareJob(job, facts, {}).value());
+    prepared.push_back(PrepareJob(job, metadata, {}).value());
   }
   std::vector<const PassItem*> items;
   for (const PreparedJob& job : prepared) items.push_back(&job.item);
@@ -336,7 +336,7 @@ TEST(EngineMetaMixtureTest, LeavesTheModelAsItWasWhateverHappens) {
     explainers.push_back(
         std::make_unique<FlakyExplainer>(std::make_unique<PassExplainer>(
             *model->replicas[0], PassExplainer::Options())));
-    engine.AddModel(FactsOf(*model), std::move(explainers), nullptr);
+    engine.AddModel(MetadataOf(*model), std::move(explainers), nullptr);
     constexpr int kAtOnce = 100;  // below the queue's bound
     for (int first = 0; first < calls; first += kAtOnce) {
       const int count = std::min(kAtOnce, calls - first);

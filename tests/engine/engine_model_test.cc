@@ -119,23 +119,23 @@ TEST_F(EngineModelTest, RowsOfOneTensorAreAsSingles) {
   const Explanation all =
       Explain(RawJob(RandomTensor(2, 5), {}, {At("norm_grad", kLayers)}))
           .value();
-  ASSERT_EQ(all.pictures.size(), 5);
+  ASSERT_EQ(all.images.size(), 5);
   const TensorInput input = RandomTensor(2, 5);
   const std::size_t bytes = input.data.size() / 5;
-  for (std::size_t picture = 0; picture < 5; ++picture) {
-    SCOPED_TRACE(picture);
+  for (std::size_t image = 0; image < 5; ++image) {
+    SCOPED_TRACE(image);
     const TensorInput single = {
         .shape = {3, kTinyHeight, kTinyWidth},
-        .data = input.data.substr(picture * bytes, bytes)};
+        .data = input.data.substr(image * bytes, bytes)};
     const Explanation one =
         Explain(RawJob(single, {}, {At("norm_grad", kLayers)})).value();
     for (std::size_t layer = 0; layer < kLayers.size(); ++layer) {
-      ExpectClose(all.results[picture * kLayers.size() + layer],
+      ExpectClose(all.results[image * kLayers.size() + layer],
                   one.results[layer]);
     }
-    EXPECT_EQ(all.pictures[picture].top[0].index, one.pictures[0].top[0].index);
-    EXPECT_NEAR(all.pictures[picture].top[0].logit,
-                one.pictures[0].top[0].logit, 1e-4);
+    EXPECT_EQ(all.images[image].top[0].index, one.images[0].top[0].index);
+    EXPECT_NEAR(all.images[image].top[0].logit, one.images[0].top[0].logit,
+                1e-4);
   }
 }
 
@@ -152,10 +152,10 @@ Job Varied(int i) {
 TEST_F(EngineModelTest, SixteenDifferentRequestsInOneBatchAreAsSingles) {
   std::shared_ptr<LoadedModel> model = LoadTinyResnet();
   model->config.batching.max_rows = 64;
-  const ModelFacts facts = FactsOf(*model);
+  const ModelMetadata metadata = MetadataOf(*model);
   std::vector<PreparedJob> prepared;
   for (int i = 0; i < 16; ++i) {
-    prepared.push_back(PrepareJob(Varied(i), facts, {}).value());
+    prepared.push_back(PrepareJob(Varied(i), metadata, {}).value());
   }
   std::vector<const PassItem*> items;
   for (const PreparedJob& job : prepared) items.push_back(&job.item);
@@ -181,12 +181,12 @@ TEST_F(EngineModelTest, SixteenDifferentRequestsInOneBatchAreAsSingles) {
 
 TEST_F(EngineModelTest, ChunksOfRowsAreAsOnePass) {
   const std::shared_ptr<LoadedModel> model = LoadTinyResnet();
-  const ModelFacts facts = FactsOf(*model);
+  const ModelMetadata metadata = MetadataOf(*model);
   const PreparedJob job =
       PrepareJob(RawJob(RandomTensor(7, 3),
                         {ClassIndex{0}, ClassIndex{5}, RankFromTop{}},
                         {At("norm_grad", kLayers), At("grad_cam", kLayers)}),
-                 facts, {})
+                 metadata, {})
           .value();
   const PassItem* item = &job.item;
   PassExplainer whole(*model->replicas[0], {.max_rows = 64});
@@ -209,24 +209,25 @@ TEST_F(EngineModelTest, ChunksOfRowsAreAsOnePass) {
 }
 
 TEST_F(EngineModelTest, EveryMethodThatAppliesGivesAMap) {
-  const std::shared_ptr<const ModelFacts> facts =
+  const std::shared_ptr<const ModelMetadata> metadata =
       engine_.FindModel("", 0).value();
   const auto conv = std::find_if(
-      facts->layers.begin(), facts->layers.end(),
+      metadata->layers.begin(), metadata->layers.end(),
       [](const LayerInfo& layer) { return layer.conv.has_value(); });
   const auto norm = std::find_if(
-      facts->layers.begin(), facts->layers.end(),
+      metadata->layers.begin(), metadata->layers.end(),
       [](const LayerInfo& layer) { return layer.batch_norm.has_value(); });
-  ASSERT_NE(conv, facts->layers.end());
-  ASSERT_NE(norm, facts->layers.end());
-  ASSERT_FALSE(facts->head_layers.empty());
+  ASSERT_NE(conv, metadata->layers.end());
+  ASSERT_NE(norm, metadata->layers.end());
+  ASSERT_FALSE(metadata->head_layers.empty());
   std::vector<JobAttribution> attributions;
   for (const Method* method : AllMethods()) {
     std::string layer = "layer3";
-    if (method->evidence == Evidence::kRealConv) layer = conv->name;
-    if (method->evidence == Evidence::kRealBatchNorm) layer = norm->name;
-    if (method->evidence == Evidence::kActivationAndHead) {
-      layer = facts->head_layers[0];
+    if (method->method_inputs == MethodInputs::kRealConv) layer = conv->name;
+    if (method->method_inputs == MethodInputs::kRealBatchNorm)
+      layer = norm->name;
+    if (method->method_inputs == MethodInputs::kActivationAndHead) {
+      layer = metadata->head_layers[0];
     }
     attributions.push_back(At(method->name, {layer}));
   }
@@ -260,7 +261,7 @@ TEST_F(EngineModelTest, ACancelledItemStopsBetweenChunks) {
   const std::shared_ptr<LoadedModel> model = LoadTinyResnet();
   PreparedJob job =
       PrepareJob(RawJob(RandomTensor(7), {}, {At("norm_grad", kLayers)}),
-                 FactsOf(*model), {})
+                 MetadataOf(*model), {})
           .value();
   const auto cancel = std::make_shared<CancelToken>();
   cancel->Cancel();
@@ -275,7 +276,7 @@ TEST_F(EngineModelTest, AModelThatCannotRunAnInputSaysSo) {
   Job job = RawJob({.shape = {3, 1, 1}, .data = std::string(12, '\0')}, {},
                    {At("norm_grad", {"layer4"})});
   const absl::StatusOr<Explanation> answer = Explain(std::move(job));
-  // A 1 x 1 picture may pass through or not; never is it our bug.
+  // A 1 x 1 image may pass through or not; never is it our bug.
   EXPECT_NE(answer.status().code(), absl::StatusCode::kInternal)
       << answer.status();
 }
@@ -283,22 +284,22 @@ TEST_F(EngineModelTest, AModelThatCannotRunAnInputSaysSo) {
 // Whatever shares the pass, features are what the layers give.
 TEST_F(EngineModelTest, PooledFeaturesAreTheLayersMeansBesideStrangers) {
   const std::shared_ptr<LoadedModel> model = LoadTinyResnet();
-  const ModelFacts facts = FactsOf(*model);
+  const ModelMetadata metadata = MetadataOf(*model);
   const std::vector<std::string> layers = {"layer1", "layer4", "input"};
   Job pooled = RawJob(RandomTensor(8, 2), {}, {});
   pooled.pooled_layers = layers;
-  const PreparedJob a = PrepareJob(pooled, facts, {}).value();
+  const PreparedJob a = PrepareJob(pooled, metadata, {}).value();
   const PreparedJob b =
       PrepareJob(RawJob(RandomTensor(9), {ClassIndex{1}, ClassIndex{2}},
                         {At("norm_grad", kLayers)}),
-                 facts, {})
+                 metadata, {})
           .value();
   std::vector<Probe> probes;
   for (const std::string& layer : layers) probes.push_back({.layer = layer});
   const ProbeResult direct =
       model->replicas[0]
           ->Run({.input = a.item.input,
-                 .rows = {{.picture = 0}, {.picture = 1}},
+                 .rows = {{.image = 0}, {.image = 1}},
                  .probes = probes,
                  .activation_only = std::vector<bool>(probes.size(), true)})
           .value();
@@ -310,7 +311,7 @@ TEST_F(EngineModelTest, PooledFeaturesAreTheLayersMeansBesideStrangers) {
             answer.pooled[p * layers.size() + l],
             direct.records[l].activation[static_cast<int64_t>(p)].mean({1, 2}),
             1e-4, 1e-5))
-            << "picture " << p << " at " << layers[l];
+            << "image " << p << " at " << layers[l];
       }
     }
   };
@@ -327,20 +328,20 @@ TEST_F(EngineModelTest, PooledFeaturesAreTheLayersMeansBesideStrangers) {
   expect_means(pieces.Explain(both).value().items[1]);
 }
 
-TEST_F(EngineModelTest, APooledJobAnswersPictureByPicture) {
+TEST_F(EngineModelTest, APooledJobAnswersImageByImage) {
   Job job = RawJob(RandomTensor(8, 2), {}, {});
   job.pooled_layers = {"layer1", "layer4"};
   const Explanation answer = Explain(std::move(job)).value();
-  ASSERT_EQ(answer.pictures.size(), 2);
-  const auto facts = engine_.FindModel("", 0).value();
+  ASSERT_EQ(answer.images.size(), 2);
+  const auto metadata = engine_.FindModel("", 0).value();
   std::size_t channels = 0;
-  for (const LayerInfo& layer : facts->layers) {
+  for (const LayerInfo& layer : metadata->layers) {
     if (layer.name == "layer1" || layer.name == "layer4") {
       channels += layer.shape[0];
     }
   }
-  EXPECT_EQ(answer.pictures[0].pooled.size(), channels);
-  EXPECT_NE(answer.pictures[0].pooled, answer.pictures[1].pooled);
+  EXPECT_EQ(answer.images[0].pooled.size(), channels);
+  EXPECT_NE(answer.images[0].pooled, answer.images[1].pooled);
   EXPECT_TRUE(answer.results.empty());
 }
 

@@ -80,8 +80,7 @@ const std::vector<JobTarget> kBoth = {ClassIndex{0}, ClassIndex{1}};
 
 TEST_F(EngineOutputTest, ProbabilitiesOfAllModelsThatSayTheSameAreTheSame) {
   Serve("logits", "z");
-  const std::vector<ClassScore> expected =
-      Ask("logits").value().pictures[0].top;
+  const std::vector<ClassScore> expected = Ask("logits").value().images[0].top;
   ASSERT_THAT(expected, SizeIs(3));
   for (const char* result :
        {"torch.softmax(z, 1)", "torch.log_softmax(z, 1)",
@@ -90,12 +89,12 @@ TEST_F(EngineOutputTest, ProbabilitiesOfAllModelsThatSayTheSameAreTheSame) {
     Serve(result, result, OutputActivation::kSoftmax);
     const Explanation answer = Ask(result).value();
     for (int i = 0; i < 3; ++i) {
-      const ClassScore& top = answer.pictures[0].top[i];
+      const ClassScore& top = answer.images[0].top[i];
       EXPECT_EQ(top.index, expected[i].index);
       EXPECT_NEAR(*top.probability, *expected[i].probability, 1e-5);
     }
     EXPECT_EQ(answer.results[0].explained.probability,
-              answer.pictures[0].top[0].probability);
+              answer.images[0].top[0].probability);
     EXPECT_THAT(
         std::string(Ask(result, {}, Score::kSoftmax).status().message()),
         HasSubstr("score SOFTMAX needs logits"));
@@ -116,16 +115,16 @@ TEST_F(EngineOutputTest, OneOutputHasTwoClassesWhoseProbabilitiesAddUp) {
     EXPECT_NEAR(*own.probability, 1 / (1 + std::exp(-logit)), 1e-5);
     EXPECT_NEAR(*own.probability + *other.probability, 1, 1e-5);
     EXPECT_FALSE(answer.results[1].constant);
-    EXPECT_THAT(answer.pictures[0].top, SizeIs(2));
-    EXPECT_EQ(answer.pictures[0].top[0].index, logit > 0 ? 0 : 1)
+    EXPECT_THAT(answer.images[0].top, SizeIs(2));
+    EXPECT_EQ(answer.images[0].top[0].index, logit > 0 ? 0 : 1)
         << "the predicted class is the likelier one";
 
     const Explanation value = Ask(result, {}, Score::kScalarOutput).value();
     EXPECT_EQ(value.results[0].explained.probability, std::nullopt);
     EXPECT_EQ(value.results[0].explained.logit, own.logit);
     EXPECT_EQ(value.results[0].score, own.logit);
-    ASSERT_THAT(value.pictures[0].top, SizeIs(1));
-    EXPECT_EQ(value.pictures[0].top[0].probability, std::nullopt);
+    ASSERT_THAT(value.images[0].top, SizeIs(1));
+    EXPECT_EQ(value.images[0].top[0].probability, std::nullopt);
   }
 }
 
@@ -150,7 +149,7 @@ TEST_F(EngineOutputTest, PlainValuesHaveNoProbabilityAnywhere) {
     Serve(result, result, OutputActivation::kRegression, {});
     const Explanation answer = Ask(result).value();
     EXPECT_EQ(answer.results[0].explained.probability, std::nullopt);
-    for (const ClassScore& top : answer.pictures[0].top) {
+    for (const ClassScore& top : answer.images[0].top) {
       EXPECT_EQ(top.probability, std::nullopt);
     }
     EXPECT_THAT(

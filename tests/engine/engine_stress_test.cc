@@ -80,7 +80,7 @@ std::unique_ptr<Engine> ServeByTwo(ExplainerLog& log, EngineObserver& observer,
   for (int i = 0; i < 2; ++i) {
     explainers.push_back(std::make_unique<FakeExplainer>(log, &Misbehave));
   }
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.config.batching.max_rows = 8;
   engine->AddModel(std::move(model), std::move(explainers), nullptr);
   return engine;

@@ -38,7 +38,7 @@ TEST_F(EngineTest, AnswersAJob) {
   EXPECT_EQ(answer.results[0].raw_max, 8);
   EXPECT_EQ(answer.batch_requests, 1);
   EXPECT_EQ(answer.batch_rows, 1);
-  EXPECT_EQ(answer.pictures[0].top.size(), 5);
+  EXPECT_EQ(answer.images[0].top.size(), 5);
 }
 
 // The pool's threads, which compute alone, have set theirs before.
@@ -91,7 +91,7 @@ TEST_F(EngineTest, InputsOfDifferentSizesDoNotMix) {
 
 TEST_F(EngineTest, ModelsThatMixRowsGetOneRequestAtATime) {
   Engine engine({}, clock_, observer_);
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.self_check.rows_independent = false;
   model.config.batching.max_delay = absl::Hours(1);
   AddFake(engine, std::move(model));
@@ -127,7 +127,7 @@ TEST_F(EngineTest, ALostDeviceAnswersEverythingOfItsModel) {
     gate_.Pass();
     return absl::UnavailableError("lost");
   });
-  ModelFacts other = FakeModel();
+  ModelMetadata other = FakeModel();
   other.name = "other";
   AddFake(engine, std::move(other));
   engine.Submit(FakeJob(0), answers_.For(0));
@@ -171,7 +171,7 @@ TEST_F(EngineTest, ModelsAreFoundByNameAndVersion) {
   EXPECT_EQ(engine.FindModel("", 0).status(),
             absl::NotFoundError("no model is served"));
   for (const int64_t version : {1, 3}) {
-    ModelFacts model = FakeModel();
+    ModelMetadata model = FakeModel();
     model.version = version;
     AddFake(engine, std::move(model));
   }
@@ -183,7 +183,7 @@ TEST_F(EngineTest, ModelsAreFoundByNameAndVersion) {
   EXPECT_EQ(
       engine.FindModel("fakir", 0).status(),
       absl::NotFoundError("model \"fakir\" not found; nearest: \"fake\""));
-  ModelFacts other = FakeModel();
+  ModelMetadata other = FakeModel();
   other.name = "other";
   AddFake(engine, std::move(other));
   EXPECT_EQ(engine.FindModel("", 0).status(),

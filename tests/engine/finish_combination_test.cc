@@ -31,12 +31,12 @@ at::Tensor Map(std::vector<float> values) {
   return at::tensor(values, at::kFloat).view({2, 2});
 }
 
-// One picture of 2 x 2, one target, layers "a", "b", ... with these maps.
+// One image of 2 x 2, one target, layers "a", "b", ... with these maps.
 struct Prepared {
   explicit Prepared(std::vector<absl::StatusOr<at::Tensor>> maps) {
     job.item.input = at::zeros({1, 3, 8, 8});
     job.item.targets = {RankFromTop{}};
-    job.pictures = {
+    job.images = {
         {.height = 2, .width = 2, .region = {.height = 2, .width = 2}}};
     for (std::size_t i = 0; i < maps.size(); ++i) {
       const std::string layer(1, static_cast<char>('a' + i));
@@ -96,7 +96,7 @@ TEST(FinishCombinationTest, SumsAndMultipliesStretchedMaps) {
   EXPECT_EQ(sum.map.explained.label, "class9");
   EXPECT_EQ(sum.map.score, 9);
   EXPECT_FLOAT_EQ(sum.map.raw_min, 0.25F);
-  EXPECT_FLOAT_EQ(sum.map.raw_max, 0.75F) << "not stretched again";
+  EXPECT_FLOAT_EQ(sum.map.raw_max, 0.75F) << "not normalised again";
   EXPECT_EQ(sum.map.point_y, 0);
   EXPECT_EQ(sum.map.point_x, 0);
   EXPECT_EQ(sum.rule, CombineRule::kSum);
@@ -110,7 +110,7 @@ TEST(FinishCombinationTest, SumsAndMultipliesStretchedMaps) {
   EXPECT_EQ(product.map.attribution, 1);
   EXPECT_TRUE(answer.results.empty());
   EXPECT_TRUE(answer.layer_maps.empty());
-  EXPECT_EQ(answer.pictures[0].top.size(), 3);
+  EXPECT_EQ(answer.images[0].top.size(), 3);
 }
 
 TEST(FinishCombinationTest, ACombinationIsNormalisedWhateverIsAsked) {
@@ -214,24 +214,24 @@ TEST(FinishCombinationTest, ColoursShowTheMapAsItIsAndOverlaysStretchIt) {
             EncodeColourPng(view(map), {}).value());
   EXPECT_EQ(prepared.First({.encoding = MapEncoding::kPng16}).map.data,
             EncodePng16(view(map)).value());
-  const Picture picture = {
+  const Image image = {
       .height = 2, .width = 2, .rgb = std::vector<uint8_t>(12, 80)};
-  prepared.job.picture = picture;
-  std::vector<float> stretched;
-  for (const float value : map) stretched.push_back((value - 0.25F) / 0.5F);
+  prepared.job.image = image;
+  std::vector<float> normalised;
+  for (const float value : map) normalised.push_back((value - 0.25F) / 0.5F);
   const CombinedResult overlay =
       prepared.First({.encoding = MapEncoding::kOverlayPng,
                       .overlay_title = false,
                       .overlay_colour_bar = false});
   EXPECT_EQ(overlay.map.data,
-            EncodePng(Overlay(picture, view(stretched), {}).value()).value());
-  EXPECT_FLOAT_EQ(overlay.map.raw_max, 0.75F) << "of the map, not the picture";
+            EncodePng(Overlay(image, view(normalised), {}).value()).value());
+  EXPECT_FLOAT_EQ(overlay.map.raw_max, 0.75F) << "of the map, not the image";
 }
 
 TEST(FinishCombinationTest, OutsideTheCropIsTheMinimumAndTakesNoPart) {
   Prepared prepared({Map({0, 1, 2, 4}), Map({7, 6, 6, 5})});
   prepared.Add(CombineRule::kSum, {1, 3});
-  prepared.job.pictures = {
+  prepared.job.images = {
       {.height = 2, .width = 4, .region = {.x = 1, .height = 2, .width = 2}}};
   const MapResult map = prepared.First().map;
   EXPECT_THAT(Floats(map.data), ElementsAre(0.25F, 0.75F, 0.4375F, 0.25F,  //

@@ -27,12 +27,12 @@ std::vector<float> Floats(const std::string& bytes) {
   return values;
 }
 
-// One picture of 4 x 6 behind an 8 x 8 input, one target, these maps.
+// One image of 4 x 6 behind an 8 x 8 input, one target, these maps.
 struct Prepared {
   explicit Prepared(std::vector<absl::StatusOr<at::Tensor>> maps) {
     job.item.input = at::zeros({1, 3, 8, 8});
     job.item.targets = {RankFromTop{}};
-    job.pictures = {
+    job.images = {
         {.height = 4, .width = 6, .region = {.height = 4, .width = 6}}};
     for (std::size_t i = 0; i < maps.size(); ++i) {
       job.item.attributions.push_back(
@@ -89,7 +89,7 @@ TEST(FinishTest, SizesAreThoseAskedFor) {
     EXPECT_EQ(result.data.size(), result.height * result.width * 4);
     return std::make_pair(result.height, result.width);
   };
-  EXPECT_EQ(size({.size = OutputSize::kPicture}), std::make_pair(4L, 6L));
+  EXPECT_EQ(size({.size = OutputSize::kImage}), std::make_pair(4L, 6L));
   EXPECT_EQ(size({.size = OutputSize::kLayer}), std::make_pair(2L, 2L));
   EXPECT_EQ(size({.size = OutputSize::kModelInput}), std::make_pair(8L, 8L));
   EXPECT_EQ(size({.size = OutputSize::kExplicit, .height = 3, .width = 5}),
@@ -118,9 +118,9 @@ TEST(FinishTest, AConstantMapIsZerosAndSaysSo) {
 
 TEST(FinishTest, OutsideTheCropARawMapHoldsItsMinimumAndTakesNoPart) {
   Prepared prepared({Map({3, 4, 5, 9}, 2, 2)});
-  prepared.job.pictures[0].region = {.y = 1, .x = 2, .height = 2, .width = 2};
+  prepared.job.images[0].region = {.y = 1, .x = 2, .height = 2, .width = 2};
   const MapResult result =
-      Finish(prepared, {.size = OutputSize::kPicture, .normalise = false})
+      Finish(prepared, {.size = OutputSize::kImage, .normalise = false})
           .results[0];
   EXPECT_THAT(Floats(result.data), ElementsAre(3, 3, 3, 3, 3, 3,  //
                                                3, 3, 3, 4, 3, 3,  //
@@ -135,9 +135,9 @@ TEST(FinishTest, OutsideTheCropARawMapHoldsItsMinimumAndTakesNoPart) {
 
 TEST(FinishTest, OutsideTheCropANormalisedMapIsZero) {
   Prepared prepared({Map({3, 4, 5, 7}, 2, 2)});
-  prepared.job.pictures[0].region = {.y = 2, .x = 0, .height = 2, .width = 2};
+  prepared.job.images[0].region = {.y = 2, .x = 0, .height = 2, .width = 2};
   const MapResult result =
-      Finish(prepared, {.size = OutputSize::kPicture}).results[0];
+      Finish(prepared, {.size = OutputSize::kImage}).results[0];
   EXPECT_THAT(Floats(result.data), ElementsAre(0, 0, 0, 0, 0, 0,    //
                                                0, 0, 0, 0, 0, 0,    //
                                                0, .25, 0, 0, 0, 0,  //
@@ -146,9 +146,9 @@ TEST(FinishTest, OutsideTheCropANormalisedMapIsZero) {
 
 TEST(FinishTest, APointBelowZeroIsTheCropsNotTheMargins) {
   Prepared prepared({Map({-3, -2, -5, -4}, 2, 2)});
-  prepared.job.pictures[0].region = {.y = 1, .x = 1, .height = 2, .width = 2};
+  prepared.job.images[0].region = {.y = 1, .x = 1, .height = 2, .width = 2};
   const MapResult result =
-      Finish(prepared, {.size = OutputSize::kPicture, .normalise = false})
+      Finish(prepared, {.size = OutputSize::kImage, .normalise = false})
           .results[0];
   EXPECT_EQ(result.point_y, 1);
   EXPECT_EQ(result.point_x, 2);
@@ -218,9 +218,9 @@ TEST(FinishTest, UnsignedColoursBeginAtTheMapsOwnZero) {
   prepared.job.results[0].is_signed = false;
   OutputOptions output = {.size = OutputSize::kLayer,
                           .encoding = MapEncoding::kColourPng};
-  const MapResult stretched = Finish(prepared, output).results[0];
-  EXPECT_EQ(stretched.data, ColourPng({0, 0.25F, 0.5F, 1}, false));
-  EXPECT_FALSE(stretched.is_signed);
+  const MapResult normalised = Finish(prepared, output).results[0];
+  EXPECT_EQ(normalised.data, ColourPng({0, 0.25F, 0.5F, 1}, false));
+  EXPECT_FALSE(normalised.is_signed);
   output.normalise = false;
   EXPECT_EQ(Finish(prepared, output).results[0].data,
             ColourPng({0.2F, 0.4F, 0.6F, 1}, false));
@@ -234,86 +234,85 @@ TEST(FinishTest, ValuesBelowZeroMakeAMapSigned) {
       Finish(prepared, {.size = OutputSize::kLayer}).results[0].is_signed);
 }
 
-TEST(FinishTest, AnOverlayHasThePicturesSizeAndItsTitle) {
+TEST(FinishTest, AnOverlayHasTheImagesSizeAndItsTitle) {
   Prepared prepared({Map({0, 1, 2, 3}, 2, 2)});
-  prepared.job.pictures = {
+  prepared.job.images = {
       {.height = 64, .width = 96, .region = {.height = 64, .width = 96}}};
-  prepared.job.picture = Picture{
+  prepared.job.image = Image{
       .height = 64, .width = 96, .rgb = std::vector<uint8_t>(64 * 96 * 3, 80)};
   OutputOptions output = {.encoding = MapEncoding::kOverlayPng,
                           .overlay_colour_bar = false};
   const std::string titled = Finish(prepared, output).results[0].data;
   output.overlay_title = false;
   const std::string plain = Finish(prepared, output).results[0].data;
-  EXPECT_EQ(ReadPictureHeader(plain)->height, 64);
-  EXPECT_EQ(ReadPictureHeader(plain)->width, 96);
-  EXPECT_GT(ReadPictureHeader(titled)->height, 64);
+  EXPECT_EQ(ReadImageHeader(plain)->height, 64);
+  EXPECT_EQ(ReadImageHeader(plain)->width, 96);
+  EXPECT_GT(ReadImageHeader(titled)->height, 64);
   output.overlay_colour_bar = true;
   const std::string barred = Finish(prepared, output).results[0].data;
-  EXPECT_GT(ReadPictureHeader(barred)->height, 64);
+  EXPECT_GT(ReadImageHeader(barred)->height, 64);
   output.encoding = MapEncoding::kOverlayJpeg;
-  EXPECT_EQ(ReadPictureHeader(Finish(prepared, output).results[0].data)->format,
-            PictureFormat::kJpeg);
+  EXPECT_EQ(ReadImageHeader(Finish(prepared, output).results[0].data)->format,
+            ImageFormat::kJpeg);
   output.encoding = MapEncoding::kOverlayWebp;
-  EXPECT_EQ(ReadPictureHeader(Finish(prepared, output).results[0].data)->format,
-            PictureFormat::kWebp);
+  EXPECT_EQ(ReadImageHeader(Finish(prepared, output).results[0].data)->format,
+            ImageFormat::kWebp);
 }
 
-// Where the maximum lies on the picture, whatever the size of the map.
-TEST(FinishTest, ThePointIsToldOnThePictureToo) {
+// Where the maximum lies on the image, whatever the size of the map.
+TEST(FinishTest, ThePointIsToldOnTheImageToo) {
   Prepared prepared({Map({0, 1, 2, 9}, 2, 2)});
-  prepared.job.pictures = {
+  prepared.job.images = {
       {.height = 400, .width = 600, .region = {.height = 400, .width = 600}}};
   const auto point = [&](const OutputOptions& output) {
     const MapResult result = Finish(prepared, output).results[0];
-    return std::make_pair(result.picture_y, result.picture_x);
+    return std::make_pair(result.image_y, result.image_x);
   };
   EXPECT_EQ(point({.size = OutputSize::kLayer}), std::make_pair(300L, 450L));
   EXPECT_EQ(point({.size = OutputSize::kExplicit, .height = 4, .width = 3}),
             std::make_pair(350L, 500L));
   const MapResult exact =
-      Finish(prepared, {.size = OutputSize::kPicture}).results[0];
-  EXPECT_EQ(exact.picture_y, exact.point_y);
-  EXPECT_EQ(exact.picture_x, exact.point_x);
+      Finish(prepared, {.size = OutputSize::kImage}).results[0];
+  EXPECT_EQ(exact.image_y, exact.point_y);
+  EXPECT_EQ(exact.image_x, exact.point_x);
 }
 
 // Within a pixel of the smaller map.
-TEST(FinishTest, ThePointOfAMapThatWasScaledDownIsThePictures) {
+TEST(FinishTest, ThePointOfAMapThatWasScaledDownIsTheImages) {
   Prepared prepared({Map({0, 1, 2, 3, 9, 1, 0, 2, 1}, 3, 3)});
-  prepared.job.pictures = {
+  prepared.job.images = {
       {.height = 400, .width = 600, .region = {.height = 400, .width = 600}}};
   const MapResult within =
-      Finish(prepared, {.size = OutputSize::kPicture, .max_side = 60})
-          .results[0];
+      Finish(prepared, {.size = OutputSize::kImage, .max_side = 60}).results[0];
   EXPECT_EQ(within.width, 60);
   EXPECT_EQ(within.height, 40);
-  EXPECT_NEAR(within.picture_y, 200, 10);
-  EXPECT_NEAR(within.picture_x, 300, 10);
+  EXPECT_NEAR(within.image_y, 200, 10);
+  EXPECT_NEAR(within.image_x, 300, 10);
 }
 
-TEST(FinishTest, ThePointOfACentreCropIsThePictures) {
+TEST(FinishTest, ThePointOfACentreCropIsTheImages) {
   Prepared prepared({Map({0, 1, 2, 3, 9, 1, 0, 2, 1}, 3, 3)});
-  prepared.job.pictures = {
+  prepared.job.images = {
       {.height = 100,
        .width = 200,
        .region = {.y = 10, .x = 60, .height = 80, .width = 80}}};
   const MapResult layer =
       Finish(prepared, {.size = OutputSize::kLayer}).results[0];
-  EXPECT_EQ(layer.picture_y, 10 + 40);
-  EXPECT_EQ(layer.picture_x, 60 + 40);
+  EXPECT_EQ(layer.image_y, 10 + 40);
+  EXPECT_EQ(layer.image_x, 60 + 40);
   const MapResult within =
-      Finish(prepared, {.size = OutputSize::kPicture, .max_side = 100})
+      Finish(prepared, {.size = OutputSize::kImage, .max_side = 100})
           .results[0];
   EXPECT_EQ(within.region,
             (PixelRect{.y = 5, .x = 30, .height = 40, .width = 40}));
   EXPECT_EQ(within.height, 50);
-  EXPECT_NEAR(within.picture_y, 10 + 40, 2);
-  EXPECT_NEAR(within.picture_x, 60 + 40, 2);
+  EXPECT_NEAR(within.image_y, 10 + 40, 2);
+  EXPECT_NEAR(within.image_x, 60 + 40, 2);
 }
 
 TEST(FinishTest, MapsToBeLookedAtStayWithinASideUnlessToldOtherwise) {
   Prepared prepared({Map({0, 1, 2, 9}, 2, 2)});
-  prepared.job.pictures = {
+  prepared.job.images = {
       {.height = 10, .width = 4000, .region = {.height = 10, .width = 4000}}};
   const auto size = [&](const OutputOptions& output) {
     const MapResult result = Finish(prepared, output).results[0];
@@ -381,7 +380,7 @@ TEST(FinishTest, PooledFeaturesFollowOneAnother) {
   Prepared prepared({});
   prepared.job.item.pooled_layers = {"conv", "last"};
   prepared.answer.pooled = {at::tensor({1.0F, 2.0F}), at::tensor({3.0F})};
-  EXPECT_THAT(Finish(prepared, {}).pictures[0].pooled, ElementsAre(1, 2, 3));
+  EXPECT_THAT(Finish(prepared, {}).images[0].pooled, ElementsAre(1, 2, 3));
 }
 
 TEST(FinishTest, PooledFeaturesThatAreNotFiniteFailNamingTheLayer) {
@@ -398,7 +397,7 @@ TEST(FinishTest, APieceOfARenderingIsOneMapAtMost) {
   const Prepared prepared({Map({0, 1, 2, 3}, 2, 2), Map({0, 1, 2, 3}, 2, 2),
                            Map({0, 1, 2, 3}, 2, 2)});
   JobRendering rendering(prepared.job, prepared.answer,
-                         std::make_shared<ModelFacts>(FakeModel()), {});
+                         std::make_shared<ModelMetadata>(FakeModel()), {});
   int steps = 0;
   for (; !rendering.done(); ++steps) ASSERT_TRUE(rendering.Step().ok());
   EXPECT_GE(steps, 3);

@@ -140,7 +140,7 @@ TEST(JobCostTest, SidesThatNoEncoderKnowsAreRefusedByUs) {
   }
 }
 
-TEST(JobCostTest, APicturesSideCountsTooAndTheBandsOfAnOverlay) {
+TEST(JobCostTest, AnImagesSideCountsTooAndTheBandsOfAnOverlay) {
   // A BMP of one bit a pixel, whose header is looked at alone.
   const auto header = [](uint32_t width) {
     std::string bytes(62, '\0');
@@ -163,10 +163,10 @@ TEST(JobCostTest, APicturesSideCountsTooAndTheBandsOfAnOverlay) {
   };
   Job job = FakeJob(1);
   job.output.normalise = true;
-  job.output.size = OutputSize::kPicture;
+  job.output.size = OutputSize::kImage;
   job.output.max_side = 0;  // as it is
   const auto status = [&](uint32_t width, MapEncoding encoding) {
-    job.input = EncodedPicture{.bytes = header(width)};
+    job.input = EncodedImage{.bytes = header(width)};
     job.output.encoding = encoding;
     return Cost(job).status();
   };

@@ -32,7 +32,7 @@ std::vector<float> Floats(const std::string& bytes) {
   return values;
 }
 
-// One picture of 8 x 8, `targets` classes, one map for each of them.
+// One image of 8 x 8, `targets` classes, one map for each of them.
 struct Prepared {
   explicit Prepared(std::vector<absl::StatusOr<at::Tensor>> maps) {
     job.item.input = at::zeros({1, 3, 8, 8});
@@ -44,7 +44,7 @@ struct Prepared {
                     .is_signed = true,
                     .layer_pixels = 4,
                     .pass_index = 0}};
-    job.pictures = {
+    job.images = {
         {.height = 8, .width = 8, .region = {.height = 8, .width = 8}}};
     answer.logits = at::arange(10, at::kFloat).view({1, 10});
     for (std::size_t t = 0; t < maps.size(); ++t) {
@@ -90,7 +90,7 @@ TEST(MetaFinishTest, SteppedMapsCarryTheSteppedScoresPlainOnesTheModels) {
   EXPECT_EQ(answer.plain_results[1].score, 7);
   EXPECT_EQ(answer.plain_results[1].target, 1);
   EXPECT_THAT(Floats(answer.plain_results[1].data), ElementsAre(4, 3, 2, 1));
-  EXPECT_EQ(answer.pictures[0].top[0].logit, 9) << "of the model as it is";
+  EXPECT_EQ(answer.images[0].top[0].logit, 9) << "of the model as it is";
   EXPECT_THAT(answer.correlations, IsEmpty()) << "nobody asked for them";
 }
 
@@ -144,7 +144,7 @@ TEST(MetaFinishTest, CombinationsHavePlainOnesAndCorrelationsToo) {
               ElementsAre(Optional(-1.0), std::nullopt));
 }
 
-TEST(MetaFinishTest, TargetsAreComparedPictureByPicture) {
+TEST(MetaFinishTest, TargetsAreComparedImageByImage) {
   const Prepared prepared({Map({0, 1, 2, 3}), Map({9, 7, 5, 3})});
   const Explanation answer =
       prepared.Finish({.output = {.size = OutputSize::kModelInput,

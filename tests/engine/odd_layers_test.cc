@@ -38,17 +38,17 @@ class OddLayersTest : public testing::Test {
     engine_.AddModel(std::move(model));
   }
 
-  // One picture for each of `levels`, which is added to noise.
+  // One image for each of `levels`, which is added to noise.
   static Job JobOf(const std::vector<float>& levels) {
     Job job;
     TensorInput input = {
         .shape = {static_cast<int64_t>(levels.size()), 3, 8, 8}};
-    at::Tensor pictures = at::randn(input.shape) * 0.1;
+    at::Tensor images = at::randn(input.shape) * 0.1;
     for (size_t i = 0; i < levels.size(); ++i) {
-      pictures[static_cast<int64_t>(i)] += levels[i];
+      images[static_cast<int64_t>(i)] += levels[i];
     }
-    input.data.assign(static_cast<const char*>(pictures.data_ptr()),
-                      pictures.numel() * sizeof(float));
+    input.data.assign(static_cast<const char*>(images.data_ptr()),
+                      images.numel() * sizeof(float));
     job.input = std::move(input);
     job.targets = {ClassIndex{1}};
     job.output.size = OutputSize::kModelInput;
@@ -66,7 +66,7 @@ class OddLayersTest : public testing::Test {
   Engine engine_;
 };
 
-TEST_F(OddLayersTest, AMapFailsAloneWhereItsPictureDoesNotComeByTheLayer) {
+TEST_F(OddLayersTest, AMapFailsAloneWhereItsImageDoesNotComeByTheLayer) {
   Serve(Net({{"bright", Conv(3, 3)}, {"dark", Conv(3, 3)}, {"end", Conv(3, 3)}},
             R"(if bool(torch.mean(x) > 0.):
                  x = self.bright.forward(x)
@@ -84,8 +84,8 @@ TEST_F(OddLayersTest, AMapFailsAloneWhereItsPictureDoesNotComeByTheLayer) {
   ASSERT_EQ(explanation.results.size(), 8);
   for (const MapResult& result : explanation.results) {
     SCOPED_TRACE(testing::Message()
-                 << result.layer << " of picture " << result.picture);
-    const std::string other = result.picture == 0 ? "dark" : "bright";
+                 << result.layer << " of image " << result.image);
+    const std::string other = result.image == 0 ? "dark" : "bright";
     if (result.layer != other) {
       EXPECT_TRUE(result.status.ok()) << result.status;
       EXPECT_FALSE(result.constant);
@@ -94,7 +94,7 @@ TEST_F(OddLayersTest, AMapFailsAloneWhereItsPictureDoesNotComeByTheLayer) {
     EXPECT_EQ(result.status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(
         result.status.message(),
-        "the pass of this picture does not come by layer \"" + other + "\"");
+        "the pass of this image does not come by layer \"" + other + "\"");
   }
   EXPECT_FALSE(explanation.combined.at(0).map.status.ok());
   EXPECT_TRUE(explanation.combined.at(1).map.status.ok());
@@ -174,15 +174,15 @@ TinyModule WindowNet() {
                 return self.fc.forward(torch.mean(y, [1])))");
 }
 
-TEST_F(OddLayersTest, AMapFailsAloneWhereALayerFoldsItsPictureIntoTheBatch) {
+TEST_F(OddLayersTest, AMapFailsAloneWhereALayerFoldsItsImageIntoTheBatch) {
   Serve(WindowNet());
   Job job = JobOf({1, -1});
   job.attributions = {{*Attribution::Named("norm_grad"), {"stem", "conv"}}};
   Job large = JobOf({1, -1});
-  const at::Tensor pictures = at::randn({2, 3, 16, 16});
+  const at::Tensor images = at::randn({2, 3, 16, 16});
   TensorInput input = {.shape = {2, 3, 16, 16}};
-  input.data.assign(static_cast<const char*>(pictures.data_ptr()),
-                    pictures.numel() * sizeof(float));
+  input.data.assign(static_cast<const char*>(images.data_ptr()),
+                    images.numel() * sizeof(float));
   large.input = std::move(input);
   large.attributions = job.attributions;
   for (const MapResult& result : Explain(std::move(job)).results) {
@@ -212,7 +212,7 @@ TEST_F(OddLayersTest, AFoldedLayerIsRefusedByNameWithItsReason) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(explanation.results[0].status.message()),
               HasSubstr("there are no maps of layer \"conv\": it has 2 entries "
-                        "for 1 picture"));
+                        "for 1 image"));
   EXPECT_TRUE(explanation.results[1].status.ok());
 }
 
@@ -228,7 +228,7 @@ TEST_F(OddLayersTest, EveryMethodWorksWhereChannelsAreLast) {
   job.output.size = OutputSize::kLayer;
   int methods = 0;
   for (const Method* method : AllMethods()) {
-    if (method->evidence != Evidence::kActivationAndGradient) continue;
+    if (method->method_inputs != MethodInputs::kActivationAndGradient) continue;
     job.attributions.push_back({*Attribution::Named(method->name), {"mixed"}});
     ++methods;
   }

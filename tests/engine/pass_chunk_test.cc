@@ -17,10 +17,10 @@ PassAttribution At(absl::string_view method, std::string layer) {
           .layer = std::move(layer)};
 }
 
-PassItem Item(double value, int64_t pictures,
+PassItem Item(double value, int64_t images,
               std::vector<PassAttribution> attributions) {
   PassItem item;
-  item.input = at::full({pictures, 3, 2, 2}, value);
+  item.input = at::full({images, 3, 2, 2}, value);
   item.targets = {ClassIndex{1}, ClassIndex{2}};
   item.attributions = std::move(attributions);
   return item;
@@ -30,20 +30,20 @@ PassChunk Whole(const std::vector<const PassItem*>& items) {
   return MakeChunk(items, RowsOf(items));
 }
 
-TEST(PassChunkTest, RowsArePicturesTimesTargetsItemByItem) {
+TEST(PassChunkTest, RowsAreImagesTimesTargetsItemByItem) {
   const PassItem a = Item(1, 2, {At("norm_grad", "x")});
   const PassItem b = Item(2, 1, {At("norm_grad", "x")});
   const PassChunk chunk = Whole({&a, &b});
-  std::vector<int64_t> pictures;
+  std::vector<int64_t> images;
   for (const ProbeRow& row : chunk.request.rows) {
-    pictures.push_back(row.picture);
+    images.push_back(row.image);
   }
-  EXPECT_THAT(pictures, ElementsAre(0, 0, 1, 1, 2, 2));
+  EXPECT_THAT(images, ElementsAre(0, 0, 1, 1, 2, 2));
   EXPECT_EQ(chunk.request.input.size(0), 3);
   EXPECT_EQ(chunk.request.input[2].max().item<float>(), 2);
 }
 
-TEST(PassChunkTest, APieceTakesOnlyThePicturesItNeeds) {
+TEST(PassChunkTest, APieceTakesOnlyTheImagesItNeeds) {
   const PassItem a = Item(1, 2, {At("norm_grad", "x")});
   const PassItem b = Item(2, 1, {At("gradient", "y")});
   const std::vector<const PassItem*> items = {&a, &b};
@@ -51,8 +51,8 @@ TEST(PassChunkTest, APieceTakesOnlyThePicturesItNeeds) {
   const PassChunk chunk =
       MakeChunk(items, absl::MakeConstSpan(rows).subspan(3, 2));
   EXPECT_EQ(chunk.request.input.size(0), 2);
-  EXPECT_EQ(chunk.request.rows[0].picture, 0);
-  EXPECT_EQ(chunk.request.rows[1].picture, 1);
+  EXPECT_EQ(chunk.request.rows[0].image, 0);
+  EXPECT_EQ(chunk.request.rows[1].image, 1);
   EXPECT_EQ(std::get<ClassIndex>(chunk.request.rows[0].target).index, 2);
   EXPECT_EQ(std::get<ClassIndex>(chunk.request.rows[1].target).index, 1);
 }
@@ -75,7 +75,7 @@ TEST(PassChunkTest, RowsTakeTheirItemsStepAndPlainRowsNone) {
   const std::vector<BatchRow> plain = PlainRowsOf(items, answers);
   ASSERT_EQ(plain.size(), 4);
   EXPECT_EQ(plain[3].item, 1);
-  EXPECT_EQ(plain[3].picture, 1);
+  EXPECT_EQ(plain[3].image, 1);
   EXPECT_EQ(plain[3].target, 1);
   std::vector<int64_t> classes;
   for (const ProbeRow& row : MakeChunk(items, plain).request.rows) {
@@ -118,7 +118,7 @@ TEST(PassChunkTest, AGradientIsLeftOutOnlyWhereNobodyWantsIt) {
               ElementsAre(true, false));
 }
 
-TEST(PassChunkTest, SpatialMeansNeedNoGradientAndOneRowOfAPicture) {
+TEST(PassChunkTest, SpatialMeansNeedNoGradientAndOneRowOfAnImage) {
   PassItem a = Item(1, 2, {});
   a.pooled_layers = {"x", "y"};
   const PassItem stranger = Item(2, 1, {At("norm_grad", "y")});

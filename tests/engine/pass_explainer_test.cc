@@ -14,7 +14,7 @@ namespace {
 
 class PassExplainerTest : public testing::Test {
  protected:
-  // What a request of eight pictures, `scale` times as high and wide as those
+  // What a request of eight images, `scale` times as high and wide as those
   // that the model was measured at, holds at most beyond what it leaves.
   int64_t PeakOf(int64_t scale) {
     PassItem item = {
@@ -36,12 +36,12 @@ class PassExplainerTest : public testing::Test {
   const std::shared_ptr<LoadedModel> model_ = LoadTinyResnet();
 };
 
-TEST_F(PassExplainerTest, LargerPicturesGoFewerAtOnceInTheSameMemory) {
+TEST_F(PassExplainerTest, LargerImagesGoFewerAtOnceInTheSameMemory) {
   PeakOf(1);  // what is kept from the first use on
   const auto small = static_cast<double>(PeakOf(1));
   PeakOf(2);
   EXPECT_LT(static_cast<double>(PeakOf(2)), 1.5 * small);
-  // A picture that takes the place of more than the limit goes alone.
+  // An image that takes the place of more than the limit goes alone.
   EXPECT_LT(static_cast<double>(PeakOf(4)), 4 * small);
 }
 

@@ -22,7 +22,7 @@ JobCombination Of(absl::string_view method, std::vector<std::string> layers,
           .weighting = weighting};
 }
 
-// A job of combinations alone, at picture size.
+// A job of combinations alone, at image size.
 Job CombineJob(std::vector<JobCombination> combinations) {
   Job job = FakeJob(1);
   job.attributions.clear();
@@ -31,14 +31,14 @@ Job CombineJob(std::vector<JobCombination> combinations) {
   return job;
 }
 
-ModelFacts Model() {
-  ModelFacts model = FakeModel();
+ModelMetadata Model() {
+  ModelMetadata model = FakeModel();
   model.config.combine_layers = {"conv", "last"};
   return model;
 }
 
 absl::StatusOr<PreparedJob> Prepare(const Job& job,
-                                    const ModelFacts& model = Model()) {
+                                    const ModelMetadata& model = Model()) {
   return PrepareJob(job, model, EngineLimits());
 }
 
@@ -138,8 +138,8 @@ TEST(PlanCombinationsTest, AnUncalibratedWeightingSaysHowToCalibrate) {
   }
 }
 
-ModelFacts Calibrated() {
-  ModelFacts model = Model();
+ModelMetadata Calibrated() {
+  ModelMetadata model = Model();
   model.layer_weights.layers = {
       {.layer = "conv", .feature_spread = 1, .classification_accuracy = 0.5},
       {.layer = "norm", .feature_spread = 0},

@@ -27,23 +27,23 @@ std::string PngOf(int64_t height, int64_t width) {
                      .rgb = std::vector<uint8_t>(height * width * 3, 90)});
 }
 
-TEST(PrepareTest, UndecodablePictureIsInvalid) {
+TEST(PrepareTest, UndecodableImageIsInvalid) {
   Job job = FakeJob(1);
-  job.input = EncodedPicture{.bytes = "no picture at all"};
+  job.input = EncodedImage{.bytes = "no image at all"};
   const absl::Status status =
       PrepareJob(job, FakeModel(), EngineLimits()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("input.picture"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("input.image"));
 }
 
-TEST(PrepareTest, PictureLimitsAreCheckedFromTheHeader) {
+TEST(PrepareTest, ImageLimitsAreCheckedFromTheHeader) {
   Job job = FakeJob(1);
-  job.input = EncodedPicture{.bytes = PngOf(30, 20)};
+  job.input = EncodedImage{.bytes = PngOf(30, 20)};
   EngineLimits limits;
   limits.decode.max_pixels = 599;
   EXPECT_EQ(PrepareJob(job, FakeModel(), limits).status(),
             absl::InvalidArgumentError(
-                "input.picture is 30 x 20 pixels, of at most 599 in all"));
+                "input.image is 30 x 20 pixels, of at most 599 in all"));
   limits.decode.max_pixels = 600;
   EXPECT_TRUE(PrepareJob(job, FakeModel(), limits).ok());
   limits.decode.max_bytes = 10;
@@ -54,7 +54,7 @@ TEST(PrepareTest, PictureLimitsAreCheckedFromTheHeader) {
 
 TEST(PrepareTest, AllThatIsWrongIsToldAtOnce) {
   Job job = FakeJob(1);
-  job.input = EncodedPicture{.bytes = "no picture at all"};
+  job.input = EncodedImage{.bytes = "no image at all"};
   job.top_k = 0;
   job.output.smooth_sigma = 2;
   job.output.overlay_opacity = -1;
@@ -71,7 +71,7 @@ TEST(PrepareTest, AllThatIsWrongIsToldAtOnce) {
         "output.overlay_opacity -1 not in", "rainbow",
         "targets[0].class_index 99 not in", "unicorn",
         "targets[2].rank_from_top -1 not in", "step.epsilon 7 not in",
-        "input.picture: ", "layer \"konv\" not found; nearest: \"conv\"",
+        "input.image: ", "layer \"konv\" not found; nearest: \"conv\"",
         "layer \"nrom\" not found; nearest: \"norm\""}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
@@ -108,7 +108,7 @@ TEST(PrepareTest, ALabelIsItsLineNumber) {
 }
 
 TEST(PrepareTest, ALabelNeedsLabels) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.labels.clear();
   Job job = FakeJob(1);
   job.targets = {Label{"class7"}};
@@ -118,7 +118,7 @@ TEST(PrepareTest, ALabelNeedsLabels) {
 }
 
 TEST(PrepareTest, ScalarOutputTakesNoTargets) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.num_classes = 1;
   Job job = FakeJob(1);
   job.score = Score::kScalarOutput;
@@ -130,7 +130,7 @@ TEST(PrepareTest, ScalarOutputTakesNoTargets) {
 }
 
 TEST(PrepareTest, ALabelOfSeveralClassesIsRefusedWithTheirIndices) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.labels = {"ant", "crane", "crane", "dog", "crane",
                   "elk", "dog",   "fox",   "gnu", "hen"};
   const auto message = [&](const std::string& label) {
@@ -154,7 +154,7 @@ TEST(PrepareTest, ALabelOfSeveralClassesIsRefusedWithTheirIndices) {
 
 TEST(PrepareTest, ScoresOfLogitsNeedLogits) {
   const auto status = [](Score score, const OutputMeaning& output) {
-    ModelFacts model = FakeModel();
+    ModelMetadata model = FakeModel();
     model.meaning = output;
     Job job = FakeJob(1);
     job.score = score;
@@ -221,7 +221,7 @@ TEST(PrepareTest, WhatCannotBeHadCarriesItsStatusAmongWhatCan) {
 }
 
 TEST(PrepareTest, CamNeedsAHead) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.head_layers.clear();
   Job job = FakeJob(1);
   job.attributions = {At("cam", {"last"})};
@@ -232,7 +232,7 @@ TEST(PrepareTest, CamNeedsAHead) {
                 "have"));
 }
 
-TEST(PrepareTest, RowsArePicturesTimesTargets) {
+TEST(PrepareTest, RowsAreImagesTimesTargets) {
   EngineLimits limits;
   limits.max_rows = 5;
   Job job = FakeJob(1);
@@ -240,7 +240,7 @@ TEST(PrepareTest, RowsArePicturesTimesTargets) {
   job.targets = {ClassIndex{0}, ClassIndex{1}};
   const PreparedJob prepared = PrepareJob(job, FakeModel(), limits).value();
   EXPECT_EQ(prepared.item.rows(), 4);
-  EXPECT_EQ(prepared.pictures.size(), 2);
+  EXPECT_EQ(prepared.images.size(), 2);
   job.targets.push_back(ClassIndex{2});
   EXPECT_EQ(PrepareJob(job, FakeModel(), limits).status(),
             absl::InvalidArgumentError(
@@ -295,7 +295,7 @@ TEST(PrepareTest, MeasuresWhatAJobHolds) {
   Job job = FakeJob(1);
   EXPECT_EQ(MeasureJob(job, FakeModel(), EngineLimits()).value(), 768 * 2);
   const std::string png = PngOf(30, 20);
-  job.input = EncodedPicture{.bytes = png};
+  job.input = EncodedImage{.bytes = png};
   const auto encoded = static_cast<int64_t>(png.size());
   EXPECT_EQ(MeasureJob(job, FakeModel(), EngineLimits()).value(),
             encoded + 768);

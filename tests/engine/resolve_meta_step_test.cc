@@ -9,7 +9,8 @@
 namespace saliency::resolve_meta_step_test {
 namespace {
 
-absl::Status StatusOf(const Job& job, const ModelFacts& model = FakeModel()) {
+absl::Status StatusOf(const Job& job,
+                      const ModelMetadata& model = FakeModel()) {
   return PrepareJob(job, model, EngineLimits()).status();
 }
 
@@ -38,7 +39,7 @@ TEST(ResolveMetaStepTest, AnEpsilonOutOfRangeIsRefusedByNameValueAndLimit) {
 }
 
 TEST(ResolveMetaStepTest, TheLossIsTheModelsUnlessAnotherIsAskedFor) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   Job job = SteppedJob();
   const auto loss = [&] {
     Violations found;
@@ -55,7 +56,7 @@ TEST(ResolveMetaStepTest, TheLossIsTheModelsUnlessAnotherIsAskedFor) {
 }
 
 TEST(ResolveMetaStepTest, CrossEntropyNeedsTwoLogits) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.num_classes = 2;
   model.meaning = {.probabilities = Probabilities::kSigmoid,
                    .one_output = true};
@@ -73,7 +74,7 @@ TEST(ResolveMetaStepTest, CrossEntropyNeedsTwoLogits) {
 }
 
 TEST(ResolveMetaStepTest, AScalarOutputHasNoLoss) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.num_classes = 1;
   Job job = SteppedJob();
   job.score = Score::kScalarOutput;
@@ -81,7 +82,7 @@ TEST(ResolveMetaStepTest, AScalarOutputHasNoLoss) {
 }
 
 TEST(ResolveMetaStepTest, AModelThatCannotBeSteppedSaysWhy) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.meta_path = MetaPath::kNone;
   model.meta_refusal = "frozen models have no parameters";
   EXPECT_EQ(StatusOf(SteppedJob(), model),
@@ -120,7 +121,7 @@ TEST(ResolveMetaStepTest, PlainMapsCountAgainstTheLimitOfPixels) {
 }
 
 TEST(ResolveMetaStepTest, ComparingClassesNeedsTwo) {
-  ModelFacts model = FakeModel();
+  ModelMetadata model = FakeModel();
   model.num_classes = 1;
   Job job = FakeJob(1);
   job.targets = {RankFromTop{}, RankFromBottom{}};

@@ -15,14 +15,14 @@ namespace {
 
 using testing::ElementsAre;
 
-// All slices of an item, as {first picture, pictures, first target, targets}.
-std::vector<std::vector<int64_t>> Slices(int64_t pictures, int64_t targets,
+// All slices of an item, as {first image, images, first target, targets}.
+std::vector<std::vector<int64_t>> Slices(int64_t images, int64_t targets,
                                          int64_t max_rows) {
   std::vector<std::vector<int64_t>> slices;
-  for (int64_t done = 0; done < pictures * targets;) {
-    const RowSlice slice = SliceAt(done, pictures, targets, max_rows);
-    slices.push_back({slice.first_picture, slice.pictures, slice.first_target,
-                      slice.targets});
+  for (int64_t done = 0; done < images * targets;) {
+    const RowSlice slice = SliceAt(done, images, targets, max_rows);
+    slices.push_back(
+        {slice.first_image, slice.images, slice.first_target, slice.targets});
     EXPECT_GE(slice.rows(), 1);
     EXPECT_LE(slice.rows(), max_rows);
     done += slice.rows();
@@ -36,18 +36,18 @@ TEST(RowSliceTest, WhatFitsIsOneSlice) {
   EXPECT_THAT(Slices(3, 4, 12), ElementsAre(One{0, 3, 0, 4}));
 }
 
-TEST(RowSliceTest, WholePicturesWhileTheirTargetsFit) {
+TEST(RowSliceTest, WholeImagesWhileTheirTargetsFit) {
   EXPECT_THAT(Slices(5, 3, 7),
               ElementsAre(One{0, 2, 0, 3}, One{2, 2, 0, 3}, One{4, 1, 0, 3}));
 }
 
-TEST(RowSliceTest, ElsePartsOfAPicturesTargets) {
+TEST(RowSliceTest, ElsePartsOfAnImagesTargets) {
   EXPECT_THAT(Slices(2, 5, 2),
               ElementsAre(One{0, 1, 0, 2}, One{0, 1, 2, 2}, One{0, 1, 4, 1},
                           One{1, 1, 0, 2}, One{1, 1, 2, 2}, One{1, 1, 4, 1}));
 }
 
-// Three pictures of id 1, 2 and 3, which tell of themselves in what is
+// Three images of id 1, 2 and 3, which tell of themselves in what is
 // explained.
 PassItem Item(int targets) {
   PassItem item = {.input = at::empty({3, 3, 8, 8})};
@@ -66,17 +66,17 @@ PassItem Item(int targets) {
 // An answer in which every value says where it belongs.
 PassAnswer AnswerOf(const PassItem& item) {
   PassAnswer answer;
-  const int64_t pictures = item.input.size(0);
-  const auto picture_id = [&](int64_t p) {
+  const int64_t images = item.input.size(0);
+  const auto image_id = [&](int64_t p) {
     return item.input[p][0][0][0].item<float>();
   };
-  answer.logits = at::empty({pictures, 4});
+  answer.logits = at::empty({images, 4});
   answer.stepped_logits = at::empty({item.rows(), 4});
-  for (int64_t p = 0; p < pictures; ++p) {
-    answer.logits[p].fill_(picture_id(p));
+  for (int64_t p = 0; p < images; ++p) {
+    answer.logits[p].fill_(image_id(p));
     for (std::size_t t = 0; t < item.targets.size(); ++t) {
       const int64_t target = std::get<ClassIndex>(item.targets[t]).index;
-      const float id = picture_id(p) * 100 + static_cast<float>(target);
+      const float id = image_id(p) * 100 + static_cast<float>(target);
       const auto row = p * static_cast<int64_t>(item.targets.size()) +
                        static_cast<int64_t>(t);
       answer.stepped_logits[row].fill_(id);
@@ -89,7 +89,7 @@ PassAnswer AnswerOf(const PassItem& item) {
       }
     }
     for (std::size_t l = 0; l < item.pooled_layers.size(); ++l) {
-      answer.pooled.push_back(at::full({1}, picture_id(p)));
+      answer.pooled.push_back(at::full({1}, image_id(p)));
     }
   }
   return answer;

@@ -22,12 +22,12 @@ std::shared_ptr<LoadedModel> LoadTinyResnet() {
   return model;
 }
 
-TensorInput RandomTensor(int seed, int64_t pictures) {
+TensorInput RandomTensor(int seed, int64_t images) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
-  std::vector<float> values(pictures * 3 * kTinyHeight * kTinyWidth);
+  std::vector<float> values(images * 3 * kTinyHeight * kTinyWidth);
   for (float& value : values) value = normal(random);
-  TensorInput input = {.shape = {pictures, 3, kTinyHeight, kTinyWidth}};
+  TensorInput input = {.shape = {images, 3, kTinyHeight, kTinyWidth}};
   input.data.assign(reinterpret_cast<const char*>(values.data()),
                     values.size() * sizeof(float));
   return input;

@@ -1,4 +1,4 @@
-// The golden network that the engine's tests run real passes on, and pictures
+// The golden network that the engine's tests run real passes on, and images
 // for it.
 // Pure functions; safe from any thread.
 
@@ -19,8 +19,8 @@ inline constexpr int64_t kTinyWidth = 40;
 // One replica on the CPU, version 1, default layer "layer4".
 std::shared_ptr<LoadedModel> LoadTinyResnet();
 
-// [pictures,3,kTinyHeight,kTinyWidth] of normal noise, the same for a seed.
-TensorInput RandomTensor(int seed, int64_t pictures = 1);
+// [images,3,kTinyHeight,kTinyWidth] of normal noise, the same for a seed.
+TensorInput RandomTensor(int seed, int64_t images = 1);
 
 }  // namespace saliency
 

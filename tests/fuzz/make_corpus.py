@@ -4,9 +4,9 @@
   OUT/<target>/         one file for each seed
   OUT/<target>.dict     words that random bytes would take long to find
 
-Pictures are the fixtures of tests/golden/pil, annotations those of the bundled
+Images are the fixtures of tests/golden/pil, annotations those of the bundled
 samples; requests are encoded from the text in seeds/request, a folder for each
-message, and one for each of a few pictures.
+message, and one for each of a few images.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-PICTURES = ROOT / 'tests' / 'golden' / 'pil'
+IMAGES = ROOT / 'tests' / 'golden' / 'pil'
 PROTO = ROOT / 'proto'
 MAGIC = [b'\xff\xd8\xff', b'\xff\xc0', b'\xff\xc2', b'\xff\xda', b'\xff\xd9',
          b'\xff\xe1', b'Exif\0\0', b'\x89PNG\r\n\x1a\n', b'IHDR', b'PLTE',
@@ -47,9 +47,9 @@ def words_of(proto):
     return sorted({word.encode() for word in re.findall(r'(\w+) = \d+', text)})
 
 
-def write_pictures(folder):
+def write_images(folder):
     for name in ['decode', 'refuse']:
-        for path in (PICTURES / name).iterdir():
+        for path in (IMAGES / name).iterdir():
             if path.suffix != '.ppm':
                 shutil.copy(path, folder / path.name)
 
@@ -67,8 +67,8 @@ def write_requests(folder, protoc):
         (folder / f'{message}.{path.stem}').write_bytes(
             encode(protoc, message, path.read_text()))
     for name in ['rgb.png', 'lossy.jpg', 'lossy.webp']:
-        picture = quoted((PICTURES / 'decode' / name).read_bytes())
-        text = f'input {{ picture: {picture} }}'
+        image = quoted((IMAGES / 'decode' / name).read_bytes())
+        text = f'input {{ image: {image} }}'
         (folder / name).write_bytes(
             encode(protoc, 'ComputeSaliencyRequest', text))
 
@@ -80,11 +80,11 @@ def main():
     options = parser.parse_args()
     shutil.rmtree(options.out, ignore_errors=True)
     folders = {name: options.out / (name + '_fuzz')
-               for name in ['picture', 'labels', 'model_config', 'request',
+               for name in ['image', 'labels', 'model_config', 'request',
                             'layer_weights', 'voc_annotation']}
     for folder in folders.values():
         folder.mkdir(parents=True)
-    write_pictures(folders['picture'])
+    write_images(folders['image'])
     for name, text in LABELS.items():
         (folders['labels'] / name).write_bytes(text)
     for path in (HERE / 'seeds' / 'model_config').iterdir():
@@ -94,7 +94,7 @@ def main():
     for path in (ROOT / 'deploy/models/voc-emoji/samples').glob('*.xml'):
         shutil.copy(path, folders['voc_annotation'] / path.name)
     write_requests(folders['request'], options.protoc)
-    write_dictionary(options.out / 'picture_fuzz.dict', MAGIC)
+    write_dictionary(options.out / 'image_fuzz.dict', MAGIC)
     for name in ['model_config', 'layer_weights']:
         write_dictionary(options.out / f'{name}_fuzz.dict',
                          words_of('saliency/v1/model_config.proto'))

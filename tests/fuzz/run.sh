@@ -16,7 +16,7 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
-  targets=(picture_fuzz model_config_fuzz labels_fuzz layer_weights_fuzz
+  targets=(image_fuzz model_config_fuzz labels_fuzz layer_weights_fuzz
     voc_annotation_fuzz request_fuzz)
 fi
 cxx=${CXX:-clang++-14}
@@ -43,7 +43,7 @@ for target in "${targets[@]}"; do
     "-artifact_prefix=$build/broken/$target-")
   [ ! -f $corpus/"$target".dict ] || options+=("-dict=$corpus/$target.dict")
   # Decoders print about broken files; libFuzzer's own words come through.
-  [ "$target" != picture_fuzz ] || options+=(-close_fd_mask=2)
+  [ "$target" != image_fuzz ] || options+=(-close_fd_mask=2)
   log=$build/log/$target
   if ! $build/bin/"$target" "${options[@]}" $build/found/"$target" \
     $corpus/"$target" >"$log" 2>&1; then

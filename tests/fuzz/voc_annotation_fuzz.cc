@@ -1,4 +1,4 @@
-// The XML beside a picture of a VOC-style folder.
+// The XML beside an image of a VOC-style folder.
 
 #include <cstdint>
 
@@ -12,7 +12,7 @@ void ParseOne(absl::string_view xml) {
   const absl::StatusOr<VocAnnotation> annotation = ParseVocAnnotation(xml);
   if (!annotation.ok()) return RequireRefusal(annotation.status());
   Require(annotation->height >= 1 && annotation->width >= 1,
-          "a picture has a size");
+          "an image has a size");
   for (const VocObject& object : annotation->objects) {
     Require(!object.category.empty(), "objects have names");
     const PixelRect& box = object.box;

@@ -9,23 +9,23 @@
 #include "core/image/colour_map.h"
 #include "core/image/preprocess.h"
 #include "core/image/render.h"
-#include "tests/image/golden_pictures.h"
+#include "tests/image/golden_images.h"
 
 namespace saliency::contact_sheet_test {
 namespace {
 
 constexpr Rgb kWhite = {255, 255, 255};
 
-Picture UniformPicture(int64_t height, int64_t width, const Rgb& colour) {
-  Picture picture{.height = height, .width = width};
+Image UniformImage(int64_t height, int64_t width, const Rgb& colour) {
+  Image image{.height = height, .width = width};
   for (int64_t i = 0; i < height * width; ++i) {
-    picture.rgb.insert(picture.rgb.end(), colour.begin(), colour.end());
+    image.rgb.insert(image.rgb.end(), colour.begin(), colour.end());
   }
-  return picture;
+  return image;
 }
 
-Rgb PixelAt(const Picture& picture, int64_t y, int64_t x) {
-  const uint8_t* rgb = &picture.rgb[3 * (y * picture.width + x)];
+Rgb PixelAt(const Image& image, int64_t y, int64_t x) {
+  const uint8_t* rgb = &image.rgb[3 * (y * image.width + x)];
   return {rgb[0], rgb[1], rgb[2]};
 }
 
@@ -36,7 +36,7 @@ Rgb CellColour(size_t row, size_t column) {
 }
 
 // Where that colour is; fails when it fills no rectangle.
-PixelRect Find(const Picture& sheet, const Rgb& colour) {
+PixelRect Find(const Image& sheet, const Rgb& colour) {
   int64_t top = sheet.height;
   int64_t left = sheet.width;
   int64_t bottom = 0;
@@ -65,14 +65,14 @@ std::vector<SheetCell> UniformCells(int64_t height, int64_t width) {
   for (size_t row = 0; row < kRows.size(); ++row) {
     for (size_t column = 0; column < kColumns.size(); ++column) {
       cells.push_back(
-          {.picture = UniformPicture(height, width, CellColour(row, column))});
+          {.image = UniformImage(height, width, CellColour(row, column))});
     }
   }
   return cells;
 }
 
 TEST(ContactSheetTest, CellsStandInRowsAndColumnsScaledToTheirWidth) {
-  const Picture sheet =
+  const Image sheet =
       ContactSheet(kRows, kColumns, UniformCells(30, 40), "cat.jpg", 120)
           .value();
   EXPECT_EQ(sheet.rgb.size(), 3 * sheet.height * sheet.width);
@@ -91,14 +91,14 @@ TEST(ContactSheetTest, CellsStandInRowsAndColumnsScaledToTheirWidth) {
   }
 }
 
-TEST(ContactSheetTest, APictureOfTheCellsWidthIsCopiedToTheBit) {
+TEST(ContactSheetTest, AnImageOfTheCellsWidthIsCopiedToTheBit) {
   std::vector<SheetCell> cells = UniformCells(50, 80);
-  const Picture plain =
+  const Image plain =
       ContactSheet(kRows, kColumns, cells, "cat.jpg", 80).value();
   const PixelRect place = Find(plain, CellColour(1, 1));
-  const Picture noise = NoisePicture(50, 80, 1);
-  cells[3].picture = noise;
-  const Picture sheet =
+  const Image noise = NoiseImage(50, 80, 1);
+  cells[3].image = noise;
+  const Image sheet =
       ContactSheet(kRows, kColumns, cells, "cat.jpg", 80).value();
   for (int64_t y = 0; y < 50; ++y) {
     for (int64_t x = 0; x < 80; ++x) {
@@ -107,10 +107,10 @@ TEST(ContactSheetTest, APictureOfTheCellsWidthIsCopiedToTheBit) {
   }
 }
 
-TEST(ContactSheetTest, PicturesOfDifferentHeightsAreCentredInTheirRow) {
+TEST(ContactSheetTest, ImagesOfDifferentHeightsAreCentredInTheirRow) {
   std::vector<SheetCell> cells = UniformCells(40, 80);
-  cells[1].picture = UniformPicture(80, 80, CellColour(0, 1));
-  const Picture sheet = ContactSheet(kRows, kColumns, cells, "", 80).value();
+  cells[1].image = UniformImage(80, 80, CellColour(0, 1));
+  const Image sheet = ContactSheet(kRows, kColumns, cells, "", 80).value();
   const PixelRect low = Find(sheet, CellColour(0, 0));
   const PixelRect high = Find(sheet, CellColour(0, 1));
   EXPECT_EQ(low.height, 40);
@@ -121,9 +121,9 @@ TEST(ContactSheetTest, PicturesOfDifferentHeightsAreCentredInTheirRow) {
 
 TEST(ContactSheetTest, TheHeadingStandsAboveAndMovesTheRestDown) {
   const std::vector<SheetCell> cells = UniformCells(30, 40);
-  const Picture with =
+  const Image with =
       ContactSheet(kRows, kColumns, cells, "cat.jpg", 120).value();
-  const Picture without = ContactSheet(kRows, kColumns, cells, "", 120).value();
+  const Image without = ContactSheet(kRows, kColumns, cells, "", 120).value();
   EXPECT_EQ(with.width, without.width);
   const int64_t moved = with.height - without.height;
   EXPECT_GT(moved, 10);
@@ -136,9 +136,9 @@ TEST(ContactSheetTest, LongTitlesStayInTheirPlace) {
   std::vector<std::string> columns = kColumns;
   columns[1] = "";
   const std::vector<SheetCell> cells = UniformCells(30, 40);
-  const Picture plain = ContactSheet(kRows, columns, cells, "", 100).value();
+  const Image plain = ContactSheet(kRows, columns, cells, "", 100).value();
   columns[1] = std::string(200, 'W');
-  const Picture titled = ContactSheet(kRows, columns, cells, "", 100).value();
+  const Image titled = ContactSheet(kRows, columns, cells, "", 100).value();
   ASSERT_EQ(titled.width, plain.width);
   ASSERT_EQ(titled.height, plain.height);
   const PixelRect cell = Find(plain, CellColour(0, 1));
@@ -158,7 +158,7 @@ TEST(ContactSheetTest, LongTitlesStayInTheirPlace) {
 TEST(ContactSheetTest, LongRowTitlesAreCutAtTheWidthOfACell) {
   std::vector<std::string> rows = kRows;
   rows[0] = std::string(500, 'W');
-  const Picture sheet =
+  const Image sheet =
       ContactSheet(rows, kColumns, UniformCells(30, 40), "", 100).value();
   const PixelRect cell = Find(sheet, CellColour(0, 0));
   EXPECT_GT(cell.x, 100);
@@ -168,12 +168,12 @@ TEST(ContactSheetTest, LongRowTitlesAreCutAtTheWidthOfACell) {
   }
 }
 
-TEST(ContactSheetTest, ACellWithoutAPictureShowsItsNoteOnGrey) {
+TEST(ContactSheetTest, ACellWithoutAnImageShowsItsNoteOnGrey) {
   std::vector<SheetCell> cells = UniformCells(30, 40);
-  const Picture before = ContactSheet(kRows, kColumns, cells, "", 120).value();
+  const Image before = ContactSheet(kRows, kColumns, cells, "", 120).value();
   const PixelRect place = Find(before, CellColour(2, 0));
   cells[4] = {.note = "cam needs a linear head behind a global average pool"};
-  const Picture sheet = ContactSheet(kRows, kColumns, cells, "", 120).value();
+  const Image sheet = ContactSheet(kRows, kColumns, cells, "", 120).value();
   ASSERT_EQ(sheet.height, before.height);
   const Rgb ground = PixelAt(sheet, place.y, place.x);
   EXPECT_NE(ground, kWhite);
@@ -193,7 +193,7 @@ TEST(ContactSheetTest, ACellWithoutAPictureShowsItsNoteOnGrey) {
 
 TEST(ContactSheetTest, ALongNoteOrAHugeWordStaysInItsCell) {
   const std::vector<SheetCell> quiet(1, SheetCell{.note = " "});
-  const Picture empty = ContactSheet({"r"}, {"c"}, quiet, "", 120).value();
+  const Image empty = ContactSheet({"r"}, {"c"}, quiet, "", 120).value();
   for (const std::string& note :
        {std::string(5000, 'x'),
         std::string("many words ") + std::string(3000, 'y') + " and more", [] {
@@ -201,7 +201,7 @@ TEST(ContactSheetTest, ALongNoteOrAHugeWordStaysInItsCell) {
           for (int i = 0; i < 500; ++i) words += "word ";
           return words;
         }()}) {
-    const Picture sheet =
+    const Image sheet =
         ContactSheet({"r"}, {"c"}, {{.note = note}}, "", 120).value();
     ASSERT_EQ(sheet.height, empty.height);
     for (int64_t y = 0; y < sheet.height; ++y) {
@@ -217,9 +217,9 @@ TEST(ContactSheetTest, ALongNoteOrAHugeWordStaysInItsCell) {
 TEST(ContactSheetTest, EverySizeOfCellHasRoomForItsTitles) {
   for (const int64_t cell_width : {32, 60, 120, 240, 480}) {
     SCOPED_TRACE(cell_width);
-    const Picture sheet = ContactSheet(kRows, kColumns, UniformCells(30, 40),
-                                       "cat.jpg", cell_width)
-                              .value();
+    const Image sheet = ContactSheet(kRows, kColumns, UniformCells(30, 40),
+                                     "cat.jpg", cell_width)
+                            .value();
     EXPECT_EQ(Find(sheet, CellColour(0, 0)).width, cell_width);
     EXPECT_EQ(PixelAt(sheet, 0, 0), kWhite);
     EXPECT_EQ(PixelAt(sheet, sheet.height - 1, sheet.width - 1), kWhite);

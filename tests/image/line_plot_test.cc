@@ -20,18 +20,18 @@ PlotOptions Options() {
 
 // Rows, from the top, of the first and last pixel of the first series' colour
 // in a column; -1 where there is none.
-int64_t FirstBlue(const Picture& picture, int64_t x) {
-  for (int64_t y = 46; y < picture.height; ++y) {
-    const uint8_t* p = &picture.rgb[3 * (y * picture.width + x)];
+int64_t FirstBlue(const Image& image, int64_t x) {
+  for (int64_t y = 46; y < image.height; ++y) {
+    const uint8_t* p = &image.rgb[3 * (y * image.width + x)];
     if (p[0] == 0 && p[1] == 114 && p[2] == 178) return y;
   }
   return -1;
 }
 
-int64_t ColumnWithBlue(const Picture& picture, bool from_right) {
-  for (int64_t i = 0; i < picture.width / 2; ++i) {
-    const int64_t x = from_right ? picture.width / 2 + 200 - i : i;
-    if (FirstBlue(picture, x) >= 0) return x;
+int64_t ColumnWithBlue(const Image& image, bool from_right) {
+  for (int64_t i = 0; i < image.width / 2; ++i) {
+    const int64_t x = from_right ? image.width / 2 + 200 - i : i;
+    if (FirstBlue(image, x) >= 0) return x;
   }
   return -1;
 }

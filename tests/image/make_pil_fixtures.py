@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/pil: what Pillow and torchvision make of small pictures.
+"""Writes tests/golden/pil: what Pillow and torchvision make of small images.
 
 Run with Debian's interpreter: /usr/bin/python3 tests/image/make_pil_fixtures.py
 
@@ -9,7 +9,7 @@ Run with Debian's interpreter: /usr/bin/python3 tests/image/make_pil_fixtures.py
       Float32 [3,H,W], torchvision's Resize, CenterCrop, ToTensor, Normalize of
       resize/wide.ppm.
   decode/<name>.<format>, decode/<name>.<format>.ppm
-      An encoded picture and what a person sees of it.
+      An encoded image and what a person sees of it.
   refuse/<name>.<format>
       Valid files that the server does not read.
 """
@@ -64,7 +64,7 @@ def write_resizes(folder):
     return noise(61, 97, sorted(targets).index('wide'))
 
 
-def write_preprocess(folder, picture):
+def write_preprocess(folder, image):
     imagenet = transforms.Normalize([0.485, 0.456, 0.406],
                                     [0.229, 0.224, 0.225])
     cases = {
@@ -75,7 +75,7 @@ def write_preprocess(folder, picture):
     }
     for name, steps in cases.items():
         steps = transforms.Compose(steps + [transforms.ToTensor(), imagenet])
-        steps(picture).numpy().astype('<f4').tofile(folder / f'{name}.f32')
+        steps(image).numpy().astype('<f4').tofile(folder / f'{name}.f32')
 
 
 def png_bytes(pixels, colour_type, bits):
@@ -147,9 +147,9 @@ class Decode:
         (self.folder / name).write_bytes(data)
         seen.convert('RGB').save(self.folder / (name + '.ppm'))
 
-    def save(self, name, picture, seen=None, **options):
+    def save(self, name, image, seen=None, **options):
         path = self.folder / name
-        picture.save(path, **options)
+        image.save(path, **options)
         if seen is None:
             seen = Image.open(path)
             seen.load()
@@ -160,20 +160,20 @@ class Decode:
 
 
 def write_orientations(decode):
-    picture = asymmetric()
+    image = asymmetric()
     for number in range(1, 9):
         exif = Image.Exif()
         exif[ORIENTATION] = number
-        decode.save(f'orientation_{number}.jpg', picture, quality=95,
+        decode.save(f'orientation_{number}.jpg', image, quality=95,
                     subsampling=0, exif=exif)
-        decode.save(f'orientation_{number}.png', picture, exif=exif)
-        decode.save(f'orientation_{number}.tif', picture,
+        decode.save(f'orientation_{number}.png', image, exif=exif)
+        decode.save(f'orientation_{number}.tif', image,
                     tiffinfo={ORIENTATION: number})
-        decode.save(f'orientation_{number}.webp', picture, lossless=True,
+        decode.save(f'orientation_{number}.webp', image, lossless=True,
                     exif=exif)
         if number not in (1, 6):
             continue
-        pixels = np.asarray(picture).astype(np.uint16) * 257
+        pixels = np.asarray(image).astype(np.uint16) * 257
         upright = decode.folder / f'orientation_{number}.png.ppm'
         decode.add(f'orientation_16bit_{number}.tif',
                    tiff_bytes(pixels, '>', {ORIENTATION: number}),
@@ -181,25 +181,25 @@ def write_orientations(decode):
 
 
 def write_plain(decode):
-    picture = asymmetric()
-    grey = picture.convert('L')
-    one_bit = picture.convert('1')
-    palette = picture.quantize(7)
+    image = asymmetric()
+    grey = image.convert('L')
+    one_bit = image.convert('1')
+    palette = image.quantize(7)
     for kind in ['png', 'bmp', 'tif']:
-        decode.save(f'rgb.{kind}', picture)
+        decode.save(f'rgb.{kind}', image)
         decode.save(f'grey.{kind}', grey)
         decode.save(f'one_bit.{kind}', one_bit)
         decode.save(f'palette.{kind}', palette)
-    decode.save('lossy.jpg', picture, quality=90)
+    decode.save('lossy.jpg', image, quality=90)
     decode.save('grey.jpg', grey, quality=95)
-    decode.save('progressive.jpg', picture, quality=90, progressive=True)
-    decode.save('lossy.webp', picture, quality=90)
-    decode.save('lossless.webp', picture, lossless=True)
+    decode.save('progressive.jpg', image, quality=90, progressive=True)
+    decode.save('lossy.webp', image, quality=90)
+    decode.save('lossless.webp', image, lossless=True)
     for name in ['tiff_lzw', 'tiff_adobe_deflate', 'packbits', 'jpeg']:
-        decode.save(f'{name}.tif', picture, compression=name)
+        decode.save(f'{name}.tif', image, compression=name)
     decode.save('group4.tif', one_bit, compression='group4')
-    decode.save('pages.tif', picture, seen=picture, save_all=True,
-                append_images=[ImageOps.mirror(picture)])
+    decode.save('pages.tif', image, seen=image, save_all=True,
+                append_images=[ImageOps.mirror(image)])
 
 
 def write_alpha_and_depth(decode):
@@ -246,16 +246,16 @@ def write_bitmaps(decode):
 
 
 def write_refused(folder):
-    picture = asymmetric()
-    picture.convert('CMYK').save(folder / 'cmyk.jpg')
-    picture.convert('CMYK').save(folder / 'cmyk.tif')
-    picture.convert('LA').save(folder / 'grey_alpha.tif')
-    picture.convert('F').save(folder / 'float.tif')
-    picture.convert('I').save(folder / 'signed_32bit.tif')
-    picture.convert('LAB').save(folder / 'lab.tif')
-    picture.save(folder / 'animated.webp', save_all=True, lossless=True,
-                 append_images=[ImageOps.mirror(picture)])
-    picture.save(folder / 'picture.gif')
+    image = asymmetric()
+    image.convert('CMYK').save(folder / 'cmyk.jpg')
+    image.convert('CMYK').save(folder / 'cmyk.tif')
+    image.convert('LA').save(folder / 'grey_alpha.tif')
+    image.convert('F').save(folder / 'float.tif')
+    image.convert('I').save(folder / 'signed_32bit.tif')
+    image.convert('LAB').save(folder / 'lab.tif')
+    image.save(folder / 'animated.webp', save_all=True, lossless=True,
+                 append_images=[ImageOps.mirror(image)])
+    image.save(folder / 'image.gif')
 
 
 def main():

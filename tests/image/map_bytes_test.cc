@@ -13,7 +13,7 @@
 
 #include "core/image/colour_map.h"
 #include "core/image/render.h"
-#include "tests/image/golden_pictures.h"
+#include "tests/image/golden_images.h"
 
 namespace saliency::map_bytes_test {
 namespace {
@@ -115,10 +115,10 @@ TEST(MapBytesTest, SignedMapsDivergeAroundZero) {
   const ColourMap coolwarm = MakeColourMap("coolwarm").value();
   const std::vector<float> raw = {-1, 0, 1, 4};
   const RawRange range = {.min = -1, .max = 4, .is_signed = true};
-  std::vector<float> stretched;
-  for (const float value : raw) stretched.push_back((value + 1) / 5);
+  std::vector<float> normalised;
+  for (const float value : raw) normalised.push_back((value + 1) / 5);
   const std::vector<Rgb> of_raw = ColoursOf(raw, {.scale = RawScale(range)});
-  EXPECT_EQ(of_raw, ColoursOf(stretched, {.scale = StretchedScale(range)}));
+  EXPECT_EQ(of_raw, ColoursOf(normalised, {.scale = NormalisedScale(range)}));
   EXPECT_EQ(of_raw[1], coolwarm.colours[128]);
   EXPECT_EQ(of_raw[3], coolwarm.colours[255]);
   EXPECT_NEAR(of_raw[0][2], coolwarm.colours[96][2], 3) << "a quarter blue";
@@ -148,7 +148,7 @@ TEST(MapBytesTest, AConstantMapAndWhatTheModelDidNotSeeAreNothing) {
   const Rgb nothing = MakeColourMap("inferno").value().colours[0];
   EXPECT_THAT(ColoursOf({3, 3}, {.scale = RawScale(constant)}),
               testing::Each(nothing));
-  EXPECT_THAT(ColoursOf({0, 0}, {.scale = StretchedScale(constant)}),
+  EXPECT_THAT(ColoursOf({0, 0}, {.scale = NormalisedScale(constant)}),
               testing::Each(nothing));
   const RawRange range = {.min = -4, .max = 4, .is_signed = true};
   const std::vector<Rgb> seen = ColoursOf(
@@ -160,21 +160,20 @@ TEST(MapBytesTest, AConstantMapAndWhatTheModelDidNotSeeAreNothing) {
   EXPECT_EQ(seen[2], coolwarm.colours[128]);
 }
 
-// Lossy files are a fraction of the bytes and still the picture.
+// Lossy files are a fraction of the bytes and still the image.
 TEST(MapBytesTest, JpegAndWebpAreSmallAndTrue) {
-  const Picture picture = ScenePicture(240, 320);
-  const std::string png = EncodePng(picture).value();
-  for (const PictureCoding coding :
-       {PictureCoding::kJpeg, PictureCoding::kWebp}) {
-    const std::string file = EncodePicture(picture, coding).value();
-    EXPECT_EQ(ReadPictureHeader(file)->format, coding == PictureCoding::kJpeg
-                                                   ? PictureFormat::kJpeg
-                                                   : PictureFormat::kWebp);
+  const Image image = SceneImage(240, 320);
+  const std::string png = EncodePng(image).value();
+  for (const ImageCoding coding : {ImageCoding::kJpeg, ImageCoding::kWebp}) {
+    const std::string file = EncodeImage(image, coding).value();
+    EXPECT_EQ(ReadImageHeader(file)->format, coding == ImageCoding::kJpeg
+                                                 ? ImageFormat::kJpeg
+                                                 : ImageFormat::kWebp);
     EXPECT_LT(file.size(), png.size() / 2);
-    const Picture back = DecodePicture(file, {}).value();
+    const Image back = DecodeImage(file, {}).value();
     double sum = 0;
     for (size_t i = 0; i < back.rgb.size(); ++i) {
-      sum += std::abs(back.rgb[i] - picture.rgb[i]);
+      sum += std::abs(back.rgb[i] - image.rgb[i]);
     }
     EXPECT_LT(sum / static_cast<double>(back.rgb.size()), 8);
   }
@@ -182,14 +181,14 @@ TEST(MapBytesTest, JpegAndWebpAreSmallAndTrue) {
 
 // Limits of the formats are ours before they are a library's.
 TEST(MapBytesTest, SidesThatAFormatCannotHoldAreRefused) {
-  for (const PictureCoding coding :
-       {PictureCoding::kPng, PictureCoding::kJpeg, PictureCoding::kWebp}) {
+  for (const ImageCoding coding :
+       {ImageCoding::kPng, ImageCoding::kJpeg, ImageCoding::kWebp}) {
     const int64_t longest = LongestSide(coding);
     const auto row = [&](int64_t width) {
-      return EncodePicture({.height = 1,
-                            .width = width,
-                            .rgb = std::vector<uint8_t>(3 * width)},
-                           coding)
+      return EncodeImage({.height = 1,
+                          .width = width,
+                          .rgb = std::vector<uint8_t>(3 * width)},
+                         coding)
           .status();
     };
     EXPECT_TRUE(row(longest).ok()) << row(longest);
@@ -197,13 +196,13 @@ TEST(MapBytesTest, SidesThatAFormatCannotHoldAreRefused) {
   }
 }
 
-TEST(MapBytesTest, APictureSurvivesItsPng) {
-  const Picture picture = NoisePicture(31, 17, 3);
-  const Picture back = DecodePicture(EncodePng(picture).value(), {}).value();
-  const Difference difference = MaxDifference(back, picture);
+TEST(MapBytesTest, AnImageSurvivesItsPng) {
+  const Image image = NoiseImage(31, 17, 3);
+  const Image back = DecodeImage(EncodePng(image).value(), {}).value();
+  const Difference difference = MaxDifference(back, image);
   EXPECT_EQ(difference.max, 0) << difference;
-  const cv::Mat bgr = ReadPng(EncodePng(picture).value());
-  EXPECT_EQ(bgr.at<cv::Vec3b>(0, 0)[2], picture.rgb[0]);
+  const cv::Mat bgr = ReadPng(EncodePng(image).value());
+  EXPECT_EQ(bgr.at<cv::Vec3b>(0, 0)[2], image.rgb[0]);
 }
 
 TEST(MapBytesTest, ValuesThatAreNotHeightTimesWidthAreRefused) {

@@ -5,13 +5,13 @@
 #include <string>
 #include <utility>
 
-#include "tests/image/golden_pictures.h"
-#include "tests/image/made_pictures.h"
+#include "tests/image/golden_images.h"
+#include "tests/image/made_images.h"
 
 namespace saliency::orientation_test {
 namespace {
 
-// Where pixel (y, x) of a stored picture of `height` x `width` is seen. Source:
+// Where pixel (y, x) of a stored image of `height` x `width` is seen. Source:
 // Exif 2.32, tag 274: which side of the scene the 0th row and column show.
 std::pair<int64_t, int64_t> SeenAt(int tag_value, int64_t y, int64_t x,
                                    int64_t height, int64_t width) {
@@ -41,11 +41,11 @@ TEST(OrientationTest, EveryPixelGoesWhereExifSays) {
   const std::pair<int64_t, int64_t> sizes[] = {{1, 1}, {1, 9},   {9, 1},
                                                {5, 7}, {64, 64}, {130, 67}};
   for (const auto& [height, width] : sizes) {
-    const Picture stored = NoisePicture(height, width, 1);
+    const Image stored = NoiseImage(height, width, 1);
     for (int tag_value = 1; tag_value <= 8; ++tag_value) {
       SCOPED_TRACE(testing::Message()
                    << tag_value << " of " << height << " x " << width);
-      const Picture seen = Orient(stored, OrientationFromTag(tag_value));
+      const Image seen = Orient(stored, OrientationFromTag(tag_value));
       ASSERT_EQ(seen.height, tag_value >= 5 ? width : height);
       ASSERT_EQ(seen.width, tag_value >= 5 ? height : width);
       ASSERT_EQ(seen.rgb.size(), stored.rgb.size());

@@ -9,7 +9,7 @@
 
 #include "core/image/colour_map.h"
 #include "core/image/render.h"
-#include "tests/image/golden_pictures.h"
+#include "tests/image/golden_images.h"
 #include "tests/image/lightness.h"
 
 namespace saliency::overlay_test {
@@ -42,67 +42,65 @@ Map RampMap(int64_t height, int64_t width) {
   return map;
 }
 
-Picture UniformPicture(int64_t height, int64_t width, const Rgb& colour) {
-  Picture picture{.height = height, .width = width};
+Image UniformImage(int64_t height, int64_t width, const Rgb& colour) {
+  Image image{.height = height, .width = width};
   for (int64_t i = 0; i < height * width; ++i) {
-    picture.rgb.insert(picture.rgb.end(), colour.begin(), colour.end());
+    image.rgb.insert(image.rgb.end(), colour.begin(), colour.end());
   }
-  return picture;
+  return image;
 }
 
-Rgb PixelAt(const Picture& picture, int64_t y, int64_t x) {
-  const uint8_t* rgb = &picture.rgb[3 * (y * picture.width + x)];
+Rgb PixelAt(const Image& image, int64_t y, int64_t x) {
+  const uint8_t* rgb = &image.rgb[3 * (y * image.width + x)];
   return {rgb[0], rgb[1], rgb[2]};
 }
 
 // The rows from `top` on.
-Picture Below(const Picture& picture, int64_t top) {
-  return {.height = picture.height - top,
-          .width = picture.width,
-          .rgb = {picture.rgb.begin() + 3 * top * picture.width,
-                  picture.rgb.end()}};
+Image Below(const Image& image, int64_t top) {
+  return {.height = image.height - top,
+          .width = image.width,
+          .rgb = {image.rgb.begin() + 3 * top * image.width, image.rgb.end()}};
 }
 
-Picture Draw(const Picture& picture, const Map& map,
-             const OverlayOptions& options) {
-  absl::StatusOr<Picture> overlay = Overlay(picture, map.view(), options);
+Image Draw(const Image& image, const Map& map, const OverlayOptions& options) {
+  absl::StatusOr<Image> overlay = Overlay(image, map.view(), options);
   EXPECT_TRUE(overlay.ok()) << overlay.status();
-  return overlay.ok() ? *std::move(overlay) : Picture{};
+  return overlay.ok() ? *std::move(overlay) : Image{};
 }
 
-TEST(OverlayTest, HasThePicturesSize) {
-  const Picture picture = ScenePicture(60, 90);
-  const Picture overlay = Draw(picture, RampMap(60, 90), {});
+TEST(OverlayTest, HasTheImagesSize) {
+  const Image image = SceneImage(60, 90);
+  const Image overlay = Draw(image, RampMap(60, 90), {});
   EXPECT_EQ(overlay.height, 60);
   EXPECT_EQ(overlay.width, 90);
-  EXPECT_EQ(overlay.rgb.size(), picture.rgb.size());
+  EXPECT_EQ(overlay.rgb.size(), image.rgb.size());
 }
 
-TEST(OverlayTest, OpacityZeroIsThePicture) {
-  const Picture picture = NoisePicture(40, 50, 1);
+TEST(OverlayTest, OpacityZeroIsTheImage) {
+  const Image image = NoiseImage(40, 50, 1);
   for (const std::string& colour_map : ColourMapNames()) {
-    const Picture overlay =
-        Draw(picture, RampMap(40, 50), {.colours = {colour_map}, .opacity = 0});
-    const Difference difference = MaxDifference(overlay, picture);
+    const Image overlay =
+        Draw(image, RampMap(40, 50), {.colours = {colour_map}, .opacity = 0});
+    const Difference difference = MaxDifference(overlay, image);
     EXPECT_EQ(difference.max, 0) << colour_map << ": " << difference;
   }
 }
 
 TEST(OverlayTest, OpacityOneShowsTheMapsOwnColourWhereItIsStrongest) {
-  const Picture picture = NoisePicture(8, 8, 2);
+  const Image image = NoiseImage(8, 8, 2);
   for (const std::string& name : ColourMapNames()) {
-    const Picture overlay =
-        Draw(picture, Map(8, 8, 1), {.colours = {name}, .opacity = 1});
+    const Image overlay =
+        Draw(image, Map(8, 8, 1), {.colours = {name}, .opacity = 1});
     const Rgb hottest = MakeColourMap(name).value().colours[255];
     const Difference difference =
-        MaxDifference(overlay, UniformPicture(8, 8, hottest));
+        MaxDifference(overlay, UniformImage(8, 8, hottest));
     EXPECT_EQ(difference.max, 0) << name << ": " << difference;
   }
 }
 
-TEST(OverlayTest, MoreOpacityIsMoreMapAndLessPicture) {
-  const Picture black = UniformPicture(1, 1, {0, 0, 0});
-  const Picture white = UniformPicture(1, 1, {255, 255, 255});
+TEST(OverlayTest, MoreOpacityIsMoreMapAndLessImage) {
+  const Image black = UniformImage(1, 1, {0, 0, 0});
+  const Image white = UniformImage(1, 1, {255, 255, 255});
   int last = 256;
   for (const float opacity : {0.0F, 0.25F, 0.5F, 0.75F, 1.0F}) {
     const OverlayOptions options{.opacity = opacity};
@@ -113,7 +111,7 @@ TEST(OverlayTest, MoreOpacityIsMoreMapAndLessPicture) {
   }
 }
 
-// How far a pixel is from the picture's, all channels together.
+// How far a pixel is from the image's, all channels together.
 int Departure(const Rgb& pixel, const Rgb& ground) {
   int sum = 0;
   for (int c = 0; c < 3; ++c) sum += std::abs(pixel[c] - ground[c]);
@@ -122,22 +120,20 @@ int Departure(const Rgb& pixel, const Rgb& ground) {
 
 constexpr RawRange kSigned = {.min = -1, .max = 3, .is_signed = true};
 
-// A film over all of the picture says that all of it mattered.
-TEST(OverlayTest, WhereTheMapIsZeroThePictureStandsAlone) {
-  const Picture picture = NoisePicture(20, 20, 3);
+// A film over all of the image says that all of it mattered.
+TEST(OverlayTest, WhereTheMapIsZeroTheImageStandsAlone) {
+  const Image image = NoiseImage(20, 20, 3);
   for (const std::string& name : ColourMapNames()) {
     SCOPED_TRACE(name);
-    EXPECT_EQ(Draw(picture, Map(20, 20, 0), {.colours = {name}}).rgb,
-              picture.rgb);
+    EXPECT_EQ(Draw(image, Map(20, 20, 0), {.colours = {name}}).rgb, image.rgb);
     EXPECT_EQ(
-        Draw(picture, Map(20, 20, 0), {.colours = {name, RawScale(kSigned)}})
-            .rgb,
-        picture.rgb);
-    // The same map stretched: its 0 is a quarter.
-    EXPECT_EQ(Draw(picture, Map(20, 20, 0.25F),
-                   {.colours = {name, StretchedScale(kSigned)}})
+        Draw(image, Map(20, 20, 0), {.colours = {name, RawScale(kSigned)}}).rgb,
+        image.rgb);
+    // The same map normalised: its 0 is a quarter.
+    EXPECT_EQ(Draw(image, Map(20, 20, 0.25F),
+                   {.colours = {name, NormalisedScale(kSigned)}})
                   .rgb,
-              picture.rgb);
+              image.rgb);
   }
 }
 
@@ -146,9 +142,9 @@ TEST(OverlayTest, MoreOfTheMapIsNeverLessOfItsColour) {
     const ColourMap colours = MakeColourMap(name).value();
     for (const uint8_t ground : {0, 60, 160, 255}) {
       SCOPED_TRACE(testing::Message() << name << " over " << int{ground});
-      const Picture overlay =
-          Draw(UniformPicture(1, 256, {ground, ground, ground}),
-               RampMap(1, 256), {.colours = {name}, .opacity = 1});
+      const Image overlay =
+          Draw(UniformImage(1, 256, {ground, ground, ground}), RampMap(1, 256),
+               {.colours = {name}, .opacity = 1});
       for (int64_t x = 0; x < 256; ++x) {
         const double share = static_cast<double>(x) / 255;
         for (int c = 0; c < 3; ++c) {
@@ -163,11 +159,10 @@ TEST(OverlayTest, MoreOfTheMapIsNeverLessOfItsColour) {
 
 TEST(OverlayTest, SignedMapsAreBlueBelowZeroAndRedAbove) {
   const Rgb ground = {128, 128, 128};
-  const Picture picture = UniformPicture(1, 5, ground);
+  const Image image = UniformImage(1, 5, ground);
   Map map(1, 5, 0);
   map.values = {-1, 0, 1, 3, -0.5F};
-  const Picture overlay =
-      Draw(picture, map, {.colours = {"", RawScale(kSigned)}});
+  const Image overlay = Draw(image, map, {.colours = {"", RawScale(kSigned)}});
   const auto pixel = [&](int64_t x) { return PixelAt(overlay, 0, x); };
   EXPECT_GT(pixel(0)[2], pixel(0)[0]);
   EXPECT_GT(pixel(3)[0], pixel(3)[2]);
@@ -179,22 +174,22 @@ TEST(OverlayTest, SignedMapsAreBlueBelowZeroAndRedAbove) {
 }
 
 TEST(OverlayTest, WhatTheModelDidNotSeeIsNotPainted) {
-  const Picture picture = NoisePicture(6, 8, 5);
+  const Image image = NoiseImage(6, 8, 5);
   const PixelRect region = {.y = 1, .x = 2, .height = 3, .width = 4};
-  const Picture overlay =
-      Draw(picture, Map(6, 8, -1),
+  const Image overlay =
+      Draw(image, Map(6, 8, -1),
            {.colours = {.scale = RawScale(kSigned), .region = region}});
   for (int64_t y = 0; y < 6; ++y) {
     for (int64_t x = 0; x < 8; ++x) {
       const bool inside = y >= 1 && y < 4 && x >= 2 && x < 6;
-      EXPECT_EQ(PixelAt(overlay, y, x) == PixelAt(picture, y, x), !inside)
+      EXPECT_EQ(PixelAt(overlay, y, x) == PixelAt(image, y, x), !inside)
           << y << ", " << x;
     }
   }
 }
 
 // The colours of the bar's strip from left to right, without repeats.
-std::vector<Rgb> BarColours(const Picture& overlay, int64_t band,
+std::vector<Rgb> BarColours(const Image& overlay, int64_t band,
                             const ColourMap& table) {
   std::vector<Rgb> colours;
   const int64_t y = overlay.height - band / 2 - band / 4;
@@ -209,11 +204,11 @@ std::vector<Rgb> BarColours(const Picture& overlay, int64_t band,
   return colours;
 }
 
-TEST(OverlayTest, TheColourBarGoesFromEndToEndBelowThePicture) {
-  const Picture picture = ScenePicture(120, 480);
+TEST(OverlayTest, TheColourBarGoesFromEndToEndBelowTheImage) {
+  const Image image = SceneImage(120, 480);
   const Map map = RampMap(120, 480);
-  const Picture plain = Draw(picture, map, {});
-  const Picture barred = Draw(picture, map, {.colour_bar = true});
+  const Image plain = Draw(image, map, {});
+  const Image barred = Draw(image, map, {.colour_bar = true});
   const int64_t band = barred.height - 120;
   EXPECT_GE(band, 20);
   EXPECT_TRUE(
@@ -223,9 +218,9 @@ TEST(OverlayTest, TheColourBarGoesFromEndToEndBelowThePicture) {
   ASSERT_GT(colours.size(), 100);
   EXPECT_EQ(colours.front(), inferno.colours[0]);
   EXPECT_EQ(colours.back(), inferno.colours[255]);
-  const Picture diverging =
-      Draw(picture, map,
-           {.colours = {"", StretchedScale(kSigned)}, .colour_bar = true});
+  const Image diverging =
+      Draw(image, map,
+           {.colours = {"", NormalisedScale(kSigned)}, .colour_bar = true});
   const ColourMap coolwarm = MakeColourMap("coolwarm").value();
   const std::vector<Rgb> both = BarColours(diverging, band, coolwarm);
   ASSERT_GT(both.size(), 100);
@@ -235,12 +230,12 @@ TEST(OverlayTest, TheColourBarGoesFromEndToEndBelowThePicture) {
 
 // The bar tells values: other values, other pixels.
 TEST(OverlayTest, TheColourBarShowsItsValues) {
-  const Picture picture = ScenePicture(60, 320);
+  const Image image = SceneImage(60, 320);
   const Map map = RampMap(60, 320);
   const auto bar = [&](double low, double high) {
     const RawRange range = {.min = low, .max = high};
-    return Below(Draw(picture, map,
-                      {.colours = {"", StretchedScale(range)},
+    return Below(Draw(image, map,
+                      {.colours = {"", NormalisedScale(range)},
                        .colour_bar = true}),
                  60)
         .rgb;
@@ -250,36 +245,35 @@ TEST(OverlayTest, TheColourBarShowsItsValues) {
   EXPECT_EQ(bar(0, 1), bar(0, 1));
 }
 
-TEST(OverlayTest, AColourBarFitsPicturesOfAnySize) {
+TEST(OverlayTest, AColourBarFitsImagesOfAnySize) {
   for (const int64_t side : {1, 2, 3, 8, 15, 40, 90}) {
-    const Picture overlay =
-        Draw(NoisePicture(side, side, 5), Map(side, side, 1),
-             {.title = "t", .colour_bar = true});
+    const Image overlay = Draw(NoiseImage(side, side, 5), Map(side, side, 1),
+                               {.title = "t", .colour_bar = true});
     EXPECT_EQ(overlay.width, side);
     EXPECT_EQ(overlay.height, side + 40);
   }
 }
 
 TEST(OverlayTest, ValuesOutsideTheirRangeAreClamped) {
-  const Picture picture = NoisePicture(1, 1, 4);
+  const Image image = NoiseImage(1, 1, 4);
   const float infinity = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(Draw(picture, Map(1, 1, infinity), {}).rgb,
-            Draw(picture, Map(1, 1, 1), {}).rgb);
-  EXPECT_EQ(Draw(picture, Map(1, 1, -3), {}).rgb,
-            Draw(picture, Map(1, 1, 0), {}).rgb);
-  EXPECT_EQ(Draw(picture, Map(1, 1, std::nanf("")), {}).rgb,
-            Draw(picture, Map(1, 1, 0), {}).rgb);
+  EXPECT_EQ(Draw(image, Map(1, 1, infinity), {}).rgb,
+            Draw(image, Map(1, 1, 1), {}).rgb);
+  EXPECT_EQ(Draw(image, Map(1, 1, -3), {}).rgb,
+            Draw(image, Map(1, 1, 0), {}).rgb);
+  EXPECT_EQ(Draw(image, Map(1, 1, std::nanf("")), {}).rgb,
+            Draw(image, Map(1, 1, 0), {}).rgb);
 }
 
 TEST(OverlayTest, TheRingLiesAroundThePoint) {
-  const Picture picture = ScenePicture(200, 300);
+  const Image image = SceneImage(200, 300);
   const Map map = RampMap(200, 300);
-  const Picture plain = Draw(picture, map, {});
+  const Image plain = Draw(image, map, {});
   for (const auto& [point_y, point_x] :
        {std::pair<int64_t, int64_t>{100, 150}, {37, 251}, {160, 40}}) {
     SCOPED_TRACE(testing::Message() << point_y << ", " << point_x);
-    const Picture marked =
-        Draw(picture, map,
+    const Image marked =
+        Draw(image, map,
              {.mark_point = true, .point_y = point_y, .point_x = point_x});
     double sum_y = 0;
     double sum_x = 0;
@@ -303,9 +297,9 @@ TEST(OverlayTest, TheRingLiesAroundThePoint) {
 
 TEST(OverlayTest, TheRingIsSeenOnBlackAndOnWhite) {
   for (const uint8_t ground : {0, 128, 255}) {
-    const Picture marked = Draw(
-        UniformPicture(100, 100, {ground, ground, ground}), Map(100, 100, 0),
-        {.opacity = 0, .mark_point = true, .point_y = 50, .point_x = 50});
+    const Image marked =
+        Draw(UniformImage(100, 100, {ground, ground, ground}), Map(100, 100, 0),
+             {.opacity = 0, .mark_point = true, .point_y = 50, .point_x = 50});
     const auto [darkest, lightest] =
         std::minmax_element(marked.rgb.begin(), marked.rgb.end());
     EXPECT_GT(*lightest - *darkest, 100) << int{ground};
@@ -313,31 +307,31 @@ TEST(OverlayTest, TheRingIsSeenOnBlackAndOnWhite) {
 }
 
 TEST(OverlayTest, ARingAtTheEdgeLeavesTheTitleAlone) {
-  const Picture picture = ScenePicture(60, 90);
+  const Image image = SceneImage(60, 90);
   const Map map = RampMap(60, 90);
-  const Picture plain = Draw(picture, map, {.title = "tabby"});
+  const Image plain = Draw(image, map, {.title = "tabby"});
   const int64_t band = plain.height - 60;
   for (const auto& [point_y, point_x] :
        {std::pair<int64_t, int64_t>{0, 0}, {0, 89}, {59, 0}, {59, 89}}) {
-    const Picture marked = Draw(picture, map,
-                                {.title = "tabby",
-                                 .mark_point = true,
-                                 .point_y = point_y,
-                                 .point_x = point_x});
+    const Image marked = Draw(image, map,
+                              {.title = "tabby",
+                               .mark_point = true,
+                               .point_y = point_y,
+                               .point_x = point_x});
     EXPECT_TRUE(std::equal(plain.rgb.begin(), plain.rgb.begin() + 3 * band * 90,
                            marked.rgb.begin()));
     EXPECT_NE(Below(marked, band).rgb, Below(plain, band).rgb);
   }
 }
 
-TEST(OverlayTest, TheTitleStandsInABandOfItsOwnAboveThePicture) {
-  const Picture picture = ScenePicture(120, 240);
+TEST(OverlayTest, TheTitleStandsInABandOfItsOwnAboveTheImage) {
+  const Image image = SceneImage(120, 240);
   const Map map = RampMap(120, 240);
-  const Picture titled = Draw(picture, map, {.title = "tabby 93.2 %"});
+  const Image titled = Draw(image, map, {.title = "tabby 93.2 %"});
   const int64_t band = titled.height - 120;
   EXPECT_GE(band, 20);
   EXPECT_LE(band, 72);
-  EXPECT_EQ(Below(titled, band).rgb, Draw(picture, map, {}).rgb);
+  EXPECT_EQ(Below(titled, band).rgb, Draw(image, map, {}).rgb);
   const Rgb ground = PixelAt(titled, 0, 0);
   EXPECT_LT(Lightness(ground.data()), 15);
   int ink = 0;
@@ -355,9 +349,9 @@ TEST(OverlayTest, TheTitleStandsInABandOfItsOwnAboveThePicture) {
 }
 
 TEST(OverlayTest, ALongTitleStaysInsideTheBand) {
-  const Picture picture = ScenePicture(40, 160);
-  const Picture titled = Draw(
-      picture, RampMap(40, 160),
+  const Image image = SceneImage(40, 160);
+  const Image titled = Draw(
+      image, RampMap(40, 160),
       {.title =
            "a very long label, and a score 100.0 %   selective_norm_grad"});
   const int64_t band = titled.height - 40;
@@ -369,32 +363,31 @@ TEST(OverlayTest, ALongTitleStaysInsideTheBand) {
   }
 }
 
-TEST(OverlayTest, PicturesTooSmallForTheirTitleAreDrawnAllTheSame) {
+TEST(OverlayTest, ImagesTooSmallForTheirTitleAreDrawnAllTheSame) {
   for (const int64_t side : {1, 2, 3, 8, 15}) {
-    const Picture overlay =
-        Draw(NoisePicture(side, side, 5), Map(side, side, 1),
-             {.title = "tabby 93.2 %", .mark_point = true});
+    const Image overlay = Draw(NoiseImage(side, side, 5), Map(side, side, 1),
+                               {.title = "tabby 93.2 %", .mark_point = true});
     EXPECT_EQ(overlay.width, side);
     EXPECT_GT(overlay.height, side);
   }
 }
 
 TEST(OverlayTest, WhatDoesNotFitIsRefusedWithTheNumbers) {
-  const Picture picture = NoisePicture(20, 30, 6);
+  const Image image = NoiseImage(20, 30, 6);
   const Map map(20, 30, 1);
   const auto message = [&](const Map& over, const OverlayOptions& options) {
-    const absl::Status status = Overlay(picture, over.view(), options).status();
+    const absl::Status status = Overlay(image, over.view(), options).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     return std::string(status.message());
   };
   EXPECT_EQ(message(Map(30, 20, 1), {}),
-            "a map of 30 x 20 (height x width) does not lie on a picture of 20 "
+            "a map of 30 x 20 (height x width) does not lie on an image of 20 "
             "x 30");
   EXPECT_EQ(message(map, {.opacity = 1.5F}), "opacity 1.5 is not in [0, 1]");
   EXPECT_EQ(message(map, {.opacity = -0.5F}), "opacity -0.5 is not in [0, 1]");
   EXPECT_THAT(message(map, {.opacity = std::nanf("")}), HasSubstr("opacity"));
   EXPECT_THAT(message(map, {.mark_point = true, .point_y = 20}),
-              HasSubstr("point (20, 0) is outside the picture of 20 x 30"));
+              HasSubstr("point (20, 0) is outside the image of 20 x 30"));
   EXPECT_THAT(message(map, {.mark_point = true, .point_x = -1}),
               HasSubstr("point (0, -1)"));
   EXPECT_THAT(message(map, {.colours = {"jet"}}), HasSubstr("known: inferno"));

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/image/picture.h"
+#include "core/image/image.h"
 #include "gtest/gtest.h"
-#include "tests/image/made_pictures.h"
+#include "tests/image/made_images.h"
 
 namespace saliency::png_transparency_test {
 namespace {
@@ -148,13 +148,13 @@ std::array<uint8_t, 3> Shown(const Pixel& pixel, int bits) {
 
 using Colours = std::vector<std::array<uint8_t, 3>>;
 
-void ExpectPicture(const std::string& png, const Colours& expected) {
-  const absl::StatusOr<Picture> picture = DecodePicture(png, DecodeLimits());
-  ASSERT_TRUE(picture.ok()) << picture.status();
-  ASSERT_EQ(picture->rgb.size(), 3 * expected.size());
+void ExpectImage(const std::string& png, const Colours& expected) {
+  const absl::StatusOr<Image> image = DecodeImage(png, DecodeLimits());
+  ASSERT_TRUE(image.ok()) << image.status();
+  ASSERT_EQ(image->rgb.size(), 3 * expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
     for (int c = 0; c < 3; ++c) {
-      ASSERT_EQ(int{picture->rgb[3 * i + c]}, int{expected[i][c]})
+      ASSERT_EQ(int{image->rgb[3 * i + c]}, int{expected[i][c]})
           << "pixel " << i << " channel " << c;
     }
   }
@@ -180,8 +180,8 @@ void ExpectKeyIsWhite(int colour_type, int bits) {
     for (const bool interlaced : {false, true}) {
       SCOPED_TRACE(absl::StrCat("type ", colour_type, ", ", bits, " bits, key ",
                                 at, interlaced ? ", interlaced" : ""));
-      ExpectPicture(Png(sheet, Chunk("tRNS", Samples(key)), interlaced),
-                    expected);
+      ExpectImage(Png(sheet, Chunk("tRNS", Samples(key)), interlaced),
+                  expected);
     }
   }
 }
@@ -220,9 +220,9 @@ TEST(PngTransparencyTest, APaletteIsLaidOverWhiteByItsTableAtEachDepth) {
     }
     for (const bool interlaced : {false, true}) {
       SCOPED_TRACE(absl::StrCat(bits, " bits", interlaced ? ", i" : ""));
-      ExpectPicture(Png(sheet, Chunk("PLTE", palette) + Chunk("tRNS", alphas),
-                        interlaced),
-                    expected);
+      ExpectImage(Png(sheet, Chunk("PLTE", palette) + Chunk("tRNS", alphas),
+                      interlaced),
+                  expected);
     }
   }
 }
@@ -231,14 +231,14 @@ TEST(PngTransparencyTest, WithoutAKeyThatApplies) {
   const Sheet sheet = MakeSheet(kGrey, 8);
   Colours plain;
   for (const Pixel& pixel : sheet.pixels) plain.push_back(Shown(pixel, 8));
-  ExpectPicture(Png(sheet, "", false), plain);
-  ExpectPicture(Png(sheet, Chunk("tRNS", "\5"), false), plain);
+  ExpectImage(Png(sheet, "", false), plain);
+  ExpectImage(Png(sheet, Chunk("tRNS", "\5"), false), plain);
   // Behind the pixels it says nothing.
   const std::string png = Png(sheet, "", false);
   const std::string end = Chunk("IEND", "");
-  ExpectPicture(png.substr(0, png.size() - end.size()) +
-                    Chunk("tRNS", Samples(sheet.pixels[1])) + end,
-                plain);
+  ExpectImage(png.substr(0, png.size() - end.size()) +
+                  Chunk("tRNS", Samples(sheet.pixels[1])) + end,
+              plain);
 }
 
 }  // namespace

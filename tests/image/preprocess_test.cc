@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "tests/image/golden_pictures.h"
+#include "tests/image/golden_images.h"
 
 namespace saliency::preprocess_test {
 namespace {
@@ -43,11 +43,11 @@ std::vector<TorchvisionCase> TorchvisionCases() {
 }
 
 TEST(PreprocessTest, EqualsTorchvisionForEveryGeometry) {
-  const Picture picture = ReadGoldenPpm("resize/wide.ppm");
+  const Image image = ReadGoldenPpm("resize/wide.ppm");
   for (const TorchvisionCase& test : TorchvisionCases()) {
     SCOPED_TRACE(test.name);
     const std::string bytes = ReadGolden("preprocess/" + test.name + ".f32");
-    const PreparedPicture prepared = Preprocess(picture, test.config).value();
+    const PreparedImage prepared = Preprocess(image, test.config).value();
     EXPECT_EQ(prepared.height, test.height);
     EXPECT_EQ(prepared.width, test.width);
     ASSERT_EQ(prepared.chw.size() * sizeof(float), bytes.size());
@@ -66,11 +66,11 @@ InputConfig PlainConfig(int64_t height, int64_t width) {
 }
 
 TEST(PreprocessTest, BgrSwapsPlanesTogetherWithTheirMeanAndDeviation) {
-  const Picture picture = NoisePicture(9, 11, 4);
+  const Image image = NoiseImage(9, 11, 4);
   InputConfig config{.height = 9, .width = 11};
-  const std::vector<float> rgb = Preprocess(picture, config).value().chw;
+  const std::vector<float> rgb = Preprocess(image, config).value().chw;
   config.bgr = true;
-  const std::vector<float> bgr = Preprocess(picture, config).value().chw;
+  const std::vector<float> bgr = Preprocess(image, config).value().chw;
   for (size_t i = 0; i < 99; ++i) {
     EXPECT_EQ(bgr[i], rgb[2 * 99 + i]);
     EXPECT_EQ(bgr[99 + i], rgb[99 + i]);
@@ -79,36 +79,36 @@ TEST(PreprocessTest, BgrSwapsPlanesTogetherWithTheirMeanAndDeviation) {
 }
 
 TEST(PreprocessTest, ValueMaxIsWhat255Becomes) {
-  const Picture picture = NoisePicture(4, 4, 5);
+  const Image image = NoiseImage(4, 4, 5);
   InputConfig config = PlainConfig(4, 4);
   config.value_max = 255;
-  const std::vector<float> chw = Preprocess(picture, config).value().chw;
+  const std::vector<float> chw = Preprocess(image, config).value().chw;
   for (size_t i = 0; i < 16; ++i) {
     for (size_t c = 0; c < 3; ++c) {
-      EXPECT_EQ(chw[16 * c + i], picture.rgb[3 * i + c]);
+      EXPECT_EQ(chw[16 * c + i], image.rgb[3 * i + c]);
     }
   }
 }
 
-TEST(PreprocessTest, InvertsToThePictureWhenNothingIsResized) {
-  const Picture picture = NoisePicture(12, 17, 6);
+TEST(PreprocessTest, InvertsToTheImageWhenNothingIsResized) {
+  const Image image = NoiseImage(12, 17, 6);
   const InputConfig config{.height = 12, .width = 17};
-  const std::vector<float> chw = Preprocess(picture, config).value().chw;
-  for (size_t i = 0; i < picture.rgb.size(); ++i) {
+  const std::vector<float> chw = Preprocess(image, config).value().chw;
+  for (size_t i = 0; i < image.rgb.size(); ++i) {
     const size_t c = i % 3;
     const float value = chw[c * 12 * 17 + i / 3];
     const float pixel = (value * config.std[c] + config.mean[c]) * 255;
-    EXPECT_EQ(std::lround(pixel), picture.rgb[i]);
+    EXPECT_EQ(std::lround(pixel), image.rgb[i]);
   }
 }
 
-TEST(PreprocessTest, WithoutACropTheRegionIsThePicture) {
-  const Picture picture = NoisePicture(30, 50, 7);
+TEST(PreprocessTest, WithoutACropTheRegionIsTheImage) {
+  const Image image = NoiseImage(30, 50, 7);
   const PixelRect all{.height = 30, .width = 50};
-  EXPECT_EQ(Preprocess(picture, {}).value().region, all);
+  EXPECT_EQ(Preprocess(image, {}).value().region, all);
   const InputConfig shortest{.geometry = InputGeometry::kShortestSide,
                              .resize = 15};
-  const PreparedPicture prepared = Preprocess(picture, shortest).value();
+  const PreparedImage prepared = Preprocess(image, shortest).value();
   EXPECT_EQ(prepared.region, all);
   EXPECT_EQ(prepared.height, 15);
   EXPECT_EQ(prepared.width, 25);
@@ -122,19 +122,19 @@ InputConfig CropConfig(int64_t resize, int64_t height, int64_t width) {
 }
 
 TEST(PreprocessTest, ACropOfTheOriginalSizeNamesItsOwnPixels) {
-  const PreparedPicture prepared =
-      Preprocess(NoisePicture(100, 60, 8), CropConfig(60, 40, 40)).value();
+  const PreparedImage prepared =
+      Preprocess(NoiseImage(100, 60, 8), CropConfig(60, 40, 40)).value();
   EXPECT_EQ(prepared.region,
             (PixelRect{.y = 30, .x = 10, .height = 40, .width = 40}));
 }
 
 TEST(PreprocessTest, OddMarginsAreHalvedAsTorchvisionHalvesThem) {
   // Python rounds 2.5 to 2 and 3.5 to 4.
-  EXPECT_EQ(Preprocess(NoisePicture(45, 45, 9), CropConfig(45, 40, 40))
+  EXPECT_EQ(Preprocess(NoiseImage(45, 45, 9), CropConfig(45, 40, 40))
                 .value()
                 .region.y,
             2);
-  EXPECT_EQ(Preprocess(NoisePicture(47, 47, 9), CropConfig(47, 40, 40))
+  EXPECT_EQ(Preprocess(NoiseImage(47, 47, 9), CropConfig(47, 40, 40))
                 .value()
                 .region.y,
             4);
@@ -162,9 +162,9 @@ TEST(PreprocessTest, TheRegionHoldsExactlyThePixelsWithTheirCentreInTheCrop) {
     const auto width = static_cast<int64_t>(20 + random() % 80);
     const auto resize = static_cast<int64_t>(16 + random() % 60);
     const int64_t side = resize - static_cast<int64_t>(random() % 8);
-    const Picture picture = NoisePicture(height, width, 1);
+    const Image image = NoiseImage(height, width, 1);
     const PixelRect region =
-        Preprocess(picture, CropConfig(resize, side, side)).value().region;
+        Preprocess(image, CropConfig(resize, side, side)).value().region;
     const int64_t shorter = std::min(height, width);
     ExpectCentres(height, resize * height / shorter, side, region.y,
                   region.height);
@@ -174,7 +174,7 @@ TEST(PreprocessTest, TheRegionHoldsExactlyThePixelsWithTheirCentreInTheCrop) {
 }
 
 // Where a plane is largest; the middle of it where several are.
-std::pair<double, double> Peak(const PreparedPicture& prepared) {
+std::pair<double, double> Peak(const PreparedImage& prepared) {
   const auto end = prepared.chw.begin() + prepared.height * prepared.width;
   const float largest = *std::max_element(prepared.chw.begin(), end);
   double y = 0;
@@ -190,7 +190,7 @@ std::pair<double, double> Peak(const PreparedPicture& prepared) {
 }
 
 // The map over the model's input is stretched over the region: what the model
-// sees at one place must be at that place of the picture.
+// sees at one place must be at that place of the image.
 TEST(PreprocessTest, ADotIsFoundAgainThroughTheRegion) {
   std::mt19937 random(12);
   const auto pick = [&](int64_t lowest, int64_t highest) {
@@ -198,19 +198,19 @@ TEST(PreprocessTest, ADotIsFoundAgainThroughTheRegion) {
   };
   for (int seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(seed);
-    Picture picture{.height = pick(20, 99), .width = pick(20, 99)};
-    picture.rgb.resize(3 * picture.height * picture.width);
+    Image image{.height = pick(20, 99), .width = pick(20, 99)};
+    image.rgb.resize(3 * image.height * image.width);
     const int64_t side = pick(16, 80);
     const InputConfig config = {
         .height = side,
         .width = side,
         .geometry = static_cast<InputGeometry>(seed % 3),
         .resize = side + pick(0, 10)};
-    const PixelRect region = Preprocess(picture, config).value().region;
+    const PixelRect region = Preprocess(image, config).value().region;
     const int64_t y = region.y + pick(0, region.height - 1);
     const int64_t x = region.x + pick(0, region.width - 1);
-    picture.rgb[3 * (y * picture.width + x)] = 255;
-    const PreparedPicture prepared = Preprocess(picture, config).value();
+    image.rgb[3 * (y * image.width + x)] = 255;
+    const PreparedImage prepared = Preprocess(image, config).value();
     const auto [peak_y, peak_x] = Peak(prepared);
     const auto found = [](double peak, int64_t first, int64_t count,
                           int64_t input) {
@@ -218,7 +218,7 @@ TEST(PreprocessTest, ADotIsFoundAgainThroughTheRegion) {
              peak * static_cast<double>(count) / static_cast<double>(input);
     };
     // Half a pixel of the input, and the region's edges, which are rounded to
-    // whole pixels of the picture.
+    // whole pixels of the image.
     const auto slack = [](int64_t count, int64_t input) {
       return 0.5 * static_cast<double>(count) / static_cast<double>(input) + 1;
     };
@@ -233,25 +233,25 @@ TEST(PreprocessTest, ADotIsFoundAgainThroughTheRegion) {
 
 TEST(PreprocessTest, ACropBetweenTwoPixelsNamesTheOneInItsMiddle) {
   // 1 x 4 pixels become 256 x 1024; none has its centre in the middle 100.
-  const PreparedPicture prepared =
-      Preprocess(NoisePicture(1, 4, 2), CropConfig(256, 100, 100)).value();
+  const PreparedImage prepared =
+      Preprocess(NoiseImage(1, 4, 2), CropConfig(256, 100, 100)).value();
   EXPECT_EQ(prepared.region,
             (PixelRect{.y = 0, .x = 2, .height = 1, .width = 1}));
 }
 
 TEST(PreprocessTest, ACropThatDoesNotFitIsRefusedWithTheNumbers) {
   const absl::Status status =
-      Preprocess(NoisePicture(80, 40, 2), CropConfig(20, 20, 30)).status();
+      Preprocess(NoiseImage(80, 40, 2), CropConfig(20, 20, 30)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("20 x 30"));
   EXPECT_THAT(std::string(status.message()), HasSubstr("40 x 20"));
 }
 
-TEST(PreprocessTest, ALongPictureIsRefusedWithTheNumbers) {
+TEST(PreprocessTest, ALongImageIsRefusedWithTheNumbers) {
   const InputConfig config{.geometry = InputGeometry::kShortestSide,
                            .resize = 256};
   const absl::Status status =
-      Preprocess(NoisePicture(2, 1000, 2), config, 1 << 20).status();
+      Preprocess(NoiseImage(2, 1000, 2), config, 1 << 20).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("256 x 128000"));
   EXPECT_THAT(std::string(status.message()), HasSubstr("limit 1048576"));

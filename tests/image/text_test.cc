@@ -10,21 +10,21 @@
 namespace saliency::text_test {
 namespace {
 
-Picture Paper(int64_t height, int64_t width) {
-  Picture picture{.height = height, .width = width};
-  picture.rgb.assign(3 * height * width, 255);
-  return picture;
+Image Paper(int64_t height, int64_t width) {
+  Image image{.height = height, .width = width};
+  image.rgb.assign(3 * height * width, 255);
+  return image;
 }
 
 // The smallest rectangle around pixels at least half as dark as black.
-PixelRect InkBox(const Picture& picture) {
-  int64_t top = picture.height;
-  int64_t left = picture.width;
+PixelRect InkBox(const Image& image) {
+  int64_t top = image.height;
+  int64_t left = image.width;
   int64_t bottom = 0;
   int64_t right = 0;
-  for (int64_t y = 0; y < picture.height; ++y) {
-    for (int64_t x = 0; x < picture.width; ++x) {
-      if (picture.rgb[3 * (y * picture.width + x)] >= 128) continue;
+  for (int64_t y = 0; y < image.height; ++y) {
+    for (int64_t x = 0; x < image.width; ++x) {
+      if (image.rgb[3 * (y * image.width + x)] >= 128) continue;
       top = std::min(top, y);
       left = std::min(left, x);
       bottom = std::max(bottom, y + 1);
@@ -46,8 +46,8 @@ TEST(DrawableTextTest, WhatCannotBeDrawnIsOneQuestionMarkEach) {
 }
 
 bool SameInk(const std::string& a, const std::string& b) {
-  Picture of_a = Paper(40, 100);
-  Picture of_b = Paper(40, 100);
+  Image of_a = Paper(40, 100);
+  Image of_b = Paper(40, 100);
   const TextStyle style{.capital_height = 12};
   EXPECT_TRUE(DrawText(a, style, 20, 10, of_a).ok());
   EXPECT_TRUE(DrawText(b, style, 20, 10, of_b).ok());
@@ -123,7 +123,7 @@ TEST(DrawTextTest, CapitalsHaveTheirHeightAndLieAroundTheirMiddle) {
   for (const double capital_height : {7.0, 9.0, 12.0, 20.0}) {
     for (const TextWeight weight : {TextWeight::kRegular, TextWeight::kBold}) {
       SCOPED_TRACE(capital_height);
-      Picture paper = Paper(60, 200);
+      Image paper = Paper(60, 200);
       ASSERT_TRUE(DrawText("HEH",
                            {.capital_height = capital_height, .weight = weight},
                            30, 20, paper)
@@ -141,7 +141,7 @@ TEST(DrawTextTest, BeginsAtItsEdgeAndIsAsWideAsMeasured) {
   for (const char* text : {"HHH", "norm_grad @ layer4", "93.2 %"}) {
     SCOPED_TRACE(text);
     const TextStyle style{.capital_height = 12};
-    Picture paper = Paper(60, 400);
+    Image paper = Paper(60, 400);
     ASSERT_TRUE(DrawText(text, style, 30, 50, paper).ok());
     const PixelRect box = InkBox(paper);
     EXPECT_GE(box.x, 49);
@@ -154,7 +154,7 @@ TEST(DrawTextTest, BeginsAtItsEdgeAndIsAsWideAsMeasured) {
 TEST(DrawTextTest, StrokesReachTheirColour) {
   const Rgb blue = {20, 60, 200};
   for (const double capital_height : {7.0, 9.0, 14.0}) {
-    Picture paper = Paper(60, 200);
+    Image paper = Paper(60, 200);
     ASSERT_TRUE(DrawText("norm_grad",
                          {.capital_height = capital_height, .colour = blue}, 30,
                          20, paper)
@@ -173,7 +173,7 @@ TEST(DrawTextTest, StrokesReachTheirColour) {
 
 TEST(DrawTextTest, BoldIsBolder) {
   const auto ink = [](TextWeight weight) {
-    Picture paper = Paper(40, 200);
+    Image paper = Paper(40, 200);
     EXPECT_TRUE(
         DrawText("HHH", {.capital_height = 14, .weight = weight}, 20, 20, paper)
             .ok());
@@ -184,13 +184,13 @@ TEST(DrawTextTest, BoldIsBolder) {
   EXPECT_GT(ink(TextWeight::kBold), 1.2 * ink(TextWeight::kRegular));
 }
 
-TEST(DrawTextTest, WhatLiesOutsideThePictureIsNotDrawn) {
+TEST(DrawTextTest, WhatLiesOutsideTheImageIsNotDrawn) {
   for (const int64_t y : {-1000, -10, 0, 3, 30, 1000}) {
     for (const int64_t x : {-1000, -30, 0, 25, 1000}) {
-      Picture small = Paper(20, 30);
+      Image small = Paper(20, 30);
       ASSERT_TRUE(DrawText("norm_grad", {}, y, x, small).ok());
-      // The same as a window of a large picture.
-      Picture large = Paper(2200, 2300);
+      // The same as a window of a large image.
+      Image large = Paper(2200, 2300);
       ASSERT_TRUE(DrawText("norm_grad", {}, y + 1090, x + 1090, large).ok());
       for (int64_t row = 0; row < 20; ++row) {
         EXPECT_TRUE(std::equal(&small.rgb[3 * row * 30],
@@ -203,7 +203,7 @@ TEST(DrawTextTest, WhatLiesOutsideThePictureIsNotDrawn) {
 }
 
 TEST(DrawTextTest, EmptyTextDrawsNothing) {
-  Picture paper = Paper(20, 30);
+  Image paper = Paper(20, 30);
   ASSERT_TRUE(DrawText("", {}, 10, 10, paper).ok());
   EXPECT_EQ(paper.rgb, Paper(20, 30).rgb);
 }

@@ -37,20 +37,19 @@ v1::CalibrationSettings Settings() {
   return settings;
 }
 
-v1::LabelledPicture PictureOf(int number) {
-  v1::LabelledPicture picture;
-  picture.set_id(absl::StrCat(number));
-  *picture.mutable_input() =
-      RandomTensor(number, GoldenInputSize("tiny_resnet"));
-  picture.add_classes()->set_class_index(number % 2);
-  return picture;
+v1::LabelledImage ImageOf(int number) {
+  v1::LabelledImage image;
+  image.set_id(absl::StrCat(number));
+  *image.mutable_input() = RandomTensor(number, GoldenInputSize("tiny_resnet"));
+  image.add_classes()->set_class_index(number % 2);
+  return image;
 }
 
-// Pictures 0 to count - 1.
-NextLabelledPicture Pictures(int count) {
-  return [count, next = 0]() mutable -> std::optional<v1::LabelledPicture> {
+// Images 0 to count - 1.
+NextLabelledImage Images(int count) {
+  return [count, next = 0]() mutable -> std::optional<v1::LabelledImage> {
     if (next == count) return std::nullopt;
-    return PictureOf(next++);
+    return ImageOf(next++);
   };
 }
 
@@ -65,7 +64,7 @@ std::string WeightsInUse(const ServerProcess& server) {
   const auto client = ClientOf(server);
   v1::CombineLayersRequest request;
   request.set_model(kModel);
-  *request.mutable_input() = PictureOf(1).input();
+  *request.mutable_input() = ImageOf(1).input();
   v1::Combination& combination = *request.add_combinations();
   *combination.mutable_attribution() = At("norm_grad", {"layer1", "layer3"});
   combination.set_weighting(v1::WEIGHTING_FEATURE_SPREAD);
@@ -81,9 +80,9 @@ TEST(CalibrationProcessTest, AKillInTheMiddleLeavesTheOldWeightsInUse) {
   auto server = ServeCalibrated(models);
   EXPECT_EQ(WeightsInUse(*server), "old");
   const auto client = ClientOf(*server);
-  // Pictures come until the server is gone; it goes when some are done.
+  // Images come until the server is gone; it goes when some are done.
   const auto outcome = client->CalibrateLayerWeights(
-      Settings(), Pictures(1'000'000),
+      Settings(), Images(1'000'000),
       [&](const v1::CalibrateLayerWeightsResponse& news) {
         if (news.progress().done() >= 5) server->process().Signal(SIGKILL);
       });
@@ -109,7 +108,7 @@ TEST(CalibrationProcessTest, AKillAtAnyMomentLeavesOldWeightsOrNewOnes) {
       server->process().Signal(SIGKILL);
     });
     const auto outcome =
-        client->CalibrateLayerWeights(Settings(), Pictures(24), nullptr);
+        client->CalibrateLayerWeights(Settings(), Images(24), nullptr);
     killer.join();
     EXPECT_EQ(server->process().AwaitExit(), 128 + SIGKILL);
     const std::string in_use = WeightsInUse(*ServeCalibrated(models));
@@ -130,8 +129,8 @@ TEST(CalibrationProcessTest, ATemporaryFileThatWasLeftDoesNoHarm) {
   models.folder().Write(absl::StrCat(kFile, ".17.0.part"), "layers { lay");
   const auto server = ServeCalibrated(models);
   EXPECT_EQ(WeightsInUse(*server), "old");
-  const auto outcome = ClientOf(*server)->CalibrateLayerWeights(
-      Settings(), Pictures(24), nullptr);
+  const auto outcome =
+      ClientOf(*server)->CalibrateLayerWeights(Settings(), Images(24), nullptr);
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_EQ(outcome->stored().code(), 0) << outcome->stored().message();
   EXPECT_EQ(WeightsInUse(*server), "new") << "without a restart";
@@ -145,7 +144,7 @@ TEST(CalibrationProcessTest, DrainingEndsItInTimeAndKeepsTheOldWeights) {
   const auto server = ServeCalibrated(models);
   const auto client = ClientOf(*server);
   const auto outcome = client->CalibrateLayerWeights(
-      Settings(), Pictures(1'000'000),
+      Settings(), Images(1'000'000),
       [&](const v1::CalibrateLayerWeightsResponse& news) {
         if (news.progress().done() >= 5) server->process().Signal(SIGTERM);
       });
@@ -159,8 +158,8 @@ TEST(CalibrationProcessTest, IsOffUnlessTheFlagIsGiven) {
   AddModel(models);
   const auto server = Serve(models);
   ASSERT_TRUE(server->AwaitServing().ok());
-  const auto outcome = ClientOf(*server)->CalibrateLayerWeights(
-      Settings(), Pictures(4), nullptr);
+  const auto outcome =
+      ClientOf(*server)->CalibrateLayerWeights(Settings(), Images(4), nullptr);
   EXPECT_EQ(outcome.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(std::string(outcome.status().message()),
               HasSubstr("--allow-calibration"));

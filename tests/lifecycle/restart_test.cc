@@ -116,7 +116,7 @@ TEST(RestartTest, DrainingOneOfTwoServersFailsNoCall) {
       << "the delay lets clients hear of it before calls are refused";
 }
 
-TEST(RestartTest, OfTwoServersTheOneThatIsNotReadyGetsNoPictures) {
+TEST(RestartTest, OfTwoServersTheOneThatIsNotReadyGetsNoImages) {
   ModelFolder good;
   AddModel(good);
   ModelFolder half;
@@ -156,7 +156,7 @@ TEST(RestartTest, AServerAloneIsAskedThoughItIsNotReady) {
 }
 
 // As a headless service of Kubernetes has; only the client knows the name.
-TEST(RestartTest, OfOneNamesTwoServersTheOneThatIsNotReadyGetsNoPictures) {
+TEST(RestartTest, OfOneNamesTwoServersTheOneThatIsNotReadyGetsNoImages) {
   const std::optional<std::string> unshare_flag = UnshareFlag();
   if (!unshare_flag.has_value()) {
     GTEST_SKIP() << "this machine allows no mounts of one's own";

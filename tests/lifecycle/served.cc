@@ -44,13 +44,13 @@ std::unique_ptr<ServerProcess> Serve(const ModelFolder& models,
 }
 
 v1::ComputeSaliencyRequest Question(int rows) {
-  const PictureSize size = GoldenInputSize(kNet);
+  const ImageSize size = GoldenInputSize(kNet);
   v1::ComputeSaliencyRequest request;
   request.set_model(kModel);
   *request.mutable_input() = RandomTensor(/*seed=*/1, size);
   v1::Tensor& tensor = *request.mutable_input()->mutable_tensor();
-  const std::string picture = tensor.data();
-  for (int row = 1; row < rows; ++row) tensor.mutable_data()->append(picture);
+  const std::string image = tensor.data();
+  for (int row = 1; row < rows; ++row) tensor.mutable_data()->append(image);
   const std::vector<int64_t> shape = {rows, 3, size.height, size.width};
   tensor.mutable_shape()->Assign(shape.begin(), shape.end());
   *request.add_attributions() = At("norm_grad", {"layer3"});

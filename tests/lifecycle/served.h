@@ -43,7 +43,7 @@ class EndlessModel {
 std::unique_ptr<ServerProcess> Serve(const ModelFolder& models,
                                      std::vector<std::string> flags = {});
 
-// A quick question to kModel about `rows` pictures.
+// A quick question to kModel about `rows` images.
 v1::ComputeSaliencyRequest Question(int rows = 1);
 
 // Asks it once, trying nothing again; the server's own code and message.

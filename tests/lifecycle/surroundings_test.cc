@@ -246,7 +246,7 @@ TEST(SurroundingsTest, EveryLineOnStderrIsOneJsonObjectWhateverLibrariesSay) {
   const auto server = Serve(models, {"--log-format=json"});
   ASSERT_TRUE(server->AwaitServing().ok());
   v1::ComputeSaliencyRequest request = Question();
-  request.mutable_input()->set_picture(PngThatLibpngWarnsOf());
+  request.mutable_input()->set_image(PngThatLibpngWarnsOf());
   EXPECT_FALSE(AskOnce(server->channel(), request).ok());
 
   const std::string address = server->address();

@@ -29,8 +29,8 @@ std::string& ModelsFolder() {
 struct Network {
   std::string name;
   std::vector<std::string> layers;  // shallow, in the middle and deep
-  int64_t size = 64;                // of the pictures
-  int pairs = 8;                    // of pictures
+  int64_t size = 64;                // of the images
+  int pairs = 8;                    // of images
   int agreeing = 2;                 // of them, at least
 };
 
@@ -60,7 +60,7 @@ bool Agree(const ProbeResult& got, const ProbeResult& want) {
 // Where a unit's input is zero but for rounding, or two of a maximum's are
 // equal, the paths may take different sides of the kink, and the step is then
 // another by as much as that unit counts.  With random weights that happens to
-// some pictures.  Without kinks, all agree.
+// some images.  Without kinks, all agree.
 TEST_P(LongMetaTest, FastAndReferencePathAgree) {
   const Network& network = GetParam();
   const auto reference = Load(MetaPath::kReference);
@@ -72,8 +72,8 @@ TEST_P(LongMetaTest, FastAndReferencePathAgree) {
     at::manual_seed(seed);
     ProbeRequest request;
     request.input = at::randn({2, 3, network.size, network.size});
-    request.rows = {{.picture = 0, .target = ClassIndex{7}, .meta = MetaStep()},
-                    {.picture = 1,
+    request.rows = {{.image = 0, .target = ClassIndex{7}, .meta = MetaStep()},
+                    {.image = 1,
                      .target = RankFromTop{0},
                      .meta = MetaStep{5e-4, MetaDirection::kAscent,
                                       MetaLoss::kBinaryCrossEntropy}}};
@@ -87,7 +87,7 @@ TEST_P(LongMetaTest, FastAndReferencePathAgree) {
     EXPECT_FALSE(RowsClose(got.stepped_logits, want.logits, 5e-3));
     if (Agree(got, want)) ++agreeing;
   }
-  std::printf("%s: the paths agree to 1e-4 for %d of %d pairs of pictures\n",
+  std::printf("%s: the paths agree to 1e-4 for %d of %d pairs of images\n",
               network.name.c_str(), agreeing, network.pairs);
   EXPECT_GE(agreeing, network.agreeing);
 }

@@ -89,11 +89,11 @@ torch::jit::Module Read(const std::string& file, at::ScalarType type) {
   return module;
 }
 
-// x . g at the input, after a step on that picture.  [H,W] float64.
-at::Tensor SteppedMap(torch::jit::Module module, const at::Tensor& picture,
+// x . g at the input, after a step on that image.  [H,W] float64.
+at::Tensor SteppedMap(torch::jit::Module module, const at::Tensor& image,
                       double size) {
   const ParameterGradients gradients =
-      AutogradGradients(module, picture, kTarget);
+      AutogradGradients(module, image, kTarget);
   for (const auto& parameter : module.named_parameters()) {
     const at::NoGradGuard no_grad;
     const auto gradient = gradients.find(parameter.name);
@@ -101,11 +101,11 @@ at::Tensor SteppedMap(torch::jit::Module module, const at::Tensor& picture,
     parameter.value.sub_(gradient->second.to(parameter.value.scalar_type()),
                          size);
   }
-  const at::Tensor x = picture.detach().clone().requires_grad_(true);
+  const at::Tensor x = image.detach().clone().requires_grad_(true);
   c10::IValue output = module.forward({x});
   if (output.isTuple()) output = output.toTupleRef().elements()[0];
   const at::Tensor score = output.toTensor()[0][kTarget];
-  return (picture * torch::autograd::grad({score}, {x})[0])[0].sum(0).to(
+  return (image * torch::autograd::grad({score}, {x})[0])[0].sum(0).to(
       at::kDouble);
 }
 
@@ -123,13 +123,13 @@ class StepLongTest : public testing::TestWithParam<std::string> {
   // Half the step's size at which theta moves by kShare of its length: behind
   // the default step, networks with random weights are other networks, of which
   // some amplify rounding a thousandfold or are not finite.
-  double SmallEpsilon(const at::Tensor& picture) const {
+  double SmallEpsilon(const at::Tensor& image) const {
     const torch::jit::Module module = Read(AutogradFile(), at::kFloat);
     double theta = 0, gradient = 0;
     for (const auto& parameter : module.parameters()) {
       theta += parameter.detach().square().sum().item<double>();
     }
-    for (const auto& [name, g] : AutogradGradients(module, picture, kTarget)) {
+    for (const auto& [name, g] : AutogradGradients(module, image, kTarget)) {
       gradient += g.square().sum().item<double>();
     }
     return kShare / 2 * std::sqrt(theta / gradient);
@@ -139,8 +139,8 @@ class StepLongTest : public testing::TestWithParam<std::string> {
 TEST_P(StepLongTest, EveryParameterMovesAsAutogradSays) {
   at::manual_seed(5);
   const int64_t size = SizeOf(GetParam());
-  const at::Tensor pictures = at::randn({2, 3, size, size});
-  const at::Tensor first = pictures.slice(0, 0, 1);
+  const at::Tensor images = at::randn({2, 3, size, size});
+  const at::Tensor first = images.slice(0, 0, 1);
   const ParameterGradients exact = AutogradGradients(
       Read(AutogradFile(), at::kDouble), first.to(at::kDouble), kTarget);
   const double yardstick = Worst(Differences(
@@ -151,7 +151,7 @@ TEST_P(StepLongTest, EveryParameterMovesAsAutogradSays) {
   const double reference = Worst(
       Differences(ReferenceGradients(*network, first, kTarget), exact), &name);
   // In a batch with a stranger.
-  const auto fast = FastGradients(*network, pictures, {kTarget, 3});
+  const auto fast = FastGradients(*network, images, {kTarget, 3});
   const double by_fast =
       fast.has_value() ? Worst(Differences((*fast)[0], exact), &name) : 0;
   std::printf(
@@ -175,9 +175,9 @@ TEST_P(StepLongTest, MapsAreThoseOfTheSteppedModule) {
   at::manual_seed(6);
   LoadOptions options;
   options.input_height = options.input_width = SizeOf(GetParam());
-  const at::Tensor pictures =
+  const at::Tensor images =
       at::randn({2, 3, options.input_height, options.input_width});
-  const at::Tensor first = pictures.slice(0, 0, 1);
+  const at::Tensor first = images.slice(0, 0, 1);
   const MetaStep step = {.epsilon = SmallEpsilon(first)};
   const at::Tensor exact = SteppedMap(Read(AutogradFile(), at::kDouble),
                                       first.to(at::kDouble), 2 * step.epsilon);
@@ -186,11 +186,11 @@ TEST_P(StepLongTest, MapsAreThoseOfTheSteppedModule) {
       exact);
   const auto model = ProbedModel::Load(File(), options).value();
   const auto map = [&](int64_t count) {
-    ProbeRequest request = {.input = pictures.slice(0, 0, count),
+    ProbeRequest request = {.input = images.slice(0, 0, count),
                             .probes = {{"input"}}};
     for (int64_t r = 0; r < count; ++r) {
       request.rows.push_back(
-          {.picture = r, .target = ClassIndex{kTarget - r}, .meta = step});
+          {.image = r, .target = ClassIndex{kTarget - r}, .meta = step});
     }
     const auto record = model->Run(request).value().records[0];
     return (record.activation[0] * record.gradient[0]).sum(0).to(at::kDouble);

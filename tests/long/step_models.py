@@ -52,7 +52,7 @@ def average(input: torch.Tensor, kernel_size: int, stride: int = 1,
 
 
 def settle(network, size):
-    """Running statistics of random pictures: with those of a new network the
+    """Running statistics of random images: with those of a new network the
     signal dies out or grows."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -84,8 +84,8 @@ class AutogradExtentTest : public ModelTest {
     pass.recorder->slots.resize(slots.size());
     pass.recorder->copy_values = marked.overwrites_tensors;
     pass.logits =
-        ProbePlan(marked, slots, /*fan_out=*/-1)
-            .Run(Pictures(2).to(device()), marked.attributes, pass.recorder)
+        ProbePlan(marked, slots, /*expand_rows=*/-1)
+            .Run(Images(2).to(device()), marked.attributes, pass.recorder)
             .toTensor();
     return pass;
   }
@@ -153,7 +153,7 @@ TEST_P(AutogradExtentTest, BackwardOfARunStopsAtTheProbeAndSkipsWeights) {
   for (const auto& [layer, count] : convolutions) {
     SCOPED_TRACE(layer);
     const PassLog log;
-    EXPECT_TRUE(model->Run(EachPicture(Pictures(2), 5, {layer})).ok());
+    EXPECT_TRUE(model->Run(EachImage(Images(2), 5, {layer})).ok());
     EXPECT_EQ(log.Backward("Convolution"), count);
     EXPECT_EQ(log.weight_gradients(), 0);
   }
@@ -196,7 +196,7 @@ TEST_P(AutogradExtentTest, ParametersAreBitIdenticalAfterMixedRuns) {
     int failures = 0;
     for (int run = 0; run < 60; ++run) {
       ProbeRequest request =
-          EachPicture(Pictures(1 + run % 3), 5, {"block.conv", "tail"});
+          EachImage(Images(1 + run % 3), 5, {"block.conv", "tail"});
       request.rows.push_back({0, RankFromBottom{run % 5}});
       if (run % 4 == 1) request.rows.back().target = ClassIndex{99};
       if (run % 7 == 2) request.input = at::zeros({2, 4, 8, 8});
@@ -219,7 +219,7 @@ TEST_P(AutogradExtentTest, ParametersAreBitIdenticalAfterMixedRuns) {
 
 TEST_P(AutogradExtentTest, FailuresLeaveTheModelAnsweringAsBefore) {
   const auto model = Load(ResidualNet());
-  const ProbeRequest request = EachPicture(Pictures(2), 5, LayerNames(*model));
+  const ProbeRequest request = EachImage(Images(2), 5, LayerNames(*model));
   const ProbeResult before = model->Run(request).value();
   ProbeRequest bad = request;
   bad.rows[1].target = RankFromTop{5};

@@ -16,18 +16,17 @@ using testing::HasSubstr;
 
 class ControlFlowTest : public ModelTest {
  protected:
-  // Every row of a batch is what its picture gives alone.
-  static void ExpectRowsAreSingles(ProbedModel& model,
-                                   const at::Tensor& pictures,
+  // Every row of a batch is what its image gives alone.
+  static void ExpectRowsAreSingles(ProbedModel& model, const at::Tensor& images,
                                    const std::string& layer) {
-    const ProbeRequest request = EachPicture(pictures, 3, {layer});
+    const ProbeRequest request = EachImage(images, 3, {layer});
     const ProbeResult batch = model.Run(request).value();
-    for (int64_t p = 0; p < pictures.size(0); ++p) {
+    for (int64_t p = 0; p < images.size(0); ++p) {
       SCOPED_TRACE(p);
       ProbeRequest single = request;
-      single.input = pictures.slice(0, p, p + 1);
+      single.input = images.slice(0, p, p + 1);
       single.rows = {request.rows[p]};
-      single.rows[0].picture = 0;
+      single.rows[0].image = 0;
       const ProbeResult alone = model.Run(single).value();
       EXPECT_TRUE(RowsClose(batch.logits.slice(0, p, p + 1), alone.logits,
                             kOtherBatch));
@@ -54,18 +53,18 @@ TEST_P(ControlFlowTest, BranchOnAnAttributeVanishes) {
                                R"(x = self.relu.forward(self.conv.forward(x))
                return torch.mean(x, [2, 3]))");
     const auto model = Load(net);
-    const at::Tensor pictures = Pictures(2);
+    const at::Tensor images = Images(2);
     LayerValues v;
-    v["conv"] = ApplyConv(net, "conv", Leaf(pictures));
+    v["conv"] = ApplyConv(net, "conv", Leaf(images));
     v["relu"] = at::relu(v["conv"]);
     v["logits"] = v["relu"].mean({2, 3});
-    ExpectReference(*model, pictures, v);
+    ExpectReference(*model, images, v);
     // A value from inside an If would be none.
     EXPECT_TRUE((*model->FindLayer("relu"))->is_cut);
   }
 }
 
-// Bright pictures go one way, dark ones the other.
+// Bright images go one way, dark ones the other.
 TinyModule DataDependentNet() {
   return Net({{"bright", Conv(3, 3)}, {"dark", Conv(3, 3)}},
              R"(if bool(torch.mean(x) > 0.):
@@ -80,22 +79,22 @@ TEST_P(ControlFlowTest, BranchOnDataRecordsTheLayerThatRan) {
   const auto model = Load(net);
   for (const bool bright : {true, false}) {
     SCOPED_TRACE(bright);
-    const at::Tensor pictures = Pictures(1) + (bright ? 1 : -1);
+    const at::Tensor images = Images(1) + (bright ? 1 : -1);
     const std::string taken = bright ? "bright" : "dark";
     LayerValues v;
-    v["input"] = Leaf(pictures);
+    v["input"] = Leaf(images);
     v[taken] = ApplyConv(net, taken, v["input"]);
     v["logits"] = at::tanh(v[taken]).mean({2, 3});
-    ExpectReference(*model, pictures, v);
+    ExpectReference(*model, images, v);
     const std::string other = bright ? "dark" : "bright";
     const ProbeResult both =
-        model->Run(EachPicture(pictures, 3, {taken, other})).value();
+        model->Run(EachImage(images, 3, {taken, other})).value();
     EXPECT_TRUE(both.records[0].missed.empty());
     EXPECT_THAT(both.records[1].missed, ElementsAre(true));
     EXPECT_FALSE(both.records[1].activation.defined());
     EXPECT_THAT((*model->FindLayer(other))->note,
                 HasSubstr("not every pass comes by it"));
-    // Whichever way the picture went that shapes were measured with.
+    // Whichever way the image went that shapes were measured with.
     EXPECT_TRUE((*model->FindLayer(other))->spatial());
   }
 }
@@ -103,14 +102,14 @@ TEST_P(ControlFlowTest, BranchOnDataRecordsTheLayerThatRan) {
 TEST_P(ControlFlowTest, RowsThatMissALayerLeaveTheOthersTheirMaps) {
   const auto model = Load(DataDependentNet());
   const at::Tensor shift = at::tensor({1.F, -2.F, 3.F}).view({3, 1, 1, 1});
-  const at::Tensor pictures = Pictures(3) + shift;
+  const at::Tensor images = Images(3) + shift;
   const ProbeResult batch =
-      model->Run(EachPicture(pictures, 3, {"bright", "dark"})).value();
+      model->Run(EachImage(images, 3, {"bright", "dark"})).value();
   EXPECT_THAT(batch.records[0].missed, ElementsAre(false, true, false));
   EXPECT_THAT(batch.records[1].missed, ElementsAre(true, false, true));
   for (const int64_t p : {0, 1, 2}) {
     const ProbeResult alone = model
-                                  ->Run({pictures.slice(0, p, p + 1),
+                                  ->Run({images.slice(0, p, p + 1),
                                          {{0, ClassIndex{p}}},
                                          {{p == 1 ? "dark" : "bright"}},
                                          {}})
@@ -123,14 +122,14 @@ TEST_P(ControlFlowTest, RowsThatMissALayerLeaveTheOthersTheirMaps) {
   }
 }
 
-TEST_P(ControlFlowTest, BranchOnDataIsTakenByEachPictureOfABatch) {
+TEST_P(ControlFlowTest, BranchOnDataIsTakenByEachImageOfABatch) {
   const auto model = Load(DataDependentNet());
   EXPECT_FALSE(model->self_check().rows_independent);
   const at::Tensor shift = at::tensor({1.F, -2.F, 3.F}).view({3, 1, 1, 1});
-  ExpectRowsAreSingles(*model, Pictures(3) + shift, "input");
+  ExpectRowsAreSingles(*model, Images(3) + shift, "input");
 }
 
-TEST_P(ControlFlowTest, LoopCountedByDataRunsAsOftenAsEachPictureSays) {
+TEST_P(ControlFlowTest, LoopCountedByDataRunsAsOftenAsEachImageSays) {
   const TinyModule net = Net({{"first", Conv(3, 3)}, {"step", Conv(3, 3)}},
                              R"(n = int(torch.ceil(torch.mean(torch.abs(x))))
              x = self.first.forward(x)
@@ -140,9 +139,9 @@ TEST_P(ControlFlowTest, LoopCountedByDataRunsAsOftenAsEachPictureSays) {
   const auto model = Load(net);
   EXPECT_FALSE(model->self_check().rows_independent);
   const at::Tensor scale = at::tensor({1.F, 3.F, 5.F}).view({3, 1, 1, 1});
-  const at::Tensor pictures = Pictures(3) * scale;
-  ExpectRowsAreSingles(*model, pictures, "first");
-  const at::Tensor single = pictures.slice(0, 2, 3);
+  const at::Tensor images = Images(3) * scale;
+  ExpectRowsAreSingles(*model, images, "first");
+  const at::Tensor single = images.slice(0, 2, 3);
   LayerValues v;
   v["first"] = ApplyConv(net, "first", Leaf(single));
   at::Tensor x = v["first"];
@@ -171,11 +170,11 @@ TEST_P(ControlFlowTest, BranchOnTheSizeLeavesRowsIndependent) {
   EXPECT_TRUE(model->self_check().rows_independent);
   EXPECT_TRUE((*model->FindLayer("wide"))->shape.empty());
   EXPECT_THAT((*model->FindLayer("small"))->shape, ElementsAre(3, 8, 8));
-  const at::Tensor pictures = Pictures(3);
+  const at::Tensor images = Images(3);
   LayerValues v;
-  v["small"] = ApplyConv(net, "small", Leaf(pictures));
+  v["small"] = ApplyConv(net, "small", Leaf(images));
   v["logits"] = v["small"].mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ControlFlowTest, BranchInsideALoop) {
@@ -187,9 +186,9 @@ TEST_P(ControlFlowTest, BranchInsideALoop) {
                                     x = self.odd.forward(x) + x
                                 return torch.mean(x, [2, 3]))");
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  at::Tensor x = Leaf(pictures);
+  at::Tensor x = Leaf(images);
   v["input"] = x;
   for (const char* call : {"", "#2"}) {
     const std::string even = std::string("even") + call;
@@ -202,7 +201,7 @@ TEST_P(ControlFlowTest, BranchInsideALoop) {
   EXPECT_THAT(LayerNames(*model),
               ElementsAre("input", "even", "odd", "even#2", "odd#2"));
   v["logits"] = x.mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ControlFlowTest, WhileLoop) {
@@ -212,9 +211,9 @@ TEST_P(ControlFlowTest, WhileLoop) {
                                 return torch.mean(x, [2, 3]))");
   const auto model = Load(net);
   EXPECT_TRUE(model->self_check().rows_independent);
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  at::Tensor x = Leaf(pictures);
+  at::Tensor x = Leaf(images);
   v["input"] = x;
   while (x.size(2) > 2) {
     const at::Tensor step = ApplyConv(net, "step", x, /*stride=*/2);
@@ -222,7 +221,7 @@ TEST_P(ControlFlowTest, WhileLoop) {
     x = at::relu(step);
   }
   v["logits"] = x.mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ControlFlowTest, ConcatenationsAndSumsOfBranches) {
@@ -236,8 +235,8 @@ TEST_P(ControlFlowTest, ConcatenationsAndSumsOfBranches) {
   const auto model = Load(net);
   EXPECT_FALSE((*model->FindLayer("a"))->is_cut);
   EXPECT_FALSE((*model->FindLayer("c"))->is_cut);
-  const at::Tensor pictures = Pictures(2);
-  const at::Tensor x = Leaf(pictures);
+  const at::Tensor images = Images(2);
+  const at::Tensor x = Leaf(images);
   LayerValues v;
   v["input"] = x;
   v["a"] = ApplyConv(net, "a", x);
@@ -245,7 +244,7 @@ TEST_P(ControlFlowTest, ConcatenationsAndSumsOfBranches) {
   const at::Tensor y = at::cat({v["a"], at::relu(v["b"])}, 1);
   v["c"] = ApplyConv(net, "c", y);
   v["logits"] = at::cat({y + v["c"], x}, 1).mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ControlFlowTest, FunctionalActivationsBetweenLayers) {
@@ -256,15 +255,15 @@ TEST_P(ControlFlowTest, FunctionalActivationsBetweenLayers) {
          x = torch.hardtanh(self.c.forward(x), 0., 6.)
          return torch.mean(torch.leaky_relu(x, 0.1), [2, 3]))");
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  v["a"] = ApplyConv(net, "a", Leaf(pictures));
+  v["a"] = ApplyConv(net, "a", Leaf(images));
   at::Tensor x = at::gelu(v["a"]);
   v["b"] = ApplyConv(net, "b", x);
   x = at::silu(v["b"]) * at::sigmoid(x);
   v["c"] = ApplyConv(net, "c", x);
   v["logits"] = at::leaky_relu(at::hardtanh(v["c"], 0, 6), 0.1).mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ControlFlowTest, LayerThatTheScoreDoesNotDependOnHasGradientZero) {
@@ -273,7 +272,7 @@ TEST_P(ControlFlowTest, LayerThatTheScoreDoesNotDependOnHasGradientZero) {
                R"(return (torch.mean(self.main.forward(x), [2, 3]),
                           torch.mean(self.side.forward(x), [2, 3])))"));
   const ProbeResult result =
-      model->Run(EachPicture(Pictures(2), 3, {"main", "side"})).value();
+      model->Run(EachImage(Images(2), 3, {"main", "side"})).value();
   EXPECT_GT(result.records[0].gradient.abs().max().item<float>(), 0);
   EXPECT_TRUE(Identical(result.records[1].gradient,
                         at::zeros_like(result.records[1].activation)));

@@ -22,7 +22,7 @@ constexpr int64_t kHeads = 2;
 constexpr int64_t kTokens = 4;
 constexpr double kOtherOrder = 1e-5;
 
-// Tokens of 3 x 8 x 8 pictures, `fused`, and logits of their mean.
+// Tokens of 3 x 8 x 8 images, `fused`, and logits of their mean.
 torch::jit::Module Transformer(const std::string& fused,
                                const torch::nn::Module& weights,
                                const std::vector<at::Tensor>& masks) {
@@ -80,13 +80,13 @@ Reference Explained(const torch::jit::Module& module, const at::Tensor& x,
 
 class DecomposeAttentionTest : public ModelTest {
  protected:
-  ProbeResult Run(const torch::jit::Module& module, const at::Tensor& pictures,
+  ProbeResult Run(const torch::jit::Module& module, const at::Tensor& images,
                   std::optional<MetaStep> step = std::nullopt) const {
     const ModelFile file(module);
     LoadOptions options;
     options.device = GetParam();
     options.input_height = options.input_width = 8;
-    ProbeRequest request = EachPicture(pictures, 5, {"tokens"});
+    ProbeRequest request = EachImage(images, 5, {"tokens"});
     for (ProbeRow& row : request.rows) row.meta = step;
     return ProbedModel::Load(file.path(), options)
         .value()
@@ -117,7 +117,7 @@ TEST_P(DecomposeAttentionTest, AttentionHasTheFusedValueAndAGradient) {
     attention->in_proj_bias.normal_(0, 0.3);
     attention->out_proj->bias.normal_(0, 0.3);
   }
-  const at::Tensor pictures = Pictures(3);
+  const at::Tensor images = Images(3);
   const at::Tensor padding = at::zeros({1, kTokens}, at::kBool);
   padding[0][2] = true;
   const std::vector<Masking> maskings = {
@@ -137,7 +137,7 @@ TEST_P(DecomposeAttentionTest, AttentionHasTheFusedValueAndAGradient) {
         masking.masks ? std::vector<at::Tensor>{padding}
                       : std::vector<at::Tensor>{});
     const Reference expected =
-        Explained(module, pictures, {0, 1, 2}, [&](const at::Tensor& y) {
+        Explained(module, images, {0, 1, 2}, [&](const at::Tensor& y) {
           const at::Tensor first = y.transpose(0, 1);
           const at::Tensor none;
           return std::get<0>(
@@ -146,8 +146,8 @@ TEST_P(DecomposeAttentionTest, AttentionHasTheFusedValueAndAGradient) {
                          masking.masks ? padding.expand({3, kTokens}) : none))
               .transpose(0, 1);
         });
-    const ProbeResult result = Run(module, pictures);
-    EXPECT_TRUE(RowsClose(result.logits, Fused(module, pictures), kOtherOrder));
+    const ProbeResult result = Run(module, images);
+    EXPECT_TRUE(RowsClose(result.logits, Fused(module, images), kOtherOrder));
     EXPECT_TRUE(RowsClose(result.logits, expected.logits, kOtherOrder));
     EXPECT_TRUE(
         RowsClose(result.records[0].gradient, expected.gradient, kOtherOrder));
@@ -157,7 +157,7 @@ TEST_P(DecomposeAttentionTest, AttentionHasTheFusedValueAndAGradient) {
 TEST_P(DecomposeAttentionTest, AttentionReturnsItsWeights) {
   torch::nn::MultiheadAttention attention(
       torch::nn::MultiheadAttentionOptions(kWidth, kHeads));
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   for (const char* average : {"True", "False"}) {
     SCOPED_TRACE(average);
     const torch::jit::Module module = Transformer(
@@ -169,14 +169,14 @@ TEST_P(DecomposeAttentionTest, AttentionReturnsItsWeights) {
             ", None)[1]\n"
             "  y = torch.matmul(w.reshape([w.size(0), -1, 4])[:, 1:5], y)\n",
         *attention, {});
-    EXPECT_TRUE(RowsClose(Run(module, pictures).logits, Fused(module, pictures),
+    EXPECT_TRUE(RowsClose(Run(module, images).logits, Fused(module, images),
                           kOtherOrder));
   }
 }
 
 TEST_P(DecomposeAttentionTest, AWholeLayerHasTheFusedValueAndAGradient) {
   using Options = torch::nn::TransformerEncoderLayerOptions;
-  const at::Tensor pictures = Pictures(3);
+  const at::Tensor images = Images(3);
   for (const bool gelu : {false, true}) {
     torch::nn::TransformerEncoderLayer layer(
         gelu ? Options(kWidth, kHeads)
@@ -208,12 +208,11 @@ TEST_P(DecomposeAttentionTest, AWholeLayerHasTheFusedValueAndAGradient) {
               "      self.norm2_bias, self.linear1_weight, self.linear1_bias,\n"
               "      self.linear2_weight, self.linear2_bias)\n",
           *layer, {});
-      const ProbeResult result = Run(module, pictures);
-      EXPECT_TRUE(
-          RowsClose(result.logits, Fused(module, pictures), kOtherOrder));
+      const ProbeResult result = Run(module, images);
+      EXPECT_TRUE(RowsClose(result.logits, Fused(module, images), kOtherOrder));
       if (norm_first) continue;  // LibTorch's C++ layer norms last
       const Reference expected =
-          Explained(module, pictures, {0, 1, 2}, [&](const at::Tensor& y) {
+          Explained(module, images, {0, 1, 2}, [&](const at::Tensor& y) {
             return layer->forward(y.transpose(0, 1)).transpose(0, 1);
           });
       EXPECT_TRUE(RowsClose(result.records[0].gradient, expected.gradient,
@@ -232,8 +231,8 @@ TEST_P(DecomposeAttentionTest, AMetaStepMovesThePackedProjections) {
       "      self.out_proj_bias)[0]\n",
       *attention, {});
   const MetaStep step = {.epsilon = 0.1};
-  const at::Tensor picture = Pictures(1);
-  const ProbeResult result = Run(module, picture, step);
+  const at::Tensor image = Images(1);
+  const ProbeResult result = Run(module, image, step);
 
   attention->eval();
   const at::Tensor patch = module.attr("patch").toTensor().clone();
@@ -243,7 +242,7 @@ TEST_P(DecomposeAttentionTest, AMetaStepMovesThePackedProjections) {
                {patch.requires_grad_(true), head.requires_grad_(true)});
   at::Tensor tokens;
   const auto forward = [&] {
-    tokens = at::conv2d(picture, patch, {}, 4);
+    tokens = at::conv2d(image, patch, {}, 4);
     const at::Tensor y = tokens.flatten(2).permute({2, 0, 1});
     return at::linear((y + std::get<0>(attention->forward(y, y, y))).mean(0),
                       head);

@@ -1,5 +1,5 @@
 // Layers whose first axis is not the batch's: tiles, views, frames or windows
-// of a picture lie along it.  No row of theirs may be taken for a picture's.
+// of an image lie along it.  No row of theirs may be taken for an image's.
 
 #include <ATen/ATen.h>
 
@@ -62,7 +62,7 @@ const std::vector<Fold> kFolds = {
 class FoldedLayersTest : public ModelTest {};
 SALIENCY_INSTANTIATE_DEVICES(FoldedLayersTest);
 
-TEST_P(FoldedLayersTest, AFoldedLayerHasNoMapsAndIsNoPlaceToFanOut) {
+TEST_P(FoldedLayersTest, AFoldedLayerHasNoMapsAndIsNoPlaceToExpandRows) {
   for (const Fold& fold : kFolds) {
     SCOPED_TRACE(fold.name);
     const auto model = Load(FoldNet(fold));
@@ -85,19 +85,17 @@ TEST_P(FoldedLayersTest, FoldingAloneLeavesRowsIndependent) {
   }
 }
 
-// What can be asked for is each picture's own.
+// What can be asked for is each image's own.
 TEST_P(FoldedLayersTest, OtherLayersOfABatchAreTheirSingleRuns) {
   for (const Fold& fold : kFolds) {
     SCOPED_TRACE(fold.name);
     const auto model = Load(FoldNet(fold));
-    const at::Tensor pictures = Pictures(3);
+    const at::Tensor images = Images(3);
     const ProbeResult all =
-        model->Run(EachPicture(pictures, 1, {"stem", "input"})).value();
+        model->Run(EachImage(images, 1, {"stem", "input"})).value();
     for (int64_t p = 0; p < 3; ++p) {
       const ProbeResult alone =
-          model
-              ->Run(EachPicture(pictures.slice(0, p, p + 1), 1,
-                                {"stem", "input"}))
+          model->Run(EachImage(images.slice(0, p, p + 1), 1, {"stem", "input"}))
               .value();
       for (size_t i = 0; i < 2; ++i) {
         EXPECT_TRUE(RowsClose(all.records[i].activation.slice(0, p, p + 1),
@@ -116,7 +114,7 @@ TEST_P(FoldedLayersTest, APassRecordsNothingOfAFoldedLayer) {
     const auto model = Load(FoldNet(fold));
     for (const int64_t count : {1, 2}) {
       const ProbeResult result =
-          model->Run(EachPicture(Pictures(count), 1, {"conv", "stem"})).value();
+          model->Run(EachImage(Images(count), 1, {"conv", "stem"})).value();
       EXPECT_EQ(result.records[0].status.code(),
                 absl::StatusCode::kFailedPrecondition);
       EXPECT_FALSE(result.records[0].activation.defined());
@@ -142,18 +140,18 @@ TEST_P(FoldedLayersTest, ALayerThatFoldsAtAnotherSizeFailsAlone) {
   const auto model = Load(net);
   EXPECT_TRUE((*model->FindLayer("conv"))->spatial());
   const ProbeResult small =
-      model->Run(EachPicture(Pictures(2), 1, {"conv"})).value();
+      model->Run(EachImage(Images(2), 1, {"conv"})).value();
   EXPECT_TRUE(small.records[0].status.ok());
   const ProbeResult large =
-      model->Run(EachPicture(at::randn({2, 3, 16, 16}), 1, {"conv", "stem"}))
+      model->Run(EachImage(at::randn({2, 3, 16, 16}), 1, {"conv", "stem"}))
           .value();
   EXPECT_THAT(std::string(large.records[0].status.message()),
               HasSubstr("layer \"conv\" has shape [8,6,8,8] in a pass of 2"));
   EXPECT_TRUE(large.records[1].status.ok());
 }
 
-// Frames of one clip: the batch itself is folded, so that one picture is none.
-TEST_P(FoldedLayersTest, AModelThatWantsSeveralPicturesAtOnceIsRefused) {
+// Frames of one clip: the batch itself is folded, so that one image is none.
+TEST_P(FoldedLayersTest, AModelThatWantsSeveralImagesAtOnceIsRefused) {
   const ModelFile file(Net(
       {{"conv", Conv(3, 4)}},
       "x = self.conv.forward(x)\n"

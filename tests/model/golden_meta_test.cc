@@ -71,7 +71,7 @@ class GoldenMetaTest : public ::testing::TestWithParam<
         set.input.index_select(0, at::tensor(entry.images, at::kLong));
     for (size_t row = 0; row < entry.images.size(); ++row) {
       const at::Tensor target = set.targets[entry.images[row]][entry.target];
-      request.rows.push_back({.picture = static_cast<int64_t>(row),
+      request.rows.push_back({.image = static_cast<int64_t>(row),
                               .target = ClassIndex{target.item<int64_t>()},
                               .meta = meta.step});
     }
@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
 class MetaPathsTest
     : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
-// Every layer with positions at once, all pictures, steps of all kinds.
+// Every layer with positions at once, all images, steps of all kinds.
 TEST_P(MetaPathsTest, FastAndReferencePathAgree) {
   const auto& [net, form] = GetParam();
   const GoldenSet set = LoadGolden(net);
@@ -135,7 +135,7 @@ TEST_P(MetaPathsTest, FastAndReferencePathAgree) {
   request.input = set.input;
   for (int64_t row = 0; row < set.input.size(0); ++row) {
     request.rows.push_back(
-        {.picture = row,
+        {.image = row,
          .target = RankFromTop{row},
          .meta = MetaStep{
              1e-3 * static_cast<double>(1 + row),

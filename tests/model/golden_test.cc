@@ -184,7 +184,7 @@ class GoldenTest
     std::vector<Probe> probes = {{entry.layer}};
     const bool real_conv =
         recipe.attribution &&
-        recipe.attribution->evidence() == Evidence::kRealConv;
+        recipe.attribution->method_inputs() == MethodInputs::kRealConv;
     if (real_conv) probes.push_back({entry.layer, Probe::Side::kInput});
     const auto result = model.Run(RequestFor(set, entry, probes));
     EXPECT_TRUE(result.ok()) << result.status();

@@ -96,7 +96,7 @@ TEST_P(GraphFactsTest, ConvGeometryIsReadAndReproducesTheConvolution) {
     EXPECT_EQ(geometry->dilation, c.geometry.dilation);
     EXPECT_EQ(geometry->groups, c.geometry.groups);
 
-    ProbeRequest request = EachPicture(Pictures(2), 8, {"conv"});
+    ProbeRequest request = EachImage(Images(2), 8, {"conv"});
     request.probes.push_back({"conv", Probe::Side::kInput});
     const ProbeResult result = model->Run(request).value();
     const at::Tensor padded = at::constant_pad_nd(
@@ -190,7 +190,7 @@ TEST_P(GraphFactsTest, LinearHeadBehindAGlobalAveragePoolIsFound) {
     EXPECT_THAT(head.layers, ElementsAre("body", "body.1"));
     // What `cam` rests on: the logits are linear in the pooled layer.
     const ProbeResult result =
-        model->Run(EachPicture(Pictures(2), 5, {"body"})).value();
+        model->Run(EachImage(Images(2), 5, {"body"})).value();
     EXPECT_TRUE(
         RowsClose(result.logits,
                   at::linear(result.records[0].activation.mean({2, 3}).cpu(),

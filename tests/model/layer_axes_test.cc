@@ -24,14 +24,14 @@ class LayerAxesTest : public ModelTest {
   static void ExpectTurned(ProbedModel& model, const std::string& layer,
                            const at::Tensor& activation) {
     const ProbeResult result =
-        model.Run(EachPicture(kPictures(), 1, {layer})).value();
+        model.Run(EachImage(kImages(), 1, {layer})).value();
     EXPECT_TRUE(
         RowsClose(result.records[0].activation, activation, kSameOperators));
     EXPECT_EQ(result.records[0].gradient.sizes(), activation.sizes());
   }
-  static at::Tensor kPictures() {
-    static const at::Tensor pictures = at::randn({2, 3, 8, 8});
-    return pictures;
+  static at::Tensor kImages() {
+    static const at::Tensor images = at::randn({2, 3, 8, 8});
+    return images;
   }
 };
 SALIENCY_INSTANTIATE_DEVICES(LayerAxesTest);
@@ -85,14 +85,14 @@ TEST_P(LayerAxesTest, ChannelsLastIsToldByTheOperatorsAndTurned) {
 TEST_P(LayerAxesTest, TurnedValuesAreThoseOfTheReference) {
   const TinyModule net = ChannelsLastNet("x = x.permute([0, 2, 3, 1])");
   const auto model = Load(net);
-  const at::Tensor x = Leaf(kPictures());
+  const at::Tensor x = Leaf(kImages());
   const at::Tensor mixed = ApplyLinear(
       net, "mixed", ApplyConv(net, "stem", x).permute({0, 2, 3, 1}));
   const at::Tensor logits =
       ApplyLinear(net, "fc", at::gelu(mixed).mean({1, 2}));
   const at::Tensor gradient = Gradients(EachScore(logits), {mixed})[0];
   const ProbeResult result =
-      model->Run(EachPicture(kPictures(), 5, {"mixed"})).value();
+      model->Run(EachImage(kImages(), 5, {"mixed"})).value();
   EXPECT_TRUE(RowsClose(result.records[0].activation,
                         mixed.detach().permute({0, 3, 1, 2}), kSameOperators));
   EXPECT_TRUE(RowsClose(result.records[0].gradient,
@@ -120,7 +120,7 @@ TEST_P(LayerAxesTest, NeighboursSideBySideAsChannelsKeepTheirCells) {
   EXPECT_TRUE((*model->FindLayer("reduction"))->spatial());
 }
 
-// [n,2,16,16] of 16 tokens with two heads: no picture has such rows.
+// [n,2,16,16] of 16 tokens with two heads: no image has such rows.
 TEST_P(LayerAxesTest, AttentionMatricesAndTokensAreNoLayers) {
   const auto model =
       Load(Net({{"stem", Conv(3, 8, {.stride = {2, 2}})},
@@ -147,7 +147,7 @@ TEST_P(LayerAxesTest, AttentionMatricesAndTokensAreNoLayers) {
   EXPECT_TRUE((*model->FindLayer("stem"))->spatial());
 }
 
-// Re-attention: a convolution over heads makes no picture of it.
+// Re-attention: a convolution over heads makes no image of it.
 TEST_P(LayerAxesTest, AConvolutionOverHeadsMakesNoLayer) {
   const auto model =
       Load(Net({{"stem", Conv(3, 8, {.stride = {2, 2}})},

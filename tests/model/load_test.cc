@@ -63,16 +63,16 @@ TEST_P(LoadTest, FilesThatAreNoArchiveAreRefused) {
   }
 }
 
-TEST_P(LoadTest, ForwardMustTakeOnePicture) {
+TEST_P(LoadTest, ForwardMustTakeOneImage) {
   ExpectRefused(LoadNet(WithCode("def other(self, x):\n  return x\n")),
                 "the model has no forward()");
   ExpectRefused(LoadNet(WithCode("def forward(self):\n  return 1\n")),
-                "must take one picture tensor");
+                "must take one image tensor");
   ExpectRefused(LoadNet(WithCode("def forward(self, n: int):\n  return n\n")),
-                "must take one picture tensor");
+                "must take one image tensor");
   ExpectRefused(
       LoadNet(WithCode("def forward(self, x, mask):\n  return x * mask\n")),
-      "needs argument \"mask\" besides the picture tensor");
+      "needs argument \"mask\" besides the image tensor");
 }
 
 TEST_P(LoadTest, FurtherArgumentsMayHaveDefaults) {
@@ -82,9 +82,9 @@ TEST_P(LoadTest, FurtherArgumentsMayHaveDefaults) {
       "    x = -x\n"
       "  return torch.mean(x, [2, 3]) * scale\n");
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(2);
-  const at::Tensor x = Leaf(pictures);
-  ExpectReference(*model, pictures,
+  const at::Tensor images = Images(2);
+  const at::Tensor x = Leaf(images);
+  ExpectReference(*model, images,
                   {{"input", x}, {"logits", x.mean({2, 3}) * 2}});
 }
 
@@ -97,24 +97,24 @@ TEST_P(LoadTest, ModelThatSetsItsAttributesIsRefused) {
   ExpectRefused(LoadNet(net), "the model writes to its attribute \"calls\"");
 }
 
-TEST_P(LoadTest, ModelThatCannotRunItsPictureIsRefusedWithTheSize) {
+TEST_P(LoadTest, ModelThatCannotRunItsImageIsRefusedWithTheSize) {
   const TinyModule net = Net({{"fc", Linear(192, 3)}},
                              "return self.fc.forward(torch.flatten(x, 1))");
   EXPECT_TRUE(LoadNet(net).ok());
   ExpectRefused(LoadPath(ModelFile(net).path(), 9),
-                "the model cannot run a picture of 3x9x9");
+                "the model cannot run an image of 3x9x9");
   ExpectRefused(LoadNet(Net({{"conv", Conv(4, 4)}},
                             "return torch.mean(self.conv.forward(x), [2, 3])")),
-                "the model cannot run a picture of 3x8x8");
+                "the model cannot run an image of 3x8x8");
 }
 
-TEST_P(LoadTest, PictureOfAnotherSizeFailsItsRunAlone) {
+TEST_P(LoadTest, ImageOfAnotherSizeFailsItsRunAlone) {
   const auto model = Load(Net({{"fc", Linear(192, 3)}},
                               "return self.fc.forward(torch.flatten(x, 1))"));
   const absl::Status status =
-      model->Run(EachPicture(at::zeros({2, 3, 9, 7}), 3, {"input"})).status();
+      model->Run(EachImage(at::zeros({2, 3, 9, 7}), 3, {"input"})).status();
   ExpectRefused(status, "the model cannot run an input of 2x3x9x7");
-  EXPECT_TRUE(model->Run(EachPicture(Pictures(2), 3, {"input"})).ok());
+  EXPECT_TRUE(model->Run(EachImage(Images(2), 3, {"input"})).ok());
 }
 
 TEST_P(LoadTest, SizesThatTheModelAllowsRunAtAnyTime) {
@@ -122,8 +122,8 @@ TEST_P(LoadTest, SizesThatTheModelAllowsRunAtAnyTime) {
   const auto model = Load(net);
   const std::pair<int64_t, int64_t> sizes[] = {{8, 8}, {6, 13}, {17, 4}};
   for (const auto& [height, width] : sizes) {
-    const at::Tensor pictures = at::randn({2, 3, height, width});
-    ExpectReference(*model, pictures, ResidualValues(net, Leaf(pictures)));
+    const at::Tensor images = at::randn({2, 3, height, width});
+    ExpectReference(*model, images, ResidualValues(net, Leaf(images)));
   }
 }
 

@@ -25,10 +25,10 @@ class LoopsTest : public ModelTest {
   // autograd.
   void ExpectCalls(const TinyModule& net, int calls) const {
     const auto model = Load(net);
-    const at::Tensor pictures = Pictures(2);
+    const at::Tensor images = Images(2);
     std::vector<std::string> names = {"input"};
     LayerValues v;
-    at::Tensor x = v["input"] = Leaf(pictures);
+    at::Tensor x = v["input"] = Leaf(images);
     for (int i = 1; i <= calls; ++i) {
       const std::string number = i == 1 ? "" : "#" + std::to_string(i);
       v["step" + number] = ApplyConv(net, "step", x);
@@ -38,7 +38,7 @@ class LoopsTest : public ModelTest {
     }
     v["logits"] = x.mean({2, 3});
     EXPECT_EQ(LayerNames(*model), names);
-    ExpectReference(*model, pictures, v);
+    ExpectReference(*model, images, v);
     for (const LayerInfo& layer : model->layers()) {
       EXPECT_EQ(layer.note, "") << layer.name;
       EXPECT_TRUE(layer.is_cut) << layer.name;
@@ -87,12 +87,12 @@ TEST_P(LoopsTest, TheRoundOfACallIsWhatItWasInTheLoop) {
       "    x = self.step.forward(x) * float(i + 1)");
   const auto model = Load(net);
   EXPECT_THAT(LayerNames(*model), ElementsAre("input", "step", "step#2"));
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  v["step"] = ApplyConv(net, "step", Leaf(pictures));
+  v["step"] = ApplyConv(net, "step", Leaf(images));
   v["step#2"] = ApplyConv(net, "step", v["step"]);
   v["logits"] = (v["step#2"] * 3).mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(LoopsTest, CallsBeforeAndBehindALoopCountOn) {
@@ -127,18 +127,18 @@ TEST_P(LoopsTest, InPlaceOperatorsInALoopLeaveEachCallItsValue) {
                              "  x = torch.relu_(y)\n"
                              "return torch.mean(x, [2, 3])");
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  at::Tensor x = Leaf(pictures);
+  at::Tensor x = Leaf(images);
   for (const char* name : {"step", "step#2"}) {
     v[name] = ApplyConv(net, "step", x);
     x = at::relu(v[name] + x);
   }
   v["logits"] = x.mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
-TEST_P(LoopsTest, ALoopThatThePictureMayBreakKeepsTheNameOfItsFirstCall) {
+TEST_P(LoopsTest, ALoopThatTheImageMayBreakKeepsTheNameOfItsFirstCall) {
   const TinyModule net = StepNet(
       "for i in range(4):\n"
       "  x = self.step.forward(x) + x\n"
@@ -148,9 +148,9 @@ TEST_P(LoopsTest, ALoopThatThePictureMayBreakKeepsTheNameOfItsFirstCall) {
   EXPECT_THAT(LayerNames(*model), ElementsAre("input", "step"));
   EXPECT_THAT((*model->FindLayer("step"))->note,
               HasSubstr("the first of its calls in a loop"));
-  const at::Tensor pictures = Pictures(1);
+  const at::Tensor images = Images(1);
   LayerValues v;
-  at::Tensor x = Leaf(pictures);
+  at::Tensor x = Leaf(images);
   for (int i = 0; i < 4; ++i) {
     const at::Tensor step = ApplyConv(net, "step", x);
     v.emplace("step", step);
@@ -158,7 +158,7 @@ TEST_P(LoopsTest, ALoopThatThePictureMayBreakKeepsTheNameOfItsFirstCall) {
     if (x.abs().mean().item<float>() > 100) break;
   }
   v["logits"] = x.mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(LoopsTest, LoopsOfVeryManyRoundsStay) {

@@ -28,8 +28,8 @@ Kind KindOf(int number) {
 
 }  // namespace
 
-MetaCalls::MetaCalls(ProbedModel& model, at::Tensor pictures)
-    : model_(model), pictures_(std::move(pictures)) {
+MetaCalls::MetaCalls(ProbedModel& model, at::Tensor images)
+    : model_(model), images_(std::move(images)) {
   for (const LayerInfo& layer : model.layers()) {
     if (layer.spatial()) layers_.push_back(layer.name);
   }
@@ -52,12 +52,12 @@ ProbeRow MetaCalls::RandomRow() {
 
 ProbeRequest MetaCalls::RandomRequest() {
   ProbeRequest request;
-  const int pictures = 1 + Random(static_cast<int>(pictures_.size(0)));
-  request.input = pictures_.slice(0, 0, pictures).clone();
-  for (int picture = 0; picture < pictures; ++picture) {
+  const int images = 1 + Random(static_cast<int>(images_.size(0)));
+  request.input = images_.slice(0, 0, images).clone();
+  for (int image = 0; image < images; ++image) {
     for (int row = 0; row <= Random(2); ++row) {
       request.rows.push_back(RandomRow());
-      request.rows.back().picture = picture;
+      request.rows.back().image = image;
     }
   }
   request.probes = {{layers_[Random(static_cast<int>(layers_.size()))]}};
@@ -97,10 +97,10 @@ bool MetaCalls::Make() {
 
 ProbeResult MetaCalls::Yardstick() {
   ProbeRequest request;
-  request.input = pictures_;
-  for (int64_t picture = 0; picture < pictures_.size(0); ++picture) {
+  request.input = images_;
+  for (int64_t image = 0; image < images_.size(0); ++image) {
     request.rows.push_back(
-        {.picture = picture, .target = ClassIndex{0}, .meta = MetaStep()});
+        {.image = image, .target = ClassIndex{0}, .meta = MetaStep()});
   }
   request.probes = {{layers_.back()}};
   return model_.Run(request).value();

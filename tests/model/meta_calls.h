@@ -20,10 +20,10 @@ namespace saliency {
 class MetaCalls {
  public:
   // `model` must outlive the calls; its layers with positions are probed.
-  MetaCalls(ProbedModel& model, at::Tensor pictures);
+  MetaCalls(ProbedModel& model, at::Tensor images);
 
-  // One call: mixed steps, or one of a class out of range, an unknown layer, a
-  // picture with a NaN, or memory that runs out at any allocation of the call.
+  // One call: mixed steps, or one of a class out of range, an unknown layer, an
+  // image with a NaN, or memory that runs out at any allocation of the call.
   // Returns whether it ended as it should have.
   bool Make();
 
@@ -40,7 +40,7 @@ class MetaCalls {
   ProbeRequest RandomRequest();
 
   ProbedModel& model_;
-  const at::Tensor pictures_;  // [N,3,H,W]
+  const at::Tensor images_;  // [N,3,H,W]
   std::vector<std::string> layers_;
   std::mt19937 generator_{20200616};
   CpuMemory& memory_ = CpuMemory::Watch();

@@ -19,11 +19,11 @@ constexpr double kOtherPath = 1e-4;
 
 class MetaFallbackTest : public ModelTest {
  protected:
-  static ProbeRequest Request(const at::Tensor& pictures,
+  static ProbeRequest Request(const at::Tensor& images,
                               const std::string& layer, double epsilon = 0.02) {
-    ProbeRequest request = {.input = pictures, .probes = {{layer}}};
-    for (int64_t p = 0; p < pictures.size(0); ++p) {
-      request.rows.push_back({.picture = p,
+    ProbeRequest request = {.input = images, .probes = {{layer}}};
+    for (int64_t p = 0; p < images.size(0); ++p) {
+      request.rows.push_back({.image = p,
                               .target = ClassIndex{p},
                               .meta = MetaStep{.epsilon = epsilon}});
     }
@@ -42,7 +42,7 @@ class MetaFallbackTest : public ModelTest {
 };
 SALIENCY_INSTANTIATE_DEVICES(MetaFallbackTest);
 
-// 8 x 8 pictures have one position behind the convolution, and what is added to
+// 8 x 8 images have one position behind the convolution, and what is added to
 // it has its size; larger ones have more, and the addition broadcasts.
 TinyModule BroadcastsWhenLarge() {
   return Net(
@@ -76,7 +76,7 @@ TEST_P(MetaFallbackTest, ModelsOfHalfTheSizeStepInFloat32) {
   const auto reference =
       Load(net, {.precision = Precision::kBf16, .reference_meta_path = true});
   ASSERT_EQ(half->meta_path(), MetaPath::kFast);
-  const ProbeRequest request = Request(Pictures(3), "block");
+  const ProbeRequest request = Request(Images(3), "block");
   const ProbeResult stepped = half->Run(request).value();
   ExpectSame(stepped, reference->Run(request).value());
 
@@ -101,7 +101,7 @@ TEST_P(MetaFallbackTest, ModelsOfHalfTheSizeStepInFloat32) {
                         half->Run(plain).value().records[0].gradient));
 }
 
-// The wide convolution in the middle runs in planes where channels-last is
+// The wide convolution in the middle runs in NCHW order where channels-last is
 // slow; GELU goes back wrongly where the gradient lies otherwise than its
 // input.
 TEST_P(MetaFallbackTest, GradientsComeInTheMemoryOrderOfWhatTheyBelongTo) {
@@ -126,7 +126,7 @@ TEST_P(MetaFallbackTest, GradientsComeInTheMemoryOrderOfWhatTheyBelongTo) {
   const ProbeResult expected = reference->Run(request).value();
   const bool is_slow_here = ChannelsLastIsSlow();
   for (const bool slow : {true, false}) {
-    SCOPED_TRACE(slow ? "planes" : "channels-last");
+    SCOPED_TRACE(slow ? "nchw" : "channels-last");
     SetChannelsLastIsSlow(slow);
     fast->Run(request).value();  // memory that is not fresh is not zero
     ExpectSame(fast->Run(request).value(), expected);
@@ -149,7 +149,7 @@ TEST_P(MetaFallbackTest, ASmallScaleBelowALargeResidualIsExact) {
   }
   const auto fast = Load(net);
   ASSERT_EQ(fast->meta_path(), MetaPath::kFast);
-  const ProbeRequest request = Request(Pictures(3), "bn", /*epsilon=*/0.5);
+  const ProbeRequest request = Request(Images(3), "bn", /*epsilon=*/0.5);
   ExpectSame(fast->Run(request).value(),
              Load(net, {.reference_meta_path = true})->Run(request).value());
 }

@@ -226,7 +226,7 @@ TinyModule SmoothNet() {
                 return self.fc.forward(torch.mean(x, [2, 3])))");
 }
 
-at::Tensor SmoothNetDerivative(const TinyModule& net, const at::Tensor& picture,
+at::Tensor SmoothNetDerivative(const TinyModule& net, const at::Tensor& image,
                                int64_t target) {
   std::map<std::string, at::Tensor> theta;
   std::vector<at::Tensor> parameters;
@@ -242,7 +242,7 @@ at::Tensor SmoothNetDerivative(const TinyModule& net, const at::Tensor& picture,
                                  /*retain_graph=*/true, /*create_graph=*/true,
                                  /*allow_unused=*/true);
   };
-  const SmoothPass pass = RunSmooth(net, theta, picture.to(at::kDouble));
+  const SmoothPass pass = RunSmooth(net, theta, image.to(at::kDouble));
   const at::Tensor loss = -at::log_softmax(pass.logits, 1)[0][target];
   const std::vector<at::Tensor> step = differentiate(loss, parameters);
   const at::Tensor gradient =

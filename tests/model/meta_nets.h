@@ -16,7 +16,7 @@ namespace saliency {
 
 struct MetaNet {
   std::string name;
-  TinyModule module;       // of 3 x 8 x 8 pictures, five classes
+  TinyModule module;       // of 3 x 8 x 8 images, five classes
   std::string last_layer;  // the deepest with positions
   MetaPath path;           // that it takes when left alone
 };
@@ -31,7 +31,7 @@ TinyModule SmoothNet();
 // d/d(epsilon) at 0 of SmoothNet's linear approximation at "body" for class
 // `target`, one descent step along the cross-entropy of that class.  In
 // float64, by differentiating twice through autograd.  [1,H,W].
-at::Tensor SmoothNetDerivative(const TinyModule& net, const at::Tensor& picture,
+at::Tensor SmoothNetDerivative(const TinyModule& net, const at::Tensor& image,
                                int64_t target);
 
 }  // namespace saliency

@@ -377,7 +377,7 @@ std::vector<Way> ReadingWays() {
                  Body("  y = torch.tanh(torch.conv2d(y, self.w.detach()))\n"
                       "  y = torch.conv2d(y, self.w)\n"));
        }},
-      {"before the picture",
+      {"before the image",
        [] {
          return WithHead()
              .Parameter("shade", Weight({1, 3, 8, 8}))
@@ -480,14 +480,13 @@ Way WayCalled(const std::string& name) {
 }
 
 // The module after one step of SGD, in its own memory.
-void Step(const Module& module, const at::Tensor& picture, int64_t target,
+void Step(const Module& module, const at::Tensor& image, int64_t target,
           double size) {
   std::map<std::string, at::Tensor> before;
   for (const auto& parameter : module.named_parameters()) {
     before[parameter.name] = parameter.value.detach().clone();
   }
-  const ParameterGradients gradients =
-      AutogradGradients(module, picture, target);
+  const ParameterGradients gradients = AutogradGradients(module, image, target);
   const at::NoGradGuard no_grad;
   for (const auto& parameter : module.named_parameters()) {
     const auto gradient = gradients.find(parameter.name);
@@ -498,9 +497,9 @@ void Step(const Module& module, const at::Tensor& picture, int64_t target,
   }
 }
 
-ProbeRequest MapsAtInput(const at::Tensor& picture, int64_t target) {
-  return {.input = picture,
-          .rows = {{.picture = 0, .target = ClassIndex{target}}},
+ProbeRequest MapsAtInput(const at::Tensor& image, int64_t target) {
+  return {.input = image,
+          .rows = {{.image = 0, .target = ClassIndex{target}}},
           .probes = {{"input"}}};
 }
 
@@ -532,20 +531,20 @@ class MetaParametersTest : public ModelTest {
 SALIENCY_INSTANTIATE_DEVICES(MetaParametersTest);
 
 TEST_P(MetaParametersTest, EveryParameterMovesAsAutogradSays) {
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   const std::vector<int64_t> targets = {1, 3};
   for (const Way& way : AllWays()) {
     SCOPED_TRACE(way.name);
     const Module module = way.build();
     const ModelFile file(module);
     const auto network = LoadNetwork(file.path());
-    const auto fast = FastGradients(*network, pictures, targets);
+    const auto fast = FastGradients(*network, images, targets);
     for (int64_t r = 0; r < 2; ++r) {
-      const at::Tensor picture = pictures.slice(0, r, r + 1);
+      const at::Tensor image = images.slice(0, r, r + 1);
       const ParameterGradients expected =
-          AutogradGradients(module, picture, targets[r]);
+          AutogradGradients(module, image, targets[r]);
       const ParameterGradients actual =
-          ReferenceGradients(*network, picture, targets[r]);
+          ReferenceGradients(*network, image, targets[r]);
       ExpectClose(actual, expected);
       if (fast.has_value()) ExpectClose((*fast)[r], expected);
     }
@@ -553,15 +552,15 @@ TEST_P(MetaParametersTest, EveryParameterMovesAsAutogradSays) {
 }
 
 TEST_P(MetaParametersTest, MapsAreThoseOfTheSteppedModule) {
-  const at::Tensor pictures = Pictures(1);
+  const at::Tensor images = Images(1);
   for (const Way& way : AllWays()) {
     SCOPED_TRACE(way.name);
     const Module module = way.build();
-    ProbeRequest request = MapsAtInput(pictures, 2);
+    ProbeRequest request = MapsAtInput(images, 2);
     const ProbeResult plain = LoadModule(module)->Run(request).value();
     request.rows[0].meta = MetaStep{.epsilon = kEpsilon};
     const ProbeResult result = LoadModule(module)->Run(request).value();
-    Step(module, pictures, /*target=*/2, 2 * kEpsilon);
+    Step(module, images, /*target=*/2, 2 * kEpsilon);
     request.rows[0].meta.reset();
     const ProbeResult expected = LoadModule(module)->Run(request).value();
     EXPECT_TRUE(RowsClose(result.records[0].gradient,
@@ -593,7 +592,7 @@ TEST_P(MetaParametersTest, ModelsOfHalfTheSizeStepInFloat32) {
         parameter.copy_(parameter.to(at::kBFloat16));
       }
     }
-    ProbeRequest request = MapsAtInput(Pictures(1), 2);
+    ProbeRequest request = MapsAtInput(Images(1), 2);
     request.rows[0].meta = MetaStep{.epsilon = kEpsilon};
     const ProbeResult half = LoadModule(module, {.precision = Precision::kBf16})
                                  ->Run(request)
@@ -618,8 +617,8 @@ c10::intrusive_ptr<c10::ivalue::Object> ObjectWith(const Module& owner,
   return object;
 }
 
-absl::Status StepOf(ProbedModel& model, const at::Tensor& picture) {
-  ProbeRequest request = MapsAtInput(picture, 0);
+absl::Status StepOf(ProbedModel& model, const at::Tensor& image) {
+  ProbeRequest request = MapsAtInput(image, 0);
   request.rows[0].meta = MetaStep();
   return model.Run(request).status();
 }
@@ -638,12 +637,12 @@ TEST_P(MetaParametersTest, ParametersInAnObjectAreRefusedByName) {
                      .Child("block", shelved)
                      .Forward(Body("  y = self.block.forward(y)\n")));
   EXPECT_EQ(model->meta_path(), MetaPath::kNone);
-  const absl::Status status = StepOf(*model, Pictures(1));
+  const absl::Status status = StepOf(*model, Images(1));
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("\"block.shelf\""), HasSubstr("class Shelf")));
   EXPECT_EQ(status.message(), model->meta_refusal());
-  EXPECT_TRUE(model->Run(MapsAtInput(Pictures(1), 0)).ok());
+  EXPECT_TRUE(model->Run(MapsAtInput(Images(1), 0)).ok());
 }
 
 // A weight in a form of its own, as quantised layers and prepacked kernels have
@@ -684,12 +683,12 @@ TEST_P(MetaParametersTest, PackedWeightsAreRefusedByName) {
           .Forward("  y = torch.tanh(torch.conv2d(x, self.stem))\n"
                    "  return self.fc.forward(torch.mean(y, [2, 3]))\n"));
   EXPECT_EQ(model->meta_path(), MetaPath::kNone);
-  const absl::Status status = StepOf(*model, Pictures(1));
+  const absl::Status status = StepOf(*model, Images(1));
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("\"fc.params\""),
                     HasSubstr("packed by class PackedWeight")));
-  EXPECT_TRUE(model->Run(MapsAtInput(Pictures(1), 0)).ok());
+  EXPECT_TRUE(model->Run(MapsAtInput(Images(1), 0)).ok());
 }
 
 }  // namespace

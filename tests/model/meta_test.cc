@@ -46,7 +46,7 @@ LoadOptions OnPath(MetaPath path) {
   return options;
 }
 
-// Rows of all kinds on three pictures, two of them on the same one.
+// Rows of all kinds on three images, two of them on the same one.
 std::vector<ProbeRow> MixedRows() {
   const MetaStep first = {.epsilon = 0.02};
   const MetaStep second = {.epsilon = 0.01,
@@ -56,21 +56,21 @@ std::vector<ProbeRow> MixedRows() {
   const MetaStep fourth = {.epsilon = 0.03,
                            .direction = MetaDirection::kAscent,
                            .loss = MetaLoss::kBinaryCrossEntropy};
-  return {{.picture = 0, .target = ClassIndex{1}, .meta = first},
-          {.picture = 1,
+  return {{.image = 0, .target = ClassIndex{1}, .meta = first},
+          {.image = 1,
            .target = ClassIndex{4},
            .score = Score::kLogSoftmax,
            .meta = second},
-          {.picture = 1, .target = ClassIndex{0}, .meta = third},
-          {.picture = 2,
+          {.image = 1, .target = ClassIndex{0}, .meta = third},
+          {.image = 2,
            .target = RankFromTop{0},
            .score = Score::kSigmoid,
            .meta = fourth}};
 }
 
-ProbeRequest MixedRequest(const at::Tensor& pictures,
+ProbeRequest MixedRequest(const at::Tensor& images,
                           const std::vector<std::string>& layers) {
-  ProbeRequest request = {.input = pictures, .rows = MixedRows()};
+  ProbeRequest request = {.input = images, .rows = MixedRows()};
   for (const std::string& layer : layers) request.probes.push_back({layer});
   return request;
 }
@@ -86,10 +86,10 @@ std::vector<std::string> SpatialLayers(const ProbedModel& model) {
 // The part of `request` that is row r.
 ProbeRequest SingleRow(const ProbeRequest& request, size_t r) {
   ProbeRequest single = request;
-  const int64_t picture = request.rows[r].picture;
-  single.input = request.input.slice(0, picture, picture + 1);
+  const int64_t image = request.rows[r].image;
+  single.input = request.input.slice(0, image, image + 1);
   single.rows = {request.rows[r]};
-  single.rows[0].picture = 0;
+  single.rows[0].image = 0;
   return single;
 }
 
@@ -99,7 +99,7 @@ at::Tensor LossOf(const at::Tensor& logits, int64_t c, MetaLoss loss) {
              : at::binary_cross_entropy_with_logits(logits[0][c], at::ones({}));
 }
 
-// The network after one step of plain SGD on one picture.
+// The network after one step of plain SGD on one image.
 torch::jit::Module SteppedBySgd(const TinyModule& net, const at::Tensor& x,
                                 int64_t c, const MetaStep& step) {
   torch::jit::Module module = Build(net);
@@ -173,8 +173,8 @@ class MetaTest : public ModelTest {
                             expected.logits, kOtherPath));
       // The step is large enough to be seen.
       EXPECT_FALSE(RowsClose(result.stepped_logits.slice(0, row, row + 1),
-                             result.logits.slice(0, request.rows[r].picture,
-                                                 request.rows[r].picture + 1),
+                             result.logits.slice(0, request.rows[r].image,
+                                                 request.rows[r].image + 1),
                              10 * kOtherPath));
     }
   }
@@ -193,14 +193,14 @@ TEST_P(MetaTest, EachNetworkTakesThePathThatKnowsItsOperators) {
 TEST_P(MetaTest, EveryRowIsThePlainPassOfItsSteppedModel) {
   for (const MetaNet& net : MetaNets()) {
     SCOPED_TRACE(net.name);
-    const at::Tensor pictures = Pictures(3);
+    const at::Tensor images = Images(3);
     for (const MetaPath path : {MetaPath::kReference, net.path}) {
       SCOPED_TRACE(path == MetaPath::kFast ? "fast" : "reference");
       const auto model = Load(net.module, OnPath(path));
       // All at once, and the last alone: probes part operators that would
       // otherwise run as one.
-      ExpectStepped(net, *model, MixedRequest(pictures, SpatialLayers(*model)));
-      ExpectStepped(net, *model, MixedRequest(pictures, {net.last_layer}));
+      ExpectStepped(net, *model, MixedRequest(images, SpatialLayers(*model)));
+      ExpectStepped(net, *model, MixedRequest(images, {net.last_layer}));
     }
   }
 }
@@ -210,7 +210,7 @@ TEST_P(MetaTest, BatchRowsAreTheirSingleRuns) {
     SCOPED_TRACE(net.name);
     const auto model = Load(net.module);
     const ProbeRequest request =
-        MixedRequest(Pictures(3), {"input", net.last_layer});
+        MixedRequest(Images(3), {"input", net.last_layer});
     const ProbeResult batch = model->Run(request).value();
     for (size_t r = 0; r < request.rows.size(); ++r) {
       SCOPED_TRACE(r);
@@ -225,7 +225,7 @@ TEST_P(MetaTest, EpsilonZeroIsThePlainMapBitForBit) {
   const OneThread one_thread;
   for (const MetaPath path : {MetaPath::kReference, MetaPath::kFast}) {
     const auto model = Load(ResidualNet(), OnPath(path));
-    ProbeRequest plain = MixedRequest(Pictures(3), {"input", "block", "tail"});
+    ProbeRequest plain = MixedRequest(Images(3), {"input", "block", "tail"});
     ProbeRequest still = plain;
     for (ProbeRow& row : plain.rows) row.meta.reset();
     for (ProbeRow& row : still.rows) row.meta->epsilon = 0;
@@ -244,7 +244,7 @@ TEST_P(MetaTest, EpsilonZeroIsThePlainMapBitForBit) {
 
 TEST_P(MetaTest, RowsWithAndWithoutAStepShareABatch) {
   const auto model = Load(ResidualNet());
-  ProbeRequest request = MixedRequest(Pictures(3), {"input", "tail"});
+  ProbeRequest request = MixedRequest(Images(3), {"input", "tail"});
   request.rows[1].meta->epsilon = 0;
   request.rows[3].meta->epsilon = 0;
   const ProbeResult result = model->Run(request).value();
@@ -266,7 +266,7 @@ TEST_P(MetaTest, ARowThatIsNotFiniteLeavesItsNeighboursAlone) {
   for (const MetaNet& net : MetaNets()) {
     SCOPED_TRACE(net.name);
     const auto model = Load(net.module);
-    ProbeRequest request = MixedRequest(Pictures(3), {"input", net.last_layer});
+    ProbeRequest request = MixedRequest(Images(3), {"input", net.last_layer});
     const ProbeResult expected = model->Run(request).value();
     request.rows[0].target = ClassIndex{1};
     request.input[0][1][2][3] = std::numeric_limits<float>::quiet_NaN();
@@ -285,18 +285,18 @@ TEST_P(MetaTest, ARowThatIsNotFiniteLeavesItsNeighboursAlone) {
 
 TEST_P(MetaTest, SmallStepsFollowTheDirectionalDerivative) {
   const TinyModule net = SmoothNet();
-  const at::Tensor pictures = Pictures(1);
+  const at::Tensor images = Images(1);
   for (const MetaPath path : {MetaPath::kReference, MetaPath::kFast}) {
     const auto model = Load(net, OnPath(path));
     ASSERT_EQ(model->meta_path(), path);
     for (const MetaDirection direction :
          {MetaDirection::kDescent, MetaDirection::kAscent}) {
       const at::Tensor derivative =
-          SmoothNetDerivative(net, pictures, /*target=*/2) *
+          SmoothNetDerivative(net, images, /*target=*/2) *
           (direction == MetaDirection::kDescent ? 1 : -1);
       const auto map = [&](double epsilon) {
         ProbeRequest request = {
-            .input = pictures,
+            .input = images,
             .rows = {{.target = ClassIndex{2},
                       .meta = MetaStep{epsilon, direction}}},
             .probes = {{"body"}}};
@@ -321,7 +321,7 @@ TEST_P(MetaTest, SmallStepsFollowTheDirectionalDerivative) {
 
 TEST_P(MetaTest, StepsThatAreNotDefinedAreInvalid) {
   const auto model = Load(ResidualNet());
-  const ProbeRequest good = MixedRequest(Pictures(3), {"tail"});
+  const ProbeRequest good = MixedRequest(Images(3), {"tail"});
   const auto error = [&](const std::function<void(ProbeRow&)>& change) {
     ProbeRequest request = good;
     change(request.rows[1]);
@@ -349,7 +349,7 @@ TEST_P(MetaTest, AFrozenModelHasNoParametersToMove) {
   const auto model = ProbedModel::Load(file.path(), options).value();
   EXPECT_EQ(model->meta_path(), MetaPath::kNone);
   const absl::Status status =
-      model->Run(MixedRequest(Pictures(3), {"input"})).status();
+      model->Run(MixedRequest(Images(3), {"input"})).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("frozen"));
 }
@@ -364,7 +364,7 @@ TEST_P(MetaTest, NoCallWritesToTheModelHoweverItEnds) {
     ASSERT_GE(last - first,
               static_cast<int64_t>(model->parameter_names().size()));
     const uint64_t digest = memory.Digest(first, last);
-    MetaCalls calls(*model, Pictures(3));
+    MetaCalls calls(*model, Images(3));
     const ProbeResult before = calls.Yardstick();
     const int64_t held = memory.bytes();
     for (int i = 0; i < kCalls; ++i) EXPECT_TRUE(calls.Make()) << "call " << i;

@@ -22,12 +22,12 @@ std::unique_ptr<ProbedModel> ModelTest::Load(const TinyModule& tiny,
   return ProbedModel::Load(file.path(), options).value();
 }
 
-at::Tensor ModelTest::Pictures(int64_t count) {
+at::Tensor ModelTest::Images(int64_t count) {
   return at::randn({count, 3, 8, 8});
 }
 
-at::Tensor ModelTest::Leaf(const at::Tensor& pictures) const {
-  return pictures.detach().clone().to(device()).requires_grad_(true);
+at::Tensor ModelTest::Leaf(const at::Tensor& images) const {
+  return images.detach().clone().to(device()).requires_grad_(true);
 }
 
 std::vector<std::string> LayerNames(const ProbedModel& model) {
@@ -36,11 +36,11 @@ std::vector<std::string> LayerNames(const ProbedModel& model) {
   return names;
 }
 
-ProbeRequest EachPicture(const at::Tensor& pictures, int64_t classes,
-                         const std::vector<std::string>& layers) {
+ProbeRequest EachImage(const at::Tensor& images, int64_t classes,
+                       const std::vector<std::string>& layers) {
   ProbeRequest request;
-  request.input = pictures;
-  for (int64_t p = 0; p < pictures.size(0); ++p) {
+  request.input = images;
+  for (int64_t p = 0; p < images.size(0); ++p) {
     request.rows.push_back({p, ClassIndex{p % classes}});
   }
   for (const std::string& layer : layers) request.probes.push_back({layer});
@@ -65,7 +65,7 @@ std::vector<at::Tensor> Gradients(const at::Tensor& score,
   return gradients;
 }
 
-void ExpectReference(ProbedModel& model, const at::Tensor& pictures,
+void ExpectReference(ProbedModel& model, const at::Tensor& images,
                      const LayerValues& values) {
   std::vector<std::string> layers;
   std::vector<at::Tensor> activations;
@@ -78,7 +78,7 @@ void ExpectReference(ProbedModel& model, const at::Tensor& pictures,
   const std::vector<at::Tensor> gradients =
       Gradients(EachScore(logits), activations);
   const ProbeResult result =
-      model.Run(EachPicture(pictures, logits.size(1), layers)).value();
+      model.Run(EachImage(images, logits.size(1), layers)).value();
   EXPECT_TRUE(RowsClose(result.logits, logits, kSameOperators));
   ASSERT_EQ(result.records.size(), layers.size());
   for (size_t i = 0; i < layers.size(); ++i) {

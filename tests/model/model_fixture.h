@@ -28,22 +28,22 @@ class ModelTest : public DeviceTest {
  protected:
   void SetUp() override;
 
-  // On the test's device; pictures are 8 x 8 unless `options` say otherwise.
+  // On the test's device; images are 8 x 8 unless `options` say otherwise.
   std::unique_ptr<ProbedModel> Load(const TinyModule& tiny,
                                     LoadOptions options = {}) const;
   // [count,3,8,8] on the CPU.
-  static at::Tensor Pictures(int64_t count);
+  static at::Tensor Images(int64_t count);
   // A copy on the device that starts an autograd graph.
-  at::Tensor Leaf(const at::Tensor& pictures) const;
+  at::Tensor Leaf(const at::Tensor& images) const;
 };
 
 std::vector<std::string> LayerNames(const ProbedModel& model);
 
-// One row for each picture, picture p with class p % classes.
-ProbeRequest EachPicture(const at::Tensor& pictures, int64_t classes,
-                         const std::vector<std::string>& layers);
+// One row for each image, image p with class p % classes.
+ProbeRequest EachImage(const at::Tensor& images, int64_t classes,
+                       const std::vector<std::string>& layers);
 
-// The sum of the scores of EachPicture's rows.
+// The sum of the scores of EachImage's rows.
 at::Tensor EachScore(const at::Tensor& logits);
 
 // d(score)/d(values[i]) by autograd alone; zero where there is no path.
@@ -53,9 +53,9 @@ std::vector<at::Tensor> Gradients(const at::Tensor& score,
 // A value by layer, and "logits": what a network's reference computes.
 using LayerValues = std::map<std::string, at::Tensor>;
 
-// Runs EachPicture over the layers of `values` and holds activations, gradients
+// Runs EachImage over the layers of `values` and holds activations, gradients
 // and logits against them.
-void ExpectReference(ProbedModel& model, const at::Tensor& pictures,
+void ExpectReference(ProbedModel& model, const at::Tensor& images,
                      const LayerValues& values);
 
 // conv1 bn1 relu(in place) block{conv bn += relu(in place)} tail{conv relu} fc:

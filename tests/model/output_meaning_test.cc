@@ -199,8 +199,8 @@ TEST_P(OutputMeaningTest, ASingleOutputHasTwoClasses) {
       EXPECT_TRUE(model->meaning().one_output);
       EXPECT_EQ(model->meaning().probabilities, one.probabilities);
       ASSERT_EQ(model->num_classes(), 2);
-      const at::Tensor pictures = Pictures(1);
-      ProbeRequest request = EachPicture(pictures, 1, {"relu"});
+      const at::Tensor images = Images(1);
+      ProbeRequest request = EachImage(images, 1, {"relu"});
       request.rows = {{0, ClassIndex{0}}, {0, ClassIndex{1}}, {0, {}}};
       request.rows[2].score = Score::kScalarOutput;
       const ProbeResult result = model->Run(request).value();
@@ -258,13 +258,13 @@ TEST_P(OutputMeaningTest, AMetaStepFollowsTheModelsOwnProbabilities) {
        [](const at::Tensor& v) { return at::sigmoid(v); }}};
   for (const Case& one : cases) {
     SCOPED_TRACE(one.returned);
-    const at::Tensor pictures = Pictures(2);
+    const at::Tensor images = Images(2);
     const auto stepped = [&](const char* body) {
       torch::manual_seed(7);
       LoadOptions options;
       options.activation = one.declared;
       const auto model = Load(MeaningNet(body), options);
-      ProbeRequest request = EachPicture(pictures, 2, {"relu"});
+      ProbeRequest request = EachImage(images, 2, {"relu"});
       for (ProbeRow& row : request.rows) {
         row.meta = MetaStep{.epsilon = 0.01, .loss = LossOf(model->meaning())};
       }
@@ -282,7 +282,7 @@ TEST_P(OutputMeaningTest, ALossThatTheOutputDoesNotHaveIsRefused) {
     LoadOptions options;
     options.activation = declared;
     const auto model = Load(MeaningNet(body), options);
-    ProbeRequest request = EachPicture(Pictures(1), 1, {"relu"});
+    ProbeRequest request = EachImage(Images(1), 1, {"relu"});
     request.rows[0].meta = MetaStep{.loss = loss};
     return std::string(model->Run(request).status().message());
   };

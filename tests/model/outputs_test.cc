@@ -36,12 +36,12 @@ class OutputsTest : public ModelTest {
       const TinyModule& net, const LoadOptions& options,
       const std::function<at::Tensor(const at::Tensor&)>& logits) const {
     const auto model = Load(net, options);
-    const at::Tensor pictures = Pictures(3);
+    const at::Tensor images = Images(3);
     LayerValues v;
-    v["conv"] = ApplyConv(net, "conv", Leaf(pictures));
+    v["conv"] = ApplyConv(net, "conv", Leaf(images));
     v["logits"] = logits(v["conv"]);
     EXPECT_EQ(model->num_classes(), v["logits"].size(1));
-    ExpectReference(*model, pictures, v);
+    ExpectReference(*model, images, v);
   }
 };
 SALIENCY_INSTANTIATE_DEVICES(OutputsTest);
@@ -119,7 +119,7 @@ TEST_P(OutputsTest, LogitsOfOtherShapesAreRefused) {
       LoadStatus(NetReturning("torch.squeeze(torch.mean(y, [2, 3]))"), {});
   EXPECT_EQ(rows.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(rows.message()),
-              HasSubstr("4 rows of logits for one picture"));
+              HasSubstr("4 rows of logits for one image"));
 }
 
 // The mean of a class's logits, weighted by their own spatial softmax.
@@ -139,9 +139,8 @@ TEST_P(OutputsTest, SpatialLogitMapOfOnePixelIsThePlainLogit) {
 
 TEST_P(OutputsTest, WeightsOfASpatialLogitMapAreStable) {
   const auto model = Load(NetReturning("y * 1000."));
-  const at::Tensor pictures = Pictures(2);
-  const ProbeResult result =
-      model->Run(EachPicture(pictures, 4, {"conv"})).value();
+  const at::Tensor images = Images(2);
+  const ProbeResult result = model->Run(EachImage(images, 4, {"conv"})).value();
   EXPECT_TRUE(at::isfinite(result.logits).all().item<bool>());
   // p (1 + z - s) over the positions adds up to 1.
   const at::Tensor sums = result.records[0].gradient.sum({1, 2, 3}) / 1000;
@@ -151,14 +150,13 @@ TEST_P(OutputsTest, WeightsOfASpatialLogitMapAreStable) {
 TEST_P(OutputsTest, AMapIsTheDerivativeOfTheScoreThatIsShown) {
   // By finite differences of the score alone.
   const auto model = Load(NetReturning("y * 3."));
-  const at::Tensor picture = Pictures(1);
-  const ProbeResult result =
-      model->Run(EachPicture(picture, 4, {"input"})).value();
-  const at::Tensor direction = at::randn_like(picture);
+  const at::Tensor image = Images(1);
+  const ProbeResult result = model->Run(EachImage(image, 4, {"input"})).value();
+  const at::Tensor direction = at::randn_like(image);
   const double step = 1e-2;
   const auto score = [&](double at) {
     return static_cast<double>(
-        model->Run(EachPicture(picture + at * direction, 4, {"input"}))
+        model->Run(EachImage(image + at * direction, 4, {"input"}))
             .value()
             .score[0]);
   };
@@ -185,7 +183,7 @@ TEST_P(OutputsTest, WhatIsTakenAndWhatIsNotIsTold) {
             "output \"square\" [4], not output \"mean\" [4]");
 }
 
-TEST_P(OutputsTest, OneNumberForEachPictureIsAScalarOutput) {
+TEST_P(OutputsTest, OneNumberForEachImageIsAScalarOutput) {
   for (const char* result :
        {"torch.mean(y * y, [1, 2, 3])", "torch.mean(y * y, [2, 3])[:, 0:1]"}) {
     SCOPED_TRACE(result);
@@ -194,14 +192,14 @@ TEST_P(OutputsTest, OneNumberForEachPictureIsAScalarOutput) {
     options.activation = OutputActivation::kRegression;
     const auto model = Load(net, options);
     EXPECT_EQ(model->num_classes(), 1);
-    const at::Tensor pictures = Pictures(3);
-    ProbeRequest request = EachPicture(pictures, 1, {"conv"});
+    const at::Tensor images = Images(3);
+    ProbeRequest request = EachImage(images, 1, {"conv"});
     for (ProbeRow& row : request.rows) {
       row.score = Score::kScalarOutput;
       row.target = ClassIndex{17};  // ignored
     }
     const ProbeResult answer = model->Run(request).value();
-    const at::Tensor y = ApplyConv(net, "conv", Leaf(pictures));
+    const at::Tensor y = ApplyConv(net, "conv", Leaf(images));
     const bool all = std::string(result).find("1, 2") != std::string::npos;
     const at::Tensor scores =
         all ? (y * y).mean({1, 2, 3}) : (y * y).mean({2, 3}).select(1, 0);
@@ -214,7 +212,7 @@ TEST_P(OutputsTest, OneNumberForEachPictureIsAScalarOutput) {
 
 TEST_P(OutputsTest, ScalarOutputNeedsAModelWithOneOutput) {
   const auto model = Load(NetReturning("torch.mean(y, [2, 3])"));
-  ProbeRequest request = EachPicture(Pictures(1), 4, {"conv"});
+  ProbeRequest request = EachImage(Images(1), 4, {"conv"});
   request.rows[0].score = Score::kScalarOutput;
   const absl::Status status = model->Run(request).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

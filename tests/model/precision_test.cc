@@ -27,10 +27,10 @@ class PrecisionTest : public ModelTest {
   }
 
   // norm_grad at `layer`, [N,H W] on the CPU.
-  static at::Tensor Maps(ProbedModel& model, const at::Tensor& pictures,
+  static at::Tensor Maps(ProbedModel& model, const at::Tensor& images,
                          const std::string& layer) {
     const ProbeResult result =
-        model.Run(EachPicture(pictures, 10, {layer})).value();
+        model.Run(EachImage(images, 10, {layer})).value();
     const ProbeResult::Record& record = result.records[0];
     EXPECT_EQ(record.activation.scalar_type(), at::kFloat);
     EXPECT_EQ(record.gradient.scalar_type(), at::kFloat);
@@ -61,7 +61,7 @@ TEST_P(PrecisionTest, MapsOfBf16RankPixelsAsThoseOfFp32) {
   const auto full = LoadAs(path, set.input, Precision::kFp32);
   const auto half = LoadAs(path, set.input, Precision::kBf16);
   EXPECT_TRUE(half->self_check().rows_independent);
-  EXPECT_TRUE(half->self_check().fan_out_at_probe);
+  EXPECT_TRUE(half->self_check().expand_rows_at_probe);
   for (const char* layer : {"features.13", "features.14"}) {
     const at::Tensor want = Maps(*full, set.input, layer);
     const at::Tensor got = Maps(*half, set.input, layer);
@@ -77,11 +77,10 @@ TEST_P(PrecisionTest, FrozenModelRunsInBf16) {
   torch::jit::Module module = Build(net);
   module.eval();
   const ModelFile file(torch::jit::freeze(module));
-  const at::Tensor pictures = Pictures(2);
-  const auto half = LoadAs(file.path(), pictures, Precision::kBf16);
-  const LayerValues v = ResidualValues(net, Leaf(pictures));
-  const ProbeResult result =
-      half->Run(EachPicture(pictures, 5, {"input"})).value();
+  const at::Tensor images = Images(2);
+  const auto half = LoadAs(file.path(), images, Precision::kBf16);
+  const LayerValues v = ResidualValues(net, Leaf(images));
+  const ProbeResult result = half->Run(EachImage(images, 5, {"input"})).value();
   EXPECT_TRUE(RowsClose(result.logits, v.at("logits"), 0.05));
   EXPECT_FALSE(at::equal(result.logits, v.at("logits").detach().cpu()))
       << "not run in BF16";

@@ -45,15 +45,15 @@ TEST_P(ProbeNamesTest, RepeatedCallsOfAModuleAreNumbered) {
   const auto model = Load(net);
   EXPECT_THAT(LayerNames(*model),
               ElementsAre("input", "a", "relu", "b", "relu#2", "relu#3"));
-  const at::Tensor pictures = Pictures(2);
-  const at::Tensor x = Leaf(pictures);
+  const at::Tensor images = Images(2);
+  const at::Tensor x = Leaf(images);
   LayerValues v;
   v["input"] = x;
   v["relu"] = at::relu(ApplyConv(net, "a", x));
   v["relu#2"] = at::relu(ApplyConv(net, "b", v["relu"]));
   v["relu#3"] = at::relu(v["relu#2"] - 0.2);
   v["logits"] = v["relu#3"].mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ProbeNamesTest, SecondMethodsOfTracedModelsAreFurtherCalls) {
@@ -66,13 +66,13 @@ TEST_P(ProbeNamesTest, SecondMethodsOfTracedModelsAreFurtherCalls) {
   const auto model = Load(net);
   EXPECT_THAT(LayerNames(*model),
               ElementsAre("input", "conv", "relu", "relu#2"));
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  v["conv"] = ApplyConv(net, "conv", Leaf(pictures));
+  v["conv"] = ApplyConv(net, "conv", Leaf(images));
   v["relu"] = at::relu(v["conv"]);
   v["relu#2"] = at::relu(v["relu"] - 0.3);
   v["logits"] = v["relu#2"].mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ProbeNamesTest, MethodsThatAreNotForwardHaveNoNameButTheirCallsDo) {
@@ -97,13 +97,13 @@ TEST_P(ProbeNamesTest, CallsInBranchesNeverTakenAreNotCounted) {
     net.attributes["skip"] = skip;
     const auto model = Load(net);
     EXPECT_THAT(LayerNames(*model), ElementsAre("input", "conv"));
-    const at::Tensor pictures = Pictures(2);
-    const at::Tensor x = Leaf(pictures);
+    const at::Tensor images = Images(2);
+    const at::Tensor x = Leaf(images);
     LayerValues v;
     v["input"] = x;
     v["conv"] = ApplyConv(net, "conv", x);
     v["logits"] = (skip ? x + v["conv"] : v["conv"]).mean({2, 3});
-    ExpectReference(*model, pictures, v);
+    ExpectReference(*model, images, v);
   }
 }
 
@@ -117,16 +117,16 @@ TEST_P(ProbeNamesTest, PartsOfATupleAreProbedByTheirPosition) {
   const auto model = Load(net);
   EXPECT_THAT(LayerNames(*model), ElementsAre("input", "split:0", "split:2",
                                               "split#2:0", "split#2:2"));
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  const at::Tensor x = Leaf(pictures);
+  const at::Tensor x = Leaf(images);
   v["split:0"] = x * 2;
   v["split:2"] = at::relu(x);
   v["split#2:0"] = v["split:2"] * 2;
   v["split#2:2"] = at::relu(v["split:2"]);
   v["logits"] = (v["split:0"] * v["split:2"] + v["split#2:0"] * v["split#2:2"])
                     .mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ProbeNamesTest, CallsOfAModuleInALoopAreNumbered) {
@@ -138,16 +138,16 @@ TEST_P(ProbeNamesTest, CallsOfAModuleInALoopAreNumbered) {
   const auto model = Load(net);
   EXPECT_THAT(LayerNames(*model),
               ElementsAre("input", "first", "step", "step#2", "step#3"));
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  v["first"] = ApplyConv(net, "first", Leaf(pictures));
+  v["first"] = ApplyConv(net, "first", Leaf(images));
   at::Tensor x = v["first"];
   for (const char* step : {"step", "step#2", "step#3"}) {
     v[step] = ApplyConv(net, "step", x);
     x = at::tanh(v[step]);
   }
   v["logits"] = x.mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ProbeNamesTest, LayersInsideABlockAreListedInTheOrderOfTheGraph) {
@@ -169,8 +169,8 @@ TEST_P(ProbeNamesTest, ModuleWhoseResultIsNotUsedIsNotOffered) {
 TEST_P(ProbeNamesTest, ConvolutionsAndBatchNormsOfferTheirInputs) {
   const TinyModule net = ResidualNet();
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(2);
-  const LayerValues v = ResidualValues(net, Leaf(pictures));
+  const at::Tensor images = Images(2);
+  const LayerValues v = ResidualValues(net, Leaf(images));
   const std::pair<const char*, const char*> inputs[] = {
       {"conv1", "input"},
       {"bn1", "conv1"},
@@ -179,7 +179,7 @@ TEST_P(ProbeNamesTest, ConvolutionsAndBatchNormsOfferTheirInputs) {
       {"block.bn", "block.conv"}};
   for (const auto& [layer, source] : inputs) {
     SCOPED_TRACE(layer);
-    ProbeRequest request = EachPicture(pictures, 5, {});
+    ProbeRequest request = EachImage(images, 5, {});
     request.probes = {{layer, Probe::Side::kInput}, {layer}};
     const ProbeResult result = model->Run(request).value();
     EXPECT_TRUE(
@@ -203,7 +203,7 @@ TEST_P(ProbeNamesTest, UnknownLayerIsNotFoundWithTheThreeNearestNames) {
   EXPECT_EQ(std::string(status.message()),
             "layer \"block.con\" not found; nearest: \"block.conv\", "
             "\"block.bn\", \"block.relu\"");
-  ProbeRequest request = EachPicture(Pictures(1), 5, {"block.con"});
+  ProbeRequest request = EachImage(Images(1), 5, {"block.con"});
   EXPECT_EQ(model->Run(request).status(), status);
   request.probes = {{"relu", Probe::Side::kInput}};
   const absl::Status input = model->Run(request).status();
@@ -224,9 +224,9 @@ TEST_P(ProbeNamesTest, FrozenModelWithoutModulePathsOffersTheInputOnly) {
   const auto model = ProbedModel::Load(file.path(), options).value();
   EXPECT_THAT(LayerNames(*model), ElementsAre("input"));
   EXPECT_FALSE(model->linear_head().has_value());
-  const at::Tensor pictures = Pictures(3);
-  const LayerValues v = ResidualValues(net, Leaf(pictures));
-  ExpectReference(*model, pictures,
+  const at::Tensor images = Images(3);
+  const LayerValues v = ResidualValues(net, Leaf(images));
+  ExpectReference(*model, images,
                   {{"input", v.at("input")}, {"logits", v.at("logits")}});
 }
 

@@ -19,12 +19,12 @@ at::Tensor RunMethod(const torch::jit::Module& module,
   return module.get_method(method)({x}).toTensor();
 }
 
-at::Tensor PlainLogits(torch::jit::Module module, const at::Tensor& pictures,
+at::Tensor PlainLogits(torch::jit::Module module, const at::Tensor& images,
                        c10::Device device) {
   const at::NoGradGuard no_grad;
   module.eval();
   module.to(device);
-  return RunMethod(module, "forward", pictures.to(device));
+  return RunMethod(module, "forward", images.to(device));
 }
 
 std::vector<std::string> SpatialLayers(const ProbedModel& model) {
@@ -41,10 +41,10 @@ SALIENCY_INSTANTIATE_DEVICES(ProbeTransparencyTest);
 TEST_P(ProbeTransparencyTest, ForwardWithProbesEqualsForwardWithout) {
   const TinyModule net = ResidualNet();
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(3);
-  const at::Tensor plain = PlainLogits(Build(net), pictures, device());
+  const at::Tensor images = Images(3);
+  const at::Tensor plain = PlainLogits(Build(net), images, device());
   const auto logits = [&](const std::vector<std::string>& layers) {
-    return model->Run(EachPicture(pictures, 5, layers)).value().logits;
+    return model->Run(EachImage(images, 5, layers)).value().logits;
   };
   EXPECT_TRUE(Identical(logits({}), plain));
   EXPECT_TRUE(Identical(logits(LayerNames(*model)), plain));
@@ -55,21 +55,21 @@ TEST_P(ProbeTransparencyTest, ForwardWithProbesEqualsForwardWithout) {
 
 TEST_P(ProbeTransparencyTest, ForwardOfTheGoldenNetworksIsTheirOwn) {
   for (const std::string& net : GoldenNets()) {
-    const at::Tensor pictures = LoadGolden(net).input;
+    const at::Tensor images = LoadGolden(net).input;
     for (const char* form : {"model_script.pt", "model_trace.pt"}) {
       SCOPED_TRACE(net + " " + form);
       LoadOptions options;
       options.device = GetParam();
-      options.input_height = pictures.size(2);
-      options.input_width = pictures.size(3);
+      options.input_height = images.size(2);
+      options.input_width = images.size(3);
       const std::string path = GoldenPath(net, form);
       const auto model = ProbedModel::Load(path, options).value();
       const std::vector<std::string> layers = SpatialLayers(*model);
       EXPECT_GT(layers.size(), 15);
       const ProbeResult result =
-          model->Run(EachPicture(pictures, 10, layers)).value();
+          model->Run(EachImage(images, 10, layers)).value();
       EXPECT_TRUE(Identical(result.logits, PlainLogits(torch::jit::load(path),
-                                                       pictures, device())));
+                                                       images, device())));
     }
   }
 }
@@ -77,19 +77,19 @@ TEST_P(ProbeTransparencyTest, ForwardOfTheGoldenNetworksIsTheirOwn) {
 TEST_P(ProbeTransparencyTest, RecordsAreThoseOfAutogradThoughAllIsOverwritten) {
   const TinyModule net = ResidualNet();
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(3);
-  ExpectReference(*model, pictures, ResidualValues(net, Leaf(pictures)));
+  const at::Tensor images = Images(3);
+  ExpectReference(*model, images, ResidualValues(net, Leaf(images)));
 }
 
 TEST_P(ProbeTransparencyTest, EachProbeAloneRecordsWhatItDoesInCompany) {
   const auto model = Load(ResidualNet());
-  const at::Tensor pictures = Pictures(3);
+  const at::Tensor images = Images(3);
   const std::vector<std::string> layers = LayerNames(*model);
-  const ProbeResult all = model->Run(EachPicture(pictures, 5, layers)).value();
+  const ProbeResult all = model->Run(EachImage(images, 5, layers)).value();
   for (size_t i = 0; i < layers.size(); ++i) {
     SCOPED_TRACE(layers[i]);
     const ProbeResult one =
-        model->Run(EachPicture(pictures, 5, {layers[i]})).value();
+        model->Run(EachImage(images, 5, {layers[i]})).value();
     EXPECT_TRUE(
         Identical(one.records[0].activation, all.records[i].activation));
     EXPECT_TRUE(RowsClose(one.records[0].gradient, all.records[i].gradient,
@@ -99,7 +99,7 @@ TEST_P(ProbeTransparencyTest, EachProbeAloneRecordsWhatItDoesInCompany) {
 
 TEST_P(ProbeTransparencyTest, ProbeOfActivationOnlyHasNoGradientAndCostsNone) {
   const auto model = Load(ResidualNet());
-  ProbeRequest request = EachPicture(Pictures(2), 5, {"conv1", "block"});
+  ProbeRequest request = EachImage(Images(2), 5, {"conv1", "block"});
   const ProbeResult both = model->Run(request).value();
   request.activation_only = {true, false};
   const ProbeResult one = model->Run(request).value();
@@ -226,15 +226,15 @@ TEST_P(ProbeTransparencyTest, WhateverOverwritesALayerIsNotSeenInItsRecord) {
     const TinyModule net = NetWithTail(tail);
     torch::jit::Module module = Build(net);
     const auto model = Load(net);
-    const at::Tensor pictures = Pictures(1);
+    const at::Tensor images = Images(1);
     const ProbeResult result =
-        model->Run(EachPicture(pictures, 4, {"input", "conv"})).value();
+        model->Run(EachImage(images, 4, {"input", "conv"})).value();
     EXPECT_TRUE(
-        Identical(result.logits, PlainLogits(module, pictures, device())));
-    EXPECT_TRUE(Identical(result.records[0].activation, pictures));
+        Identical(result.logits, PlainLogits(module, images, device())));
+    EXPECT_TRUE(Identical(result.records[0].activation, images));
 
     const at::Tensor conv =
-        ApplyConv(net, "conv", pictures.to(device())).detach();
+        ApplyConv(net, "conv", images.to(device())).detach();
     EXPECT_TRUE(RowsClose(result.records[1].activation, conv, kSameOperators));
     // The module's own in-place operators act on a copy of the leaf.
     const at::Tensor leaf = Leaf(conv);
@@ -251,11 +251,10 @@ TEST_P(ProbeTransparencyTest, DISABLED_AListSeesWhatOverwritesItsTensor) {
         torch.relu_(x)
         return torch.mean(torch.cat(all, 1), [2, 3]))"});
   torch::jit::Module module = Build(net);
-  const at::Tensor pictures = Pictures(1);
+  const at::Tensor images = Images(1);
   const ProbeResult result =
-      Load(net)->Run(EachPicture(pictures, 4, {"conv"})).value();
-  EXPECT_TRUE(
-      Identical(result.logits, PlainLogits(module, pictures, device())));
+      Load(net)->Run(EachImage(images, 4, {"conv"})).value();
+  EXPECT_TRUE(Identical(result.logits, PlainLogits(module, images, device())));
 }
 
 TEST_P(ProbeTransparencyTest, OverwrittenResultCountsEveryLaterUseOfItself) {
@@ -265,25 +264,25 @@ TEST_P(ProbeTransparencyTest, OverwrittenResultCountsEveryLaterUseOfItself) {
              y = self.relu.forward(x)
              return torch.mean(torch.tanh(y) * x, [2, 3]))");
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  v["conv"] = ApplyConv(net, "conv", Leaf(pictures));
+  v["conv"] = ApplyConv(net, "conv", Leaf(images));
   v["relu"] = at::relu(v["conv"]);
   v["logits"] = (at::tanh(v["relu"]) * v["relu"]).mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
   EXPECT_TRUE((*model->FindLayer("relu"))->is_cut);
 }
 
-TEST_P(ProbeTransparencyTest, CallersPictureIsNeverOverwritten) {
+TEST_P(ProbeTransparencyTest, CallersImageIsNeverOverwritten) {
   for (const Tail& tail : kTails) {
     SCOPED_TRACE(tail.name);
     TinyModule net = Net({}, tail.body);
     const auto model = Load(net);
-    const at::Tensor pictures = Pictures(1).to(device());
-    const at::Tensor before = pictures.clone();
-    const ProbeRequest request = EachPicture(pictures, 3, {});
+    const at::Tensor images = Images(1).to(device());
+    const at::Tensor before = images.clone();
+    const ProbeRequest request = EachImage(images, 3, {});
     const ProbeResult first = model->Run(request).value();
-    EXPECT_TRUE(Identical(pictures, before));
+    EXPECT_TRUE(Identical(images, before));
     EXPECT_TRUE(Identical(model->Run(request).value().logits, first.logits));
     EXPECT_TRUE(Identical(first.logits,
                           PlainLogits(Build(net), before.clone(), device())));
@@ -306,9 +305,9 @@ TEST_P(ProbeTransparencyTest, ModelThatWritesToItsBuffersAnswersAlikeEachTime) {
     TinyModule net = Net({}, body);
     net.buffers["scale"] = at::ones({3});
     const auto model = Load(net);
-    const at::Tensor pictures = Pictures(2);
-    const at::Tensor fresh = PlainLogits(Build(net), pictures, device());
-    const ProbeRequest request = EachPicture(pictures, 3, {"input"});
+    const at::Tensor images = Images(2);
+    const at::Tensor fresh = PlainLogits(Build(net), images, device());
+    const ProbeRequest request = EachImage(images, 3, {"input"});
     for (int run = 0; run < 3; ++run) {
       EXPECT_TRUE(Identical(model->Run(request).value().logits, fresh));
     }

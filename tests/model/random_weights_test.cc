@@ -131,7 +131,7 @@ TEST_P(RandomModelTest, AModelIsLoadedWithRandomModules) {
   const auto same = Load(net);
   const auto random = Load(net, {.random = {.modules = {"fc"}}});
   const auto again = Load(net, {.random = {.modules = {"fc"}}});
-  const ProbeRequest request = EachPicture(Pictures(2), 5, {"second"});
+  const ProbeRequest request = EachImage(Images(2), 5, {"second"});
   const auto result = plain->Run(request);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(Identical(same->Run(request)->logits, result->logits));

@@ -101,7 +101,7 @@ class ReasonsTest : public ModelTest {
   std::string WhyNoPass(const TinyModule& tiny, int64_t size = 8) const {
     const auto model = Load(tiny);
     const absl::Status status =
-        model->Run(EachPicture(at::randn({1, 3, size, size}), 1, {"input"}))
+        model->Run(EachImage(at::randn({1, 3, size, size}), 1, {"input"}))
             .status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
     EXPECT_FALSE(TorchDetail(status).empty());
@@ -113,7 +113,7 @@ class ReasonsTest : public ModelTest {
   std::string WhyZero(const std::string& body) const {
     const auto model = Load(Net({{"conv", Conv(3, 4)}, {"fc", Linear(4, 3)}},
                                 "y = self.conv.forward(x)\n" + body));
-    ProbeRequest request = EachPicture(Pictures(2), 3, {"conv"});
+    ProbeRequest request = EachImage(Images(2), 3, {"conv"});
     const ProbeResult result = model->Run(request).value();
     const ProbeResult::Record& record = result.records[0];
     const std::string note = (*model->FindLayer("conv"))->note;
@@ -132,9 +132,9 @@ SALIENCY_INSTANTIATE_DEVICES(ReasonsTest);
 TEST_P(ReasonsTest, ChannelsThatDoNotFitANamedLayer) {
   EXPECT_THAT(WhyNot(Net({{"conv", Conv(1, 4)}},
                          "return torch.mean(self.conv.forward(x), [2, 3])")),
-              HasSubstr("the model cannot run a picture of 3x8x8: operator "
+              HasSubstr("the model cannot run an image of 3x8x8: operator "
                         "conv2d of layer \"conv\" takes 1 channel and got 3, "
-                        "those of a picture"));
+                        "those of an image"));
   EXPECT_THAT(WhyNot(Net({{"a", Conv(3, 4)}, {"b", Conv(6, 4, {.groups = 2})}},
                          R"(x = self.a.forward(x)
                  return torch.mean(self.b.forward(x), [2, 3]))")),
@@ -274,14 +274,14 @@ TEST_P(ReasonsTest, NoGradLeavesTheLayersBehindItTheirGradients) {
               HasSubstr("no gradient reaches it: behind it the model uses "
                         "detach or no_grad"));
   const TinyModule net = {.kind = "Net", .children = {{"a", a}, {"b", b}}};
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   LayerValues v;
-  v["input"] = Leaf(pictures);
+  v["input"] = Leaf(images);
   v["a"] = ApplyConv(net, "a", v["input"]);
   v["b"] = ApplyConv(net, "b", at::relu(v["a"]).detach());
   v["b"].set_requires_grad(true);
   v["logits"] = v["b"].mean({2, 3});
-  ExpectReference(*model, pictures, v);
+  ExpectReference(*model, images, v);
 }
 
 TEST_P(ReasonsTest, NoGradAroundAllOfAModelIsToldAtEachLayer) {

@@ -1,4 +1,4 @@
-// Models whose answer to a picture depends on its neighbours in the batch, or
+// Models whose answer to an image depends on its neighbours in the batch, or
 // on chance: found whatever operator does it, and told.
 
 #include <ATen/ATen.h>
@@ -67,7 +67,7 @@ const std::vector<Between> kDependent = {
      "g = torch.flatten(x, 1)\n"
      "x = x * torch.sum(torch.mm(g, g.t()), [1]).view([-1, 1, 1, 1])",
      "aten::mm"},
-    {"DistancesBetweenPictures",
+    {"DistancesBetweenImages",
      "g = torch.flatten(x, 1)\n"
      "x = x * torch.sum(torch.cdist(g, g), [1]).view([-1, 1, 1, 1])",
      "aten::cdist"},
@@ -87,11 +87,11 @@ const std::vector<Between> kDependent = {
 
 // Rows that trade places, or give the batch's size away.
 const std::vector<Between> kOddRows = {
-    {"Flip", "x = torch.flip(x, [0])", "not that of the row's picture alone"},
-    {"Roll", "x = torch.roll(x, 1, 0)", "not that of the row's picture alone"},
+    {"Flip", "x = torch.flip(x, [0])", "not that of the row's image alone"},
+    {"Roll", "x = torch.roll(x, 1, 0)", "not that of the row's image alone"},
     {"FirstForAll", "x = x[0:1].expand_as(x)",
-     "not that of the row's picture alone"},
-    {"SumOverTheCount", "x = x * x.size(0)", "changes beside other pictures"},
+     "not that of the row's image alone"},
+    {"SumOverTheCount", "x = x * x.size(0)", "changes beside other images"},
 };
 
 const std::vector<Between> kIndependent = {
@@ -126,19 +126,19 @@ const std::vector<Between> kIndependent = {
 class RowDependenceTest : public ModelTest {};
 SALIENCY_INSTANTIATE_DEVICES(RowDependenceTest);
 
-TEST_P(RowDependenceTest, AnOperatorThatMixesPicturesIsNamed) {
+TEST_P(RowDependenceTest, AnOperatorThatMixesImagesIsNamed) {
   for (const Between& between : kDependent) {
     SCOPED_TRACE(between.name);
     const auto model = Load(BetweenNet(between.line));
     EXPECT_FALSE(model->self_check().rows_independent);
-    EXPECT_FALSE(model->self_check().fan_out_at_probe);
+    EXPECT_FALSE(model->self_check().expand_rows_at_probe);
     EXPECT_THAT(model->self_check().rows_depend_because,
                 HasSubstr("operator " + between.reason + " mixes"));
     EXPECT_TRUE(model->self_check().deterministic);
   }
 }
 
-TEST_P(RowDependenceTest, RowsThatAreNotTheirPicturesAreFound) {
+TEST_P(RowDependenceTest, RowsThatAreNotTheirImagesAreFound) {
   for (const Between& between : kOddRows) {
     SCOPED_TRACE(between.name);
     const auto model = Load(BetweenNet(between.line));
@@ -148,7 +148,7 @@ TEST_P(RowDependenceTest, RowsThatAreNotTheirPicturesAreFound) {
   }
 }
 
-TEST_P(RowDependenceTest, WhatStaysWithinAPictureIsIndependent) {
+TEST_P(RowDependenceTest, WhatStaysWithinAnImageIsIndependent) {
   for (const Between& between : kIndependent) {
     SCOPED_TRACE(between.name);
     const auto model = Load(BetweenNet(between.line));
@@ -158,21 +158,20 @@ TEST_P(RowDependenceTest, WhatStaysWithinAPictureIsIndependent) {
 }
 
 // Far apart in range: what a neighbour could change, it would.
-TEST_P(RowDependenceTest, ABatchAnswersAsItsPicturesAlone) {
+TEST_P(RowDependenceTest, ABatchAnswersAsItsImagesAlone) {
   std::vector<Between> all = kDependent;
   all.insert(all.end(), kOddRows.begin(), kOddRows.end());
   all.insert(all.end(), kIndependent.begin(), kIndependent.end());
   const at::Tensor scale = at::tensor({1.F, 1e10F, 1e-3F}).view({3, 1, 1, 1});
-  const at::Tensor pictures = Pictures(3) * scale;
+  const at::Tensor images = Images(3) * scale;
   for (const Between& between : all) {
     SCOPED_TRACE(between.name);
     const auto model = Load(BetweenNet(between.line));
     const ProbeResult batch =
-        model->Run(EachPicture(pictures, 1, {"conv"})).value();
+        model->Run(EachImage(images, 1, {"conv"})).value();
     for (int64_t p = 0; p < 3; ++p) {
       const ProbeResult alone =
-          model->Run(EachPicture(pictures.slice(0, p, p + 1), 1, {"conv"}))
-              .value();
+          model->Run(EachImage(images.slice(0, p, p + 1), 1, {"conv"})).value();
       EXPECT_TRUE(at::allclose(batch.logits.slice(0, p, p + 1), alone.logits,
                                1e-4, 1e-6, /*equal_nan=*/true));
       EXPECT_TRUE(at::allclose(batch.records[0].gradient.slice(0, p, p + 1),
@@ -217,7 +216,7 @@ TEST_P(RowDependenceTest, ADropoutThatIsOffIsNoChance) {
   }
 }
 
-TEST_P(RowDependenceTest, ANumberReadOffThePicturesIsNamed) {
+TEST_P(RowDependenceTest, ANumberReadOffTheImagesIsNamed) {
   const auto model =
       Load(BetweenNet("if bool(torch.max(x) > 1.0e9):\n  x = x / 255."));
   EXPECT_FALSE(model->self_check().rows_independent);

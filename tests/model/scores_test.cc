@@ -110,9 +110,9 @@ TEST_P(ScoresTest, ExtremeLogitsGiveFiniteScoresAndGradients) {
 TEST_P(ScoresTest, KindsMixInOneBatchOfAModel) {
   const TinyModule net = ResidualNet();
   const auto model = Load(net);
-  const at::Tensor pictures = Pictures(5);
-  const LayerValues v = ResidualValues(net, Leaf(pictures));
-  ProbeRequest request = EachPicture(pictures, 5, {"tail"});
+  const at::Tensor images = Images(5);
+  const LayerValues v = ResidualValues(net, Leaf(images));
+  ProbeRequest request = EachImage(images, 5, {"tail"});
   for (int64_t p = 0; p < 5; ++p) request.rows[p].score = kScores[p];
   const ProbeResult result = model->Run(request).value();
   const at::Tensor scores = RowScores(v.at("logits"), {0, 1, 2, 3, 4}, kScores);
@@ -182,9 +182,9 @@ TEST(ResolveTargetTest, OutOfRangeNamesTheValueAndTheLimit) {
 
 TEST_P(ScoresTest, RanksOfABatchAreResolvedInTheSameRun) {
   const auto model = Load(ResidualNet());
-  const at::Tensor pictures = Pictures(2);
+  const at::Tensor images = Images(2);
   ProbeRequest request;
-  request.input = pictures;
+  request.input = images;
   for (int64_t p = 0; p < 2; ++p) {
     request.rows.push_back({p, RankFromTop{0}});
     request.rows.push_back({p, RankFromTop{1}});
@@ -207,7 +207,7 @@ TEST_P(ScoresTest, RanksOfABatchAreResolvedInTheSameRun) {
 
 TEST_P(ScoresTest, TargetOutOfRangeFailsTheRunWithValueAndLimit) {
   const auto model = Load(ResidualNet());
-  ProbeRequest request = EachPicture(Pictures(2), 5, {"tail"});
+  ProbeRequest request = EachImage(Images(2), 5, {"tail"});
   request.rows[1].target = ClassIndex{1003};
   const absl::Status status = model->Run(request).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

@@ -43,7 +43,7 @@ std::vector<Case> Cases() {
       {"wide", 64, 64, 96, ThreeByThree(), false},
       {"wide with stride", 64, 48, 96, ThreeByThree(2), false},
       {"wide, pointwise", 64, 32, 96, {}, false},
-      {"picture", 3, 16, 96, ThreeByThree(), false},
+      {"image", 3, 16, 96, ThreeByThree(), false},
       {"grouped", 16, 16, 20, grouped, false},
       {"dilated", 16, 24, 20, dilated, false},
       // Products large enough for a convolution's kernel.
@@ -152,25 +152,24 @@ TEST_P(SteppedConvTest, EveryFormInEitherMemoryOrderIsTheSteppedConvolution) {
 }
 
 TEST_P(SteppedConvTest, WhatIsWideLiesInPlanesWhereChannelsLastIsSlow) {
-  const auto planes = [&](at::IntArrayRef sizes, const ConvGeometry& geometry,
-                          at::MemoryFormat order) {
+  const auto nchw = [&](at::IntArrayRef sizes, const ConvGeometry& geometry,
+                        at::MemoryFormat order) {
     const at::Tensor x = at::zeros(sizes).to(device()).contiguous(order);
     return OrderOfConv(x, geometry) == at::MemoryFormat::Contiguous;
   };
   constexpr auto kLast = at::MemoryFormat::ChannelsLast;
   const bool on_cpu = device().is_cpu();
   SetChannelsLastIsSlow(true);
-  EXPECT_EQ(planes({1, 64, 96, 96}, ThreeByThree(), kLast), on_cpu);
-  EXPECT_FALSE(planes({1, 64, 96, 96}, {}, kLast));
-  // Alone too small, not so in a batch; what lies in planes stays there.
-  EXPECT_FALSE(planes({1, 64, 56, 56}, ThreeByThree(), kLast));
-  EXPECT_EQ(planes({8, 64, 56, 56}, ThreeByThree(), kLast), on_cpu);
-  EXPECT_EQ(
-      planes({1, 64, 56, 56}, ThreeByThree(), at::MemoryFormat::Contiguous),
-      on_cpu);
+  EXPECT_EQ(nchw({1, 64, 96, 96}, ThreeByThree(), kLast), on_cpu);
+  EXPECT_FALSE(nchw({1, 64, 96, 96}, {}, kLast));
+  // Alone too small, not so in a batch; what lies in NCHW order stays there.
+  EXPECT_FALSE(nchw({1, 64, 56, 56}, ThreeByThree(), kLast));
+  EXPECT_EQ(nchw({8, 64, 56, 56}, ThreeByThree(), kLast), on_cpu);
+  EXPECT_EQ(nchw({1, 64, 56, 56}, ThreeByThree(), at::MemoryFormat::Contiguous),
+            on_cpu);
   SetChannelsLastIsSlow(false);
   EXPECT_FALSE(
-      planes({1, 64, 96, 96}, ThreeByThree(), at::MemoryFormat::Contiguous));
+      nchw({1, 64, 96, 96}, ThreeByThree(), at::MemoryFormat::Contiguous));
 }
 
 }  // namespace

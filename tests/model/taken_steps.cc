@@ -22,11 +22,11 @@ namespace {
 constexpr double kFarEpsilon = 5e3;
 constexpr double kFarStep = 2 * kFarEpsilon;
 
-ProbeRequest StepRequest(const at::Tensor& pictures,
+ProbeRequest StepRequest(const at::Tensor& images,
                          const std::vector<int64_t>& targets) {
-  ProbeRequest request = {.input = pictures};
+  ProbeRequest request = {.input = images};
   for (size_t r = 0; r < targets.size(); ++r) {
-    request.rows.push_back({.picture = static_cast<int64_t>(r),
+    request.rows.push_back({.image = static_cast<int64_t>(r),
                             .target = ClassIndex{targets[r]},
                             .meta = MetaStep{.epsilon = kFarEpsilon}});
   }
@@ -107,11 +107,10 @@ std::unique_ptr<ProbedNetwork> LoadNetwork(const std::string& file) {
 }
 
 ParameterGradients ReferenceGradients(ProbedNetwork& network,
-                                      const at::Tensor& picture,
-                                      int64_t target) {
+                                      const at::Tensor& image, int64_t target) {
   const NetworkWeights theta = FloatWeights(network.marked());
   const ReferenceStep step =
-      StepByReference(network, theta, StepRequest(picture, {target})).value();
+      StepByReference(network, theta, StepRequest(image, {target})).value();
   ParameterGradients all;
   for (size_t i = 0; i < theta.attributes.size(); ++i) {
     if (network.marked().parameter[i] < 0) continue;
@@ -126,13 +125,13 @@ ParameterGradients ReferenceGradients(ProbedNetwork& network,
 }
 
 std::optional<std::vector<ParameterGradients>> FastGradients(
-    ProbedNetwork& network, const at::Tensor& pictures,
+    ProbedNetwork& network, const at::Tensor& images,
     const std::vector<int64_t>& targets) {
-  const auto path = MetaFastPath::Create(
-                        network, at::cat({pictures, pictures}).slice(0, 0, 2))
-                        .value();
+  const auto path =
+      MetaFastPath::Create(network, at::cat({images, images}).slice(0, 0, 2))
+          .value();
   if (path == nullptr) return std::nullopt;
-  const auto run = path->TakeSteps(StepRequest(pictures, targets)).value();
+  const auto run = path->TakeSteps(StepRequest(images, targets)).value();
   if (run == nullptr) return std::nullopt;
   std::vector<ParameterGradients> rows;
   for (size_t r = 0; r < targets.size(); ++r) {
@@ -143,8 +142,7 @@ std::optional<std::vector<ParameterGradients>> FastGradients(
 }
 
 ParameterGradients AutogradGradients(const torch::jit::Module& module,
-                                     const at::Tensor& picture,
-                                     int64_t target) {
+                                     const at::Tensor& image, int64_t target) {
   const at::AutoGradMode with_grad(true);
   std::vector<std::string> names;
   std::vector<at::Tensor> parameters;
@@ -156,7 +154,7 @@ ParameterGradients AutogradGradients(const torch::jit::Module& module,
     parameters.push_back(parameter.value.set_requires_grad(true));
   }
   torch::jit::Module copy = module;
-  c10::IValue output = copy.forward({picture});
+  c10::IValue output = copy.forward({image});
   if (output.isTuple()) output = output.toTupleRef().elements()[0];
   const at::Tensor loss = at::cross_entropy_loss(
       output.toTensor(), at::tensor({target}, at::kLong));

@@ -29,23 +29,22 @@ using ParameterGradients = std::map<std::string, at::Tensor>;
 // float32 on the CPU, ready for the functions below.
 std::unique_ptr<ProbedNetwork> LoadNetwork(const std::string& file);
 
-// Of the cross-entropy of class `target` for one picture [1,3,H,W], as the
+// Of the cross-entropy of class `target` for one image [1,3,H,W], as the
 // reference path has it: theta - theta', over the size of the step.
 ParameterGradients ReferenceGradients(ProbedNetwork& network,
-                                      const at::Tensor& picture,
-                                      int64_t target);
+                                      const at::Tensor& image, int64_t target);
 
 // The same as the fast path has it, row r with class `targets[r]`, all in one
 // batch; nullopt where the network does not take that path.
 std::optional<std::vector<ParameterGradients>> FastGradients(
-    ProbedNetwork& network, const at::Tensor& pictures,
+    ProbedNetwork& network, const at::Tensor& images,
     const std::vector<int64_t>& targets);
 
 // The same by autograd through the module's own forward(), which is in eval
-// mode and of the picture's type, and a step in place: what parameters that
+// mode and of the image's type, and a step in place: what parameters that
 // share memory do to each other is in it.  The module is as it was afterwards.
 ParameterGradients AutogradGradients(const torch::jit::Module& module,
-                                     const at::Tensor& picture, int64_t target);
+                                     const at::Tensor& image, int64_t target);
 
 // The largest difference of each parameter in `actual`, as a share of that
 // parameter's largest gradient; of those whose gradient is zero but for

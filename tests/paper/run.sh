@@ -25,7 +25,7 @@ bin=build/release/bin
 source deploy/local_server.sh
 model=voc-emoji
 samples=(deploy/models/"$model"/samples/*.jpg)
-shown=bus-cow-horse-train  # the sample whose pictures are kept
+shown=bus-cow-horse-train  # the sample whose images are kept
 python=/usr/bin/python3  # the one that Debian's python3-torch belongs to
 methods=(gradient gradient_sum linear_approximation grad_cam norm_grad
   selective_norm_grad)

@@ -14,24 +14,24 @@ v1::CalibrationSettings FakeSettings() {
   return settings;
 }
 
-v1::LabelledPicture FakePicture(int number, float says,
-                                const std::vector<int>& classes) {
+v1::LabelledImage FakeImage(int number, float says,
+                            const std::vector<int>& classes) {
   constexpr int kPlane = 8 * 8;
   const auto noise = static_cast<float>(std::sin(37.0 * number));
   std::vector<float> values;
   for (const float value : {static_cast<float>(number), says, noise}) {
     values.insert(values.end(), kPlane, value);
   }
-  v1::LabelledPicture picture;
-  picture.set_id(absl::StrCat("picture", number));
-  v1::Tensor* tensor = picture.mutable_input()->mutable_tensor();
+  v1::LabelledImage image;
+  image.set_id(absl::StrCat("image", number));
+  v1::Tensor* tensor = image.mutable_input()->mutable_tensor();
   for (const int size : {3, 8, 8}) tensor->add_shape(size);
   tensor->set_data(reinterpret_cast<const char*>(values.data()),
                    values.size() * sizeof(float));
   for (const int of_class : classes) {
-    picture.add_classes()->set_class_index(of_class);
+    image.add_classes()->set_class_index(of_class);
   }
-  return picture;
+  return image;
 }
 
 std::vector<std::string> CalibrationOutcome::layers() const {
@@ -49,15 +49,15 @@ bool CalibrationCaller::Send(const v1::CalibrationSettings& settings) {
   return stream_->Write(request);
 }
 
-bool CalibrationCaller::Send(const v1::LabelledPicture& picture) {
+bool CalibrationCaller::Send(const v1::LabelledImage& image) {
   v1::CalibrateLayerWeightsRequest request;
-  *request.mutable_picture() = picture;
+  *request.mutable_image() = image;
   return stream_->Write(request);
 }
 
 void CalibrationCaller::SendTwoClasses(int of_each) {
   for (int i = 0; i < 2 * of_each; ++i) {
-    Send(FakePicture(i, i % 2 == 0 ? 1.0F : -1.0F, {i % 2}));
+    Send(FakeImage(i, i % 2 == 0 ? 1.0F : -1.0F, {i % 2}));
   }
 }
 

@@ -19,10 +19,10 @@ namespace saliency {
 // Measures FakeModel at "conv" and "last".
 v1::CalibrationSettings FakeSettings();
 
-// A picture [3,8,8] of FakeModel: plane 0 is filled with `number`, plane 1 with
+// An image [3,8,8] of FakeModel: plane 0 is filled with `number`, plane 1 with
 // `says`, plane 2 with noise of the number's own.
-v1::LabelledPicture FakePicture(int number, float says,
-                                const std::vector<int>& classes);
+v1::LabelledImage FakeImage(int number, float says,
+                            const std::vector<int>& classes);
 
 struct CalibrationOutcome {
   grpc::Status status;
@@ -46,13 +46,13 @@ class CalibrationCaller {
 
   // False: the server has ended the call.
   bool Send(const v1::CalibrationSettings& settings);
-  bool Send(const v1::LabelledPicture& picture);
+  bool Send(const v1::LabelledImage& image);
   bool SendNothing() { return stream_->Write({}); }
-  // `of_each` pictures of classes 0 and 1, which their features tell apart.
+  // `of_each` images of classes 0 and 1, which their features tell apart.
   void SendTwoClasses(int of_each);
 
   void Cancel() { context_.TryCancel(); }
-  // No more pictures; waits for the end.
+  // No more images; waits for the end.
   CalibrationOutcome Finish();
   // The same without saying so.
   CalibrationOutcome ReadToTheEnd();

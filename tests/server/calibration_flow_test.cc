@@ -1,4 +1,4 @@
-// How a calibration's pictures go through the engine: how many at a time, with
+// How a calibration's images go through the engine: how many at a time, with
 // whom, and what of a full queue or a lost device.
 
 #include <thread>
@@ -16,11 +16,11 @@ namespace {
 
 using testing::IsEmpty;
 
-// Features of a picture at "conv" and "last", by a held engine.
+// Features of an image at "conv" and "last", by a held engine.
 Explanation Features(int number) {
   Explanation answer;
-  answer.pictures.resize(1);
-  answer.pictures[0].pooled.assign(12, static_cast<float>(number));
+  answer.images.resize(1);
+  answer.images[0].pooled.assign(12, static_cast<float>(number));
   return answer;
 }
 
@@ -30,8 +30,8 @@ TestServer::Options HeldBy(HeldJobs& engine, const TemporaryFolder& folder) {
           .folder = folder.path()};
 }
 
-TEST(CalibrationTest, NoMorePicturesThanAWindowAreInWork) {
-  constexpr int kPictures = 200;
+TEST(CalibrationTest, NoMoreImagesThanAWindowAreInWork) {
+  constexpr int kImages = 200;
   constexpr int kWindow = 2 * 16;  // FakeModel's max_rows
   const TemporaryFolder folder;
   HeldJobs engine;
@@ -40,10 +40,10 @@ TEST(CalibrationTest, NoMorePicturesThanAWindowAreInWork) {
   CalibrationCaller caller(server.models());
   std::thread sender([&] {
     caller.Send(FakeSettings());
-    caller.SendTwoClasses(kPictures / 2);
+    caller.SendTwoClasses(kImages / 2);
   });
   ASSERT_TRUE(engine.Await(kWindow));
-  for (int i = 0; i < kPictures; ++i) {
+  for (int i = 0; i < kImages; ++i) {
     ASSERT_TRUE(engine.Await(i + 1));
     ASSERT_LE(engine.total(), i + kWindow);
     engine.Answer(i, Features(i));
@@ -51,7 +51,7 @@ TEST(CalibrationTest, NoMorePicturesThanAWindowAreInWork) {
   sender.join();
   const CalibrationOutcome outcome = caller.Finish();
   EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
-  EXPECT_EQ(engine.total(), kPictures);
+  EXPECT_EQ(engine.total(), kImages);
 }
 
 TEST(CalibrationTest, AFullQueueIsTriedAgain) {
@@ -72,7 +72,7 @@ TEST(CalibrationTest, AFullQueueIsTriedAgain) {
   EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
   EXPECT_THAT(outcome.rejected, IsEmpty());
   EXPECT_EQ(engine.total(), 16);
-  EXPECT_EQ(outcome.result.layer_weights().pictures(), 8);
+  EXPECT_EQ(outcome.result.layer_weights().images(), 8);
 }
 
 TEST(CalibrationTest, AnEngineThatEndsEndsItAndTheRestIsCancelled) {
@@ -110,10 +110,10 @@ void AwaitDecoded(TestServer& server) {
   EXPECT_EQ(Ask(server, request), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-// Its pictures ride in one batch with a stranger's request.
-TEST(CalibrationTest, PicturesShareBatchesWithStrangers) {
-  HeldCalibration held(/*first_picture=*/1);
-  for (int i = 2; i < 6; ++i) held.caller.Send(FakePicture(i, 1, {0}));
+// Its images ride in one batch with a stranger's request.
+TEST(CalibrationTest, ImagesShareBatchesWithStrangers) {
+  HeldCalibration held(/*first_image=*/1);
+  for (int i = 2; i < 6; ++i) held.caller.Send(FakeImage(i, 1, {0}));
   std::thread stranger([&] {
     EXPECT_EQ(Ask(held.server, FakeRequest()), grpc::StatusCode::OK);
   });
@@ -128,7 +128,7 @@ TEST(CalibrationTest, PicturesShareBatchesWithStrangers) {
   const auto batches = held.server.explainer_log().Batches();
   ASSERT_GE(batches.size(), 2);
   EXPECT_THAT(batches[1], testing::UnorderedElementsAre(0, 2, 3, 4, 5))
-      << "four pictures and the stranger";
+      << "four images and the stranger";
 }
 
 }  // namespace

@@ -58,8 +58,8 @@ INSTANTIATE_TEST_SUITE_P(
                     .message = "settings.layers: empty, and the model has no "
                                "combine_layers"},
         BadSettings{.name = "PerClass",
-                    .spoil = [](auto& s) { s.set_pictures_per_class(1); },
-                    .message = "settings.pictures_per_class: 1 not in [2, "
+                    .spoil = [](auto& s) { s.set_images_per_class(1); },
+                    .message = "settings.images_per_class: 1 not in [2, "
                                "100000]"},
         BadSettings{.name = "HeldOutAll",
                     .spoil = [](auto& s) { s.set_held_out(1); },
@@ -87,23 +87,23 @@ INSTANTIATE_TEST_SUITE_P(
                     .message = "model \"fame\" not found; nearest: \"fake\""}),
     [](const auto& suite) { return suite.param.name; });
 
-struct BadPicture {
+struct BadImage {
   std::string name;
-  std::function<void(v1::LabelledPicture&)> spoil;
+  std::function<void(v1::LabelledImage&)> spoil;
   std::string message;
 };
 
-class BadPictureTest : public testing::TestWithParam<BadPicture> {};
+class BadImageTest : public testing::TestWithParam<BadImage> {};
 
-TEST_P(BadPictureTest, IsRejectedAndTheRestGoesOn) {
+TEST_P(BadImageTest, IsRejectedAndTheRestGoesOn) {
   const TemporaryFolder folder;
   TestServer server({.allow_calibration = true, .folder = folder.path()});
   server.AddFakeModel();
   CalibrationCaller caller(server.models());
   caller.Send(FakeSettings());
-  v1::LabelledPicture picture = FakePicture(99, 1, {0});
-  GetParam().spoil(picture);
-  caller.Send(picture);
+  v1::LabelledImage image = FakeImage(99, 1, {0});
+  GetParam().spoil(image);
+  caller.Send(image);
   caller.SendTwoClasses(10);
   const CalibrationOutcome outcome = caller.Finish();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status.error_message();
@@ -112,32 +112,31 @@ TEST_P(BadPictureTest, IsRejectedAndTheRestGoesOn) {
             static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
   EXPECT_THAT(outcome.rejected.begin()->second.message(),
               HasSubstr(GetParam().message));
-  EXPECT_EQ(outcome.result.layer_weights().pictures(), 20);
+  EXPECT_EQ(outcome.result.layer_weights().images(), 20);
   EXPECT_EQ(outcome.progress.back().done(), 2) << "layers";
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Table, BadPictureTest,
+    Table, BadImageTest,
     testing::Values(
-        BadPicture{
+        BadImage{
             .name = "Undecodable",
-            .spoil =
-                [](auto& p) { p.mutable_input()->set_picture("no picture"); },
-            .message = "input.picture"},
-        BadPicture{.name = "NoInput",
-                   .spoil = [](auto& p) { p.clear_input(); },
-                   .message = "input: neither picture nor tensor is set"},
-        BadPicture{.name = "TwoPictures",
-                   .spoil =
-                       [](auto& p) {
-                         v1::Tensor& tensor =
-                             *p.mutable_input()->mutable_tensor();
-                         tensor.clear_shape();
-                         for (const int size : {2, 3, 8, 4})
-                           tensor.add_shape(size);
-                       },
-                   .message = "input.tensor: 2 pictures, of exactly 1"},
-        BadPicture{
+            .spoil = [](auto& p) { p.mutable_input()->set_image("no image"); },
+            .message = "input.image"},
+        BadImage{.name = "NoInput",
+                 .spoil = [](auto& p) { p.clear_input(); },
+                 .message = "input: neither image nor tensor is set"},
+        BadImage{.name = "TwoImages",
+                 .spoil =
+                     [](auto& p) {
+                       v1::Tensor& tensor =
+                           *p.mutable_input()->mutable_tensor();
+                       tensor.clear_shape();
+                       for (const int size : {2, 3, 8, 4})
+                         tensor.add_shape(size);
+                     },
+                 .message = "input.tensor: 2 images, of exactly 1"},
+        BadImage{
             .name = "NotFinite",
             .spoil =
                 [](auto& p) {
@@ -147,38 +146,36 @@ INSTANTIATE_TEST_SUITE_P(
                       sizeof(value));
                 },
             .message = "finite"},
-        BadPicture{
+        BadImage{
             .name = "UnknownLabel",
             .spoil = [](auto& p) { p.mutable_classes(0)->set_label("clasp7"); },
             .message = "classes[0]: label \"clasp7\" not found; nearest: "
                        "\"class7\""},
-        BadPicture{
+        BadImage{
             .name = "ClassOutOfRange",
             .spoil = [](auto& p) { p.mutable_classes(0)->set_class_index(10); },
             .message = "classes[0].class_index 10 not in [0, 10)"},
-        BadPicture{
+        BadImage{
             .name = "Rank",
             .spoil =
                 [](auto& p) { p.mutable_classes(0)->set_rank_from_top(0); },
             .message = "classes[0]: neither class_index nor label is set"},
-        BadPicture{.name = "NoClass",
-                   .spoil = [](auto& p) { p.clear_classes(); },
-                   .message = "classes: none, of at least 1"},
-        BadPicture{
-            .name = "TwoClasses",
-            .spoil = [](auto& p) { p.add_classes()->set_class_index(1); },
-            .message = "classes: 2, of exactly 1 without multi_label"},
-        BadPicture{
-            .name = "TheSameTwice",
-            .spoil = [](auto& p) { p.add_classes()->set_class_index(0); },
-            .message = "classes[1]: class 0 is named twice"},
-        BadPicture{
+        BadImage{.name = "NoClass",
+                 .spoil = [](auto& p) { p.clear_classes(); },
+                 .message = "classes: none, of at least 1"},
+        BadImage{.name = "TwoClasses",
+                 .spoil = [](auto& p) { p.add_classes()->set_class_index(1); },
+                 .message = "classes: 2, of exactly 1 without multi_label"},
+        BadImage{.name = "TheSameTwice",
+                 .spoil = [](auto& p) { p.add_classes()->set_class_index(0); },
+                 .message = "classes[1]: class 0 is named twice"},
+        BadImage{
             .name = "Uncertain",
             .spoil = [](auto& p) { p.add_uncertain()->set_class_index(3); },
             .message = "uncertain: 1, of none without multi_label"},
-        BadPicture{.name = "LongName",
-                   .spoil = [](auto& p) { p.set_id(std::string(300, 'n')); },
-                   .message = "id: bytes: 300 of at most 256"}),
+        BadImage{.name = "LongName",
+                 .spoil = [](auto& p) { p.set_id(std::string(300, 'n')); },
+                 .message = "id: bytes: 300 of at most 256"}),
     [](const auto& suite) { return suite.param.name; });
 
 class ProtocolTest : public testing::Test {
@@ -194,9 +191,9 @@ class ProtocolTest : public testing::Test {
   TestServer server_;
 };
 
-TEST_F(ProtocolTest, APictureMayNotComeFirst) {
+TEST_F(ProtocolTest, AnImageMayNotComeFirst) {
   CalibrationCaller caller(server_.models());
-  caller.Send(FakePicture(1, 1, {0}));
+  caller.Send(FakeImage(1, 1, {0}));
   ExpectRefusal(caller.ReadToTheEnd(),
                 "settings: missing; they are the first message");
 }
@@ -209,7 +206,7 @@ TEST_F(ProtocolTest, NothingMayNotBeAll) {
 TEST_F(ProtocolTest, SettingsComeOnce) {
   CalibrationCaller caller(server_.models());
   caller.Send(FakeSettings());
-  caller.Send(FakePicture(1, 1, {0}));
+  caller.Send(FakeImage(1, 1, {0}));
   caller.Send(FakeSettings());
   ExpectRefusal(caller.ReadToTheEnd(),
                 "settings: sent again; they are the first message alone");
@@ -219,17 +216,17 @@ TEST_F(ProtocolTest, AMessageHoldsSomething) {
   CalibrationCaller caller(server_.models());
   caller.Send(FakeSettings());
   caller.SendNothing();
-  ExpectRefusal(caller.ReadToTheEnd(), "part: neither settings nor picture");
+  ExpectRefusal(caller.ReadToTheEnd(), "part: neither settings nor image");
 }
 
-TEST_F(ProtocolTest, TooFewPicturesAreRefused) {
+TEST_F(ProtocolTest, TooFewImagesAreRefused) {
   CalibrationCaller caller(server_.models());
   caller.Send(FakeSettings());
-  caller.Send(FakePicture(1, 1, {0}));
-  caller.Send(FakePicture(2, 1, {0}));
-  caller.Send(FakePicture(3, 1, {1}));
+  caller.Send(FakeImage(1, 1, {0}));
+  caller.Send(FakeImage(2, 1, {0}));
+  caller.Send(FakeImage(3, 1, {1}));
   ExpectRefusal(caller.Finish(),
-                "pictures: 2 of 1 class can be used, of at least 4 of 2 "
+                "images: 2 of 1 class can be used, of at least 4 of 2 "
                 "classes that have 2 each");
 }
 

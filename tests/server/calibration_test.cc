@@ -38,7 +38,7 @@ v1::GetModelResponse GetModel(TestServer& server) {
 grpc::Status Combine(TestServer& server, v1::CombineLayersResponse& response) {
   grpc::ClientContext context;
   v1::CombineLayersRequest request;
-  *request.mutable_input() = FakePicture(1, 1, {}).input();
+  *request.mutable_input() = FakeImage(1, 1, {}).input();
   v1::Combination* combination = request.add_combinations();
   combination->mutable_attribution()->set_method("norm_grad");
   combination->mutable_attribution()->add_layers("conv");
@@ -72,8 +72,8 @@ TEST(CalibrationTest, WeightsAreMeasuredStoredShownAndUsedAtOnce) {
       << outcome.result.stored().message();
   EXPECT_EQ(outcome.result.model(), "fake");
   EXPECT_EQ(outcome.result.version(), 1);
-  EXPECT_EQ(outcome.result.training_pictures(), 42);
-  EXPECT_EQ(outcome.result.held_out_pictures(), 18);
+  EXPECT_EQ(outcome.result.training_images(), 42);
+  EXPECT_EQ(outcome.result.held_out_images(), 18);
   const v1::LayerWeights& weights = outcome.result.layer_weights();
   ASSERT_EQ(weights.layers_size(), 2);
   EXPECT_EQ(weights.layers(0).layer(), "conv");
@@ -81,7 +81,7 @@ TEST(CalibrationTest, WeightsAreMeasuredStoredShownAndUsedAtOnce) {
   EXPECT_GT(weights.layers(0).feature_spread(), 1) << "by their numbers";
   EXPECT_EQ(weights.model_sha256(), std::string(64, 'a'));
   EXPECT_EQ(weights.data(), "two classes");
-  EXPECT_EQ(weights.pictures(), 60);
+  EXPECT_EQ(weights.images(), 60);
   EXPECT_EQ(weights.classes(), 2);
   EXPECT_THAT(weights.calibrated_at(), testing::SizeIs(20));
 
@@ -100,7 +100,7 @@ TEST(CalibrationTest, WeightsAreMeasuredStoredShownAndUsedAtOnce) {
             1);
 }
 
-TEST(CalibrationTest, ProgressEndsWithAllPicturesAndAllLayers) {
+TEST(CalibrationTest, ProgressEndsWithAllImagesAndAllLayers) {
   const TemporaryFolder folder;
   TestServer server({.allow_calibration = true, .folder = folder.path()});
   server.AddFakeModel();
@@ -110,24 +110,24 @@ TEST(CalibrationTest, ProgressEndsWithAllPicturesAndAllLayers) {
   EXPECT_EQ(last->stage(), v1::CalibrationProgress::STAGE_CLASSIFIERS);
   EXPECT_EQ(last->done(), 2);
   EXPECT_EQ(last->total(), 2);
-  int64_t pictures = 0;
+  int64_t images = 0;
   for (const v1::CalibrationProgress& progress : outcome.progress) {
     if (progress.stage() != v1::CalibrationProgress::STAGE_FEATURES) continue;
-    EXPECT_GE(progress.done(), pictures);
-    pictures = progress.done();
+    EXPECT_GE(progress.done(), images);
+    images = progress.done();
   }
-  EXPECT_EQ(pictures, 40);
+  EXPECT_EQ(images, 40);
 }
 
-TEST(CalibrationTest, TheSameSeedAndPicturesGiveTheSameWeights) {
+TEST(CalibrationTest, TheSameSeedAndImagesGiveTheSameWeights) {
   const TemporaryFolder folder;
   TestServer server({.allow_calibration = true, .folder = folder.path()});
   server.AddFakeModel();
   v1::CalibrationSettings settings = FakeSettings();
-  settings.set_pictures_per_class(5);
+  settings.set_images_per_class(5);
   const auto first = Calibrate(server, 40, settings);
   ASSERT_TRUE(first.status.ok()) << first.status.error_message();
-  EXPECT_EQ(first.result.layer_weights().pictures(), 10) << "of 80";
+  EXPECT_EQ(first.result.layer_weights().images(), 10) << "of 80";
   EXPECT_EQ(first.layers(), Calibrate(server, 40, settings).layers());
   settings.set_seed(1);
   EXPECT_NE(first.layers(), Calibrate(server, 40, settings).layers());
@@ -149,10 +149,9 @@ TEST(CalibrationTest, SeveralLabelsAreJudgedClassByClass) {
     if (i % 3 != 0) classes.push_back(5);
     if (i == 7) classes.push_back(6);
     if (classes.empty()) classes.push_back(2);
-    v1::LabelledPicture picture =
-        FakePicture(i, i % 2 == 0 ? 1.0F : -1.0F, classes);
-    if (i % 3 == 0) picture.add_uncertain()->set_label("class5");
-    caller.Send(picture);
+    v1::LabelledImage image = FakeImage(i, i % 2 == 0 ? 1.0F : -1.0F, classes);
+    if (i % 3 == 0) image.add_uncertain()->set_label("class5");
+    caller.Send(image);
   }
   const CalibrationOutcome outcome = caller.Finish();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status.error_message();
@@ -161,11 +160,10 @@ TEST(CalibrationTest, SeveralLabelsAreJudgedClassByClass) {
   ASSERT_EQ(outcome.result.left_out_size(), 2);
   EXPECT_EQ(outcome.result.left_out(0).class_index(), 6);
   EXPECT_EQ(outcome.result.left_out(0).label(), "class6");
-  EXPECT_EQ(outcome.result.left_out(0).reason(),
-            "has 1 picture, of at least 2");
+  EXPECT_EQ(outcome.result.left_out(0).reason(), "has 1 image, of at least 2");
   EXPECT_EQ(outcome.result.left_out(1).class_index(), 5);
   EXPECT_THAT(outcome.result.left_out(1).reason(),
-              HasSubstr("no picture without it"));
+              HasSubstr("no image without it"));
 }
 
 TEST(CalibrationTest, IsRefusedUnlessItIsAllowed) {
@@ -261,28 +259,28 @@ TEST(CalibrationTest, ACallerThatFallsSilentIsNotWaitedForForEver) {
   const TemporaryFolder folder;
   TestServer server({.allow_calibration = true,
                      .folder = folder.path(),
-                     .calibration_patience = absl::Milliseconds(500)});
+                     .calibration_idle_timeout = absl::Milliseconds(500)});
   server.AddFakeModel();
   CalibrationCaller caller(server.models());
   caller.Send(FakeSettings());
-  caller.Send(FakePicture(0, 1, {0}));
+  caller.Send(FakeImage(0, 1, {0}));
   const CalibrationOutcome outcome = caller.ReadToTheEnd();
   EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_EQ(outcome.status.error_message(), "no picture came for 500ms");
+  EXPECT_EQ(outcome.status.error_message(), "no image came for 500ms");
 }
 
 TEST(CalibrationTest, FeaturesBeyondTheBoundEndIt) {
   const TemporaryFolder folder;
-  // Twelve float32 a picture.
+  // Twelve float32 an image.
   TestServer server({.allow_calibration = true,
                      .folder = folder.path(),
                      .max_feature_bytes = 10 * 12 * 4});
   server.AddFakeModel();
   v1::CalibrationSettings settings = FakeSettings();
-  settings.set_pictures_per_class(5);
+  settings.set_images_per_class(5);
   EXPECT_TRUE(Calibrate(server, 40, settings).status.ok())
       << "what is not kept does not count";
-  settings.set_pictures_per_class(6);
+  settings.set_images_per_class(6);
   const CalibrationOutcome outcome = Calibrate(server, 40, settings);
   EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(outcome.status.error_message(),

@@ -70,7 +70,7 @@ TEST(CombineLayersTest, AnswersWithTheMapItsSharesAndItsLayers) {
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response.model(), "fake");
   EXPECT_EQ(response.batch_requests(), 1);
-  EXPECT_EQ(response.pictures(0).top_size(), 5);
+  EXPECT_EQ(response.images(0).top_size(), 5);
   ASSERT_EQ(response.combined_size(), 1);
   const v1::CombinedMap& combined = response.combined(0);
   EXPECT_EQ(combined.map().status().code(), 0);
@@ -131,7 +131,7 @@ TEST(CombineLayersTest, MapsNeedNoModel) {
   const grpc::Status status = Ask(server, FakeMapsRequest(), response);
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response.model(), "");
-  EXPECT_EQ(response.pictures_size(), 0);
+  EXPECT_EQ(response.images_size(), 0);
   ASSERT_EQ(response.combined_size(), 1);
   EXPECT_THAT(Floats(response.combined(0).map().data()),
               ElementsAre(0.5F, 0.375F, 0.5F, 0.5F));

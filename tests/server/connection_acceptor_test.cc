@@ -255,7 +255,7 @@ TEST(SelfDialTest, APortThatDoesNotAnswerIsToldOnceAndAgainWhenItDoes) {
   {
     const SelfDial dial({.host = "127.0.0.1",
                          .every = absl::Milliseconds(10),
-                         .patience = absl::Milliseconds(50)},
+                         .idle_timeout = absl::Milliseconds(50)},
                         acceptor, Clock::Real(), log, [&](bool answers) {
                           MutexLock lock(&mu);
                           told.push_back(answers);

@@ -9,7 +9,7 @@ namespace saliency::convert_answer_test {
 namespace {
 
 MapResult GoodMap() {
-  return {.picture = 1,
+  return {.image = 1,
           .target = 2,
           .attribution = 3,
           .method = "norm_grad",
@@ -32,7 +32,7 @@ MapResult GoodMap() {
 
 TEST(ConvertAnswerTest, EveryFieldArrives) {
   Explanation explanation = {.model = "m", .version = 9};
-  explanation.pictures = {
+  explanation.images = {
       {.height = 10, .width = 11, .top = {{.index = 1, .label = "a"}}}};
   explanation.results = {GoodMap()};
   explanation.batch_requests = 2;
@@ -47,14 +47,14 @@ TEST(ConvertAnswerTest, EveryFieldArrives) {
   ToProto(std::move(explanation), "id", &response);
   EXPECT_EQ(response.model(), "m");
   EXPECT_EQ(response.version(), 9);
-  ASSERT_EQ(response.pictures_size(), 1);
-  EXPECT_EQ(response.pictures(0).height(), 10);
-  EXPECT_EQ(response.pictures(0).width(), 11);
-  EXPECT_EQ(response.pictures(0).top(0).label(), "a");
+  ASSERT_EQ(response.images_size(), 1);
+  EXPECT_EQ(response.images(0).height(), 10);
+  EXPECT_EQ(response.images(0).width(), 11);
+  EXPECT_EQ(response.images(0).top(0).label(), "a");
   ASSERT_EQ(response.maps_size(), 1);
   const v1::SaliencyMap& map = response.maps(0);
   EXPECT_EQ(map.status().code(), 0);
-  EXPECT_EQ(map.picture(), 1);
+  EXPECT_EQ(map.image(), 1);
   EXPECT_EQ(map.target(), 2);
   EXPECT_EQ(map.attribution(), 3);
   EXPECT_EQ(map.method(), "norm_grad");

@@ -14,14 +14,14 @@ namespace {
 using Request = v1::MeasureClassSensitivityRequest;
 using ::testing::SizeIs;
 
-Request PictureRequest() {
+Request ImageRequest() {
   Request request;
-  request.mutable_input()->set_picture("bytes");
+  request.mutable_input()->set_image("bytes");
   return request;
 }
 
 TEST(ConvertClassSensitivityTest, AsksForBothEndsOfTheRankingInOneItem) {
-  Request request = PictureRequest();
+  Request request = ImageRequest();
   request.set_model("m");
   request.set_version(2);
   request.set_score(v1::SCORE_LOG_SOFTMAX);
@@ -42,7 +42,7 @@ TEST(ConvertClassSensitivityTest, AsksForBothEndsOfTheRankingInOneItem) {
 }
 
 TEST(ConvertClassSensitivityTest, AStepIsTakenWhenItIsThere) {
-  Request request = PictureRequest();
+  Request request = ImageRequest();
   request.mutable_step();
   const Job job = JobFromProto(request, {}).value();
   ASSERT_TRUE(job.meta.has_value());
@@ -54,31 +54,31 @@ TEST(ConvertClassSensitivityTest, AStepIsTakenWhenItIsThere) {
 }
 
 TEST(ConvertClassSensitivityTest, AScalarOutputHasNoClasses) {
-  Request request = PictureRequest();
+  Request request = ImageRequest();
   request.set_score(v1::SCORE_SCALAR_OUTPUT);
   EXPECT_EQ(JobFromProto(request, {}).status(),
             absl::InvalidArgumentError(
                 "score SCALAR_OUTPUT has no classes to compare"));
 }
 
-MapResult Map(int picture, int target, const char* layer) {
-  return {.picture = picture,
+MapResult Map(int image, int target, const char* layer) {
+  return {.image = image,
           .target = target,
           .method = "norm_grad",
           .layer = layer,
           .explained = {.index = target == 0 ? 9 : 1}};
 }
 
-// Two pictures, two layers, one combination.
-Explanation TwoPictures() {
+// Two images, two layers, one combination.
+Explanation TwoImages() {
   Explanation answer = {.model = "m", .version = 3};
-  answer.pictures.resize(2);
-  for (const int picture : {0, 1}) {
+  answer.images.resize(2);
+  for (const int image : {0, 1}) {
     for (const int target : {0, 1}) {
       for (const char* layer : {"a", "b"}) {
-        answer.results.push_back(Map(picture, target, layer));
+        answer.results.push_back(Map(image, target, layer));
       }
-      answer.combined.push_back({.map = Map(picture, target, "")});
+      answer.combined.push_back({.map = Map(image, target, "")});
     }
   }
   answer.correlations = {0.5, -1, 0.25, std::nullopt};
@@ -86,28 +86,28 @@ Explanation TwoPictures() {
   return answer;
 }
 
-TEST(ConvertClassSensitivityTest, EachPictureHasItsMeasurements) {
+TEST(ConvertClassSensitivityTest, EachImageHasItsMeasurements) {
   v1::MeasureClassSensitivityResponse response;
-  ToProto(TwoPictures(), "id", &response);
+  ToProto(TwoImages(), "id", &response);
   EXPECT_EQ(response.model(), "m");
   ASSERT_EQ(response.measurements_size(), 6);
   const v1::ClassSensitivity& second = response.measurements(1);
   EXPECT_EQ(second.status().code(), 0);
-  EXPECT_EQ(second.picture(), 0);
+  EXPECT_EQ(second.image(), 0);
   EXPECT_EQ(second.layer(), "b");
   EXPECT_EQ(second.method(), "norm_grad");
   EXPECT_EQ(second.most_likely().class_index(), 9);
   EXPECT_EQ(second.least_likely().class_index(), 1);
   EXPECT_EQ(second.correlation(), -1);
   EXPECT_EQ(response.measurements(2).layer(), "") << "the combination";
-  EXPECT_EQ(response.measurements(3).picture(), 1);
+  EXPECT_EQ(response.measurements(3).image(), 1);
   EXPECT_EQ(response.measurements(3).correlation(), 0.25);
   EXPECT_FALSE(response.measurements(4).has_correlation());
 }
 
-TEST(ConvertClassSensitivityTest, SummariesAreOverPictures) {
+TEST(ConvertClassSensitivityTest, SummariesAreOverImages) {
   v1::MeasureClassSensitivityResponse response;
-  ToProto(TwoPictures(), "id", &response);
+  ToProto(TwoImages(), "id", &response);
   ASSERT_EQ(response.summaries_size(), 3);
   EXPECT_EQ(response.summaries(0).layer(), "a");
   EXPECT_DOUBLE_EQ(response.summaries(0).mean(), 0.375);
@@ -125,7 +125,7 @@ TEST(ConvertClassSensitivityTest, SummariesAreOverPictures) {
 }
 
 TEST(ConvertClassSensitivityTest, AMeasurementFailsWithEitherOfItsMaps) {
-  Explanation answer = TwoPictures();
+  Explanation answer = TwoImages();
   answer.results[2].status = absl::FailedPreconditionError("not finite");
   answer.correlations[0] = std::nullopt;
   v1::MeasureClassSensitivityResponse response;

@@ -13,9 +13,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-v1::CombineLayersRequest PictureRequest() {
+v1::CombineLayersRequest ImageRequest() {
   v1::CombineLayersRequest request;
-  request.mutable_input()->set_picture("bytes");
+  request.mutable_input()->set_image("bytes");
   return request;
 }
 
@@ -31,8 +31,8 @@ v1::CombineLayersRequest MapsRequest() {
   return request;
 }
 
-TEST(ConvertCombinationTest, NothingButAPictureIsNormGradSummedUniformly) {
-  const Job job = JobFromProto(PictureRequest(), {}).value();
+TEST(ConvertCombinationTest, NothingButAnImageIsNormGradSummedUniformly) {
+  const Job job = JobFromProto(ImageRequest(), {}).value();
   EXPECT_TRUE(job.attributions.empty());
   ASSERT_THAT(job.combinations, SizeIs(1));
   const JobCombination& combination = job.combinations[0];
@@ -45,7 +45,7 @@ TEST(ConvertCombinationTest, NothingButAPictureIsNormGradSummedUniformly) {
 }
 
 TEST(ConvertCombinationTest, EveryFieldArrives) {
-  v1::CombineLayersRequest request = PictureRequest();
+  v1::CombineLayersRequest request = ImageRequest();
   request.set_model("m");
   request.set_version(7);
   request.add_targets()->set_class_index(4);
@@ -87,10 +87,10 @@ TEST(ConvertCombinationTest, EveryFieldArrives) {
 
 TEST(ConvertCombinationTest, MapsArriveAndAskNoMethod) {
   v1::CombineLayersRequest request = MapsRequest();
-  request.mutable_maps()->set_picture("bytes");
+  request.mutable_maps()->set_image("bytes");
   const Job job = JobFromProto(request, {}).value();
-  const auto& given = std::get<GivenMaps>(job.input);
-  EXPECT_EQ(given.picture, "bytes");
+  const auto& given = std::get<PrecomputedMaps>(job.input);
+  EXPECT_EQ(given.image, "bytes");
   ASSERT_THAT(given.maps, SizeIs(2));
   EXPECT_EQ(given.maps[1].layer, "late");
   EXPECT_EQ(given.maps[1].height, 2);
@@ -111,7 +111,7 @@ class BadRequestTest : public testing::TestWithParam<Bad> {};
 
 TEST_P(BadRequestTest, IsRefusedByName) {
   v1::CombineLayersRequest request =
-      GetParam().maps ? MapsRequest() : PictureRequest();
+      GetParam().maps ? MapsRequest() : ImageRequest();
   GetParam().spoil(request);
   EXPECT_EQ(JobFromProto(request, {}).status(),
             absl::InvalidArgumentError(GetParam().message));
@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"NoSubject", [](Request& r) { r.clear_subject(); },
             "neither input nor maps is set"},
         Bad{"EmptyInput", [](Request& r) { r.mutable_input()->Clear(); },
-            "input: neither picture nor tensor is set"},
+            "input: neither image nor tensor is set"},
         Bad{"VersionZero", [](Request& r) { r.set_version(0); },
             "version: 0 is less than 1"},
         Bad{"TooManyTargets",
@@ -210,8 +210,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(ConvertCombinationTest, AnswersCarryMapsSharesAndLayers) {
   Explanation answer = {.model = "m", .version = 3, .batch_requests = 2};
-  answer.pictures.push_back({.height = 4, .width = 5});
-  CombinedResult good = {.map = {.picture = 1,
+  answer.images.push_back({.height = 4, .width = 5});
+  CombinedResult good = {.map = {.image = 1,
                                  .target = 2,
                                  .attribution = 3,
                                  .method = "norm_grad",
@@ -235,7 +235,7 @@ TEST(ConvertCombinationTest, AnswersCarryMapsSharesAndLayers) {
   EXPECT_EQ(response.model(), "m");
   EXPECT_EQ(response.version(), 3);
   EXPECT_EQ(response.batch_requests(), 2);
-  EXPECT_EQ(response.pictures(0).width(), 5);
+  EXPECT_EQ(response.images(0).width(), 5);
   ASSERT_EQ(response.combined_size(), 2);
   const v1::CombinedMap& combined = response.combined(0);
   EXPECT_EQ(combined.map().attribution(), 3);

@@ -13,14 +13,14 @@ using Request = v1::MetaSaliencyRequest;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
-Request PictureRequest() {
+Request ImageRequest() {
   Request request;
-  request.mutable_input()->set_picture("bytes");
+  request.mutable_input()->set_image("bytes");
   return request;
 }
 
-TEST(ConvertMetaTest, NothingButAPictureIsNormGradAfterADefaultStep) {
-  const Job job = JobFromProto(PictureRequest(), {}).value();
+TEST(ConvertMetaTest, NothingButAnImageIsNormGradAfterADefaultStep) {
+  const Job job = JobFromProto(ImageRequest(), {}).value();
   ASSERT_THAT(job.attributions, SizeIs(1));
   EXPECT_EQ(job.attributions[0].attribution.name(), "norm_grad");
   EXPECT_THAT(job.combinations, SizeIs(0));
@@ -33,7 +33,7 @@ TEST(ConvertMetaTest, NothingButAPictureIsNormGradAfterADefaultStep) {
 }
 
 TEST(ConvertMetaTest, EveryFieldArrives) {
-  Request request = PictureRequest();
+  Request request = ImageRequest();
   request.set_model("m");
   request.set_version(7);
   request.add_targets()->set_class_index(4);
@@ -68,7 +68,7 @@ TEST(ConvertMetaTest, EveryFieldArrives) {
 }
 
 TEST(ConvertMetaTest, CombinationsAloneAskForNothingElse) {
-  Request request = PictureRequest();
+  Request request = ImageRequest();
   request.add_combinations();
   EXPECT_THAT(JobFromProto(request, {})->attributions, SizeIs(0));
 }
@@ -82,7 +82,7 @@ struct Bad {
 class BadMetaRequestTest : public testing::TestWithParam<Bad> {};
 
 TEST_P(BadMetaRequestTest, IsRefusedByName) {
-  Request request = PictureRequest();
+  Request request = ImageRequest();
   GetParam().spoil(request);
   EXPECT_EQ(JobFromProto(request, {}).status(),
             absl::InvalidArgumentError(GetParam().message));
@@ -92,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
     Table, BadMetaRequestTest,
     testing::Values(
         Bad{"NoInput", [](Request& r) { r.clear_input(); },
-            "input: neither picture nor tensor is set"},
+            "input: neither image nor tensor is set"},
         Bad{"TooManyTargets",
             [](Request& r) {
               for (int i = 0; i < 65; ++i) r.add_targets();

@@ -14,11 +14,11 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-TEST(ConvertRequestTest, NothingButAPictureMeansNormGradOfThePredictedClass) {
+TEST(ConvertRequestTest, NothingButAnImageMeansNormGradOfThePredictedClass) {
   v1::ComputeSaliencyRequest request;
-  request.mutable_input()->set_picture("bytes");
+  request.mutable_input()->set_image("bytes");
   const Job job = JobFromProto(request, {}).value();
-  EXPECT_EQ(std::get<EncodedPicture>(job.input).bytes, "bytes");
+  EXPECT_EQ(std::get<EncodedImage>(job.input).bytes, "bytes");
   EXPECT_TRUE(job.targets.empty());
   ASSERT_THAT(job.attributions, SizeIs(1));
   EXPECT_EQ(job.attributions[0].attribution.name(), "norm_grad");
@@ -37,17 +37,17 @@ TEST(ConvertRequestTest, NothingButAPictureMeansNormGradOfThePredictedClass) {
 }
 
 // By default a map fits the message of a channel that nobody has set; an
-// overlay lies on the picture.
+// overlay lies on the image.
 TEST(ConvertRequestTest, TheDefaultSizeGoesByTheEncoding) {
   for (int encoding = v1::MapEncoding_MIN; encoding <= v1::MapEncoding_MAX;
        ++encoding) {
     v1::ComputeSaliencyRequest request;
-    request.mutable_input()->set_picture("bytes");
+    request.mutable_input()->set_image("bytes");
     request.mutable_output()->set_encoding(
         static_cast<v1::MapEncoding>(encoding));
     EXPECT_EQ(JobFromProto(request, {}).value().output.size,
               encoding >= v1::MAP_ENCODING_OVERLAY_PNG
-                  ? OutputSize::kPicture
+                  ? OutputSize::kImage
                   : OutputSize::kModelInput)
         << v1::MapEncoding_Name(static_cast<v1::MapEncoding>(encoding));
   }
@@ -155,15 +155,15 @@ INSTANTIATE_TEST_SUITE_P(
     All, MalformedRequestTest,
     testing::Values(
         Malformed{"NoInput", [](Request& r) { r.clear_input(); },
-                  "input: neither picture nor tensor is set"},
-        Malformed{"EmptyPicture",
-                  [](Request& r) { r.mutable_input()->set_picture(""); },
-                  "input.picture: empty"},
-        Malformed{"LongPicture",
+                  "input: neither image nor tensor is set"},
+        Malformed{"EmptyImage",
+                  [](Request& r) { r.mutable_input()->set_image(""); },
+                  "input.image: empty"},
+        Malformed{"LongImage",
                   [](Request& r) {
-                    r.mutable_input()->set_picture(std::string(11, 'x'));
+                    r.mutable_input()->set_image(std::string(11, 'x'));
                   },
-                  "input.picture: bytes: 11 of at most 10"},
+                  "input.image: bytes: 11 of at most 10"},
         Malformed{"VersionZero", [](Request& r) { r.set_version(0); },
                   "version: 0 is less than 1"},
         Malformed{"NegativeVersion", [](Request& r) { r.set_version(-1); },
@@ -265,7 +265,7 @@ TEST(ConvertRequestTest, AllViolationsAreToldAtOnce) {
         "attributions[1]: neither method nor pair is set",
         "attributions[2]: pair.extract: unspecified",
         "attributions[2]: pair.aggregate: unspecified",
-        "input: neither picture nor tensor is set"}) {
+        "input: neither image nor tensor is set"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
 }

@@ -47,14 +47,14 @@ TEST(DefaultLayersTest, AStageEndsOnTheTrunkAndNotInABranch) {
 
 TEST(DefaultLayersTest, LayersWithoutMapsAreNoDefaults) {
   std::vector<LayerInfo> layers = ResNetLike();
-  layers[4].no_maps_because = "it has 4 entries for 1 picture";
+  layers[4].no_maps_because = "it has 4 entries for 1 image";
   EXPECT_THAT(LastSpatialLayer(layers), ElementsAre("layer2.0"));
   EXPECT_THAT(StageEnds(layers), ElementsAre("conv1", "layer1", "layer2.0"));
   ModelConfig config;
   config.default_layers = {"layer2"};
   EXPECT_THAT(std::string(FillDefaultLayers(layers, config).message()),
               HasSubstr("default_layers[0]: there are no maps of layer "
-                        "\"layer2\": it has 4 entries for 1 picture"));
+                        "\"layer2\": it has 4 entries for 1 image"));
 }
 
 TEST(DefaultLayersTest, AMapOfClassScoresIsNoDefaultWhereThereIsAnother) {

@@ -135,7 +135,7 @@ TEST(DrainTest, IdleCalibrationsAreEnded) {
   const auto opened = server.models().CalibrateLayerWeights(&opened_context);
   CalibrationCaller begun(server.models());
   ASSERT_TRUE(begun.Send(FakeSettings()));
-  ASSERT_TRUE(begun.Send(FakePicture(0, 1, {0})));
+  ASSERT_TRUE(begun.Send(FakeImage(0, 1, {0})));
   while (server.explainer_log().Batches().empty()) std::this_thread::yield();
   EXPECT_TRUE(Drain(
       {.delay = absl::ZeroDuration(), .timeout = absl::Minutes(10)},

@@ -15,7 +15,7 @@
 namespace saliency {
 
 // Of a server that calibrates, whose batches wait at the gate and whose
-// pictures are decoded one after the other; gate and folder outlive it.
+// images are decoded one after the other; gate and folder outlive it.
 inline TestServer::Options HeldAtGate(Gate& gate,
                                       const TemporaryFolder& folder) {
   return {.cpu_threads = 1,
@@ -28,12 +28,12 @@ inline TestServer::Options HeldAtGate(Gate& gate,
           .folder = folder.path()};
 }
 
-// A calibration whose first picture's batch waits at a gate.
+// A calibration whose first image's batch waits at a gate.
 struct HeldCalibration {
-  explicit HeldCalibration(int first_picture = 0) {
+  explicit HeldCalibration(int first_image = 0) {
     server.AddFakeModel();
     caller.Send(FakeSettings());
-    caller.Send(FakePicture(first_picture, 1, {0}));
+    caller.Send(FakeImage(first_image, 1, {0}));
     gate.AwaitArrivals(1);
   }
 

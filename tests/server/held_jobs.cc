@@ -35,7 +35,7 @@ JobDone HeldJobs::Release(int job) {
   return std::exchange(jobs_[job].done, nullptr);
 }
 
-bool HeldJobs::Await(int count, absl::Duration patience) {
+bool HeldJobs::Await(int count, absl::Duration idle_timeout) {
   struct Wait {
     const int& total;
     int count;
@@ -44,7 +44,7 @@ bool HeldJobs::Await(int count, absl::Duration patience) {
   MutexLock lock(&mu_);
   Wait wait = {total_, count};
   return mu_.AwaitWithDeadline(absl::Condition(&Wait::Over, &wait),
-                               absl::Now() + patience);
+                               absl::Now() + idle_timeout);
 }
 
 void HeldJobs::Answer(int job, absl::StatusOr<Explanation> answer) {

@@ -22,8 +22,8 @@ class HeldJobs {
   SubmitJob Submit();
 
   // Waits until `count` jobs have come in all; returns whether that was by
-  // `patience`.
-  bool Await(int count, absl::Duration patience = absl::InfiniteDuration())
+  // `idle_timeout`.
+  bool Await(int count, absl::Duration idle_timeout = absl::InfiniteDuration())
       ABSL_LOCKS_EXCLUDED(mu_);
   // Answers the job, numbered from 0 as they came.  No effect on one that was
   // cancelled.

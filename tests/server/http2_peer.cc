@@ -97,8 +97,8 @@ bool Http2Peer::Receive(size_t size, absl::Time deadline) {
   return received_.size() >= size;
 }
 
-std::optional<Frame> Http2Peer::Read(absl::Duration patience) {
-  const absl::Time deadline = absl::Now() + patience;
+std::optional<Frame> Http2Peer::Read(absl::Duration idle_timeout) {
+  const absl::Time deadline = absl::Now() + idle_timeout;
   if (!Receive(kHeadBytes, deadline)) return std::nullopt;
   const size_t length = BigEndian(received_, 0, 3);
   if (!Receive(kHeadBytes + length, deadline)) return std::nullopt;
@@ -110,16 +110,16 @@ std::optional<Frame> Http2Peer::Read(absl::Duration patience) {
   return frame;
 }
 
-std::string Http2Peer::ReadAll(absl::Duration patience) {
-  const absl::Time deadline = absl::Now() + patience;
+std::string Http2Peer::ReadAll(absl::Duration idle_timeout) {
+  const absl::Time deadline = absl::Now() + idle_timeout;
   while (!ended_ && absl::Now() < deadline) {
     Receive(received_.size() + 1, deadline);
   }
   return std::move(received_);
 }
 
-bool Http2Peer::AwaitEnd(absl::Duration patience) {
-  const absl::Time deadline = absl::Now() + patience;
+bool Http2Peer::AwaitEnd(absl::Duration idle_timeout) {
+  const absl::Time deadline = absl::Now() + idle_timeout;
   while (!ended_ && absl::Now() < deadline) {
     received_.clear();
     Receive(1, deadline);

@@ -43,14 +43,14 @@ class Http2Peer {
   void Greet();
   void EndSending();
 
-  // The next frame; nullopt when the server hangs up, or `patience` is over.
-  // `ended` tells which.
-  std::optional<Frame> Read(absl::Duration patience = absl::Seconds(60));
+  // The next frame; nullopt when the server hangs up, or `idle_timeout` is
+  // over. `ended` tells which.
+  std::optional<Frame> Read(absl::Duration idle_timeout = absl::Seconds(60));
   bool ended() const { return ended_; }
   // All that comes until the server hangs up.
-  std::string ReadAll(absl::Duration patience = absl::Seconds(60));
+  std::string ReadAll(absl::Duration idle_timeout = absl::Seconds(60));
   // Reads on, without answering, until the server hangs up; whether it did.
-  bool AwaitEnd(absl::Duration patience = absl::Seconds(60));
+  bool AwaitEnd(absl::Duration idle_timeout = absl::Seconds(60));
 
  private:
   // Until `received_` holds `size` bytes; false at the end, or in time.

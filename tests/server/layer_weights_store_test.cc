@@ -22,7 +22,7 @@ class LayerWeightsStoreTest : public testing::Test {
     version_ = {.model = "fake",
                 .version = 1,
                 .state = ModelState::kReady,
-                .facts = std::make_shared<const ModelFacts>(FakeModel()),
+                .metadata = std::make_shared<const ModelMetadata>(FakeModel()),
                 .sha256 = "aa",
                 .folder = folder_.path()};
     catalogue_.Set(version_);
@@ -46,7 +46,7 @@ class LayerWeightsStoreTest : public testing::Test {
     return weights.ok() ? weights->data : text;
   }
   std::string Shown() const {
-    return catalogue_.FindReady("fake", 1)->facts->layer_weights.data;
+    return catalogue_.FindReady("fake", 1)->metadata->layer_weights.data;
   }
   int FilesInFolder() const {
     return static_cast<int>(

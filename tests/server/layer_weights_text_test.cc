@@ -17,7 +17,7 @@ layers { layer: "last" feature_spread: 0 }
 model_sha256: "AB12"
 calibrated_at: "2024-05-31T12:00:00Z"
 data: "1000 scenes"
-pictures: 1000
+images: 1000
 classes: 20
 )";
 
@@ -36,7 +36,7 @@ TEST(LayerWeightsTextTest, EveryFieldArrives) {
   EXPECT_EQ(weights.model_sha256, "ab12");
   EXPECT_EQ(weights.calibrated_at, "2024-05-31T12:00:00Z");
   EXPECT_EQ(weights.data, "1000 scenes");
-  EXPECT_EQ(weights.pictures, 1000);
+  EXPECT_EQ(weights.images, 1000);
   EXPECT_EQ(weights.classes, 20);
 }
 
@@ -49,7 +49,7 @@ TEST(LayerWeightsTextTest, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(back.layers[0].feature_spread, 0.1 + 0.2);
   EXPECT_EQ(back.layers[1].classification_accuracy, std::nullopt);
   EXPECT_EQ(back.data, weights.data);
-  EXPECT_EQ(back.pictures, 1000);
+  EXPECT_EQ(back.images, 1000);
   EXPECT_EQ(back.model_sha256, "ab12");
 }
 
@@ -88,15 +88,15 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"AccuracyNotANumber",
             "layers { layer: \"a\" classification_accuracy: nan }",
             "layers[0].classification_accuracy: nan not in [0, 1]"},
-        Bad{"NegativePictures", "layers { layer: \"a\" } pictures: -3",
-            "pictures: -3 is less than 0"},
+        Bad{"NegativeImages", "layers { layer: \"a\" } images: -3",
+            "images: -3 is less than 0"},
         Bad{"NegativeClasses", "layers { layer: \"a\" } classes: -3",
             "classes: -3 is less than 0"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(LayerWeightsTextTest, FitsTheModelItWasMeasuredOn) {
   const LayerWeights weights = ParseLayerWeightsText(kText).value();
-  const ModelFacts model = FakeModel();
+  const ModelMetadata model = FakeModel();
   EXPECT_TRUE(CheckLayerWeights(weights, model.layers, "ab12").ok());
   EXPECT_THAT(
       std::string(CheckLayerWeights(weights, model.layers, "cd34").message()),

@@ -72,7 +72,7 @@ class LoadReasonsTest : public testing::Test {
 
 TEST_F(LoadReasonsTest, AnOutputThatIsNotFinite) {
   EXPECT_THAT(WhyNot("return torch.mean(self.conv.forward(x), [2, 3]) / 0."),
-              HasSubstr("the model's output for a random picture is not "
+              HasSubstr("the model's output for a random image is not "
                         "finite"));
   EXPECT_THAT(WhyNot("return torch.log(-torch.mean(torch.abs("
                      "self.conv.forward(x)), [2, 3]))"),
@@ -147,8 +147,8 @@ TEST_F(LoadReasonsTest, AnOutputThatWasChosenNeedsNoNote) {
   const CatalogueVersion ready = Serve();
   EXPECT_EQ(ready.state, ModelState::kReady);
   EXPECT_EQ(ready.message, "");
-  EXPECT_EQ(ready.facts->output.name, "output 1");
-  EXPECT_EQ(ready.facts->num_classes, 2);
+  EXPECT_EQ(ready.metadata->output.name, "output 1");
+  EXPECT_EQ(ready.metadata->num_classes, 2);
 }
 
 TEST_F(LoadReasonsTest, LabelsOfAnotherOutputSayWhichOutputsThereAre) {

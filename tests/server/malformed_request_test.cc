@@ -84,7 +84,7 @@ TEST(RefusedAtOnceTest, AnUnknownModelDoesNotHideTheRest) {
   EXPECT_THAT(status.error_message(), HasSubstr("\"grad_cma\" is unknown"));
 }
 
-TEST(RefusedAtOnceTest, GivenMapsAreLookedAtAsAWhole) {
+TEST(RefusedAtOnceTest, PrecomputedMapsAreLookedAtAsAWhole) {
   TestServer server;
   v1::CombineLayersRequest request;
   request.set_model("fake");
@@ -176,8 +176,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"TopKTooLarge", [](Request& r) { r.set_top_k(101); }, kInvalid,
              "top_k 101 not in [1, 100]"},
         Case{"Garbage",
-             [](Request& r) { r.mutable_input()->set_picture("garbage"); },
-             kInvalid, "input.picture"},
+             [](Request& r) { r.mutable_input()->set_image("garbage"); },
+             kInvalid, "input.image"},
         Case{"NoShape", [](Request& r) { SetShape(r, {}); }, kInvalid,
              "input.tensor.shape has 0 sizes"},
         Case{"TwoSizes",
@@ -205,7 +205,7 @@ INSTANTIATE_TEST_SUITE_P(
                SetShape(r, {3, kHuge, 4});
              },
              kInvalid, "input.tensor.shape"},
-        Case{"MorePicturesThanRows",
+        Case{"MoreImagesThanRows",
              [](Request& r) {
                SetShape(r, {kHuge, 3, 1, 1});
              },
@@ -268,7 +268,7 @@ INSTANTIATE_TEST_SUITE_P(
              [](Request& r) {
                r.mutable_output()->set_encoding(v1::MAP_ENCODING_OVERLAY_PNG);
              },
-             kInvalid, "output.encoding OVERLAY_PNG needs input.picture"}),
+             kInvalid, "output.encoding OVERLAY_PNG needs input.image"}),
     [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace

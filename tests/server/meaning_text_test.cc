@@ -55,7 +55,7 @@ class MeaningTextTest : public testing::Test {
                             const std::string& labels = "",
                             const std::string& config = "") const {
     v1::GetModelResponse response;
-    ToProto(FactsOf(**Load(result, labels, config)), &response);
+    ToProto(MetadataOf(**Load(result, labels, config)), &response);
     return response;
   }
 };

@@ -54,7 +54,7 @@ TEST(MetaSaliencyTest, AnswersWithBothMapsAndTheirCorrelation) {
   EXPECT_EQ(pair.map().explained_class().logit(), 109);
   EXPECT_EQ(pair.plain().explained_class().logit(), 9);
   EXPECT_EQ(pair.plain_correlation(), -1);
-  EXPECT_EQ(response.pictures(0).top(0).logit(), 9) << "the model as it is";
+  EXPECT_EQ(response.images(0).top(0).logit(), 9) << "the model as it is";
   EXPECT_EQ(server.Metric("saliency_requests_total",
                           {{"rpc", "MetaSaliency"}, {"code", "OK"}}),
             1);
@@ -76,7 +76,7 @@ TEST(MetaSaliencyTest, AnEpsilonOutOfRangeIsRefusedByName) {
   }
 }
 
-TEST(MeasureClassSensitivityTest, AnswersPerPictureAndInSum) {
+TEST(MeasureClassSensitivityTest, AnswersPerImageAndInSum) {
   TestServer server;
   server.AddFakeModel();
   v1::MeasureClassSensitivityRequest request;

@@ -108,7 +108,7 @@ TEST_F(ModelLoaderTest, CalibratedWeightsAreThoseOfTheirVersion) {
   const std::shared_ptr<LoadedModel> loaded = Load().value();
   EXPECT_EQ(loaded->layer_weights.Gamma(Weighting::kFeatureSpread, "layer4"),
             2.0);
-  EXPECT_EQ(FactsOf(*loaded).layer_weights.layers.size(), 2);
+  EXPECT_EQ(MetadataOf(*loaded).layer_weights.layers.size(), 2);
 }
 
 TEST_F(ModelLoaderTest, CalibratedWeightsThatAreWrongAreRefused) {
@@ -158,9 +158,9 @@ TEST_F(ModelLoaderTest, ATritonConfigLoadsAndTheLogTellsWhatItLeft) {
   const ModelLoader loader({.repository = folder_.path()}, catalogue, engine_,
                            metrics_, log_);
   ready.Pass();
-  const auto facts = engine_.FindModel("net", 0).value();
-  EXPECT_EQ(facts->config.batching.max_rows, 4);
-  EXPECT_EQ(facts->config.input.height, 64);
+  const auto metadata = engine_.FindModel("net", 0).value();
+  EXPECT_EQ(metadata->config.batching.max_rows, 4);
+  EXPECT_EQ(metadata->config.input.height, 64);
   EXPECT_THAT(catalogue.List(), testing::SizeIs(1)) << "the latest alone";
   EXPECT_THAT(lines_.all(),
               testing::Contains(HasSubstr("ignored fields: optimization")));

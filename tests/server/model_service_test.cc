@@ -61,14 +61,14 @@ TEST(ModelServiceTest, GetModelTellsAllAboutTheOnlyModel) {
 
 TEST(ModelServiceTest, GetModelShowsCombineLayersAndCalibratedWeights) {
   TestServer server;
-  ModelFacts facts = FakeModel();
-  facts.config.combine_layers = {"conv", "last"};
+  ModelMetadata metadata = FakeModel();
+  metadata.config.combine_layers = {"conv", "last"};
   const auto get = [&] {
     server.catalogue().Set(
         {.model = "fake",
          .version = 1,
          .state = ModelState::kReady,
-         .facts = std::make_shared<const ModelFacts>(facts)});
+         .metadata = std::make_shared<const ModelMetadata>(metadata)});
     grpc::ClientContext context;
     v1::GetModelResponse response;
     EXPECT_TRUE(server.models().GetModel(&context, {}, &response).ok());
@@ -76,11 +76,11 @@ TEST(ModelServiceTest, GetModelShowsCombineLayersAndCalibratedWeights) {
   };
   EXPECT_THAT(get().config().combine_layers(), ElementsAre("conv", "last"));
   EXPECT_FALSE(get().has_layer_weights());
-  facts.layer_weights = {
+  metadata.layer_weights = {
       .layers = {{.layer = "conv", .feature_spread = 0.5},
                  {.layer = "last", .classification_accuracy = 0.75}},
       .data = "scenes",
-      .pictures = 100};
+      .images = 100};
   const v1::LayerWeights weights = get().layer_weights();
   ASSERT_EQ(weights.layers_size(), 2);
   EXPECT_EQ(weights.layers(0).layer(), "conv");
@@ -88,21 +88,22 @@ TEST(ModelServiceTest, GetModelShowsCombineLayersAndCalibratedWeights) {
   EXPECT_FALSE(weights.layers(0).has_classification_accuracy());
   EXPECT_EQ(weights.layers(1).classification_accuracy(), 0.75);
   EXPECT_EQ(weights.data(), "scenes");
-  EXPECT_EQ(weights.pictures(), 100);
+  EXPECT_EQ(weights.images(), 100);
 }
 
 TEST(ModelServiceTest, GetModelTellsWhatTheSelfCheckFound) {
   TestServer server;
-  ModelFacts facts = FakeModel();
-  facts.layers[1].no_maps_because = "it has 4 entries for 1 picture";
-  facts.self_check = {.rows_independent = false,
-                      .deterministic = false,
-                      .rows_depend_because = "operator aten::max mixes",
-                      .random_operator = "aten::dropout"};
-  server.catalogue().Set({.model = "fake",
-                          .version = 1,
-                          .state = ModelState::kReady,
-                          .facts = std::make_shared<const ModelFacts>(facts)});
+  ModelMetadata metadata = FakeModel();
+  metadata.layers[1].no_maps_because = "it has 4 entries for 1 image";
+  metadata.self_check = {.rows_independent = false,
+                         .deterministic = false,
+                         .rows_depend_because = "operator aten::max mixes",
+                         .random_operator = "aten::dropout"};
+  server.catalogue().Set(
+      {.model = "fake",
+       .version = 1,
+       .state = ModelState::kReady,
+       .metadata = std::make_shared<const ModelMetadata>(metadata)});
   grpc::ClientContext context;
   v1::GetModelResponse response;
   ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
@@ -111,7 +112,7 @@ TEST(ModelServiceTest, GetModelTellsWhatTheSelfCheckFound) {
   EXPECT_FALSE(response.deterministic());
   EXPECT_EQ(response.random_operator(), "aten::dropout");
   EXPECT_EQ(response.layers(1).no_maps_because(),
-            "it has 4 entries for 1 picture");
+            "it has 4 entries for 1 image");
   EXPECT_EQ(response.layers(3).no_maps_because(), "");
   // A convolution without maps is no place for a method that is bound to one.
   for (const v1::Method& method : response.methods()) {
@@ -129,17 +130,17 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
   for (const v1::Method& method : response.methods()) {
     const Method& known = *FindMethod(method.name()).value();
     EXPECT_EQ(method.summary(), known.summary);
-    switch (known.evidence) {
-      case Evidence::kActivationAndGradient:
+    switch (known.method_inputs) {
+      case MethodInputs::kActivationAndGradient:
         EXPECT_EQ(method.layers_size(), 0) << method.name();
         break;
-      case Evidence::kActivationAndHead:
+      case MethodInputs::kActivationAndHead:
         EXPECT_THAT(method.layers(), ElementsAre("last")) << method.name();
         break;
-      case Evidence::kRealConv:
+      case MethodInputs::kRealConv:
         EXPECT_THAT(method.layers(), ElementsAre("conv")) << method.name();
         break;
-      case Evidence::kRealBatchNorm:
+      case MethodInputs::kRealBatchNorm:
         EXPECT_THAT(method.layers(), ElementsAre("norm")) << method.name();
         break;
     }

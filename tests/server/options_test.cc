@@ -109,7 +109,7 @@ TEST_F(OptionsTest, EveryFlagArrives) {
                                        "--cpu-threads=3",
                                        "--torch-threads=4",
                                        "--max-message-bytes=1MiB",
-                                       "--max-picture-bytes=2kb",
+                                       "--max-image-bytes=2kb",
                                        "--max-pixels=5",
                                        "--max-targets=6",
                                        "--max-rows=7",
@@ -187,7 +187,7 @@ TEST_F(OptionsTest, PlainTextForOtherMachinesMustBeAskedFor) {
 TEST_F(OptionsTest, WrongValuesNameTheirFlag) {
   for (const char* argument :
        {"--cpu-threads=0", "--torch-threads=-1", "--max-targets=x",
-        "--max-message-bytes=4GiB", "--max-picture-bytes=0", "--max-pixels=0",
+        "--max-message-bytes=4GiB", "--max-image-bytes=0", "--max-pixels=0",
         "--queue-items=0", "--drain-delay=5", "--drain-delay=-5s",
         "--drain-timeout=forever", "--log-format=xml", "--log-level=loud",
         "--listen-address=nowhere", "--listen-address=:1",

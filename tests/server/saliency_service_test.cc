@@ -54,10 +54,10 @@ TEST(SaliencyServiceTest, AnswersWithTheEnginesMaps) {
   EXPECT_EQ(map.point().x(), 1);
   EXPECT_EQ(map.data().size(), 4 * sizeof(float));
   EXPECT_EQ(map.explained_class().label(), "class9");
-  EXPECT_EQ(response.pictures(0).top_size(), 5);
+  EXPECT_EQ(response.images(0).top_size(), 5);
 }
 
-// The size of an encoded picture is known only when it is made.
+// The size of an encoded image is known only when it is made.
 TEST(SaliencyServiceTest, AnAnswerAboveWhatTheCallerReceivesIsRefused) {
   TestServer server;
   server.AddFakeModel();

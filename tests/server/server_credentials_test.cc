@@ -238,12 +238,12 @@ TEST_F(TlsTest, WhatWasGoodStaysWhenFilesAreSpoilt) {
                {"future", {future.key, future.cert}, "is not valid yet"}};
   const ServerTlsFiles files = Write("server", good);
   const auto server = Serve(files);
-  for (const auto& spoilt : cases) {
-    SCOPED_TRACE(spoilt.name);
-    Write("server", spoilt.files);
+  for (const auto& invalid : cases) {
+    SCOPED_TRACE(invalid.name);
+    Write("server", invalid.files);
     ASSERT_TRUE(Await([&] {
       return absl::StrContains(absl::StrJoin(server->log_lines(), " "),
-                               spoilt.why);
+                               invalid.why);
     }));
     EXPECT_EQ(CallOnce(server->port(), Trusting(authority_.cert())),
               grpc::StatusCode::OK);

@@ -168,12 +168,12 @@ TEST(ServerMetricsTest, WhatAModelsSelfCheckFoundIsSeen) {
   const prometheus::Labels fake = {{"model", "fake"}, {"version", "1"}};
   EXPECT_EQ(server.Metric("saliency_model_rows_independent", fake), 1);
   EXPECT_EQ(server.Metric("saliency_model_deterministic", fake), 1);
-  auto facts = std::make_shared<ModelFacts>();
-  facts->self_check = {.rows_independent = false, .deterministic = false};
+  auto metadata = std::make_shared<ModelMetadata>();
+  metadata->self_check = {.rows_independent = false, .deterministic = false};
   server.catalogue().Set({.model = "noise",
                           .version = 1,
                           .state = ModelState::kReady,
-                          .facts = std::move(facts)});
+                          .metadata = std::move(metadata)});
   const prometheus::Labels noise = {{"model", "noise"}, {"version", "1"}};
   EXPECT_EQ(server.Metric("saliency_model_rows_independent", noise), 0);
   EXPECT_EQ(server.Metric("saliency_model_deterministic", noise), 0);

@@ -208,11 +208,11 @@ INSTANTIATE_TEST_SUITE_P(
                           0, "cnv");
                     },
                     grpc::StatusCode::NOT_FOUND, "nearest: \"conv\""},
-        BadQuestion{"NoPicture",
+        BadQuestion{"NoImage",
                     [](Question& q) {
-                      q.mutable_compute()->mutable_input()->set_picture("none");
+                      q.mutable_compute()->mutable_input()->set_image("none");
                     },
-                    kInvalid, "input.picture"},
+                    kInvalid, "input.image"},
         BadQuestion{"NoInput", [](Question& q) { q.mutable_combine(); },
                     kInvalid, "input"}),
     [](const auto& test) { return std::string(test.param.name); });

@@ -67,7 +67,7 @@ TestServer::TestServer(Options options)
                         .submit = submit_,
                         .clock = Clock::Real(),
                         .store = weights_store_,
-                        .patience = options_.calibration_patience,
+                        .idle_timeout = options_.calibration_idle_timeout,
                         .max_feature_bytes = options_.max_feature_bytes})
               : nullptr),
       model_service_(catalogue_, desk_, calibrations_.get()),
@@ -93,16 +93,16 @@ TestServer::TestServer(Options options)
 }
 
 void TestServer::AddFakeModel() {
-  ModelFacts facts = FakeModel();
-  auto shared = std::make_shared<const ModelFacts>(facts);
+  ModelMetadata metadata = FakeModel();
+  auto shared = std::make_shared<const ModelMetadata>(metadata);
   std::vector<std::unique_ptr<Explainer>> explainers;
   explainers.push_back(
       std::make_unique<FakeExplainer>(explainer_log_, options_.hook));
-  engine_.AddModel(std::move(facts), std::move(explainers), nullptr);
+  engine_.AddModel(std::move(metadata), std::move(explainers), nullptr);
   catalogue_.Set({.model = shared->name,
                   .version = shared->version,
                   .state = ModelState::kReady,
-                  .facts = shared,
+                  .metadata = shared,
                   .sha256 = std::string(64, 'a'),
                   .folder = options_.folder});
   catalogue_.MarkListed();

@@ -18,10 +18,10 @@
 #include "saliency/v1/model_service.grpc.pb.h"
 #include "saliency/v1/saliency_service.grpc.pb.h"
 #include "server/calibrations.h"
-#include "server/call_desk.h"
+#include "server/call_tracker.h"
 #include "server/engine_reporter.h"
 #include "server/grpc_server.h"
-#include "server/health_board.h"
+#include "server/health_registry.h"
 #include "server/health_service.h"
 #include "server/layer_weights_store.h"
 #include "server/live_gauges.h"
@@ -73,7 +73,7 @@ class TestServer {
     StreamLimits stream = {};
     bool allow_calibration = false;
     std::string folder = {};  // of FakeModel's version
-    absl::Duration calibration_patience = absl::Minutes(5);
+    absl::Duration calibration_idle_timeout = absl::Minutes(5);
     int64_t max_feature_bytes = int64_t{1} << 30;
     CopiesOfModel copies = {};  // null: from files, of which there are none
   };
@@ -97,8 +97,8 @@ class TestServer {
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
   ModelCatalogue& catalogue() { return catalogue_; }
-  HealthBoard& board() { return board_; }
-  CallDesk& desk() { return desk_; }
+  HealthRegistry& board() { return board_; }
+  CallTracker& desk() { return desk_; }
   Calibrations& calibrations() { return *calibrations_; }
   Engine& engine() { return engine_; }
   Clock& clock() { return Clock::Real(); }
@@ -115,14 +115,14 @@ class TestServer {
   LogLines lines_;
   Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
   Metrics metrics_;
-  HealthBoard board_;
+  HealthRegistry board_;
   ModelCatalogue catalogue_{[this] { board_.Publish(HealthOf(catalogue_)); }};
   EngineReporter reporter_{*metrics_.registry(), log_, [] {}};
   ExplainerLog explainer_log_;
   Engine engine_;
   LiveGauges gauges_{[this] { return engine_.load(); }, catalogue_};
   const std::unique_ptr<TokenFile> tokens_;
-  CallDesk desk_;
+  CallTracker desk_;
   const SubmitJob submit_;
   SaliencyService saliency_service_;
   const LayerWeightsStore weights_store_{

@@ -170,7 +170,7 @@ TEST(UnparsedMessageTest, AStreamAnswersWhatCameBeforeAndEndsWithTheReason) {
   }
 }
 
-TEST(UnparsedMessageTest, ACutPictureEndsACalibrationAndStoresNothing) {
+TEST(UnparsedMessageTest, ACutImageEndsACalibrationAndStoresNothing) {
   const TemporaryFolder folder;
   const auto server =
       Serve({.allow_calibration = true, .folder = folder.path()});
@@ -180,11 +180,10 @@ TEST(UnparsedMessageTest, ACutPictureEndsACalibrationAndStoresNothing) {
   *message.mutable_settings() = FakeSettings();
   call.Write(message.SerializeAsString());
   for (int number = 0; number < 12; ++number) {
-    const int picture_class = number % 2;
-    *message.mutable_picture() =
-        FakePicture(number, picture_class, {picture_class});
+    const int image_class = number % 2;
+    *message.mutable_image() = FakeImage(number, image_class, {image_class});
     const std::string bytes = message.SerializeAsString();
-    // Half a message is none; the twelve pictures would do without it.
+    // Half a message is none; the twelve images would do without it.
     call.Write(number == 10 ? bytes.substr(0, bytes.size() / 2) : bytes);
   }
   call.WritesDone();

@@ -50,50 +50,50 @@ class CountingExplainer : public Explainer {
 };
 
 TEST(WarmUpTest, TheSmallestAndTheLargestBatchAreRun) {
-  ModelFacts facts = FakeModel();
-  facts.config.batching.max_rows = 12;
+  ModelMetadata metadata = FakeModel();
+  metadata.config.batching.max_rows = 12;
   CountingExplainer explainer(absl::OkStatus());
-  EXPECT_TRUE(WarmUp(facts, explainer).ok());
+  EXPECT_TRUE(WarmUp(metadata, explainer).ok());
   EXPECT_THAT(explainer.rows, testing::ElementsAre(1, 1, 12));
 }
 
 // Plans are kept by the layers that they look at, so that these alone are asked
 // for too.
 TEST(WarmUpTest, TheDefaultQuestionsAreAmongThem) {
-  ModelFacts facts = FakeModel();
-  facts.config.default_layers = {"last"};
-  facts.config.combine_layers = {"conv", "last"};
+  ModelMetadata metadata = FakeModel();
+  metadata.config.default_layers = {"last"};
+  metadata.config.combine_layers = {"conv", "last"};
   CountingExplainer explainer(absl::OkStatus());
-  EXPECT_TRUE(WarmUp(facts, explainer).ok());
+  EXPECT_TRUE(WarmUp(metadata, explainer).ok());
   using Layers = std::vector<std::string>;
   EXPECT_THAT(explainer.layers,
               testing::IsSupersetOf({Layers{"last"}, Layers{"conv", "last"}}));
 }
 
 TEST(WarmUpTest, AModelWhoseRowsDependOnEachOtherIsRunAlone) {
-  ModelFacts facts = FakeModel();
-  facts.self_check.rows_independent = false;
+  ModelMetadata metadata = FakeModel();
+  metadata.self_check.rows_independent = false;
   CountingExplainer explainer(absl::OkStatus());
-  EXPECT_TRUE(WarmUp(facts, explainer).ok());
+  EXPECT_TRUE(WarmUp(metadata, explainer).ok());
   EXPECT_THAT(explainer.rows, testing::ElementsAre(1, 1));
 }
 
 TEST(WarmUpTest, EachKindOfEvidenceIsAskedFor) {
-  std::set<Evidence> asked;
+  std::set<MethodInputs> asked;
   for (const PassAttribution& attribution : WarmUpAttributions(FakeModel())) {
-    asked.insert(attribution.attribution.evidence());
+    asked.insert(attribution.attribution.method_inputs());
   }
-  std::set<Evidence> known;
-  for (const Method* method : AllMethods()) known.insert(method->evidence);
+  std::set<MethodInputs> known;
+  for (const Method* method : AllMethods()) known.insert(method->method_inputs);
   EXPECT_EQ(asked, known);
 }
 
 TEST(WarmUpTest, WhatTheModelCannotGiveIsNotAskedFor) {
-  ModelFacts facts = FakeModel();
-  facts.layers = {facts.layers[0]};
-  facts.head_layers.clear();
-  facts.config.default_layers = {"input"};
-  const std::vector<PassAttribution> asked = WarmUpAttributions(facts);
+  ModelMetadata metadata = FakeModel();
+  metadata.layers = {metadata.layers[0]};
+  metadata.head_layers.clear();
+  metadata.config.default_layers = {"input"};
+  const std::vector<PassAttribution> asked = WarmUpAttributions(metadata);
   ASSERT_EQ(asked.size(), 1);
   EXPECT_EQ(asked[0].layer, "input");
 }
@@ -130,8 +130,8 @@ class SameExplainer : public Explainer {
     answer.logits = at::full({item.input.size(0), 10}, logit_);
     for (int64_t row = 0; row < item.rows(); ++row) {
       for (const PassAttribution& asked : item.attributions) {
-        const bool has_gradient =
-            asked.attribution.evidence() != Evidence::kActivationAndHead;
+        const bool has_gradient = asked.attribution.method_inputs() !=
+                                  MethodInputs::kActivationAndHead;
         answer.maps.emplace_back(at::full({2, 2}, map_));
         answer.warnings.push_back(!has_gradient            ? ""
                                   : asked.layer == "input" ? at_input_
@@ -158,12 +158,12 @@ TEST(WarmUpTest, OutputAndMapsMustBeFinite) {
   status = WarmUp(FakeModel(), bad_output);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("the model's output for a random picture"));
+              HasSubstr("the model's output for a random image"));
   SameExplainer good(1, 1, "", "");
   EXPECT_TRUE(WarmUp(FakeModel(), good).ok());
 }
 
-TEST(WarmUpTest, AGradientMustReachThePicture) {
+TEST(WarmUpTest, AGradientMustReachTheImage) {
   SameExplainer none(1, 1, "no gradient reaches layer \"last\": argmax",
                      "no gradient reaches layer \"input\": argmax");
   const absl::Status status = WarmUp(FakeModel(), none);

@@ -46,7 +46,7 @@ class WatchdogTest : public testing::Test {
   }
 
   FakeClock clock_;
-  HealthBoard board_;
+  HealthRegistry board_;
   LogLines lines_;
   Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
   WorkInHand work_{clock_};
@@ -113,7 +113,7 @@ TEST(StalledServerTest, AWorkerThatHangsShowsInTheEngine) {
                     .ok());
   });
   gate.AwaitArrivals(1);
-  // The thread that decoded the picture may still be about to leave.
+  // The thread that decoded the image may still be about to leave.
   std::string what;
   while (what.find("decoding") != std::string::npos || what.empty()) {
     const std::optional<IdleWork> idle = server.engine().LongestIdle();

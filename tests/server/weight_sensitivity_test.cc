@@ -92,7 +92,7 @@ TEST(WeightSensitivityTest, OneMessageForEachStage) {
     EXPECT_EQ(stages[i].maps(0).map().explained_class().label(), "class9");
     EXPECT_EQ(stages[i].maps(0).map().encoding(), v1::MAP_ENCODING_NONE)
         << "the default here";
-    EXPECT_EQ(stages[i].pictures_size(), 1);
+    EXPECT_EQ(stages[i].images_size(), 1);
     modules.push_back(stages[i].module());
   }
   EXPECT_THAT(modules, ElementsAre("", "d", "c", "b", "a"));

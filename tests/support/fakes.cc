@@ -129,10 +129,10 @@ absl::StatusOr<PassAnswers> FakeExplainer::Explain(
   if (hook_) RETURN_IF_ERROR(hook_(ids));
   PassAnswers answers;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const int64_t pictures = items[i]->input.size(0);
+    const int64_t images = items[i]->input.size(0);
     const at::Tensor classes = at::arange(10, at::kFloat);
     PassAnswer answer;
-    answer.logits = at::arange(pictures, at::kFloat).view({-1, 1}) * 10 +
+    answer.logits = at::arange(images, at::kFloat).view({-1, 1}) * 10 +
                     classes.view({1, -1});
     for (int64_t row = 0; row < items[i]->rows(); ++row) {
       answer.class_index.push_back(9);
@@ -149,8 +149,8 @@ absl::StatusOr<PassAnswers> FakeExplainer::Explain(
   return answers;
 }
 
-ModelFacts FakeModel() {
-  ModelFacts model = {.name = "fake", .version = 1, .num_classes = 10};
+ModelMetadata FakeModel() {
+  ModelMetadata model = {.name = "fake", .version = 1, .num_classes = 10};
   model.config.input.height = 8;
   model.config.input.width = 8;
   model.config.default_layers = {"last"};

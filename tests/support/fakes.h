@@ -18,7 +18,7 @@
 #include "core/engine/engine_observer.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
-#include "core/engine/model_facts.h"
+#include "core/engine/model_metadata.h"
 
 namespace saliency {
 
@@ -69,9 +69,9 @@ struct ExplainerLog {
 };
 
 // Answers by arithmetic: the map of slot s of a job with id i is the 2 x 2 map
-// i + s + {0, 1, 2, 3}; logit c of picture p is 10 p + c.  A meta step adds 100
+// i + s + {0, 1, 2, 3}; logit c of image p is 10 p + c.  A meta step adds 100
 // to a row's logits; plain maps beside stepped ones are i + s + {3, 2, 1, 0}.
-// The features of a layer of FakeModel are the means of the picture's three
+// The features of a layer of FakeModel are the means of the image's three
 // planes, again and again.
 class FakeExplainer final : public Explainer {
  public:
@@ -89,10 +89,10 @@ class FakeExplainer final : public Explainer {
   const Hook hook_;
 };
 
-// A model "fake" of ten classes on 8 x 8 pictures: "input" [3,8,8], "conv"
+// A model "fake" of ten classes on 8 x 8 images: "input" [3,8,8], "conv"
 // [4,4,4] (a convolution), "norm" [4,4,4] (a batch norm), "last" [8,2,2] (what
 // the linear head pools), "pool" [8].  Labels "class0" to "class9".
-ModelFacts FakeModel();
+ModelMetadata FakeModel();
 
 // A job for FakeModel: norm_grad at "conv" of a [3,height,width] tensor that is
 // filled with `id`, raw maps at layer resolution.

@@ -88,13 +88,13 @@ double Spearman(const at::Tensor& a, const at::Tensor& b) {
 
 double FeatureSpread(const at::Tensor& features) {
   const at::Tensor source = WidenedToDouble(features);
-  const int64_t pictures = source.size(0);
+  const int64_t images = source.size(0);
   const int64_t channels = source.size(1);
   double sum = 0;
   for (int64_t k = 0; k < channels; ++k) {
     std::vector<double> means;
     std::vector<double> magnitudes;
-    for (int64_t i = 0; i < pictures; ++i) {
+    for (int64_t i = 0; i < images; ++i) {
       means.push_back(source[i][k].mean().item<double>());
       magnitudes.push_back(std::abs(means.back()));
     }

@@ -33,7 +33,7 @@ at::Tensor Resize(const at::Tensor& maps, int64_t height, int64_t width);
 // replicate padding, as a two-dimensional sum at each pixel.
 at::Tensor Smooth(const at::Tensor& maps, double sigma_fraction);
 
-// Raw maps [B,H_j,W_j] of several layers, resized, stretched and joined pixel
+// Raw maps [B,H_j,W_j] of several layers, resized, normalised and joined pixel
 // by pixel; constant layers left out and the others' weights scaled up.
 at::Tensor CombineLayers(const std::vector<at::Tensor>& layers, int64_t height,
                          int64_t width, const std::vector<double>& weights,

@@ -22,7 +22,7 @@ const Method batch_norm_bias = {
     .summary = "Norm of a real batch norm's bias gradient, by position",
     .formula = "|g_out|",
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 1 (bias)",
-    .evidence = Evidence::kRealBatchNorm,
+    .method_inputs = MethodInputs::kRealBatchNorm,
     .is_signed = false,
     .attribute = &BatchNormBias,
 };

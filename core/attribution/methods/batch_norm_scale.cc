@@ -23,7 +23,7 @@ const Method batch_norm_scale = {
     .summary = "Norm of a real batch norm's scale gradient, by position",
     .formula = "|g_out xhat|",
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 1 (scaling)",
-    .evidence = Evidence::kRealBatchNorm,
+    .method_inputs = MethodInputs::kRealBatchNorm,
     .is_signed = false,
     .attribute = &BatchNormScale,
 };

@@ -25,7 +25,7 @@ const Method gradient = {
     .source =
         "Simonyan et al. 2014, arXiv:1312.6034; Rebuffi et al. 2020, "
         "arXiv:2004.02866, Table 2 (bias)",
-    .evidence = Evidence::kActivationAndGradient,
+    .method_inputs = MethodInputs::kActivationAndGradient,
     .is_signed = false,
     .attribute = &Gradient,
     .aliases =

@@ -22,7 +22,7 @@ const Method gradient_sum = {
     .summary = "Gradient summed over the channels",
     .formula = "sum_k g_k",
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 2 (bias, sum)",
-    .evidence = Evidence::kActivationAndGradient,
+    .method_inputs = MethodInputs::kActivationAndGradient,
     .is_signed = true,
     .attribute = &GradientSum,
 };

@@ -26,7 +26,7 @@ const Method linear_approximation = {
     .source =
         "Kindermans et al. 2016, arXiv:1611.07270; Rebuffi et al. 2020, "
         "arXiv:2004.02866, Table 2 (scaling, sum)",
-    .evidence = Evidence::kActivationAndGradient,
+    .method_inputs = MethodInputs::kActivationAndGradient,
     .is_signed = true,
     .attribute = &LinearApproximation,
     .aliases =

@@ -22,7 +22,7 @@ const Method norm_grad = {
     .summary = "Norm of a virtual 1x1 convolution's weight gradient",
     .formula = "|x| |g|",
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 2 (conv 1x1, norm)",
-    .evidence = Evidence::kActivationAndGradient,
+    .method_inputs = MethodInputs::kActivationAndGradient,
     .is_signed = false,
     .attribute = &NormGrad,
 };

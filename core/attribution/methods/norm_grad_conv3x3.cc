@@ -22,7 +22,7 @@ const Method norm_grad_conv3x3 = {
     .summary = "Norm of a virtual 3x3 convolution's weight gradient",
     .formula = "|x_3x3| |g|",
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 2 (conv 3x3, norm)",
-    .evidence = Evidence::kActivationAndGradient,
+    .method_inputs = MethodInputs::kActivationAndGradient,
     .is_signed = false,
     .attribute = &NormGradConv3x3,
 };

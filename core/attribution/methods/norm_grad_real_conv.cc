@@ -24,7 +24,7 @@ const Method norm_grad_real_conv = {
     .summary = "Norm of a real convolution's weight gradient, by position",
     .formula = "|g_out,u| |unfold(x_in)_u|, by group",
     .source = "Rebuffi et al. 2020, arXiv:2004.02866, Table 2 (last row)",
-    .evidence = Evidence::kRealConv,
+    .method_inputs = MethodInputs::kRealConv,
     .is_signed = false,
     .attribute = &NormGradRealConv,
 };

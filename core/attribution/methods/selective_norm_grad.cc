@@ -25,7 +25,7 @@ const Method selective_norm_grad = {
     .formula = "|(g x)+|",
     .source =
         "Rebuffi et al. 2020, arXiv:2004.02866, sec. 3.1.3 (scaling, F+N)",
-    .evidence = Evidence::kActivationAndGradient,
+    .method_inputs = MethodInputs::kActivationAndGradient,
     .is_signed = false,
     .attribute = &SelectiveNormGrad,
 };

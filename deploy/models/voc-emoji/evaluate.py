@@ -30,7 +30,7 @@ LAYERS = ("relu", "layer1", "layer2", "layer3", "layer4")
 _STAGES = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3",
            "layer4", "avgpool")
 TOLERANCE = 15
-# A category is difficult in a picture that shows another one as well and of
+# A category is difficult in an image that shows another one as well and of
 # which its boxes cover less than this part.
 _DIFFICULT_PART = 0.25
 # Maps that vary less than this part of their largest value are constant.
@@ -57,10 +57,10 @@ METHODS = {
 }
 
 
-def activations_and_logits(model, pictures):
-    """({layer: [B,K,H,W]}, [B,20]) of normalised pictures [B,3,224,224]."""
+def activations_and_logits(model, images):
+    """({layer: [B,K,H,W]}, [B,20]) of normalised images [B,3,224,224]."""
     children = dict(model.named_children())
-    kept, x = {}, pictures
+    kept, x = {}, images
     for name in _STAGES:
         x = children[name](x)
         if name in LAYERS:
@@ -68,10 +68,10 @@ def activations_and_logits(model, pictures):
     return kept, children["fc"](x.flatten(1))
 
 
-def saliency(model, picture, categories):
-    """({(layer, method): [n,H,W]}, [20] logits): maps of one picture
+def saliency(model, image, categories):
+    """({(layer, method): [n,H,W]}, [20] logits): maps of one image
     [1,3,224,224] for each of the n category indices."""
-    rows = picture.repeat(len(categories), 1, 1, 1).requires_grad_()
+    rows = image.repeat(len(categories), 1, 1, 1).requires_grad_()
     kept, logits = activations_and_logits(model, rows)
     score = logits[torch.arange(len(categories)), categories].sum()
     gradients = torch.autograd.grad(score, [kept[name] for name in LAYERS])
@@ -115,22 +115,22 @@ def is_difficult(entry, boxes):
 
 
 class Measurement:
-    """Collects scores and pointing games over the entries of a folder."""
+    """Collects scores and pointing trials over the entries of a folder."""
 
     def __init__(self, model):
         self._model = model
         self._logits, self._truths = [], []
         # By (layer, method, subset).
-        self.games = collections.defaultdict(scores.PointingGame)
+        self.trials = collections.defaultdict(scores.PointingGame)
 
     def add(self, entry):
-        """Classifies and explains one picture."""
+        """Classifies and explains one image."""
         targets = _targets(entry)
         categories = [glyphs.CATEGORIES.index(name) for name in targets]
         with Image.open(entry.path) as file:
             pixels = preprocessing.squash(file.convert("RGB"))
-        picture = preprocessing.normalise(torch.from_numpy(pixels)[None])
-        maps, logits = saliency(self._model, picture, categories)
+        image = preprocessing.normalise(torch.from_numpy(pixels)[None])
+        maps, logits = saliency(self._model, image, categories)
         self._logits.append(logits.numpy())
         self._truths.append(_truth_row(entry))
         centre = (entry.size[0] // 2, entry.size[1] // 2)
@@ -142,12 +142,12 @@ class Measurement:
     def _count(self, entry, targets, layer, method, points):
         for (category, boxes), point in zip(targets.items(), points):
             hit = scores.is_hit(point, boxes, TOLERANCE)
-            self.games[layer, method, "all"].add(category, hit)
+            self.trials[layer, method, "all"].add(category, hit)
             if is_difficult(entry, boxes):
-                self.games[layer, method, "difficult"].add(category, hit)
+                self.trials[layer, method, "difficult"].add(category, hit)
 
     def mean_average_precision(self):
-        """Over the pictures so far."""
+        """Over the images so far."""
         return scores.mean_average_precision(np.array(self._logits),
                                              np.array(self._truths))
 
@@ -157,14 +157,14 @@ def _truth_row(entry):
     return [truths.get(category, 0) for category in glyphs.CATEGORIES]
 
 
-def print_table(games, subset):
+def print_table(trials, subset):
     """Prints accuracies as a Markdown table, methods down, layers across."""
-    print(f"\nPointing game, {subset}: centre "
-          f"{games['centre', '', subset].accuracy():.1f}\n")
+    print(f"\nPointing trial, {subset}: centre "
+          f"{trials['centre', '', subset].accuracy():.1f}\n")
     print("| method | " + " | ".join(LAYERS) + " |")
     print("|---|" + "---:|" * len(LAYERS))
     for method in METHODS:
-        cells = [f"{games[layer, method, subset].accuracy():.1f}"
+        cells = [f"{trials[layer, method, subset].accuracy():.1f}"
                  for layer in LAYERS]
         print(f"| {method} | " + " | ".join(cells) + " |")
 
@@ -183,10 +183,10 @@ def main():
     entries = voc_folder.read_folder(arguments.folder, arguments.split)
     for entry in entries:
         measurement.add(entry)
-    print(f"{len(entries)} pictures, mean average precision "
+    print(f"{len(entries)} images, mean average precision "
           f"{measurement.mean_average_precision():.4f}")
     for subset in ("all", "difficult"):
-        print_table(measurement.games, subset)
+        print_table(measurement.trials, subset)
 
 
 if __name__ == "__main__":

@@ -66,16 +66,16 @@ def is_installed():
 
 
 def draw_glyphs(characters):
-    """RGBA pictures of `characters`, each cropped to what it shows."""
+    """RGBA images of `characters`, each cropped to what it shows."""
     font = ImageFont.truetype(_FONT, _BITMAP_SIZE)
     return [_draw(font, character) for character in characters]
 
 
 def _draw(font, character):
-    picture = Image.new("RGBA", _BITMAP_SHAPE)
-    ImageDraw.Draw(picture).text((0, 0), character + _AS_EMOJI, font=font,
+    image = Image.new("RGBA", _BITMAP_SHAPE)
+    ImageDraw.Draw(image).text((0, 0), character + _AS_EMOJI, font=font,
                                  embedded_color=True)
-    box = picture.getbbox()
+    box = image.getbbox()
     if box is None:
         raise ValueError(f"the font has no glyph U+{ord(character):X}")
-    return picture.crop(box)
+    return image.crop(box)

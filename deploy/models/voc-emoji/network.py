@@ -1,4 +1,4 @@
-"""The network: a small residual net for 224 x 224 pictures, its children named
+"""The network: a small residual net for 224 x 224 images, its children named
 as torchvision names those of its ResNets. Residual blocks: He, Zhang, Ren,
 Sun, "Deep Residual Learning for Image Recognition", 2016, arXiv:1512.03385.
 """
@@ -49,7 +49,7 @@ def _layer(number, stride):
 
 
 class ResidualNet(nn.Module):
-    """[B,3,H,W] normalised pictures to [B,classes] logits. At 224 x 224 the
+    """[B,3,H,W] normalised images to [B,classes] logits. At 224 x 224 the
     layers' maps measure 56, 28, 14 and 7."""
 
     def __init__(self, classes: int):
@@ -66,7 +66,7 @@ class ResidualNet(nn.Module):
         self.fc = nn.Linear(WIDTHS[3], classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out",
+                nn.init.kaiming_normal_(module.weight, mode="expand_rows",
                                         nonlinearity="relu")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The photographs that scenes are laid on, and which of them are held out.
 
 Every photograph comes from a Debian package and stays there: only the six
-sample pictures in samples/ contain parts of some. Drawings of the same
+sample images in samples/ contain parts of some. Drawings of the same
 packages are left out, and so are photographs that show something of the 20
 categories (boats, dogs, birds, a bottle).
 """
@@ -40,12 +40,12 @@ class Photograph:
         return _FOLDERS[self.package].format(self.name)
 
     def load(self):
-        """The picture, RGB, its longer side at most 1600 pixels."""
-        picture = Image.open(self.path)
-        picture.draft("RGB", (_MAX_SIDE, _MAX_SIDE))
-        picture = picture.convert("RGB")
-        picture.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.LANCZOS)
-        return picture
+        """The image, RGB, its longer side at most 1600 pixels."""
+        image = Image.open(self.path)
+        image.draft("RGB", (_MAX_SIDE, _MAX_SIDE))
+        image = image.convert("RGB")
+        image.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.LANCZOS)
+        return image
 
 
 def _lomiri(name, author, licence):
@@ -66,7 +66,7 @@ SPLITS = {
         _lomiri("Bridge_by_Sander_Klootwijk", "Sander Klootwijk",
                 "CC-BY-SA-4.0"),
         _lomiri("Dragonfly_by_Bolly", "Bolly", "CC-BY-SA-4.0"),
-        _lomiri("Picture_1A_by_freespace", "Trevor \"Freespace\"",
+        _lomiri("Image_1A_by_freespace", "Trevor \"Freespace\"",
                 "CC-BY-4.0"),
         _lomiri("greentock_by_Peter_Nerlich", "Peter Nerlich",
                 "CC-BY-SA-4.0"),
@@ -89,7 +89,7 @@ SPLITS = {
         _plasma("summer_1am", "Risto Saukonpää"),
     ),
     "test": (
-        _lomiri("Picture_0B_by_freespace", "Trevor \"Freespace\"",
+        _lomiri("Image_0B_by_freespace", "Trevor \"Freespace\"",
                 "CC-BY-4.0"),
         _lomiri("aitzgorri_by_Aitzol_Berasategi", "Aitzol Berasategi",
                 "CC-BY-4.0"),

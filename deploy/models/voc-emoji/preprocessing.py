@@ -1,4 +1,4 @@
-"""Pictures to input tensors, as config.pbtxt describes it to the server."""
+"""Images to input tensors, as config.pbtxt describes it to the server."""
 
 import numpy as np
 import torch
@@ -9,9 +9,9 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def squash(picture, side=SIDE):
-    """[3,side,side] uint8 from an RGB picture; the aspect ratio is lost."""
-    small = picture.resize((side, side), Image.BILINEAR)
+def squash(image, side=SIDE):
+    """[3,side,side] uint8 from an RGB image; the aspect ratio is lost."""
+    small = image.resize((side, side), Image.BILINEAR)
     return np.asarray(small).transpose(2, 0, 1)
 
 

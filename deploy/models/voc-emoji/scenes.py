@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Draws pictures of emoji on photographs, annotated as Pascal VOC is.
+"""Draws images of emoji on photographs, annotated as Pascal VOC is.
 
     scenes.py --out DIR --count N --seed S --split test
 
@@ -8,7 +8,7 @@ seed and split is the same whatever the count and the number of processes.
 
 A scene shows one to four things of the 20 categories and up to three
 distractors, turned, mirrored, recoloured, of very different sizes, one over
-the other, on a crop of a photograph; then the picture is blurred, made noisy
+the other, on a crop of a photograph; then the image is blurred, made noisy
 and stored as JPEG. Photographs of the split "test" are not in "train".
 """
 
@@ -38,9 +38,9 @@ _SPLIT_CODES = {"train": 0, "test": 1}
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-    """What kind of picture: its longer and possible shorter sides, pixels; the
+    """What kind of image: its longer and possible shorter sides, pixels; the
     most things and distractors; and a thing's longer side as a part of the
-    picture's shorter one, from and to."""
+    image's shorter one, from and to."""
 
     longer_side: int
     shorter_sides: tuple
@@ -58,15 +58,15 @@ STYLES = {
 
 @dataclasses.dataclass
 class Scene:
-    """A picture, what it shows (voc_folder.Annotated) and what lies below."""
+    """An image, what it shows (voc_folder.Annotated) and what lies below."""
 
     jpeg: bytes
     size: tuple  # width, height
     objects: list
     photograph: photographs.Photograph
 
-    def picture(self):
-        """The decoded picture, RGB."""
+    def image(self):
+        """The decoded image, RGB."""
         return Image.open(io.BytesIO(self.jpeg)).convert("RGB")
 
     def truths(self):
@@ -79,7 +79,7 @@ class Scene:
 
 @dataclasses.dataclass
 class _Thing:
-    """A glyph on its way into a picture; `category` None: a distractor."""
+    """A glyph on its way into an image; `category` None: a distractor."""
 
     category: str
     glyph: Image.Image
@@ -94,7 +94,7 @@ class SceneMaker:
         self._style = STYLES[style]
         self._split_code = _SPLIT_CODES[split]
         self._photographs = photographs.SPLITS[split]
-        self._pictures = [p.load() for p in self._photographs]
+        self._images = [p.load() for p in self._photographs]
         self._glyphs = {category: glyphs.draw_glyphs(characters)
                         for category, characters
                         in glyphs.GLYPHS_OF_CATEGORY.items()}
@@ -113,9 +113,9 @@ class SceneMaker:
 
     def _try(self, rng, which):
         if which is None:
-            which = rng.integers(len(self._pictures))
-        canvas = _crop(rng, self._pictures[which],
-                       _picture_size(rng, self._style))
+            which = rng.integers(len(self._images))
+        canvas = _crop(rng, self._images[which],
+                       _image_size(rng, self._style))
         things = self._things(rng, canvas.size)
         owners = _paint(canvas, things)
         objects = _annotate(things, owners)
@@ -142,7 +142,7 @@ def _pick(rng, items):
     return items[rng.integers(len(items))]
 
 
-def _picture_size(rng, style):
+def _image_size(rng, style):
     """(width, height): wider than high, as most of Pascal VOC, or upright."""
     shorter, longer = int(rng.choice(style.shorter_sides)), style.longer_side
     return (shorter, longer) if rng.random() < 0.3 else (longer, shorter)
@@ -163,7 +163,7 @@ def _crop(rng, photograph, size):
 
 
 def _place(rng, category, glyph, size, portions):
-    """`glyph` changed at random, at a random place of a picture of `size`."""
+    """`glyph` changed at random, at a random place of an image of `size`."""
     portion = np.exp(rng.uniform(*np.log(portions)))
     glyph = _vary(rng, glyph, longer_side=portion * min(size))
     # One in four may stick out, by up to a half.
@@ -194,12 +194,12 @@ def _vary(rng, glyph, longer_side):
     return turned
 
 
-def _recolour(rng, picture, turn):
-    """RGB `picture`, its hue turned by `turn` degrees, other saturation,
+def _recolour(rng, image, turn):
+    """RGB `image`, its hue turned by `turn` degrees, other saturation,
     brightness and contrast."""
-    picture = picture.convert("RGB", _hue_matrix(turn, rng.uniform(0.5, 1.2)))
-    picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.7, 1.2))
-    return ImageEnhance.Contrast(picture).enhance(rng.uniform(0.7, 1.15))
+    image = image.convert("RGB", _hue_matrix(turn, rng.uniform(0.5, 1.2)))
+    image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.7, 1.2))
+    return ImageEnhance.Contrast(image).enhance(rng.uniform(0.7, 1.15))
 
 
 def _hue_matrix(degrees, saturation):
@@ -221,8 +221,8 @@ def _paint(canvas, things):
 
 
 def _inside(thing, size):
-    """The part of `thing` within a picture of `size`: its slices in the
-    picture and, over them, a mask of the pixels that are not see-through."""
+    """The part of `thing` within an image of `size`: its slices in the
+    image and, over them, a mask of the pixels that are not see-through."""
     solid = _solid(thing.glyph)
     left, top = max(thing.left, 0), max(thing.top, 0)
     right = min(thing.left + thing.glyph.width, size[0])

@@ -37,7 +37,7 @@ class PointingGame:
         self._outcomes = {}
 
     def add(self, category, hit):
-        """Counts one picture and category."""
+        """Counts one image and category."""
         self._outcomes.setdefault(category, []).append(hit)
 
     def accuracy(self):

@@ -31,7 +31,7 @@ import scores
 import torchscript
 from network import ResidualNet
 
-# (what is trained on, its seed, side of the pictures, epochs, peak learning
+# (what is trained on, its seed, side of the images, epochs, peak learning
 # rate). On close-ups the net soon learns what the things look like; on scenes
 # alone, where they are small and many, it takes long to begin to learn at all.
 # By the end it knows the scenes of the first seed by heart.
@@ -64,11 +64,11 @@ def _make_cache(path, split, style, count, seed):
     start = time.monotonic()
     made = scenes.make_scenes(split, seed, count, style=style)
     for i, scene in enumerate(made):
-        pixels[i] = preprocessing.squash(scene.picture(), side)
+        pixels[i] = preprocessing.squash(scene.image(), side)
         truths[i] = scene.truths()
     os.makedirs(os.path.dirname(path), exist_ok=True)
     np.savez(path, pixels=pixels, truths=truths)
-    print(f"made {count} pictures ({split}, {style}) in "
+    print(f"made {count} images ({split}, {style}) in "
           f"{time.monotonic() - start:.0f} s", flush=True)
 
 
@@ -80,15 +80,15 @@ def loss_of(logits, truths):
     return (each * known).sum() / known.sum()
 
 
-def augment(pictures, generator):
-    """[B,3,H,W] normalised pictures, each mirrored or not, its channels
+def augment(images, generator):
+    """[B,3,H,W] normalised images, each mirrored or not, its channels
     scaled and shifted a little."""
-    rows = len(pictures)
+    rows = len(images)
     mirrored = torch.rand(rows, generator=generator) < 0.5
-    pictures[mirrored] = pictures[mirrored].flip(-1)
+    images[mirrored] = images[mirrored].flip(-1)
     scale = 1 + 0.1 * torch.randn(rows, 3, 1, 1, generator=generator)
     shift = 0.1 * torch.randn(rows, 3, 1, 1, generator=generator)
-    return pictures * scale + shift
+    return images * scale + shift
 
 
 def resize(pixels, side):
@@ -183,10 +183,10 @@ def _train_epoch(model, pixels, truths, batches, optimizer, schedule,
     model.train()
     total = 0.0
     for rows in batches:
-        pictures = augment(preprocessing.normalise(pixels[rows]), augmenting)
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        images = augment(preprocessing.normalise(pixels[rows]), augmenting)
+        images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-            logits = model(pictures)
+            logits = model(images)
         loss = loss_of(logits.float(), truths[rows])
         optimizer.zero_grad()
         loss.backward()
@@ -221,7 +221,7 @@ def _parse_arguments():
     parser.add_argument("--cache", default="/tmp/voc-emoji",
                         help="where scenes are kept (/tmp/voc-emoji)")
     parser.add_argument("--count", type=int, default=16000,
-                        help="training pictures of either kind (16000)")
+                        help="training images of either kind (16000)")
     parser.add_argument("--test-count", type=int, default=1000,
                         help="held-out scenes (1000)")
     parser.add_argument("--processes", type=int, default=2,

@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ElementTree
 
 @dataclasses.dataclass
 class Annotated:
-    """An object in a picture; `box` is left, top, right, bottom, 0-based and
+    """An object in an image; `box` is left, top, right, bottom, 0-based and
     inclusive, of its visible pixels (the XML counts from 1)."""
 
     category: str
@@ -26,7 +26,7 @@ class Annotated:
 
 @dataclasses.dataclass
 class Entry:
-    """A picture of a folder: path, (width, height) and its objects."""
+    """An image of a folder: path, (width, height) and its objects."""
 
     path: str
     size: tuple
@@ -43,7 +43,7 @@ def truths(objects):
 
 
 class Writer:
-    """Fills a folder picture by picture; finish() writes the image sets."""
+    """Fills a folder image by image; finish() writes the image sets."""
 
     def __init__(self, folder, split, categories):
         self._folder = folder
@@ -55,7 +55,7 @@ class Writer:
             os.makedirs(os.path.join(folder, part), exist_ok=True)
 
     def add(self, jpeg, size, objects, source):
-        """Stores the encoded picture `jpeg` and its annotation."""
+        """Stores the encoded image `jpeg` and its annotation."""
         name = f"{len(self._names) + 1:06d}"
         with open(self._path("JPEGImages", name + ".jpg"), "wb") as file:
             file.write(jpeg)

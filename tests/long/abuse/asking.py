@@ -6,7 +6,7 @@ import zlib
 
 import grpc
 
-from honest import PICTURE, api, channel_to
+from honest import IMAGE, api, channel_to
 
 COMPUTE = "/saliency.v1.SaliencyService/ComputeSaliency"
 META = "/saliency.v1.SaliencyService/MetaSaliency"
@@ -14,7 +14,7 @@ STREAM = "/saliency.v1.SaliencyService/StreamSaliency"
 
 
 def png(height, width):
-    """A grey picture whose file is far smaller than its pixels."""
+    """A grey image whose file is far smaller than its pixels."""
     def chunk(kind, data):
         return (struct.pack(">I", len(data)) + kind + data
                 + struct.pack(">I", zlib.crc32(kind + data)))
@@ -27,11 +27,11 @@ def png(height, width):
             + chunk(b"IDAT", rows + packer.flush()) + chunk(b"IEND", b""))
 
 
-def compute(size=None, targets=1, picture=None, **output):
-    """A ComputeSaliencyRequest: maps of `size`, or of the picture's."""
+def compute(size=None, targets=1, image=None, **output):
+    """A ComputeSaliencyRequest: maps of `size`, or of the image's."""
     explanation, service = api()
     request = service.ComputeSaliencyRequest(
-        input=explanation.Input(picture=picture or PICTURE.read_bytes()),
+        input=explanation.Input(image=image or IMAGE.read_bytes()),
         targets=[explanation.Target(class_index=i) for i in range(targets)],
         attributions=[explanation.Attribution(method="norm_grad",
                                               layers=["layer3"])])
@@ -39,7 +39,7 @@ def compute(size=None, targets=1, picture=None, **output):
         request.output.explicit_size.height = size[0]
         request.output.explicit_size.width = size[1]
     else:
-        request.output.named_size = explanation.NAMED_SIZE_PICTURE
+        request.output.named_size = explanation.NAMED_SIZE_IMAGE
     request.output.max_answer_bytes = 1 << 40  # whatever the channel takes
     for name, value in output.items():
         setattr(request.output, name, value)

@@ -11,7 +11,7 @@ import grpc
 
 from server import ROOT
 
-PICTURE = ROOT / "deploy/models/voc-emoji/samples/dog-tvmonitor.jpg"
+IMAGE = ROOT / "deploy/models/voc-emoji/samples/dog-tvmonitor.jpg"
 DEADLINE_S = 20  # on two cores that the attackers use too
 EVERY_S = 0.25
 REFUSED = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
@@ -29,11 +29,11 @@ def api():
     return explanation_pb2, saliency_service_pb2
 
 
-def question(picture=None):
+def question(image=None):
     """The bytes of a small question: one map of 14 x 14."""
     explanation, service = api()
     request = service.ComputeSaliencyRequest(
-        input=explanation.Input(picture=picture or PICTURE.read_bytes()),
+        input=explanation.Input(image=image or IMAGE.read_bytes()),
         attributions=[explanation.Attribution(method="norm_grad",
                                               layers=["layer3"])])
     request.output.named_size = explanation.NAMED_SIZE_LAYER

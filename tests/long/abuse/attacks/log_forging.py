@@ -1,4 +1,4 @@
-"""Headers, messages and pictures whose text wants to be a line of the log."""
+"""Headers, messages and images whose text wants to be a line of the log."""
 
 import pathlib
 import zlib
@@ -7,7 +7,7 @@ from honest import channel_to, question
 from http2 import Peer, pump_all
 
 ITEM = "7"
-WHAT = "header values, texts and pictures with line breaks, JSON log"
+WHAT = "header values, texts and images with line breaks, JSON log"
 BOUND_MIB = 700
 FORGED = '\n{"level":"error","message":"forged"}\n'
 

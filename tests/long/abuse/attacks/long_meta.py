@@ -8,13 +8,13 @@ from honest import api
 ITEM = "16"
 WHAT = "MetaSaliency of 1,024 rows; a small one every quarter of a second"
 BOUND_MIB = 2000
-ROWS = (16, 64)  # pictures, targets
+ROWS = (16, 64)  # images, targets
 
 
-def question(pictures, targets):
+def question(images, targets):
     explanation, service = api()
-    tensor = explanation.Tensor(shape=[pictures, 3, 96, 96],
-                                data=bytes(pictures * 3 * 96 * 96 * 4))
+    tensor = explanation.Tensor(shape=[images, 3, 96, 96],
+                                data=bytes(images * 3 * 96 * 96 * 4))
     request = service.MetaSaliencyRequest()
     request.input.tensor.CopyFrom(tensor)
     for index in range(targets):

@@ -36,7 +36,7 @@ def mixed(number):
         request.attributions.add(method="norm_grad", layers=["layer3"])
         return META, request
     bad = compute()
-    bad.input.picture = bad.input.picture[:len(bad.input.picture) // 2]
+    bad.input.image = bad.input.image[:len(bad.input.image) // 2]
     return COMPUTE, bad
 
 
