@@ -8,8 +8,8 @@
 
 #include "absl/time/time.h"
 #include "core/base/clock.h"
-#include "server/call_tracker.h"
-#include "server/health_registry.h"
+#include "server/services/health_registry.h"
+#include "server/transport/call_tracker.h"
 
 namespace saliency {
 

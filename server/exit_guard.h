@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
-#include "server/log.h"
+#include "server/telemetry/log.h"
 
 namespace saliency {
 

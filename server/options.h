@@ -14,8 +14,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/engine/engine_limits.h"
-#include "server/freed_memory.h"
-#include "server/transport_options.h"
+#include "server/telemetry/freed_memory.h"
+#include "server/transport/transport_options.h"
 
 namespace saliency {
 

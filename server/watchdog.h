@@ -11,9 +11,9 @@
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/engine/work_in_hand.h"
-#include "server/health_registry.h"
-#include "server/log.h"
 #include "server/periodic.h"
+#include "server/services/health_registry.h"
+#include "server/telemetry/log.h"
 
 namespace saliency {
 

@@ -48,8 +48,8 @@ files_to_tidy() {
   if [[ $changed ]]; then
     echo "$changed"
   else
-    printf '%s\n' core/base/thread_pool.cc core/engine/batcher.cc \
-      server/health_registry.cc client/ordered_fan_out.cc
+    printf '%s\n' core/base/thread_pool.cc core/engine/run/batcher.cc \
+      server/services/health_registry.cc client/cli/ordered_fan_out.cc
   fi
 }
 

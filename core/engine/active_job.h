@@ -19,10 +19,10 @@
 #include "core/engine/admission.h"
 #include "core/engine/engine_observer.h"
 #include "core/engine/explainer.h"
+#include "core/engine/finish/rendering.h"
 #include "core/engine/job.h"
-#include "core/engine/pass_progress.h"
-#include "core/engine/prepare.h"
-#include "core/engine/rendering.h"
+#include "core/engine/plan/prepare.h"
+#include "core/engine/run/pass_progress.h"
 
 namespace saliency {
 

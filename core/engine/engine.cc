@@ -10,13 +10,13 @@
 #include "core/base/status.h"
 #include "core/base/thread_pool.h"
 #include "core/engine/active_job.h"
-#include "core/engine/batch_runner.h"
-#include "core/engine/finish.h"
+#include "core/engine/finish/finish.h"
+#include "core/engine/finish/precomputed_maps.h"
 #include "core/engine/model_table.h"
-#include "core/engine/precomputed_maps.h"
+#include "core/engine/run/batch_runner.h"
+#include "core/engine/run/tensor_threads.h"
+#include "core/engine/run/worker_threads.h"
 #include "core/engine/scratch_gate.h"
-#include "core/engine/tensor_threads.h"
-#include "core/engine/worker_threads.h"
 
 namespace saliency {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/model_metadata.h"
-#include "core/engine/pass_explainer.h"
+#include "core/engine/run/pass_explainer.h"
 
 namespace saliency {
 

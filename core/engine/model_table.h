@@ -15,8 +15,8 @@
 #include "absl/strings/string_view.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
-#include "core/engine/batcher.h"
 #include "core/engine/model_metadata.h"
+#include "core/engine/run/batcher.h"
 
 namespace saliency {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ATen/core/ivalue.h"
-#include "core/model/marked_graph.h"
+#include "core/model/graph/marked_graph.h"
 #include "core/model/probe_ops.h"
 
 namespace torch::jit {

@@ -63,7 +63,7 @@ struct LinearHead {
   std::vector<std::string> layers;  // whose output is what the pool averages
 };
 
-struct NetworkCheck;  // core/model/self_check.h
+struct NetworkCheck;  // core/model/check/self_check.h
 
 struct LoadOptions {
   std::string device = "cpu";

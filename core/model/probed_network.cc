@@ -9,8 +9,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/base/status.h"
-#include "core/model/gradient_reach.h"
-#include "core/model/graph_facts.h"
+#include "core/model/graph/gradient_reach.h"
+#include "core/model/graph/graph_facts.h"
 #include "core/model/scores.h"
 
 namespace saliency {

@@ -18,7 +18,7 @@
 #include "absl/status/statusor.h"
 #include "core/model/device.h"
 #include "core/model/expand_rows_cost.h"
-#include "core/model/marked_graph.h"
+#include "core/model/graph/marked_graph.h"
 #include "core/model/output_meaning.h"
 #include "core/model/probe.h"
 #include "core/model/probe_plan.h"

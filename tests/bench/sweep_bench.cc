@@ -19,9 +19,9 @@
 #include <thread>
 #include <vector>
 
-#include "client/evaluation_plan.h"
-#include "client/image_files.h"
-#include "client/pointing_requests.h"
+#include "client/cli/evaluate/evaluation_plan.h"
+#include "client/cli/evaluate/pointing_requests.h"
+#include "client/cli/image_files.h"
 #include "client/saliency_client.h"
 #include "tests/bench/bench_arguments.h"
 #include "tests/bench/ratio.h"

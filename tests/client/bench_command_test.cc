@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "client/interrupt.h"
+#include "client/cli/interrupt.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"

@@ -1,9 +1,9 @@
-#include "client/class_sensitivity_metrics.h"
+#include "client/cli/evaluate/class_sensitivity_metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "client/class_sensitivity_report.h"
+#include "client/cli/evaluate/class_sensitivity_report.h"
 
 namespace saliency::class_sensitivity_metrics_test {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/class_sensitivity_requests.h"
+#include "client/cli/evaluate/class_sensitivity_requests.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // Where the connection's settings come from: flags, then the environment, then
 // the settings file.
-#include "client/config_file.h"
+#include "client/cli/config_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

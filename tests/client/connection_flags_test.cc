@@ -1,6 +1,6 @@
 // What the flags of a connection make of it.
 
-#include "client/connection_flags.h"
+#include "client/cli/connection_flags.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

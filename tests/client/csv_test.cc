@@ -1,4 +1,4 @@
-#include "client/csv.h"
+#include "client/cli/evaluate/csv.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

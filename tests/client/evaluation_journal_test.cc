@@ -1,4 +1,4 @@
-#include "client/evaluation_journal.h"
+#include "client/cli/evaluate/evaluation_journal.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "client/shard.h"
+#include "client/cli/evaluate/shard.h"
 #include "tests/client/run_command.h"
 
 namespace saliency::evaluation_journal_test {

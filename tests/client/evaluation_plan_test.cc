@@ -1,4 +1,4 @@
-#include "client/evaluation_plan.h"
+#include "client/cli/evaluate/evaluation_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

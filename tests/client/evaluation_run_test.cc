@@ -1,4 +1,4 @@
-#include "client/evaluation_run.h"
+#include "client/cli/evaluate/evaluation_run.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "absl/synchronization/notification.h"
-#include "client/interrupt.h"
+#include "client/cli/interrupt.h"
 #include "core/base/clock.h"
 #include "tests/client/run_command.h"
 

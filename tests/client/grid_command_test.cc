@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "client/grid_plan.h"
+#include "client/cli/grid_plan.h"
 #include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"

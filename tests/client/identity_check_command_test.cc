@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/evaluation_journal.h"
-#include "client/interrupt.h"
+#include "client/cli/evaluate/evaluation_journal.h"
+#include "client/cli/interrupt.h"
 #include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"

@@ -5,9 +5,9 @@
 
 #include <cstring>
 
-#include "client/identity_check_metrics.h"
-#include "client/identity_check_report.h"
-#include "client/identity_check_requests.h"
+#include "client/cli/evaluate/identity_check_metrics.h"
+#include "client/cli/evaluate/identity_check_report.h"
+#include "client/cli/evaluate/identity_check_requests.h"
 
 namespace saliency::identity_check_test {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/image_files.h"
+#include "client/cli/image_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "client/labelled_folder.h"
+#include "client/cli/labelled_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

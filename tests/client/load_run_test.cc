@@ -1,4 +1,4 @@
-#include "client/load_run.h"
+#include "client/cli/load_run.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "client/load_summary.h"
+#include "client/cli/load_summary.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "client/markdown_table.h"
+#include "client/cli/evaluate/markdown_table.h"
 
 #include <gtest/gtest.h>
 

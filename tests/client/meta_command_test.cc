@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "client/npy.h"
+#include "client/cli/npy.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"

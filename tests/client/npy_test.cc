@@ -1,4 +1,4 @@
-#include "client/npy.h"
+#include "client/cli/npy.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "client/ordered_fan_out.h"
+#include "client/cli/ordered_fan_out.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "client/output_name.h"
+#include "client/cli/output_name.h"
 
 #include <gtest/gtest.h>
 

@@ -8,8 +8,8 @@
 #include <functional>
 
 #include "absl/strings/str_cat.h"
-#include "client/evaluation_journal.h"
-#include "client/interrupt.h"
+#include "client/cli/evaluate/evaluation_journal.h"
+#include "client/cli/interrupt.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 #include "tests/client/tabby_folder.h"

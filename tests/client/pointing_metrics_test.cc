@@ -1,11 +1,11 @@
-#include "client/pointing_metrics.h"
+#include "client/cli/evaluate/pointing_metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "client/pointing_report.h"
+#include "client/cli/evaluate/pointing_report.h"
 #include "nlohmann/json.hpp"
 
 namespace saliency::pointing_metrics_test {

@@ -1,4 +1,4 @@
-#include "client/pointing_requests.h"
+#include "client/cli/evaluate/pointing_requests.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "client/progress.h"
+#include "client/cli/progress.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <sstream>
 #include <string>
 
-#include "client/console.h"
+#include "client/cli/console.h"
 
 namespace saliency::progress_test {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/request_text.h"
+#include "client/cli/request_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "client/result_text.h"
+#include "client/cli/result_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "client/map_pixels.h"
+#include "client/cli/map_pixels.h"
 
-#include "client/map_pixels.h"
+#include "client/cli/map_pixels.h"
 
 namespace saliency::result_text_test {
 namespace {

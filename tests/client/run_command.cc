@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "absl/strings/str_split.h"
-#include "client/command_line.h"
+#include "client/cli/command_line.h"
 #include "core/base/clock.h"
 #include "core/image/image.h"
 #include "core/image/render.h"

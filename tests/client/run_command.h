@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "client/interrupt.h"
+#include "client/cli/interrupt.h"
 
 namespace saliency {
 

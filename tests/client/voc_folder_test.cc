@@ -1,4 +1,4 @@
-#include "client/voc_folder.h"
+#include "client/cli/evaluate/voc_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

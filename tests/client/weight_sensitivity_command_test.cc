@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/interrupt.h"
-#include "client/weight_sensitivity_metrics.h"
+#include "client/cli/evaluate/weight_sensitivity_metrics.h"
+#include "client/cli/interrupt.h"
 #include "core/image/image.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"

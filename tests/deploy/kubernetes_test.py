@@ -187,7 +187,7 @@ class KubernetesTest(unittest.TestCase):
 
     @for_each(SERVERS)
     def test_probes_ask_the_health_port_for_names_that_are_known(self, objects):
-        known = (ROOT / "server/health_registry.cc").read_text()
+        known = (ROOT / "server/services/health_registry.cc").read_text()
         container = container_of(only(objects, "Deployment"))
         health = port_of(settings(objects)["health-address"])
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/voc_folder.h"
+#include "client/cli/evaluate/voc_folder.h"
 #include "core/image/image.h"
 #include "core/image/render.h"
 #include "gmock/gmock.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/engine/prepare.h"
+#include "core/engine/plan/prepare.h"
 #include "gtest/gtest.h"
 #include "tests/engine/job_parts.h"
 #include "tests/support/fakes.h"

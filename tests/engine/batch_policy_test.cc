@@ -1,4 +1,4 @@
-#include "core/engine/batch_policy.h"
+#include "core/engine/run/batch_policy.h"
 
 #include <string>
 #include <vector>

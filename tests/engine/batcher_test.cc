@@ -1,4 +1,4 @@
-#include "core/engine/batcher.h"
+#include "core/engine/run/batcher.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "core/engine/bisect.h"
+#include "core/engine/run/bisect.h"
 
 #include <ATen/ATen.h>
 

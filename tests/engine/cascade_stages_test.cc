@@ -1,4 +1,4 @@
-#include "core/engine/cascade_stages.h"
+#include "core/engine/run/cascade_stages.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

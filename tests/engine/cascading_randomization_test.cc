@@ -1,4 +1,4 @@
-#include "core/engine/cascading_randomization.h"
+#include "core/engine/run/cascading_randomization.h"
 
 #include <ATen/ATen.h>
 

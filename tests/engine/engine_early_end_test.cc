@@ -10,7 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/engine/engine.h"
-#include "core/engine/prepare.h"
+#include "core/engine/plan/prepare.h"
 #include "core/engine/refusal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

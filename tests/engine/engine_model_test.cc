@@ -14,8 +14,8 @@
 
 #include "core/attribution/registry.h"
 #include "core/engine/engine.h"
-#include "core/engine/pass_explainer.h"
-#include "core/engine/prepare.h"
+#include "core/engine/plan/prepare.h"
+#include "core/engine/run/pass_explainer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/tiny_resnet.h"

@@ -1,4 +1,4 @@
-#include "core/engine/fair_shares.h"
+#include "core/engine/run/fair_shares.h"
 
 #include <algorithm>
 #include <map>

@@ -1,11 +1,11 @@
-#include "core/engine/finish_combination.h"
+#include "core/engine/finish/finish_combination.h"
 
 #include <ATen/ATen.h>
 
 #include <cstring>
 #include <limits>
 
-#include "core/engine/finish.h"
+#include "core/engine/finish/finish.h"
 #include "core/image/render.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

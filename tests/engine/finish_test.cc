@@ -1,4 +1,4 @@
-#include "core/engine/finish.h"
+#include "core/engine/finish/finish.h"
 
 #include <ATen/ATen.h>
 
@@ -6,8 +6,8 @@
 #include <cstring>
 #include <limits>
 
-#include "core/engine/class_scores.h"
-#include "core/engine/finished_map.h"
+#include "core/engine/finish/class_scores.h"
+#include "core/engine/finish/finished_map.h"
 #include "core/image/render.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

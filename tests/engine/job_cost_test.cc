@@ -1,9 +1,9 @@
-#include "core/engine/job_cost.h"
+#include "core/engine/plan/job_cost.h"
 
 #include <string>
 #include <vector>
 
-#include "core/engine/prepare.h"
+#include "core/engine/plan/prepare.h"
 #include "core/engine/refusal.h"
 #include "core/image/render.h"
 #include "gmock/gmock.h"

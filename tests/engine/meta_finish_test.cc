@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "core/engine/finish.h"
+#include "core/engine/finish/finish.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"

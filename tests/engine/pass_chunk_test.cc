@@ -1,4 +1,4 @@
-#include "core/engine/pass_chunk.h"
+#include "core/engine/run/pass_chunk.h"
 
 #include <ATen/ATen.h>
 

@@ -1,6 +1,6 @@
 // How many rows a pass takes at once.
 
-#include "core/engine/pass_explainer.h"
+#include "core/engine/run/pass_explainer.h"
 
 #include <ATen/ATen.h>
 

@@ -2,7 +2,7 @@
 #include <limits>
 #include <string>
 
-#include "core/engine/prepare.h"
+#include "core/engine/plan/prepare.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"

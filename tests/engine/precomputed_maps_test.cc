@@ -1,4 +1,4 @@
-#include "core/engine/precomputed_maps.h"
+#include "core/engine/finish/precomputed_maps.h"
 
 #include <cstring>
 #include <functional>

@@ -1,6 +1,6 @@
 // What PrepareJob makes of a job, by its model and the engine's limits.
 
-#include "core/engine/prepare.h"
+#include "core/engine/plan/prepare.h"
 
 #include <ATen/ATen.h>
 

@@ -1,8 +1,8 @@
-#include "core/engine/resolve_meta_step.h"
+#include "core/engine/plan/resolve_meta_step.h"
 
 #include <limits>
 
-#include "core/engine/prepare.h"
+#include "core/engine/plan/prepare.h"
 #include "gtest/gtest.h"
 #include "tests/support/fakes.h"
 

@@ -1,4 +1,4 @@
-#include "core/engine/row_slice.h"
+#include "core/engine/run/row_slice.h"
 
 #include <ATen/ATen.h>
 

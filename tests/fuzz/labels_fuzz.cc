@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_repository.h"
+#include "core/serving/model_repository.h"
 #include "tests/fuzz/require.h"
 
 namespace saliency {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "server/layer_weights_text.h"
+#include "server/convert/layer_weights_text.h"
 #include "tests/fuzz/require.h"
 
 namespace saliency {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "server/model_config_text.h"
+#include "server/convert/model_config_text.h"
 #include "tests/fuzz/require.h"
 
 namespace saliency {

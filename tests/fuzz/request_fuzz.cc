@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
-#include "server/convert_class_sensitivity.h"
-#include "server/convert_combination.h"
-#include "server/convert_meta.h"
-#include "server/convert_request.h"
-#include "server/convert_weight_sensitivity.h"
+#include "server/convert/convert_class_sensitivity.h"
+#include "server/convert/convert_combination.h"
+#include "server/convert/convert_meta.h"
+#include "server/convert/convert_request.h"
+#include "server/convert/convert_weight_sensitivity.h"
 #include "tests/fuzz/require.h"
 
 namespace saliency {

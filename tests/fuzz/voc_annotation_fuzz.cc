@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "client/voc_folder.h"
+#include "client/cli/evaluate/voc_folder.h"
 #include "tests/fuzz/require.h"
 
 namespace saliency {

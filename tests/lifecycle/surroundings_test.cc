@@ -22,7 +22,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "saliency/v1/model_service.grpc.pb.h"
-#include "server/file_descriptor.h"
+#include "server/transport/file_descriptor.h"
 #include "tests/lifecycle/served.h"
 #include "tests/server/http2_peer.h"
 #include "tests/server/temporary_folder.h"

@@ -7,7 +7,7 @@
 #include <deque>
 #include <set>
 
-#include "core/model/marked_graph.h"
+#include "core/model/graph/marked_graph.h"
 #include "core/model/probe_plan.h"
 #include "core/model/probed_network.h"
 #include "core/model/torch_status.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/decompose_attention.h"
+#include "core/model/graph/decompose_attention.h"
 #include "gtest/gtest.h"
 #include "tests/model/model_fixture.h"
 #include "tests/support/tensor_close.h"

@@ -1,7 +1,7 @@
 // What the graph tells of real convolutions, batch norms, cuts and the linear
 // head.
 
-#include "core/model/graph_facts.h"
+#include "core/model/graph/graph_facts.h"
 
 #include <ATen/ATen.h>
 

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "core/model/stepped_conv.h"
+#include "core/kernels/stepped_conv.h"
 #include "gtest/gtest.h"
 #include "tests/model/model_fixture.h"
 #include "tests/support/cpu_memory.h"

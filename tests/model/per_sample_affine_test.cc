@@ -1,7 +1,7 @@
 // What stands behind a convolution, in every memory order, held against the
 // formula in float64.
 
-#include "core/model/per_sample_affine.h"
+#include "core/kernels/per_sample_affine.h"
 
 #include <ATen/ATen.h>
 

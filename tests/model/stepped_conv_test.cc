@@ -1,7 +1,7 @@
 // A convolution at each row's theta' in all its forms and memory orders, held
 // against LibTorch's own convolution with the weight that autograd gives.
 
-#include "core/model/stepped_conv.h"
+#include "core/kernels/stepped_conv.h"
 
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/script.h>

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/model/marked_graph.h"
-#include "core/model/meta_fast.h"
-#include "core/model/meta_reference.h"
+#include "core/model/graph/marked_graph.h"
+#include "core/model/meta/meta_fast.h"
+#include "core/model/meta/meta_reference.h"
 #include "core/model/probe.h"
 
 namespace saliency {

@@ -1,7 +1,7 @@
 // The one pass of the CPU against one axis after the other, and the way back as
 // its transpose.
 
-#include "core/model/tap_sums.h"
+#include "core/kernels/tap_sums.h"
 
 #include <torch/script.h>
 

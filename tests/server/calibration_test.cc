@@ -9,7 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/layer_weights_text.h"
+#include "server/convert/layer_weights_text.h"
 #include "tests/server/calibration_caller.h"
 #include "tests/server/held_calibration.h"
 #include "tests/server/temporary_folder.h"

@@ -1,7 +1,7 @@
 // Who gets a connection when there are too many, and what becomes of a port
 // whose process has no file descriptor left: real sockets on loopback.
 
-#include "server/connection_acceptor.h"
+#include "server/transport/connection_acceptor.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/self_dial.h"
+#include "server/transport/self_dial.h"
 #include "tests/server/http2_peer.h"
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"

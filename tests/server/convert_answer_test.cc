@@ -1,4 +1,4 @@
-#include "server/convert_answer.h"
+#include "server/convert/convert_answer.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "server/convert_class_sensitivity.h"
+#include "server/convert/convert_class_sensitivity.h"
 
 #include <cmath>
 #include <optional>

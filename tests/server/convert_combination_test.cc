@@ -1,4 +1,4 @@
-#include "server/convert_combination.h"
+#include "server/convert/convert_combination.h"
 
 #include <functional>
 #include <string>

@@ -1,4 +1,4 @@
-#include "server/convert_meta.h"
+#include "server/convert/convert_meta.h"
 
 #include <functional>
 #include <string>

@@ -1,4 +1,4 @@
-#include "server/convert_request.h"
+#include "server/convert/convert_request.h"
 
 #include <functional>
 #include <limits>

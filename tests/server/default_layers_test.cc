@@ -1,4 +1,4 @@
-#include "server/default_layers.h"
+#include "core/serving/default_layers.h"
 
 #include <vector>
 

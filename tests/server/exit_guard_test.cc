@@ -7,7 +7,7 @@
 #include "absl/time/clock.h"
 #include "core/base/clock.h"
 #include "gtest/gtest.h"
-#include "server/log.h"
+#include "server/telemetry/log.h"
 
 namespace saliency::exit_guard_test {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/file_digest.h"
+#include "core/serving/file_digest.h"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "server/freed_memory.h"
+#include "server/telemetry/freed_memory.h"
 
 #include "gtest/gtest.h"
 

@@ -1,4 +1,4 @@
-#include "server/health_registry.h"
+#include "server/services/health_registry.h"
 
 #include <memory>
 #include <vector>

@@ -12,7 +12,7 @@
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
 #include "core/engine/job.h"
-#include "server/saliency_service.h"
+#include "server/services/saliency_service.h"
 
 namespace saliency {
 

@@ -1,4 +1,4 @@
-#include "server/layer_weights_store.h"
+#include "server/calibration/layer_weights_store.h"
 
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/layer_weights_text.h"
+#include "server/convert/layer_weights_text.h"
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 

@@ -1,4 +1,4 @@
-#include "server/layer_weights_text.h"
+#include "server/convert/layer_weights_text.h"
 
 #include <string>
 

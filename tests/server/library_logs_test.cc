@@ -1,6 +1,6 @@
 // What libraries say arrives as one line of our log, whatever is in it.
 
-#include "server/library_logs.h"
+#include "server/telemetry/library_logs.h"
 
 #include <unistd.h>
 
@@ -16,7 +16,7 @@
 #include "grpc/support/log.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "server/file_descriptor.h"
+#include "server/transport/file_descriptor.h"
 #include "tests/server/test_server.h"
 
 namespace saliency::library_logs_test {

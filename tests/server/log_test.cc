@@ -1,4 +1,4 @@
-#include "server/log.h"
+#include "server/telemetry/log.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "server/file_descriptor.h"
+#include "server/transport/file_descriptor.h"
 
 namespace saliency::log_test {
 namespace {

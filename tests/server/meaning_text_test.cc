@@ -1,7 +1,7 @@
 // What is told of a model's outputs, and what their classes are called: by the
 // log, GetModel and labels.txt.
 
-#include "server/meaning_text.h"
+#include "server/convert/meaning_text.h"
 
 #include <ATen/ATen.h>
 
@@ -11,9 +11,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/convert_model.h"
-#include "server/model_config_text.h"
-#include "server/model_loader.h"
+#include "server/convert/convert_model.h"
+#include "server/convert/model_config_text.h"
+#include "server/loading/model_loader.h"
 #include "tests/server/temporary_folder.h"
 #include "tests/support/tiny_models.h"
 

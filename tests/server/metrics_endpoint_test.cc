@@ -1,6 +1,6 @@
 // The metrics port and those who misuse it.
 
-#include "server/metrics_endpoint.h"
+#include "server/telemetry/metrics_endpoint.h"
 
 #include <memory>
 #include <string>

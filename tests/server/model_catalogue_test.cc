@@ -1,10 +1,10 @@
-#include "server/model_catalogue.h"
+#include "server/loading/model_catalogue.h"
 
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/refusal_reason.h"
+#include "server/convert/refusal_reason.h"
 
 namespace saliency::model_catalogue_test {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/model_config_text.h"
+#include "server/convert/model_config_text.h"
 
 #include <string>
 #include <utility>
@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/convert_model.h"
+#include "server/convert/convert_model.h"
 
 namespace saliency::model_config_text_test {
 namespace {

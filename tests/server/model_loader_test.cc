@@ -1,7 +1,7 @@
 // Loads real TorchScript networks (tests/golden) from repositories that are
 // made for each test.
 
-#include "server/model_loader.h"
+#include "server/loading/model_loader.h"
 
 #include <filesystem>
 #include <map>
@@ -12,11 +12,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
+#include "core/serving/file_digest.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/engine_reporter.h"
-#include "server/file_digest.h"
-#include "server/model_config_text.h"
+#include "server/convert/model_config_text.h"
+#include "server/telemetry/engine_reporter.h"
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 

@@ -1,4 +1,4 @@
-#include "core/model/model_repository.h"
+#include "core/serving/model_repository.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

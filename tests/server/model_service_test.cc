@@ -1,4 +1,4 @@
-#include "server/model_service.h"
+#include "server/services/model_service.h"
 
 #include <set>
 #include <string>

@@ -1,9 +1,9 @@
-#include "server/public_status.h"
+#include "server/convert/public_status.h"
 
 #include "core/engine/refusal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/refusal_reason.h"
+#include "server/convert/refusal_reason.h"
 
 namespace saliency::public_status_test {
 namespace {

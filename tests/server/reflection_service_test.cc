@@ -1,4 +1,4 @@
-#include "server/reflection_service.h"
+#include "server/services/reflection_service.h"
 
 #include <string>
 #include <vector>

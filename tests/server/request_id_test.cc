@@ -1,4 +1,4 @@
-#include "server/request_id.h"
+#include "server/transport/request_id.h"
 
 #include <map>
 #include <string>

@@ -1,4 +1,4 @@
-#include "server/saliency_service.h"
+#include "server/services/saliency_service.h"
 
 #include <atomic>
 #include <string>

@@ -1,11 +1,11 @@
-#include "server/served_copies.h"
+#include "server/loading/served_copies.h"
 
 #include <memory>
 #include <string>
 
+#include "core/serving/file_digest.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/file_digest.h"
 #include "tests/server/temporary_folder.h"
 
 namespace saliency::served_copies_test {

@@ -1,7 +1,7 @@
 // Which TLS files are taken, and who may connect with what: real handshakes on
 // a loopback port.
 
-#include "server/server_credentials.h"
+#include "server/security/server_credentials.h"
 
 #include <filesystem>
 #include <functional>
@@ -13,7 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/tls_file_watch.h"
+#include "server/security/tls_file_watch.h"
 #include "tests/server/temporary_folder.h"
 #include "tests/server/test_server.h"
 #include "tests/support/test_authority.h"

@@ -1,6 +1,6 @@
 // Tasks side by side on a clock that stands still until it is moved.
 
-#include "server/timed_tasks.h"
+#include "server/loading/timed_tasks.h"
 
 #include <string>
 #include <thread>

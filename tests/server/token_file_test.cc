@@ -1,4 +1,4 @@
-#include "server/token_file.h"
+#include "server/security/token_file.h"
 
 #include <filesystem>
 #include <string>

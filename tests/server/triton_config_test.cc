@@ -1,11 +1,11 @@
-#include "server/triton_config.h"
+#include "server/convert/triton_config.h"
 
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/model_config_text.h"
+#include "server/convert/model_config_text.h"
 
 namespace saliency::triton_config_test {
 namespace {

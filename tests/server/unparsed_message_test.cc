@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/incoming.h"
+#include "server/transport/incoming.h"
 #include "tests/server/calibration_caller.h"
 #include "tests/server/raw_call.h"
 #include "tests/server/temporary_folder.h"

@@ -1,4 +1,4 @@
-#include "server/warm_up.h"
+#include "server/loading/warm_up.h"
 
 #include <ATen/ATen.h>
 

@@ -1,0 +1,64 @@
+// What is asked about an image: the flags that `explain` and `grid` share.
+
+#ifndef SALIENCY_CLIENT_CLI_REQUEST_FLAGS_H_
+#define SALIENCY_CLIENT_CLI_REQUEST_FLAGS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/cli/connection_flags.h"
+#include "saliency/v1/saliency_service.pb.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace saliency {
+
+// As typed.
+struct RequestFlags {
+  std::vector<std::string> methods;
+  std::vector<std::string> pairs;
+  std::vector<std::string> layers;
+  std::vector<std::string> targets;
+  std::string score = "logit";
+  float smooth = 0;
+  std::string colour_map;
+};
+
+// `flags` outlives `command`.
+void AddQuestionFlags(CLI::App& command, RequestFlags& flags);
+
+// A flag that may be given several times, with one value each, so that what
+// follows the value is not swallowed.  `values` outlives `command`.
+void AddRepeatable(CLI::App& command, const std::string& name,
+                   std::vector<std::string>& values,
+                   const std::string& description);
+
+// -r: what is in the folders below a folder too.  `recursive` outlives
+// `command`.
+void AddRecursive(CLI::App& command, bool& recursive);
+
+// Every method, then every pair, each at every layer; norm_grad when none is
+// named.  Without input and size.
+// Errors: INVALID_ARGUMENT naming what cannot be understood.
+absl::StatusOr<v1::ComputeSaliencyRequest> MakeQuestion(
+    const RequestFlags& flags, const ConnectionFlags& connection);
+
+// What a question about maps and another request with the same fields have in
+// common: all but the input and what is made.
+template <typename Request>
+void CopyQuestion(const v1::ComputeSaliencyRequest& question,
+                  Request& request) {
+  request.set_model(question.model());
+  if (question.has_version()) request.set_version(question.version());
+  *request.mutable_targets() = question.targets();
+  request.set_score(question.score());
+  *request.mutable_output() = question.output();
+  if (question.has_top_k()) request.set_top_k(question.top_k());
+}
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CLIENT_CLI_REQUEST_FLAGS_H_

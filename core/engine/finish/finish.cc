@@ -1,0 +1,290 @@
+#include "core/engine/finish/finish.h"
+
+#include <ATen/ATen.h>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "core/engine/finish/class_scores.h"
+#include "core/engine/finish/correlate_rows.h"
+#include "core/engine/finish/finish_combination.h"
+#include "core/engine/finish/finish_row.h"
+#include "core/engine/plan/shown_size.h"
+
+namespace saliency {
+namespace {
+
+absl::Status CheckShape(const PreparedJob& prepared, const PassAnswer& answer) {
+  const auto rows = static_cast<std::size_t>(prepared.item.rows());
+  const std::size_t maps = rows * prepared.item.attributions.size();
+  const auto is_rows = [](const at::Tensor& logits, int64_t count) {
+    return logits.dim() == 2 && logits.size(0) == count;
+  };
+  const bool fits = is_rows(answer.logits, prepared.item.input.size(0)) &&
+                    answer.class_index.size() == rows &&
+                    answer.score.size() == rows && answer.maps.size() == maps;
+  const bool fits_stepped =
+      !prepared.item.meta.has_value() ||
+      is_rows(answer.stepped_logits, prepared.item.rows());
+  const bool fits_plain =
+      !prepared.item.plain_too ||
+      (answer.plain_score.size() == rows && answer.plain_maps.size() == maps);
+  const bool fits_pooled =
+      answer.pooled.size() ==
+      static_cast<std::size_t>(prepared.item.input.size(0)) *
+          prepared.item.pooled_layers.size();
+  if (fits && fits_stepped && fits_plain && fits_pooled) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError("the pass answered in another shape than asked");
+}
+
+// Of row `row` of `logits` [.,C].  A scalar output is one value without a
+// class.
+ClassScores ScoresOf(const at::Tensor& logits, std::size_t row,
+                     const ModelMetadata& model, Score score) {
+  const at::Tensor values =
+      logits.select(0, static_cast<int64_t>(row)).contiguous();
+  const auto outputs = absl::MakeConstSpan(
+      values.data_ptr<float>(), static_cast<std::size_t>(values.numel()));
+  if (score != Score::kScalarOutput) {
+    return {outputs, model.meaning.probabilities, model.labels};
+  }
+  return {outputs.subspan(
+              model.meaning.one_output ? model.meaning.output_class : 0, 1),
+          Probabilities::kNone,
+          model.meaning.one_output ? absl::Span<const std::string>()
+                                   : model.labels};
+}
+
+// Whether `value`, what is differentiated, is a probability at one of its ends.
+bool IsSaturated(float value, Score score, const OutputMeaning& meaning) {
+  constexpr float kEnd = 1e-6F;
+  const bool is_output =
+      score == Score::kLogit || score == Score::kScalarOutput;
+  const bool is_log =
+      score == Score::kLogSoftmax || score == Score::kLogSigmoid ||
+      (is_output && meaning.probabilities == Probabilities::kGivenLogs);
+  const bool is_probability =
+      score == Score::kSoftmax || score == Score::kSigmoid ||
+      (is_output && meaning.probabilities == Probabilities::kGiven);
+  if (is_log) return value > -kEnd;
+  return is_probability && (value < kEnd || value > 1 - kEnd);
+}
+
+// What the rows of a job are made from.
+struct Ground {
+  const PreparedJob& prepared;
+  const PassAnswer& answer;
+  const ModelMetadata& model;
+  const FinishOptions& options;
+};
+
+absl::Span<const absl::StatusOr<at::Tensor>> MapsOf(
+    const std::vector<absl::StatusOr<at::Tensor>>& maps, std::size_t row,
+    const PassItem& item) {
+  const std::size_t count = item.attributions.size();
+  return absl::MakeConstSpan(maps).subspan(row * count, count);
+}
+
+absl::Span<const std::string> WarningsOf(
+    const std::vector<std::string>& warnings, std::size_t row,
+    const PassItem& item) {
+  if (warnings.empty()) return {};
+  const std::size_t count = item.attributions.size();
+  return absl::MakeConstSpan(warnings).subspan(row * count, count);
+}
+
+// `scores` are the image's, by the model as it is.
+FinishRow RowOf(const Ground& ground, std::size_t image, std::size_t target,
+                const ClassScores& scores) {
+  const PassItem& item = ground.prepared.item;
+  const PassAnswer& answer = ground.answer;
+  const std::size_t row = image * item.targets.size() + target;
+  const int64_t explained = item.score == Score::kScalarOutput
+                                ? 0  // the only one of its scores
+                                : answer.class_index[row];
+  return {.image = static_cast<int>(image),
+          .target = static_cast<int>(target),
+          .explained = item.meta.has_value()
+                           ? ScoresOf(answer.stepped_logits, row, ground.model,
+                                      item.score)
+                                 .Of(explained)
+                           : scores.Of(explained),
+          .score = answer.score[row],
+          .stepped = item.meta.has_value(),
+          .placement = {.image = ground.prepared.images[image],
+                        .shown = Within(ground.prepared.images[image],
+                                        MaxSide(ground.options.output)),
+                        .input_height = item.input.size(2),
+                        .input_width = item.input.size(3)},
+          .pixels = ground.prepared.image,
+          .maps = MapsOf(answer.maps, row, item),
+          .saturated =
+              IsSaturated(answer.score[row], item.score, ground.model.meaning),
+          .warnings = WarningsOf(answer.warnings, row, item),
+          .output = ground.options.output};
+}
+
+void AddResult(const std::shared_ptr<const FinishRow>& row,
+               const PlannedResult& plan, Pieces& pieces,
+               std::vector<MapResult>& results) {
+  pieces.Add([row, &plan, &results] {
+    results.push_back(FinishResult(*row, plan));
+    return absl::OkStatus();
+  });
+}
+
+void AddResults(const std::shared_ptr<const FinishRow>& row,
+                const PreparedJob& prepared, Pieces& pieces,
+                std::vector<MapResult>& results,
+                std::vector<CombinedResult>& combined) {
+  for (const PlannedResult& plan : prepared.results) {
+    AddResult(row, plan, pieces, results);
+  }
+  AddCombinations(row, prepared.combinations, prepared.layer_results, pieces,
+                  combined);
+}
+
+RowCorrelations CorrelationsOf(Explanation& explanation) {
+  return {.results = explanation.correlations,
+          .combined = explanation.combined_correlations};
+}
+
+// The same row of the model as it is.
+std::shared_ptr<const FinishRow> WithoutStep(const Ground& ground,
+                                             const FinishRow& stepped,
+                                             const ClassScores& scores) {
+  const PassItem& item = ground.prepared.item;
+  const std::size_t row = stepped.image * item.targets.size() + stepped.target;
+  auto plain = std::make_shared<FinishRow>(stepped);
+  plain->explained = scores.Of(stepped.explained.index);
+  plain->score = ground.answer.plain_score[row];
+  plain->saturated =
+      IsSaturated(plain->score, item.score, ground.model.meaning);
+  plain->stepped = false;
+  plain->maps = MapsOf(ground.answer.plain_maps, row, item);
+  plain->warnings = WarningsOf(ground.answer.plain_warnings, row, item);
+  return plain;
+}
+
+void AddPlain(const Ground& ground,
+              const std::shared_ptr<const FinishRow>& stepped,
+              const std::shared_ptr<const FinishRow>& plain, Pieces& pieces,
+              Explanation& explanation) {
+  if (ground.options.plain_maps) {
+    AddResults(plain, ground.prepared, pieces, explanation.plain_results,
+               explanation.plain_combined);
+  }
+  const Correlate correlate = ground.options.correlate;
+  if (correlate == Correlate::kPlain || correlate == Correlate::kStages) {
+    AddCorrelations(stepped, plain, ground.prepared, pieces,
+                    CorrelationsOf(explanation));
+  }
+  if (correlate == Correlate::kStages) {
+    AddAbsoluteCorrelations(stepped, plain, ground.prepared, pieces,
+                            explanation.absolute_correlations);
+  }
+}
+
+// What an image's pooled layers come to, one after another.
+// Errors: FAILED_PRECONDITION naming the layer whose features are not finite.
+absl::StatusOr<std::vector<float>> Pooled(const PassItem& item,
+                                          const PassAnswer& answer,
+                                          std::size_t image) {
+  std::vector<float> all;
+  const std::size_t layers = item.pooled_layers.size();
+  for (std::size_t l = 0; l < layers; ++l) {
+    const at::Tensor means = answer.pooled[image * layers + l].contiguous();
+    if (!means.isfinite().all().item<bool>()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the features of layer \"", item.pooled_layers[l],
+                       "\" are not finite"));
+    }
+    const float* data = means.data_ptr<float>();
+    all.insert(all.end(), data, data + means.numel());
+  }
+  return all;
+}
+
+}  // namespace
+
+void AddRow(const std::shared_ptr<const FinishRow>& row,
+            const PreparedJob& prepared, Pieces& pieces,
+            Explanation& explanation) {
+  AddResults(row, prepared, pieces, explanation.results, explanation.combined);
+  if (!prepared.layer_maps) return;
+  for (const PlannedResult& plan : prepared.layer_results) {
+    AddResult(row, plan, pieces, explanation.layer_maps);
+  }
+}
+
+JobRendering::JobRendering(const PreparedJob& prepared,
+                           const PassAnswer& answer,
+                           std::shared_ptr<const ModelMetadata> model,
+                           const FinishOptions& options)
+    : prepared_(prepared),
+      answer_(answer),
+      model_(std::move(model)),
+      options_(options) {
+  explanation().model = model_->name;
+  explanation().version = model_->version;
+  pieces().Add([this]() -> absl::Status {
+    RETURN_IF_ERROR(CheckShape(prepared_, answer_));
+    for (std::size_t p = 0; p < prepared_.images.size(); ++p) {
+      pieces().Add([this, p] { return AddImage(p); });
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status JobRendering::AddImage(std::size_t image) {
+  const Ground ground = {.prepared = prepared_,
+                         .answer = answer_,
+                         .model = *model_,
+                         .options = options_};
+  const ClassScores scores =
+      ScoresOf(answer_.logits, image, *model_, prepared_.item.score);
+  const ImageGeometry& geometry = prepared_.images[image];
+  ImageInfo& info = explanation().images.emplace_back();
+  info = {.height = geometry.height,
+          .width = geometry.width,
+          .top = scores.Top(options_.top_k)};
+  ASSIGN_OR_RETURN(info.pooled, Pooled(prepared_.item, answer_, image));
+  std::vector<std::shared_ptr<const FinishRow>> rows;  // by target
+  for (std::size_t t = 0; t < prepared_.item.targets.size(); ++t) {
+    rows.push_back(
+        std::make_shared<FinishRow>(RowOf(ground, image, t, scores)));
+    AddRow(rows.back(), prepared_, pieces(), explanation());
+    if (!prepared_.item.plain_too) continue;
+    AddPlain(ground, rows.back(), WithoutStep(ground, *rows.back(), scores),
+             pieces(), explanation());
+  }
+  if (options_.correlate == Correlate::kTargets) {
+    AddCorrelations(rows[0], rows[1], prepared_, pieces(),
+                    CorrelationsOf(explanation()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Explanation> JobRendering::Take() {
+  if (options_.all_may_fail) return std::move(explanation());
+  return Rendering::Take();
+}
+
+absl::StatusOr<Explanation> FinishJob(const PreparedJob& prepared,
+                                      const PassAnswer& answer,
+                                      const ModelMetadata& model,
+                                      const FinishOptions& options) {
+  // The caller's, for as long as this takes.
+  const std::shared_ptr<const ModelMetadata> metadata(std::shared_ptr<void>(),
+                                                      &model);
+  JobRendering rendering(prepared, answer, metadata, options);
+  return RenderAll(rendering);
+}
+
+}  // namespace saliency

@@ -1,0 +1,103 @@
+#include "core/engine/finish/finish_row.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/status.h"
+#include "core/engine/finish/encode_map.h"
+
+namespace saliency {
+namespace {
+
+absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
+                    const at::Tensor& raw, MapResult& result) {
+  const FinishedMap map = FinishMap(raw, row.placement, row.output);
+  if (!map.summary.finite) return NotFinite(plan);
+  const RawRange range = RangeOf(map.summary, plan.is_signed);
+  EncodeContext context = {
+      .map = map,
+      .scale = row.output.normalise ? NormalisedScale(range) : RawScale(range)};
+  if (row.pixels.has_value()) {
+    context.image = &*row.pixels;
+    context.title = absl::StrCat(RowTitle(row, result), result.layer);
+  }
+  ASSIGN_OR_RETURN(result.data, EncodeMap(context, row.output));
+  result.encoding = row.output.encoding;
+  Describe(map, result);
+  result.is_signed = range.is_signed;
+  if (result.constant && row.saturated && result.warning.empty()) {
+    result.warning =
+        "what is differentiated is a probability of 0 or 1 up to rounding: its "
+        "gradient vanishes; that of a logit does not";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string WarningOf(const FinishRow& row, const PlannedResult& plan) {
+  if (row.warnings.empty() || plan.pass_index < 0) return "";
+  return row.warnings[plan.pass_index];
+}
+
+absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
+                                  const PlannedResult& plan) {
+  RETURN_IF_ERROR(plan.status);
+  return row.maps[plan.pass_index];
+}
+
+absl::StatusOr<at::Tensor> SizedMap(const FinishRow& row,
+                                    const PlannedResult& plan) {
+  ASSIGN_OR_RETURN(const at::Tensor raw, RawMap(row, plan));
+  return SizeMap(raw, row.placement, row.output);
+}
+
+absl::Status NotFinite(const PlannedResult& plan) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the map ",
+      plan.method.empty() ? ""
+                          : absl::StrCat("of method \"", plan.method, "\" "),
+      "at layer \"", plan.layer, "\" has values that are not finite"));
+}
+
+void Describe(const FinishedMap& map, MapResult& result) {
+  result.height = map.values.size(0);
+  result.width = map.values.size(1);
+  result.raw_min = map.summary.raw_min;
+  result.raw_max = map.summary.raw_max;
+  result.point_y = map.summary.point_y;
+  result.point_x = map.summary.point_x;
+  result.image_y = map.image_y;
+  result.image_x = map.image_x;
+  result.constant = map.summary.constant;
+  result.region = map.region;
+}
+
+MapResult FinishResult(const FinishRow& row, const PlannedResult& plan) {
+  MapResult named = {.image = row.image,
+                     .target = row.target,
+                     .attribution = plan.attribution,
+                     .method = plan.method,
+                     .layer = plan.layer};
+  const absl::StatusOr<at::Tensor> raw = RawMap(row, plan);
+  named.status = raw.status();
+  if (!named.status.ok()) return named;
+  MapResult result = named;
+  result.explained = row.explained;
+  result.score = row.score;
+  result.warning = WarningOf(row, plan);
+  named.status = Finish(row, plan, *raw, result);
+  return named.status.ok() ? result : named;
+}
+
+std::string RowTitle(const FinishRow& row, const MapResult& result) {
+  if (result.method.empty()) return "";
+  const std::string name =
+      !result.explained.label.empty() ? result.explained.label
+      : result.explained.probability.has_value()
+          ? absl::StrCat("class ", result.explained.index)
+          : absl::StrCat("output ", result.explained.index);
+  return absl::StrFormat("%s %.3g %s%s ", name, result.score,
+                         row.stepped ? "meta " : "", result.method);
+}
+
+}  // namespace saliency

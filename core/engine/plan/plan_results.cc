@@ -1,0 +1,238 @@
+#include "core/engine/plan/plan_results.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+#include "core/engine/plan/plan_combinations.h"
+
+namespace saliency {
+namespace {
+
+absl::StatusOr<const LayerInfo*> FindLayer(const ModelMetadata& model,
+                                           const std::string& name,
+                                           bool with_near_names = true) {
+  for (const LayerInfo& layer : model.layers) {
+    if (layer.name == name) return &layer;
+  }
+  std::vector<std::string> known;
+  if (with_near_names) {
+    known.reserve(model.layers.size());
+    for (const LayerInfo& layer : model.layers) known.push_back(layer.name);
+  }
+  return absl::NotFoundError(NotFoundMessage("layer", name, known));
+}
+
+absl::Status CheckSpatial(const LayerInfo& layer) {
+  if (layer.spatial()) return absl::OkStatus();
+  if (!layer.no_maps_because.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are no maps of layer \"", layer.name,
+                     "\": ", layer.no_maps_because));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "layer \"", layer.name, "\" has shape [", absl::StrJoin(layer.shape, ","),
+      "]; maps need a spatial layer of shape [K,H,W]"));
+}
+
+absl::Status CheckHead(const ModelMetadata& model, const LayerInfo& layer,
+                       const std::string& method) {
+  const std::vector<std::string>& at = model.head_layers;
+  if (at.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "method \"", method, "\" needs a linear layer directly behind global ",
+        "average pooling, which this model does not have"));
+  }
+  if (std::find(at.begin(), at.end(), layer.name) == at.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "method \"", method, "\" applies only at what the global average pool ",
+        "takes (\"", absl::StrJoin(at, "\", \""), "\"), not at layer \"",
+        layer.name, "\""));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NeedsKind(const std::string& method, absl::string_view kind,
+                       const LayerInfo& layer) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("method \"", method, "\" needs a ", kind, "; layer \"",
+                   layer.name, "\" is a ", layer.kind));
+}
+
+absl::Status CheckApplies(const ModelMetadata& model, const LayerInfo& layer,
+                          const Attribution& attribution) {
+  RETURN_IF_ERROR(CheckSpatial(layer));
+  switch (attribution.method_inputs()) {
+    case MethodInputs::kActivationAndGradient:
+      return absl::OkStatus();
+    case MethodInputs::kActivationAndHead:
+      return CheckHead(model, layer, attribution.name());
+    case MethodInputs::kRealConv:
+      return layer.conv.has_value()
+                 ? absl::OkStatus()
+                 : NeedsKind(attribution.name(), "2-d convolution", layer);
+    case MethodInputs::kRealBatchNorm:
+      return layer.batch_norm.has_value()
+                 ? absl::OkStatus()
+                 : NeedsKind(attribution.name(), "batch norm", layer);
+  }
+  return absl::InternalError("an evidence that the engine does not know");
+}
+
+absl::Status CheckLayerNames(const std::vector<std::string>& layers,
+                             std::size_t index) {
+  if (layers.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("attributions[", index,
+                     "].layers is empty and the model has no default layers"));
+  }
+  std::set<std::string> seen;
+  for (const std::string& layer : layers) {
+    if (!seen.insert(layer).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("attributions[", index, "].layers names \"",
+                       Printable(layer), "\" twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Where the pass holds this map: it is made once, however often asked for.
+int PassIndex(const Attribution& attribution, const std::string& layer,
+              std::vector<PassAttribution>& pass) {
+  const auto found =
+      std::find_if(pass.begin(), pass.end(), [&](const PassAttribution& p) {
+        return p.layer == layer && p.attribution.name() == attribution.name();
+      });
+  const auto index = static_cast<int>(found - pass.begin());
+  if (found == pass.end()) {
+    pass.push_back({.attribution = attribution, .layer = layer});
+  }
+  return index;
+}
+
+int CountFailures(const ResultPlan& plan) {
+  const auto failed = [](const PlannedResult& r) { return !r.status.ok(); };
+  return static_cast<int>(
+      std::count_if(plan.results.begin(), plan.results.end(), failed) +
+      std::count_if(plan.layer_results.begin(), plan.layer_results.end(),
+                    failed));
+}
+
+PlannedResult PlanOne(const ModelMetadata& model,
+                      const Attribution& attribution, const std::string& layer,
+                      ResultPlan& plan) {
+  PlannedResult result = {.method = attribution.name(),
+                          .layer = layer,
+                          .is_signed = attribution.is_signed()};
+  const absl::StatusOr<const LayerInfo*> info =
+      FindLayer(model, layer, CountFailures(plan) < kFailuresWithNearNames);
+  result.status =
+      info.ok() ? CheckApplies(model, **info, attribution) : info.status();
+  if (!result.status.ok()) return result;
+  result.layer_pixels = (*info)->shape[1] * (*info)->shape[2];
+  result.pass_index = PassIndex(attribution, layer, plan.pass);
+  return result;
+}
+
+const std::vector<std::string>& LayersOf(const JobAttribution& attribution,
+                                         const ModelMetadata& model) {
+  return attribution.layers.empty() ? model.config.default_layers
+                                    : attribution.layers;
+}
+
+absl::Status CheckCounts(const Job& job, const ModelMetadata& model,
+                         const EngineLimits& limits) {
+  const std::size_t count = job.attributions.size();
+  const bool none =
+      count == 0 && job.combinations.empty() && job.pooled_layers.empty();
+  if (none || count > static_cast<std::size_t>(limits.max_attributions)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "attributions: ", count, " not in [1, ", limits.max_attributions, "]"));
+  }
+  std::size_t layers = CountCombinedLayers(job, model.config.combine_layers) +
+                       job.pooled_layers.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    layers += LayersOf(job.attributions[i], model).size();
+  }
+  if (layers > static_cast<std::size_t>(limits.max_layers)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        job.combinations.empty() ? "attributions: " : "combinations: ", layers,
+        " layers in all, of at most ", limits.max_layers));
+  }
+  return absl::OkStatus();
+}
+
+bool AnyResult(const ResultPlan& plan) {
+  const auto is_ok = [](const auto& planned) { return planned.status.ok(); };
+  return std::any_of(plan.results.begin(), plan.results.end(), is_ok) ||
+         std::any_of(plan.combinations.begin(), plan.combinations.end(), is_ok);
+}
+
+// Why results cannot be had.
+void AddFailures(const ResultPlan& plan, Violations& found) {
+  for (const PlannedResult& result : plan.results) {
+    found.Add(Annotate(result.status,
+                       absl::StrCat("attributions[", result.attribution, "]")));
+  }
+  for (const PlannedResult& layer : plan.layer_results) {
+    found.Add(Annotate(layer.status,
+                       absl::StrCat("combinations[", layer.attribution, "]")));
+  }
+  for (const PlannedCombination& combination : plan.combinations) {
+    found.Add(
+        Annotate(combination.status,
+                 absl::StrCat("combinations[", combination.combination, "]")));
+  }
+}
+
+}  // namespace
+
+absl::Status CheckSpatialLayer(const ModelMetadata& model,
+                               const std::string& layer) {
+  ASSIGN_OR_RETURN(const LayerInfo* info, FindLayer(model, layer));
+  return CheckSpatial(*info);
+}
+
+ResultPlan PlanResults(const Job& job, const ModelMetadata& model,
+                       const EngineLimits& limits, Violations& found) {
+  ResultPlan plan;
+  const absl::Status counts = CheckCounts(job, model, limits);
+  found.Add(counts);
+  if (!counts.ok()) return plan;
+  for (std::size_t i = 0; i < job.attributions.size(); ++i) {
+    const std::vector<std::string>& layers =
+        LayersOf(job.attributions[i], model);
+    found.Add(CheckLayerNames(layers, i));
+    for (const std::string& layer : layers) {
+      PlannedResult result =
+          PlanOne(model, job.attributions[i].attribution, layer, plan);
+      result.attribution = static_cast<int>(i);
+      plan.results.push_back(std::move(result));
+    }
+  }
+  const auto plan_layer = [&](const JobCombination& combination,
+                              const std::string& layer) {
+    return PlanOne(model, *combination.attribution, layer, plan);
+  };
+  PlanCombinations(job,
+                   {.default_layers = model.config.combine_layers,
+                    .calibrated = &model.layer_weights,
+                    .plan_layer = plan_layer},
+                   limits, plan, found);
+  for (std::size_t i = 0; i < job.pooled_layers.size(); ++i) {
+    found.Add(Annotate(CheckSpatialLayer(model, job.pooled_layers[i]),
+                       absl::StrCat("pooled_layers[", i, "]")));
+  }
+  // Among others a result that cannot be had is no fault of the request; but
+  // when it is refused anyway its caller hears of that too.
+  const bool none = job.pooled_layers.empty() && !AnyResult(plan);
+  if (none || !found.empty()) AddFailures(plan, found);
+  return plan;
+}
+
+}  // namespace saliency

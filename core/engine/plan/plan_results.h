@@ -1,0 +1,72 @@
+// From the attributions a caller asks for to one planned result for each
+// (attribution, layer): either part of the pass, or the reason why not.  And
+// the same for the layers of combinations.
+// Pure functions; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_PLAN_PLAN_RESULTS_H_
+#define SALIENCY_CORE_ENGINE_PLAN_PLAN_RESULTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/attribution/combination_weights.h"
+#include "core/attribution/combine.h"
+#include "core/base/violations.h"
+#include "core/engine/engine_limits.h"
+#include "core/engine/explainer.h"
+#include "core/engine/job.h"
+#include "core/engine/model_metadata.h"
+
+namespace saliency {
+
+// Near names cost an edit distance to each of the names there are: the first
+// failures of a plan have them, so that hundreds of wrong names cost little.
+inline constexpr int kFailuresWithNearNames = 8;
+
+struct PlannedResult {
+  absl::Status status;  // not OK: this attribution cannot be had at this layer
+  int attribution = 0;  // index into the job
+  std::string method;   // Attribution::name()
+  std::string layer;
+  bool is_signed = false;
+  int64_t layer_pixels = 0;  // of its map, at the model's configured input
+  int pass_index = -1;       // into PassItem::attributions when OK
+};
+
+struct PlannedCombination {
+  absl::Status status;  // not OK: this combination cannot be had
+  int combination = 0;  // index into the job
+  std::string method;   // Attribution::name(); empty for maps that were given
+  Weighting weighting = Weighting::kUniform;
+  CombineRule rule = CombineRule::kSum;
+  std::vector<int> layers;  // into ResultPlan::layer_results, shallow to deep
+  std::optional<CombinationWeights> weights;  // set when OK; one for each layer
+};
+
+struct ResultPlan {
+  std::vector<PlannedResult> results;  // in the order asked for
+  std::vector<PlannedCombination> combinations;
+  // What combinations need: each (method, layer) once, in the order of first
+  // mention; `attribution` is the first combination that names it.
+  std::vector<PlannedResult> layer_results;
+  std::vector<PassAttribution> pass;  // those that the model must compute
+};
+
+// Errors: NOT_FOUND with near names; INVALID_ARGUMENT a layer that is not
+//   spatial.
+absl::Status CheckSpatialLayer(const ModelMetadata& model,
+                               const std::string& layer);
+
+// Pooled layers are checked, and are part of no plan.  Finds what is
+// INVALID_ARGUMENT (nothing is asked for, too many, too many layers, a layer
+// named twice, weights that do not fit); when that or something before it is
+// wrong, or no result can be had at all, also why results cannot be had.
+ResultPlan PlanResults(const Job& job, const ModelMetadata& model,
+                       const EngineLimits& limits, Violations& found);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_PLAN_PLAN_RESULTS_H_

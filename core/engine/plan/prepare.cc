@@ -1,0 +1,139 @@
+#include "core/engine/plan/prepare.h"
+
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "core/engine/plan/check_output.h"
+#include "core/engine/plan/resolve_meta_step.h"
+#include "core/engine/plan/resolve_targets.h"
+#include "core/engine/plan/shown_size.h"
+#include "core/image/preprocess.h"
+
+namespace saliency {
+namespace {
+
+KeepImage Keep(const Job& job) {
+  return IsOverlay(job.output.encoding) ? KeepImage::kYes : KeepImage::kNo;
+}
+
+// The image as an overlay shows it: larger it would only be held.
+std::optional<Image> Shown(std::optional<Image> image,
+                           const OutputOptions& output) {
+  if (!image.has_value()) return image;
+  const ImageGeometry shown =
+      Within({.height = image->height, .width = image->width}, MaxSide(output));
+  if (shown.height == image->height && shown.width == image->width) {
+    return image;
+  }
+  return ResizeImage(*image, shown.height, shown.width);
+}
+
+// Of one class there is nothing to compare.
+absl::Status CheckClasses(const Job& job, const ModelMetadata& model) {
+  if (job.correlate != Correlate::kTargets || model.num_classes >= 2) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("comparing the maps of two classes needs two or more; this "
+                   "model has ",
+                   model.num_classes));
+}
+
+// `size` is what MeasureInput says.  Of use when nothing wrong was found.
+JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
+                     const EngineLimits& limits,
+                     const absl::StatusOr<InputSize>& size, Violations& found) {
+  CheckOptions(job, found);
+  JobPlan plan;
+  plan.targets = ResolveTargets(job, model, limits, found);
+  plan.meta = ResolveMetaStep(job, model, found);
+  found.Add(CheckClasses(job, model));
+  found.Add(size.status());
+  plan.results = PlanResults(job, model, limits, found);
+  // Sizes mean something when all else is right.
+  if (!found.empty()) return plan;
+  const absl::StatusOr<MapSizes> sizes =
+      CheckVolume(job, model, plan.results, *size,
+                  static_cast<int64_t>(plan.targets.size()), limits);
+  found.Add(sizes.status());
+  if (!sizes.ok()) return plan;
+  plan.cost = CostOf(job, plan.results, *sizes);
+  found.Add(CheckWork(plan.cost, limits));
+  return plan;
+}
+
+bool HasNoInput(const Job& job) {
+  const auto* image = std::get_if<EncodedImage>(&job.input);
+  return image != nullptr && image->bytes.empty();
+}
+
+}  // namespace
+
+void CheckJob(const Job& job, const ModelMetadata& model,
+              const EngineLimits& limits, Violations& found) {
+  const absl::StatusOr<InputSize> size =
+      HasNoInput(job) ? absl::StatusOr<InputSize>(InputSize())
+                      : MeasureInput(job.input, model.config.input, limits);
+  PlanWithSize(job, model, limits, size, found);
+}
+
+absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelMetadata& model,
+                                   const EngineLimits& limits) {
+  ASSIGN_OR_RETURN(const InputSize size,
+                   MeasureInput(job.input, model.config.input, limits));
+  constexpr int64_t kRgbBytes = 3;
+  constexpr int64_t kInputBytes = 3 * sizeof(float);
+  int64_t bytes =
+      size.encoded_bytes + size.images * size.input_pixels * kInputBytes;
+  if (Keep(job) == KeepImage::kYes) {
+    const ImageGeometry shown =
+        Within({.height = size.image_height, .width = size.image_width},
+               MaxSide(job.output));
+    bytes += shown.height * shown.width * kRgbBytes;
+  }
+  return bytes;
+}
+
+absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelMetadata& model,
+                                const EngineLimits& limits) {
+  Violations found;
+  JobPlan plan =
+      PlanWithSize(job, model, limits,
+                   MeasureInput(job.input, model.config.input, limits), found);
+  RETURN_IF_ERROR(found.status());
+  ASSIGN_OR_RETURN(plan.cost.input_bytes, MeasureJob(job, model, limits));
+  return plan;
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
+                                       const ModelMetadata& model,
+                                       const EngineLimits& limits) {
+  ASSIGN_OR_RETURN(
+      PreparedInput input,
+      PrepareInput(job.input, model.config.input, limits, Keep(job)));
+  return PreparedJob{.item = {.input = std::move(input.tensor),
+                              .targets = std::move(plan.targets),
+                              .score = job.score,
+                              .attributions = std::move(plan.results.pass),
+                              .meta = plan.meta,
+                              .plain_too = job.needs_plain(),
+                              .pooled_layers = job.pooled_layers,
+                              .cancel = job.cancel},
+                     .results = std::move(plan.results.results),
+                     .combinations = std::move(plan.results.combinations),
+                     .layer_results = std::move(plan.results.layer_results),
+                     .layer_maps = job.layer_maps,
+                     .images = std::move(input.images),
+                     .image = Shown(std::move(input.image), job.output)};
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const Job& job,
+                                       const ModelMetadata& model,
+                                       const EngineLimits& limits) {
+  ASSIGN_OR_RETURN(JobPlan plan, PlanJob(job, model, limits));
+  return PrepareJob(job, std::move(plan), model, limits);
+}
+
+}  // namespace saliency

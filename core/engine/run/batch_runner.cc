@@ -1,0 +1,110 @@
+#include "core/engine/run/batch_runner.h"
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/engine/run/bisect.h"
+
+namespace saliency {
+namespace {
+
+bool IsFirst(const RowSlice& slice) {
+  return slice.first_image == 0 && slice.first_target == 0;
+}
+
+int64_t RowsOf(const Batcher::Batch& batch) {
+  int64_t rows = 0;
+  for (const BatchSlice& part : batch) rows += part.slice.rows();
+  return rows;
+}
+
+void ReportBatch(const ModelMetadata& metadata, const Batcher::Batch& batch,
+                 Clock& clock, EngineObserver& observer) {
+  const absl::Time now = clock.Now();
+  std::map<std::string, int64_t> rows_by_method;
+  for (const auto& [job, slice] : batch) {
+    JobWork& work = job->work();
+    if (IsFirst(slice)) {
+      job->Enter(JobStage::kPass);
+      work.times.queue = now - work.queued_at;
+      observer.OnQueued(metadata.name, work.times.queue);
+    }
+    const PassItem& item = work.prepared.item;
+    const int64_t passes = item.plain_too ? 2 : 1;
+    for (const PassAttribution& attribution : item.attributions) {
+      rows_by_method[attribution.attribution.name()] += slice.rows() * passes;
+    }
+  }
+  observer.OnBatch(metadata.name, static_cast<int>(batch.size()),
+                   static_cast<int>(RowsOf(batch)));
+  for (const auto& [method, count] : rows_by_method) {
+    observer.OnRows(metadata.name, method, count);
+  }
+}
+
+void ReportOutcome(const BisectedBatch& outcome, EngineObserver& observer) {
+  observer.OnStage("forward", outcome.forward_time);
+  observer.OnStage("backward", outcome.backward_time);
+  observer.OnStage("aggregate", outcome.aggregate_time);
+  for (int i = 0; i < outcome.out_of_memory_retries; ++i) {
+    observer.OnOutOfMemory("retried");
+  }
+  for (int i = 0; i < outcome.out_of_memory_refusals; ++i) {
+    observer.OnOutOfMemory("refused");
+  }
+}
+
+void LoseDevice(ServedModel& model, const absl::Status& why,
+                EngineObserver& observer) {
+  observer.OnDeviceLost(model.metadata()->device);
+  for (const std::shared_ptr<ActiveJob>& job : model.batcher.Fail(why)) {
+    job->Answer(why);
+  }
+}
+
+}  // namespace
+
+Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
+                       const Batcher::Batch& batch, Clock& clock,
+                       EngineObserver& observer) {
+  ReportBatch(*model.metadata(), batch, clock, observer);
+  std::vector<PassItem> items;
+  items.reserve(batch.size());
+  for (const auto& [job, slice] : batch) {
+    items.push_back(ItemOf(job->work().prepared.item, slice));
+  }
+  std::vector<const PassItem*> pointers;
+  pointers.reserve(items.size());
+  for (const PassItem& item : items) pointers.push_back(&item);
+  BisectedBatch outcome = ExplainBisecting(explainer, pointers);
+  ReportOutcome(outcome, observer);
+  const SlicePasses passes = {.requests = static_cast<int>(batch.size()),
+                              .rows = static_cast<int>(RowsOf(batch)),
+                              .forward = outcome.forward_time,
+                              .backward = outcome.backward_time,
+                              .aggregate = outcome.aggregate_time};
+  Batcher::Jobs explained;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto& [job, slice] = batch[i];
+    BisectedItem& item = outcome.items[i];
+    if (!item.detail.empty()) observer.OnFault(job->request_id(), item.detail);
+    if (!item.answer.ok()) {
+      job->Answer(item.answer.status());
+      continue;
+    }
+    JobWork& work = job->work();
+    if (work.progress.Add(*std::move(item.answer), work.prepared.item, slice,
+                          passes)) {
+      explained.push_back(job);
+    }
+  }
+  if (!outcome.device_lost.ok()) {
+    LoseDevice(model, outcome.device_lost, observer);
+  }
+  return explained;
+}
+
+}  // namespace saliency

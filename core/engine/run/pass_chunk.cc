@@ -1,0 +1,160 @@
+#include "core/engine/run/pass_chunk.h"
+
+#include <ATen/ATen.h>
+
+#include <cstddef>
+#include <map>
+#include <utility>
+
+namespace saliency {
+namespace {
+
+// Collects a pass row by row.
+class ChunkBuilder {
+ public:
+  explicit ChunkBuilder(absl::Span<const PassItem* const> items)
+      : items_(items) {}
+
+  void Add(const BatchRow& row) {
+    const PassItem& item = *items_[row.item];
+    ProbeRow pass = {.image = ImageOf(row), .score = item.score};
+    if (row.plain) {
+      pass.target = ClassIndex{row.class_index};
+    } else {
+      pass.target = item.targets[row.target];
+      pass.meta = item.meta;
+    }
+    chunk_.request.rows.push_back(pass);
+    const auto pass_row = static_cast<int64_t>(chunk_.request.rows.size()) - 1;
+    for (std::size_t a = 0; a < item.attributions.size(); ++a) {
+      MapGroup& group = GroupOf(item.attributions[a]);
+      group.rows.push_back(pass_row);
+      group.slots.push_back(static_cast<int>(a));
+    }
+    if (row.target == 0 && !row.plain) AddPools(item, pass_row);
+  }
+
+  PassChunk Build() && {
+    chunk_.request.input =
+        images_.size() == 1 ? images_.front() : at::cat(images_);
+    return std::move(chunk_);
+  }
+
+ private:
+  // The pass's number for a row's image; rows of an image are neighbours.
+  int64_t ImageOf(const BatchRow& row) {
+    if (row.item != last_item_ || row.image != last_image_) {
+      last_item_ = row.item;
+      last_image_ = row.image;
+      images_.push_back(items_[row.item]->input.narrow(0, row.image, 1));
+    }
+    return static_cast<int64_t>(images_.size()) - 1;
+  }
+
+  void AddPools(const PassItem& item, int64_t pass_row) {
+    for (std::size_t l = 0; l < item.pooled_layers.size(); ++l) {
+      PoolGroup& pool = PoolOf(item.pooled_layers[l]);
+      pool.rows.push_back(pass_row);
+      pool.slots.push_back(static_cast<int>(l));
+    }
+  }
+
+  PoolGroup& PoolOf(const std::string& layer) {
+    const auto [found, is_new] =
+        pools_.try_emplace(layer, static_cast<int>(chunk_.pools.size()));
+    if (is_new) {
+      chunk_.pools.push_back(
+          {.probe = ProbeAt({.layer = layer}, /*activation_only=*/true)});
+    }
+    return chunk_.pools[found->second];
+  }
+
+  MapGroup& GroupOf(const PassAttribution& wanted) {
+    const auto [found, is_new] =
+        groups_.try_emplace({wanted.attribution.name(), wanted.layer},
+                            static_cast<int>(chunk_.groups.size()));
+    if (is_new) chunk_.groups.push_back(NewGroup(wanted));
+    return chunk_.groups[found->second];
+  }
+
+  MapGroup NewGroup(const PassAttribution& wanted) {
+    MapGroup group = {.attribution = wanted.attribution, .layer = wanted.layer};
+    const MethodInputs method_inputs = wanted.attribution.method_inputs();
+    group.main_probe =
+        ProbeAt({.layer = wanted.layer},
+                method_inputs == MethodInputs::kActivationAndHead);
+    if (method_inputs == MethodInputs::kRealConv ||
+        method_inputs == MethodInputs::kRealBatchNorm) {
+      group.input_probe =
+          ProbeAt({.layer = wanted.layer, .side = Probe::Side::kInput},
+                  /*activation_only=*/true);
+    }
+    return group;
+  }
+
+  int ProbeAt(const Probe& probe, bool activation_only) {
+    ProbeRequest& request = chunk_.request;
+    const auto [found, is_new] =
+        probes_.try_emplace(probe, static_cast<int>(request.probes.size()));
+    if (is_new) {
+      request.probes.push_back(probe);
+      request.activation_only.push_back(activation_only);
+    } else if (!activation_only) {
+      request.activation_only[found->second] = false;
+    }
+    return found->second;
+  }
+
+  absl::Span<const PassItem* const> items_;
+  PassChunk chunk_;
+  std::vector<at::Tensor> images_;  // [1,3,H,W] each
+  int last_item_ = -1;
+  int64_t last_image_ = -1;
+  std::map<std::pair<std::string, std::string>, int> groups_;
+  std::map<std::string, int> pools_;
+  std::map<Probe, int> probes_;
+};
+
+void AppendRows(const PassItem& item, const BatchRow& first,
+                std::vector<BatchRow>& rows) {
+  BatchRow row = first;
+  for (row.image = 0; row.image < item.input.size(0); ++row.image) {
+    const auto targets = static_cast<int64_t>(item.targets.size());
+    for (row.target = 0; row.target < targets; ++row.target) {
+      rows.push_back(row);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items) {
+  std::vector<BatchRow> rows;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    AppendRows(*items[i], {.item = static_cast<int>(i)}, rows);
+  }
+  return rows;
+}
+
+std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items,
+                                  const PassAnswers& answers) {
+  std::vector<BatchRow> rows;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i]->plain_too) continue;
+    const std::size_t first = rows.size();
+    AppendRows(*items[i], {.item = static_cast<int>(i), .plain = true}, rows);
+    for (std::size_t r = first; r < rows.size(); ++r) {
+      rows[r].class_index = answers.items[i].class_index[r - first];
+    }
+  }
+  return rows;
+}
+
+PassChunk MakeChunk(absl::Span<const PassItem* const> items,
+                    absl::Span<const BatchRow> rows) {
+  ChunkBuilder builder(items);
+  for (const BatchRow& row : rows) builder.Add(row);
+  return std::move(builder).Build();
+}
+
+}  // namespace saliency

@@ -1,0 +1,71 @@
+// One pass over some rows of a batch: which images, probes and rows the model
+// is asked for, and which rows share one aggregation.
+// Pure functions; safe from any thread.
+//
+// Legend: a row is one image with one target; rows of a batch are numbered
+// item by item, image-major inside an item.
+
+#ifndef SALIENCY_CORE_ENGINE_RUN_PASS_CHUNK_H_
+#define SALIENCY_CORE_ENGINE_RUN_PASS_CHUNK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/attribution/attribution.h"
+#include "core/engine/explainer.h"
+#include "core/model/probe.h"
+
+namespace saliency {
+
+// Where a row of the batch comes from.
+struct BatchRow {
+  int item = 0;
+  int64_t image = 0;         // of the item
+  int64_t target = 0;        // of the item
+  bool plain = false;        // without the item's meta step
+  int64_t class_index = -1;  // of a plain row: what its stepped twin explains
+};
+
+std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items);
+// The rows that items want without their meta step as well, for the classes of
+// the stepped rows in `answers`: another precision or path may rank otherwise.
+std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items,
+                                  const PassAnswers& answers);
+
+// The rows of one pass that want the same attribution at the same layer, and
+// are aggregated in one go.
+struct MapGroup {
+  Attribution attribution;
+  std::string layer;
+  int main_probe = 0;         // into ProbeRequest::probes: the layer's output
+  int input_probe = -1;       // the layer's input, where the evidence is real
+  std::vector<int64_t> rows;  // of the pass
+  // Where each row's map belongs: index into PassItem::attributions.
+  std::vector<int> slots;
+};
+
+// The rows of one pass that want the spatial means of the same layer; of the
+// rows of an image only the first does.
+struct PoolGroup {
+  int probe = 0;              // into ProbeRequest::probes: the layer's output
+  std::vector<int64_t> rows;  // of the pass
+  // Where each row's means belong: index into PassItem::pooled_layers.
+  std::vector<int> slots;
+};
+
+struct PassChunk {
+  ProbeRequest request;
+  std::vector<MapGroup> groups;
+  std::vector<PoolGroup> pools;
+};
+
+// REQUIRES: rows is not empty; all items have the same input size; all rows
+// take a meta step or none does.
+PassChunk MakeChunk(absl::Span<const PassItem* const> items,
+                    absl::Span<const BatchRow> rows);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_RUN_PASS_CHUNK_H_

@@ -1,0 +1,12 @@
+#include "core/engine/run/tensor_threads.h"
+
+#include <ATen/Parallel.h>
+
+namespace saliency {
+
+void UseTensorThreads(int threads) {
+  at::get_num_threads();
+  at::set_num_threads(threads);
+}
+
+}  // namespace saliency

@@ -1,0 +1,410 @@
+#include "core/model/check/grid_positions.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
+
+namespace saliency {
+namespace {
+
+constexpr int64_t kAbove = 1 << 14;  // no position is as large
+
+// "conv2d" of "aten::conv2d_".
+std::string PlainName(const OperatorCall& call) {
+  const std::string& name = call.name();
+  return std::string(absl::StripSuffix(name.substr(name.find("::") + 2), "_"));
+}
+
+bool DefinesGrid(const std::string& name) {
+  static const auto* const names =
+      new std::set<std::string>{"batch_norm",
+                                "native_batch_norm",
+                                "cudnn_batch_norm",
+                                "instance_norm",
+                                "group_norm",
+                                "native_group_norm",
+                                "pixel_shuffle",
+                                "pixel_unshuffle",
+                                "reflection_pad2d",
+                                "replication_pad2d",
+                                "grid_sampler",
+                                "grid_sampler_2d",
+                                "col2im"};
+  return names->count(name) != 0 || absl::StrContains(name, "conv2d") ||
+         absl::StrContains(name, "convolution") ||
+         absl::StrContains(name, "conv_transpose2d") ||
+         absl::StrContains(name, "pool2d") ||
+         absl::StrContains(name, "upsample_");
+}
+
+bool IsNameOfMove(const std::string& name) {
+  static const auto* const names =
+      new std::set<std::string>{"reshape",
+                                "flatten",
+                                "cat",
+                                "concat",
+                                "concatenate",
+                                "stack",
+                                "hstack",
+                                "vstack",
+                                "dstack",
+                                "roll",
+                                "flip",
+                                "fliplr",
+                                "flipud",
+                                "rot90",
+                                "pad",
+                                "constant_pad_nd",
+                                "index",
+                                "index_select",
+                                "gather",
+                                "take_along_dim",
+                                "repeat",
+                                "repeat_interleave",
+                                "tile",
+                                "channel_shuffle",
+                                "unfold",
+                                "movedim",
+                                "moveaxis",
+                                "masked_select",
+                                "transpose_copy",
+                                "permute_copy",
+                                "slice_copy",
+                                "expand_copy",
+                                "view_copy"};
+  return names->count(name) != 0;
+}
+
+// What works neither on each element nor along one axis.
+bool Scrambles(const std::string& name) {
+  static const auto* const names =
+      new std::set<std::string>{"einsum",
+                                "tensordot",
+                                "inverse",
+                                "matrix_exp",
+                                "cdist",
+                                "im2col",
+                                "scaled_dot_product_attention"};
+  return names->count(name) != 0;
+}
+
+at::Tensor WithoutUnknown(const at::Tensor& positions) {
+  return at::where(positions.eq(kUnknownPosition), kAbove,
+                   positions.to(at::kLong));
+}
+
+// Whether known positions differ along `axis`.
+bool VariesAlong(const at::Tensor& positions, int64_t axis) {
+  const at::Tensor high = positions.to(at::kLong).amax(axis);
+  return high.gt(WithoutUnknown(positions).amin(axis)).any().item<bool>();
+}
+
+// [n] along `axis`: what is known at each index, kUnknownPosition for nothing.
+at::Tensor PositionByIndex(const at::Tensor& positions, int64_t axis) {
+  return positions.movedim(axis, 0).reshape({positions.size(axis), -1}).amax(1);
+}
+
+// In cells of as many positions as `axis` has left out: every second one after
+// a step of two, or two of them side by side as channels.
+at::Tensor InCells(const at::Tensor& positions, int64_t axis) {
+  const double highest = positions.max().item<double>();
+  const auto step = std::max<int64_t>(
+      1, std::lround(highest / static_cast<double>(positions.size(axis))));
+  const at::Tensor cells =
+      positions.sub(kFirstPosition).div(step, "floor").add(kFirstPosition);
+  return at::where(positions.eq(kUnknownPosition), kUnknownPosition,
+                   cells.to(at::kLong));
+}
+
+// Whether the positions are those of `axis` and no other.
+bool BelongTo(const at::Tensor& positions, int64_t axis) {
+  if (positions.size(axis) == 1) {
+    for (int64_t other = 0; other < positions.dim(); ++other) {
+      if (VariesAlong(positions, other)) return false;
+    }
+    return true;
+  }
+  const at::Tensor cells = InCells(positions, axis);
+  for (int64_t other = 0; other < positions.dim(); ++other) {
+    if (VariesAlong(cells, other) != (other == axis)) return false;
+  }
+  return true;
+}
+
+bool AreInOrder(const at::Tensor& positions, int64_t axis) {
+  const at::Tensor along = PositionByIndex(positions, axis).cpu().to(at::kLong);
+  int64_t last = 0;
+  for (int64_t i = 0; i < along.numel(); ++i) {
+    const int64_t here = along[i].item<int64_t>();
+    if (here == kUnknownPosition) continue;
+    if (here < last) return false;
+    last = here;
+  }
+  return true;
+}
+
+// 1, 2, 3, ... along `axis`, with the dimensions of `like`.
+at::Tensor PositionsAlong(const at::Tensor& like, int axis) {
+  std::vector<int64_t> sizes(4, 1);
+  sizes[axis] = -1;
+  return at::arange(kFirstPosition, kFirstPosition + like.size(axis),
+                    like.options())
+      .view(sizes);
+}
+
+// Every position once, in order: what most tensors are.
+bool IsFullGrid(const Origins& origins, const GridAxes& axes) {
+  const auto is_along = [](const at::Tensor& positions, int axis) {
+    return positions.eq(PositionsAlong(positions, axis)).all().item<bool>();
+  };
+  return is_along(origins.y, axes.height) && is_along(origins.x, axes.width);
+}
+
+void Fill(const Origins& origins, int position) {
+  origins.y.fill_(position);
+  origins.x.fill_(position);
+}
+
+// What an operator of class DefinesGrid does.
+void NoteDefinedGrid(const OperatorCall& call, OriginStore& origins) {
+  GridAxes axes = {.kind = GridKind::kGrid};
+  const std::vector<at::Tensor> inputs = call.handles.empty()
+                                             ? std::vector<at::Tensor>()
+                                             : TensorsIn(call.handles.front());
+  if (!inputs.empty() && inputs.front().dim() == 4 &&
+      OriginStore::HasMemory(inputs.front())) {
+    const at::Tensor& input = inputs.front();
+    const GridAxes known = ReadGridAxes(origins.Of(input));
+    if (known.kind == GridKind::kUnknown) {
+      NoteGrid(input, axes, origins);
+    } else if (known.kind == GridKind::kGrid && known.channels == 1) {
+      axes = known;
+    } else if (known.kind == GridKind::kGrid ||
+               known.kind == GridKind::kTokens ||
+               origins.Of(input).y.lt(0).any().item<bool>()) {
+      // It works along rows or on an attention matrix, whatever it is called.
+      axes.kind = GridKind::kNone;
+    }
+  }
+  for (const at::Tensor& result : call.results) {
+    if (!OriginStore::HasMemory(result)) continue;
+    if (result.dim() == 4 && axes.kind == GridKind::kGrid) {
+      NoteGrid(result, axes, origins);
+    } else if (result.dim() == 4) {
+      Fill(origins.Of(result), kNoPosition);
+    }
+  }
+}
+
+// The operator itself, on positions in place of values.
+void NoteMoved(const OperatorCall& call, OriginStore& origins) {
+  if (!OriginStore::HasMemory(call.results[0])) return;
+  std::array<at::Tensor, 2> moved;
+  for (size_t i = 0; i < 2; ++i) {
+    moved[i] = MoveLabels(call, [&](const at::Tensor& tensor) {
+      if (!origins.Knows(tensor)) {
+        return at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat));
+      }
+      const Origins known = origins.Of(tensor);
+      return (i == 0 ? known.y : known.x).to(at::kFloat);
+    });
+    if (moved[i].sizes() != call.results[0].sizes()) return;
+  }
+  const Origins noted = origins.Of(call.results[0]);
+  noted.y.copy_(moved[0]);
+  noted.x.copy_(moved[1]);
+}
+
+// What is known of all elements along `axis`, which stays with size 1.  Where
+// they differ and always in the same way (neighbours side by side as channels)
+// it is the first of them, else kNoPosition.
+at::Tensor SharedAlong(const at::Tensor& positions, int64_t axis) {
+  if (positions.numel() == 0) return positions;
+  const at::Tensor high = positions.to(at::kLong).amax(axis, true);
+  const at::Tensor low = WithoutUnknown(positions).amin(axis, true);
+  const at::Tensor known = high.ne(kUnknownPosition);
+  const at::Tensor spread = at::where(known, high - low, 0);
+  const at::Tensor first = at::where(known, low, high);
+  const bool is_even =
+      spread.masked_select(known).numel() > 0 &&
+      spread.masked_select(known).eq(spread.max()).all().item<bool>();
+  const bool tells = first.min().item<int64_t>() < first.max().item<int64_t>();
+  if (is_even && tells) return first.to(at::kShort);
+  return at::where(spread.gt(0), kNoPosition, first).to(at::kShort);
+}
+
+bool HasPositions(const Origins& origins) {
+  return origins.y.gt(kUnknownPosition).any().item<bool>();
+}
+
+// result[..., i, j] of a[..., i, :] and b[..., :, j]: by rows of `a` where
+// something is known of them, else by columns of `b`.
+void NoteProduct(const at::Tensor& a, const at::Tensor& b,
+                 const at::Tensor& result, OriginStore& origins) {
+  if (!OriginStore::HasMemory(result) || result.dim() < 1) return;
+  const Origins noted = origins.Of(result);
+  for (const auto& [factor, axis] : {std::pair(a, -1), std::pair(b, -2)}) {
+    if (!origins.Knows(factor) || factor.dim() < 2) continue;
+    const Origins known = origins.Of(factor);
+    if (!HasPositions(known)) continue;
+    at::Tensor y = SharedAlong(known.y, axis);
+    at::Tensor x = SharedAlong(known.x, axis);
+    if (result.dim() < y.dim() && y.size(0) == 1) {
+      y = y.squeeze(0);
+      x = x.squeeze(0);
+    }
+    if (!at::is_expandable_to(y.sizes(), result.sizes())) continue;
+    noted.y.copy_(y.expand(result.sizes()));
+    noted.x.copy_(x.expand(result.sizes()));
+    return;
+  }
+}
+
+// Along the last axis, where channels are.
+void NoteLinear(const OperatorCall& call, OriginStore& origins) {
+  const at::Tensor input = call.handles[0].toTensor();
+  const at::Tensor& result = call.results[0];
+  if (!origins.Knows(input) || !OriginStore::HasMemory(result)) return;
+  const Origins known = origins.Of(input);
+  if (input.dim() == 4) {
+    const GridAxes axes = ReadGridAxes(known);
+    if (axes.kind == GridKind::kGrid && axes.channels == 3) {
+      NoteGrid(result, axes, origins);
+      return;
+    }
+  }
+  const Origins noted = origins.Of(result);
+  if (result.dim() != input.dim()) return;
+  noted.y.copy_(SharedAlong(known.y, -1).expand(result.sizes()));
+  noted.x.copy_(SharedAlong(known.x, -1).expand(result.sizes()));
+}
+
+// Element by element: of an argument that has the result's sizes.  What was
+// there before a write stays.
+void NoteElementwise(const OperatorCall& call, OriginStore& origins) {
+  for (const at::Tensor& result : call.results) {
+    if (!OriginStore::HasMemory(result)) continue;
+    for (const c10::IValue& handle : call.handles) {
+      bool found = false;
+      for (const at::Tensor& tensor : TensorsIn(handle)) {
+        if (!origins.Knows(tensor) || tensor.sizes() != result.sizes()) {
+          continue;
+        }
+        const Origins known = origins.Of(tensor);
+        if (!HasPositions(known)) continue;
+        const Origins noted = origins.Of(result);
+        noted.y.copy_(known.y);
+        noted.x.copy_(known.x);
+        found = true;
+        break;
+      }
+      if (found) break;
+    }
+  }
+}
+
+void NoteCopy(const OperatorCall& call, OriginStore& origins) {
+  const at::Tensor source = call.handles[1].toTensor();
+  const at::Tensor target = call.handles[0].toTensor();
+  if (!origins.Knows(source) || !OriginStore::HasMemory(target)) return;
+  const Origins known = origins.Of(source);
+  const Origins noted = origins.Of(target);
+  noted.y.copy_(known.y.expand(target.sizes()));
+  noted.x.copy_(known.x.expand(target.sizes()));
+}
+
+}  // namespace
+
+GridAxes ReadGridAxes(const Origins& origins) {
+  if (origins.y.numel() == 0) return {};
+  for (const GridAxes& usual : {GridAxes{GridKind::kGrid, 1, 2, 3},
+                                GridAxes{GridKind::kGrid, 3, 1, 2}}) {
+    if (IsFullGrid(origins, usual)) return usual;
+  }
+  const at::Tensor y = origins.y.to(at::kLong);
+  const at::Tensor x = origins.x.to(at::kLong);
+  if (y.lt(0).any().item<bool>() || x.lt(0).any().item<bool>()) {
+    return {.kind = GridKind::kNone};
+  }
+  if (!HasPositions(origins)) return {};
+  std::vector<GridAxes> fits;
+  for (int height = 1; height < 4; ++height) {
+    if (!BelongTo(y, height)) continue;
+    for (int width = 1; width < 4; ++width) {
+      if (width == height || !BelongTo(x, width)) continue;
+      fits.push_back({.kind = GridKind::kGrid,
+                      .channels = 6 - height - width,
+                      .height = height,
+                      .width = width});
+    }
+  }
+  if (fits.empty()) {
+    for (int axis = 1; axis < 4; ++axis) {
+      if (BelongTo(y, axis) && BelongTo(x, axis)) {
+        return {.kind = GridKind::kTokens};
+      }
+    }
+    return {.kind = GridKind::kNone};
+  }
+  // Several fit where axes have size 1 and it does not matter which is which:
+  // the usual order comes first.
+  const auto usual =
+      std::find_if(fits.begin(), fits.end(),
+                   [](const GridAxes& a) { return a.channels == 1; });
+  GridAxes axes = usual != fits.end() ? *usual : fits.front();
+  if (!AreInOrder(y, axes.height) || !AreInOrder(x, axes.width)) {
+    axes.kind = GridKind::kShuffled;
+  }
+  return axes;
+}
+
+void NoteGrid(const at::Tensor& tensor, const GridAxes& axes,
+              OriginStore& origins) {
+  const Origins noted = origins.Of(tensor);
+  noted.y.copy_(PositionsAlong(noted.y, axes.height));
+  noted.x.copy_(PositionsAlong(noted.x, axes.width));
+}
+
+bool MovesElements(const OperatorCall& call) {
+  return !call.handles.empty() && call.results.size() == 1 &&
+         !call.schema.is_mutable() && IsNameOfMove(PlainName(call));
+}
+
+at::Tensor MoveLabels(
+    const OperatorCall& call,
+    const std::function<at::Tensor(const at::Tensor&)>& labels_of) {
+  std::vector<c10::IValue> inputs = call.inputs;
+  inputs.front() = ReplaceTensors(call.handles.front(), labels_of);
+  for (size_t i = 1; i < inputs.size(); ++i) {
+    const bool fills = call.schema.arguments()[i].name() == "value";
+    if (fills && !inputs[i].isNone()) inputs[i] = c10::Scalar(0.0);
+  }
+  return RunAgain(call, inputs).at(0);
+}
+
+void NotePositions(const OperatorCall& call, OriginStore& origins) {
+  if (call.results.empty() || call.handles.empty()) return;
+  const std::string name = PlainName(call);
+  if (DefinesGrid(name)) return NoteDefinedGrid(call, origins);
+  if (name == "copy") return NoteCopy(call, origins);
+  if (MovesElements(call)) return NoteMoved(call, origins);
+  if (name == "linear") return NoteLinear(call, origins);
+  if (name == "matmul" || name == "bmm" || name == "mm") {
+    return NoteProduct(call.handles[0].toTensor(), call.handles[1].toTensor(),
+                       call.results[0], origins);
+  }
+  if (name == "addmm" || name == "baddbmm" || name == "addbmm") {
+    return NoteProduct(call.handles[1].toTensor(), call.handles[2].toTensor(),
+                       call.results[0], origins);
+  }
+  if (!Scrambles(name)) NoteElementwise(call, origins);
+}
+
+}  // namespace saliency

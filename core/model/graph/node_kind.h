@@ -1,0 +1,31 @@
+// What kind of node of a TorchScript graph this is.
+// Pure functions; safe from any thread while nobody changes the graph.
+
+#ifndef SALIENCY_CORE_MODEL_GRAPH_NODE_KIND_H_
+#define SALIENCY_CORE_MODEL_GRAPH_NODE_KIND_H_
+
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/ir/ir.h>
+
+#include "core/model/probe_ops.h"
+
+namespace saliency {
+
+// `name` is qualified, as "aten::conv2d".
+inline bool IsOp(const torch::jit::Node* node, const char* name) {
+  return node->kind() == c10::Symbol::fromQualString(name);
+}
+
+// A mark that MarkGraph set behind a module's call.
+inline bool IsMark(const torch::jit::Node* node) { return IsOp(node, kMarkOp); }
+
+// The constant 1, of whatever type.
+inline bool IsConstantOne(const torch::jit::Value* value) {
+  const auto constant = torch::jit::toIValue(value);
+  return constant && constant->isScalar() &&
+         constant->toScalar().toDouble() == 1;
+}
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_GRAPH_NODE_KIND_H_

@@ -1,0 +1,106 @@
+#include "server/calibration/calibration_call.h"
+
+#include <utility>
+
+#include "core/base/status.h"
+#include "server/convert/public_status.h"
+#include "server/transport/request_id.h"
+
+namespace saliency {
+
+CalibrationCall::CalibrationCall(grpc::CallbackServerContext* context,
+                                 CallTracker& desk, Begin begin)
+    : PendingCall(desk,
+                  {.rpc = "CalibrateLayerWeights",
+                   .request_id = RequestIdFrom(context->client_metadata()),
+                   .caller = desk.CallerOf(*context),
+                   .deadline = DeadlineOf(*context),
+                   .admission = desk.Enter(*context)}),
+      context_(context),
+      begin_(std::move(begin)) {}
+
+CalibrationCall* CalibrationCall::Start(grpc::CallbackServerContext* context,
+                                        CallTracker& desk, Begin begin) {
+  auto call =
+      std::make_shared<CalibrationCall>(context, desk, std::move(begin));
+  call->self_ = call;
+  call->Open();
+  return call.get();
+}
+
+void CalibrationCall::Open() {
+  absl::Status open = admission();
+  if (open.ok() && begin_ == nullptr) {
+    open = absl::PermissionDeniedError(
+        "calibration is off: start the server with --allow-calibration");
+  }
+  if (!open.ok()) {
+    LeavesIdle();
+    return FinishWith(open);
+  }
+  Read();
+  desk().AddShutdownListener(shared_from_this());
+}
+
+bool CalibrationCall::LeavesIdle() {
+  MutexLock lock(&mu_);
+  return std::exchange(is_idle_, false);
+}
+
+void CalibrationCall::Write(v1::CalibrateLayerWeightsResponse response) {
+  response_ = std::move(response);
+  StartWrite(&response_);
+}
+
+absl::Status CalibrationCall::BeginWith(const absl::Status& first) {
+  RETURN_IF_ERROR(first);
+  if (!request_.message.has_settings()) {
+    return absl::InvalidArgumentError(
+        "settings: missing; they are the first message");
+  }
+  // A thread may read into request_ as soon as there is one.
+  const v1::CalibrationSettings settings =
+      std::move(*request_.message.mutable_settings());
+  return begin_(*this, settings);
+}
+
+void CalibrationCall::OnReadDone(bool ok) {
+  if (!has_begun_) {
+    has_begun_ = true;
+    if (!LeavesIdle()) return;  // the server drains
+    const absl::Status begun =
+        BeginWith(ok ? request_.parsed
+                     : absl::InvalidArgumentError(
+                           "settings: the stream ended before they came"));
+    if (!begun.ok()) FinishWith(begun);
+    return;  // another thread's from here on
+  }
+  if (!ok) return mailbox_->Put(CallerIsDone());
+  // What follows a message that is none may not be all that there was.
+  if (!request_.parsed.ok()) return mailbox_->End(request_.parsed);
+  mailbox_->Put(std::move(request_.message));
+}
+
+void CalibrationCall::OnClose() {
+  if (LeavesIdle()) FinishWith(desk().CheckOpen());
+}
+
+void CalibrationCall::OnCancel() {
+  mailbox_->End(absl::CancelledError("the caller cancelled the calibration"));
+}
+
+// No push-back: a stream that has been read from cannot be sent again.
+void CalibrationCall::Send(const absl::Status& status,
+                           std::optional<int64_t> /*retry_after_ms*/) {
+  context_->AddTrailingMetadata(kRequestIdKey, request_id());
+  send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+  Finish(ToGrpcStatus(status));
+}
+
+void CalibrationCall::OnDone() {
+  // The last owner may be a drain that is being told.
+  const std::shared_ptr<CalibrationCall> self = std::move(self_);
+  desk().Leave(send_ticket_);
+}
+
+}  // namespace saliency

@@ -1,0 +1,68 @@
+#include "server/calibration/calibrations.h"
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "core/engine/run/tensor_threads.h"
+#include "server/convert/convert_parts.h"
+#include "server/convert/refusal_reason.h"
+
+namespace saliency {
+namespace {
+
+absl::Status CalibrationsClosed() {
+  return UnavailableBecause("draining", "the server is shutting down");
+}
+
+}  // namespace
+
+absl::Status Calibrations::Begin(CalibrationCall& call,
+                                 const v1::CalibrationSettings& settings) {
+  int64_t version = 0;
+  if (settings.has_version()) {
+    ASSIGN_OR_RETURN(version, VersionFromProto(settings.version()));
+  }
+  ASSIGN_OR_RETURN(CatalogueVersion model,
+                   catalogue_.FindReady(settings.model(), version));
+  call.SetModel(model.model, model.version);
+  const Key key(model.model, model.version);
+  ASSIGN_OR_RETURN(CalibrationPlan plan,
+                   PlanCalibration(settings, std::move(model), tools_.limits));
+  RETURN_IF_ERROR(Enter(key, call.mailbox()));
+  threads_.Start([this, &call, plan = std::move(plan)] { Run(call, plan); });
+  return absl::OkStatus();
+}
+
+void Calibrations::Close() {
+  MutexLock lock(&mu_);
+  closed_ = true;
+  for (const auto& [key, mailbox] : running_)
+    mailbox->End(CalibrationsClosed());
+}
+
+absl::Status Calibrations::Enter(const Key& key,
+                                 const std::shared_ptr<EventQueue>& mailbox) {
+  MutexLock lock(&mu_);
+  if (closed_) return CalibrationsClosed();
+  if (running_.emplace(key, mailbox).second) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat("model \"", key.first, "\" version ",
+                                         key.second,
+                                         " is being calibrated already"));
+}
+
+void Calibrations::Leave(const Key& key) {
+  MutexLock lock(&mu_);
+  running_.erase(key);
+}
+
+void Calibrations::Run(CalibrationCall& call, CalibrationPlan plan) {
+  // Replicas go first; and the number of threads decides over last digits.
+  UseTensorThreads(1);
+  const Key key(plan.model.model, plan.model.version);
+  CalibrationRun run(tools_, call, std::move(plan));
+  const absl::Status status = run.Run();
+  // First: whoever has the answer may calibrate again.
+  Leave(key);
+  call.FinishWith(status, run.images_run());
+}
+
+}  // namespace saliency

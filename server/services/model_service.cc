@@ -1,0 +1,89 @@
+#include "server/services/model_service.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "server/convert/convert_model.h"
+#include "server/transport/unary_call.h"
+
+namespace saliency {
+namespace {
+
+// GetModel describes what is ready; of the rest it says the state, so that a
+// failed model can be asked why.
+absl::Status Describe(const v1::GetModelRequest& request,
+                      const ModelCatalogue& catalogue, PendingCall& call,
+                      v1::GetModelResponse* response) {
+  if (request.has_version() && request.version() < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("version: ", request.version(), " is less than 1"));
+  }
+  ASSIGN_OR_RETURN(const std::vector<CatalogueVersion> versions,
+                   catalogue.FindModel(request.model()));
+  const absl::StatusOr<CatalogueVersion> ready =
+      catalogue.FindReady(request.model(), request.version());
+  if (absl::IsNotFound(ready.status())) return ready.status();
+  const int64_t highest = versions.back().version;
+  const int64_t wanted = request.has_version() ? request.version() : highest;
+  call.SetModel(versions.back().model, ready.ok() ? ready->version : wanted);
+  response->set_name(versions.back().model);
+  response->set_version(ready.ok() ? ready->version : wanted);
+  for (const CatalogueVersion& version : versions) {
+    ToProto(version, response->add_versions());
+  }
+  if (!ready.ok()) return absl::OkStatus();
+  ToProto(*ready->metadata, response);
+  response->set_sha256(ready->sha256);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ModelService::ModelService(const ModelCatalogue& catalogue, CallTracker& desk,
+                           Calibrations* calibrations)
+    : StreamedService("saliency.v1.ModelService"),
+      catalogue_(catalogue),
+      desk_(desk),
+      calibrations_(calibrations) {
+  using List = UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse>;
+  Serve<v1::ListModelsRequest, v1::ListModelsResponse>(
+      "ListModels", [this](grpc::CallbackServerContext* context) {
+        return new List(context, desk_, "ListModels",
+                        [this](PendingCall& call, const auto& /*request*/,
+                               v1::ListModelsResponse* response) {
+                          ToProto(catalogue_.List(), response);
+                          call.FinishWith(absl::OkStatus());
+                        });
+      });
+  using Get = UnaryCall<v1::GetModelRequest, v1::GetModelResponse>;
+  Serve<v1::GetModelRequest, v1::GetModelResponse>(
+      "GetModel", [this](grpc::CallbackServerContext* context) {
+        return new Get(
+            context, desk_, "GetModel",
+            [this](PendingCall& call, const v1::GetModelRequest& request,
+                   v1::GetModelResponse* response) {
+              call.FinishWith(Describe(request, catalogue_, call, response));
+            });
+      });
+  ServeCalibrate();
+}
+
+void ModelService::ServeCalibrate() {
+  CalibrationCall::Begin begin;
+  if (calibrations_ != nullptr) {
+    begin = [calibrations = calibrations_](
+                CalibrationCall& call,
+                const v1::CalibrationSettings& settings) {
+      return calibrations->Begin(call, settings);
+    };
+  }
+  Serve<v1::CalibrateLayerWeightsRequest, v1::CalibrateLayerWeightsResponse>(
+      "CalibrateLayerWeights",
+      [this, begin](grpc::CallbackServerContext* context) {
+        return CalibrationCall::Start(context, desk_, begin);
+      });
+}
+
+}  // namespace saliency

@@ -1,0 +1,247 @@
+#include "server/services/stream_call.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/near_names.h"
+#include "core/base/status.h"
+#include "server/convert/public_status.h"
+#include "server/transport/request_id.h"
+
+namespace saliency {
+namespace {
+
+int64_t BytesOf(const v1::StreamSaliencyResponse& answer) {
+  return static_cast<int64_t>(answer.ByteSizeLong());
+}
+
+}  // namespace
+
+StreamCall* StreamCall::Start(grpc::CallbackServerContext* context,
+                              CallTracker& desk, const StreamLimits& limits,
+                              AnswerQuestion answer) {
+  auto call =
+      std::make_shared<StreamCall>(context, desk, limits, std::move(answer));
+  call->self_ = call;
+  desk.AddShutdownListener(call);
+  call->Advance();
+  return call.get();
+}
+
+StreamCall::StreamCall(grpc::CallbackServerContext* context, CallTracker& desk,
+                       const StreamLimits& limits, AnswerQuestion answer)
+    : PendingCall(desk,
+                  {.rpc = "StreamSaliency",
+                   .request_id = RequestIdFrom(context->client_metadata()),
+                   .caller = desk.CallerOf(*context),
+                   .deadline = DeadlineOf(*context),
+                   .admission = desk.Enter(*context)}),
+      context_(context),
+      limits_(limits),
+      answer_(std::move(answer)) {}
+
+void StreamCall::OnReadDone(bool ok) {
+  std::unique_ptr<Incoming<Request>> incoming = std::move(incoming_);
+  const bool parsed = ok && incoming->parsed.ok();
+  int64_t number = 0;
+  {
+    MutexLock lock(&mu_);
+    reading_ = false;  // from here on the next may come, on another thread
+    if (!parsed) caller_done_ = true;
+    if (ok && !parsed) {
+      broken_ =
+          Annotate(incoming->parsed, absl::StrCat("question ", questions_ + 1));
+    }
+    if (finished_ || !parsed) incoming = nullptr;
+    if (incoming != nullptr) {
+      ++held_;
+      number = ++questions_;
+    }
+  }
+  if (incoming != nullptr) Take(number, incoming->message);
+  incoming = nullptr;  // its image is the engine's now
+  Advance();
+}
+
+void StreamCall::OnWriteDone(bool ok) {
+  desk().EndSend(std::exchange(send_ticket_, 0));
+  const int64_t bytes = BytesOf(*outgoing_.response);
+  outgoing_ = {};
+  {
+    MutexLock lock(&mu_);
+    writing_ = false;
+    --held_;
+    waiting_bytes_ -= bytes;
+  }
+  // What cannot be written has no reader.
+  if (!ok) return OnCancel();
+  Advance();
+}
+
+void StreamCall::OnCancel() {
+  std::vector<std::shared_ptr<CancelToken>> tokens;
+  std::deque<Answer> unread;
+  {
+    MutexLock lock(&mu_);
+    cancelled_ = true;
+    for (const auto& [id, token] : in_work_) tokens.push_back(token);
+    unread.swap(answers_);
+    held_ -= static_cast<int>(unread.size());
+  }
+  for (const auto& token : tokens) token->Cancel();
+  Advance();
+}
+
+void StreamCall::OnClose() {
+  {
+    MutexLock lock(&mu_);
+    closing_ = true;
+  }
+  Advance();
+}
+
+void StreamCall::OnDone() {
+  // The last owner may be a drain that is being told; it finds `finished_`.
+  const std::shared_ptr<StreamCall> self = std::move(self_);
+  desk().Leave(send_ticket_);
+}
+
+void StreamCall::Send(const absl::Status& status,
+                      std::optional<int64_t> retry_after_ms) {
+  AddTrailingMetadata(retry_after_ms, *context_);
+  send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+  Finish(ToGrpcStatus(status));
+}
+
+void StreamCall::Take(int64_t number, const Request& request) {
+  Arrival arrival = {
+      .rpc = QuestionRpc(request),
+      .request_id = absl::StrCat(request_id(), "/", number),
+      .caller = caller(),
+      .deadline = QuestionDeadline(request, desk().clock().Now(), deadline())};
+  arrival.admission = Admit(request, arrival.cancel);
+  const bool admitted = arrival.admission.ok();
+  auto* question = new StreamItem(
+      desk(), std::move(arrival), request.id(),
+      [self = shared_from_this(), admitted](std::unique_ptr<Response> response,
+                                            std::shared_ptr<void> hold) {
+        self->Answered(
+            {.response = std::move(response), .hold = std::move(hold)},
+            admitted);
+      });
+  if (!admitted) return question->FinishWith(question->admission());
+  answer_(*question, request);
+}
+
+absl::Status StreamCall::Admit(const Request& request,
+                               const std::shared_ptr<CancelToken>& token) {
+  RETURN_IF_ERROR(CheckQuestion(request));
+  RETURN_IF_ERROR(desk().CheckOpen());
+  bool cancelled = false;
+  {
+    MutexLock lock(&mu_);
+    if (!in_work_.emplace(request.id(), token).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("id: \"", Printable(request.id()),
+                       "\" is that of a question still in work"));
+    }
+    cancelled = cancelled_;
+  }
+  if (cancelled) token->Cancel();
+  return absl::OkStatus();
+}
+
+void StreamCall::Answered(Answer answer, bool admitted) {
+  const int64_t bytes = BytesOf(*answer.response);
+  {
+    MutexLock lock(&mu_);
+    if (admitted) in_work_.erase(answer.response->id());
+    if (cancelled_) {
+      --held_;
+    } else {
+      answers_.push_back(std::move(answer));
+      waiting_bytes_ += bytes;
+    }
+  }
+  Advance();
+}
+
+void StreamCall::Advance() {
+  {
+    MutexLock lock(&mu_);
+    // Whoever is at it looks again before it stops.
+    if (advancing_ || finished_) return;
+    advancing_ = true;
+  }
+  while (const std::optional<Step> step = NextStep()) {
+    Do(*step);
+    if (*step == Step::kFinish) return;
+  }
+}
+
+std::optional<StreamCall::Step> StreamCall::NextStep() {
+  MutexLock lock(&mu_);
+  const std::optional<Step> step = Due();
+  advancing_ = step.has_value();
+  return step;
+}
+
+std::optional<StreamCall::Step> StreamCall::Due() {
+  if (!writing_ && !answers_.empty()) {
+    writing_ = true;
+    outgoing_ = std::move(answers_.front());
+    answers_.pop_front();
+    return Step::kWrite;
+  }
+  if (MayRead()) {
+    reading_ = true;
+    return Step::kRead;
+  }
+  if (MayFinish()) {
+    finished_ = true;
+    return Step::kFinish;
+  }
+  return std::nullopt;
+}
+
+void StreamCall::Do(Step step) {
+  switch (step) {
+    case Step::kRead:
+      incoming_ = std::make_unique<Incoming<Request>>();
+      return StartRead(incoming_.get());
+    case Step::kWrite:
+      send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+      return StartWrite(outgoing_.response.get());
+    case Step::kFinish:
+      return FinishWith(Ending());
+  }
+}
+
+bool StreamCall::MayRead() const {
+  return admission().ok() && !reading_ && !caller_done_ && !closing_ &&
+         !cancelled_ && held_ < limits_.window &&
+         waiting_bytes_ < limits_.waiting_bytes;
+}
+
+// A read under way is no obstacle: it ends with the call.
+bool StreamCall::MayFinish() const {
+  const bool no_more =
+      !admission().ok() || caller_done_ || closing_ || cancelled_;
+  return no_more && !writing_ && held_ == 0;
+}
+
+absl::Status StreamCall::Ending() const {
+  RETURN_IF_ERROR(admission());
+  const bool late = desk().clock().Now() >= deadline();
+  const absl::Status open = desk().CheckOpen();
+  MutexLock lock(&mu_);
+  if (cancelled_) {
+    return late ? absl::DeadlineExceededError("the stream's deadline passed")
+                : absl::CancelledError("the caller has gone");
+  }
+  RETURN_IF_ERROR(broken_);
+  return caller_done_ ? absl::OkStatus() : open;
+}
+
+}  // namespace saliency

@@ -1,0 +1,156 @@
+#include "server/transport/connection_acceptor.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace saliency {
+namespace {
+
+FileDescriptor SpareFile() {
+  return FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+int PeerPort(const sockaddr_storage& peer) {
+  return ntohs(peer.ss_family == AF_INET6
+                   ? reinterpret_cast<const sockaddr_in6&>(peer).sin6_port
+                   : reinterpret_cast<const sockaddr_in&>(peer).sin_port);
+}
+
+// The address at this end of a connection is that at the other.
+bool IsOurs(int fd, const sockaddr_storage& peer) {
+  sockaddr_storage here = {};
+  socklen_t size = sizeof(here);
+  return getsockname(fd, reinterpret_cast<sockaddr*>(&here), &size) == 0 &&
+         PeerName(here) == PeerName(peer);
+}
+
+// With a reset: nothing of the connection is kept, at either end.
+void HangUp(int fd) {
+  const linger at_once = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  close(fd);
+}
+
+int Accept(int socket, sockaddr_storage& peer) {
+  socklen_t size = sizeof(peer);
+  return accept4(socket, reinterpret_cast<sockaddr*>(&peer), &size,
+                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+}  // namespace
+
+ConnectionAcceptor::ConnectionAcceptor(ListeningSockets sockets,
+                                       const ConnectionCaps& caps, Take take)
+    : sockets_(std::move(sockets)),
+      take_(std::move(take)),
+      wake_(eventfd(0, EFD_CLOEXEC)),
+      spare_(SpareFile()),
+      ledger_(caps),
+      thread_([this] { Run(); }) {}
+
+ConnectionAcceptor::~ConnectionAcceptor() {
+  const uint64_t one = 1;
+  // Eight bytes always find room in an event's counter.
+  [[maybe_unused]] const ssize_t written =
+      write(wake_.get(), &one, sizeof(one));
+  thread_.join();
+}
+
+ConnectionCounts ConnectionAcceptor::counts() {
+  MutexLock lock(&mu_);
+  counts_.open = ledger_.Open(absl::Now());
+  return counts_;
+}
+
+void ConnectionAcceptor::Expect(int own_port) {
+  MutexLock lock(&mu_);
+  own_ports_.insert(own_port);
+}
+
+void ConnectionAcceptor::ExpectNoMore(int own_port) {
+  MutexLock lock(&mu_);
+  own_ports_.erase(own_port);
+}
+
+void ConnectionAcceptor::Run() {
+  std::vector<pollfd> polled = {{.fd = wake_.get(), .events = POLLIN}};
+  for (const FileDescriptor& socket : sockets_.sockets()) {
+    polled.push_back({.fd = socket.get(), .events = POLLIN});
+  }
+  while (true) {
+    if (poll(polled.data(), polled.size(), -1) < 0) continue;
+    if (polled.front().revents != 0) return;
+    for (size_t i = 1; i < polled.size(); ++i) {
+      if (polled[i].revents != 0) AcceptFrom(polled[i].fd);
+    }
+  }
+}
+
+void ConnectionAcceptor::AcceptFrom(int socket) {
+  constexpr int kAtOnce = 64;  // then a look at the other sockets
+  for (int i = 0; i < kAtOnce; ++i) {
+    sockaddr_storage peer = {};
+    const int fd = Accept(socket, peer);
+    if (fd >= 0) {
+      HandOn(fd, peer);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+               errno == ENOMEM) {
+      return RefuseWithoutFiles(socket);
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return;  // none waits
+    }
+  }
+}
+
+void ConnectionAcceptor::HandOn(int fd, const sockaddr_storage& peer) {
+  if (!MayEnter(fd, peer)) return HangUp(fd);
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  take_(fd);
+}
+
+bool ConnectionAcceptor::MayEnter(int fd, const sockaddr_storage& peer) {
+  const std::string name = PeerName(peer);
+  const bool ours = IsOurs(fd, peer);
+  MutexLock lock(&mu_);
+  if (ours && own_ports_.count(PeerPort(peer)) > 0) return true;
+  switch (ledger_.RoomFor(name, absl::Now())) {
+    case Room::kFree:
+      ledger_.Enter(fd, name);
+      return true;
+    case Room::kFull:
+      ++counts_.refused_full;
+      return false;
+    case Room::kPeerFull:
+      ++counts_.refused_peer;
+      return false;
+  }
+  return false;
+}
+
+void ConnectionAcceptor::RefuseWithoutFiles(int socket) {
+  {
+    MutexLock lock(&mu_);
+    ++counts_.refused_files;
+  }
+  spare_ = FileDescriptor();
+  sockaddr_storage peer = {};
+  if (const int fd = Accept(socket, peer); fd >= 0) {
+    HangUp(fd);
+  } else {
+    // Whoever takes the last ones was quicker: not again at once.
+    constexpr int kPauseMs = 10;
+    poll(nullptr, 0, kPauseMs);
+  }
+  spare_ = SpareFile();
+}
+
+}  // namespace saliency

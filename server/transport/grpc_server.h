@@ -1,0 +1,63 @@
+// A listening gRPC server over services that others own.
+// Thread-compatible.
+
+#ifndef SALIENCY_SERVER_TRANSPORT_GRPC_SERVER_H_
+#define SALIENCY_SERVER_TRANSPORT_GRPC_SERVER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/server_builder.h"
+#include "server/security/server_credentials.h"
+#include "server/transport/connection_acceptor.h"
+#include "server/transport/transport_options.h"
+
+namespace saliency {
+
+struct ListenOptions {
+  std::string address;                    // HOST:PORT; empty: in process only
+  std::string flag = "--listen-address";  // for messages
+  int64_t max_message_bytes = int64_t{32} << 20;
+  ServerTlsFiles tls;
+  ConnectionLimits connections;
+};
+
+class GrpcServer {
+ public:
+  // Serves `services`, which outlive it.
+  // Errors: UNAVAILABLE the address cannot be bound; as MakeServerCredentials.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const ListenOptions& options,
+      const std::vector<grpc::Service*>& services);
+  // Cancels what is still in progress.
+  ~GrpcServer();
+
+  int port() const;  // the bound one; 0: in process only
+  // Who takes the connections; null: in process only.
+  ConnectionAcceptor* acceptor() { return acceptor_.get(); }
+  // What it shows at the TLS handshake; null: plain text.
+  const std::shared_ptr<TlsIdentity>& identity() const { return identity_; }
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
+ private:
+  using Connections = grpc::experimental::ExternalConnectionAcceptor;
+
+  explicit GrpcServer(std::shared_ptr<TlsIdentity> identity)
+      : identity_(std::move(identity)) {}
+
+  void Take(int fd);
+
+  const std::shared_ptr<TlsIdentity> identity_;
+  std::unique_ptr<Connections> connections_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;  // uses the above
+};
+
+}  // namespace saliency
+
+#endif  // SALIENCY_SERVER_TRANSPORT_GRPC_SERVER_H_
