@@ -14,18 +14,18 @@ void WaitFor(absl::Duration delay, Clock& clock) {
 
 }  // namespace
 
-bool Drain(const DrainOptions& options, Clock& clock, HealthRegistry& board,
-           CallTracker& desk, const DrainEngine& drain_engine) {
-  board.StopServing();
+bool Drain(const DrainOptions& options, Clock& clock, HealthRegistry& registry,
+           CallTracker& tracker, const DrainEngine& drain_engine) {
+  registry.StopServing();
   WaitFor(options.delay, clock);
-  desk.Close();
+  tracker.Close();
   const absl::Time deadline = clock.Now() + options.timeout;
   const bool all_answered = drain_engine(deadline);
   // The answers still have to reach their callers; an engine that ran into the
   // deadline has just answered the rest, which takes a moment too.
   const bool all_sent =
-      desk.AwaitEmpty(all_answered ? deadline : clock.Now() + kDrainFlush);
-  board.Close();
+      tracker.AwaitEmpty(all_answered ? deadline : clock.Now() + kDrainFlush);
+  registry.Close();
   return all_answered && all_sent;
 }
 

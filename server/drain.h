@@ -28,8 +28,8 @@ using DrainEngine = std::function<bool(absl::Time deadline)>;
 // Health NOT_SERVING at once; serves for `delay`; refuses new calls with
 // UNAVAILABLE; waits for those in flight, at most `timeout`; ends the health
 // watches.  Returns whether every call was answered in time.
-bool Drain(const DrainOptions& options, Clock& clock, HealthRegistry& board,
-           CallTracker& desk, const DrainEngine& drain_engine);
+bool Drain(const DrainOptions& options, Clock& clock, HealthRegistry& registry,
+           CallTracker& tracker, const DrainEngine& drain_engine);
 
 }  // namespace saliency
 

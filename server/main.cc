@@ -90,11 +90,11 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   Clock& clock = Clock::Real();
   ExitGuard exit_guard(clock, log);  // first: sees the end of all the others
   Metrics metrics;
-  HealthRegistry board;
-  ModelCatalogue catalogue([&] { board.Publish(HealthOf(catalogue)); });
-  board.Publish(HealthOf(catalogue));
+  HealthRegistry registry;
+  ModelCatalogue catalogue([&] { registry.Publish(HealthOf(catalogue)); });
+  registry.Publish(HealthOf(catalogue));
   EngineReporter reporter(*metrics.registry(), log, [&] {
-    board.StopServing();
+    registry.StopServing();
     stop.Stop(StopReason::kDeviceLost);
   });
   Engine engine({.limits = options.limits, .cpu_threads = options.cpu_threads},
@@ -113,16 +113,16 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
     tokens = *std::move(opened);
   }
 
-  CallTracker desk(clock, metrics, log,
-                   {.tokens = tokens.get(),
-                    .send_timeout = options.send_timeout,
-                    .receive_timeout = options.receive_timeout,
-                    .max_calls = options.max_calls});
+  CallTracker tracker(clock, metrics, log,
+                      {.tokens = tokens.get(),
+                       .send_timeout = options.send_timeout,
+                       .receive_timeout = options.receive_timeout,
+                       .max_calls = options.max_calls});
   const SubmitJob submit = [&](Job job, JobDone done) {
     engine.Submit(std::move(job), std::move(done));
   };
   SaliencyService saliency_service(
-      options.limits, catalogue, desk, submit,
+      options.limits, catalogue, tracker, submit,
       {.stream = options.stream,
        .max_weight_studies = options.max_weight_studies,
        .hold_bytes = [&](const std::string& caller, int64_t bytes) {
@@ -140,12 +140,12 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
                                                      .clock = clock,
                                                      .store = weights_store});
   }
-  ModelService model_service(catalogue, desk,
+  ModelService model_service(catalogue, tracker,
                              calibrations ? &*calibrations : nullptr);
   HealthService health_service(
-      board, options.health_without_token ? nullptr : tokens.get(),
-      desk.receive_watch());
-  HealthService health_only_service(board, nullptr, desk.receive_watch());
+      registry, options.health_without_token ? nullptr : tokens.get(),
+      tracker.receive_watch());
+  HealthService health_only_service(registry, nullptr, tracker.receive_watch());
   const std::vector<std::string> services = {"saliency.v1.SaliencyService",
                                              "saliency.v1.ModelService",
                                              "grpc.health.v1.Health"};
@@ -209,11 +209,12 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
                          {"torch_threads", options.torch_threads},
                          {"cpu_threads", options.cpu_threads}});
 
-  const SelfDial self_dial({.host = options.listen_address.substr(
-                                0, options.listen_address.rfind(':')),
-                            .tls = options.tls.enabled()},
-                           *(*server)->acceptor(), clock, log,
-                           [&](bool answers) { board.SetReachable(answers); });
+  const SelfDial self_dial(
+      {.host =
+           options.listen_address.substr(0, options.listen_address.rfind(':')),
+       .tls = options.tls.enabled()},
+      *(*server)->acceptor(), clock, log,
+      [&](bool answers) { registry.SetReachable(answers); });
 
   if (tokens != nullptr && !options.tls.enabled() &&
       !IsLoopback(options.listen_address)) {
@@ -235,7 +236,7 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
     if (options.exit_on_stall) {
       watch.on_stall = [&] { stop.Stop(StopReason::kStalled); };
     }
-    watchdog.emplace(std::move(watch), clock, board, log,
+    watchdog.emplace(std::move(watch), clock, registry, log,
                      [&] { return engine.LongestIdle(); });
   }
   FreedMemory freed(options.freed_memory);
@@ -261,7 +262,7 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
   exit_guard.Arm(clock.Now() + drain.delay + drain.timeout + 2 * kDrainFlush,
                  failed_code);
   const bool drained =
-      Drain(drain, clock, board, desk, [&](absl::Time deadline) {
+      Drain(drain, clock, registry, tracker, [&](absl::Time deadline) {
         if (calibrations) calibrations->Close();
         return engine.Drain(deadline);
       });

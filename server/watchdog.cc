@@ -9,11 +9,11 @@ constexpr int kLooksInTimeout = 10;
 
 }  // namespace
 
-Watchdog::Watchdog(Options options, Clock& clock, HealthRegistry& board,
+Watchdog::Watchdog(Options options, Clock& clock, HealthRegistry& registry,
                    Log& log,
                    std::function<std::optional<IdleWork>()> longest_idle)
     : options_(std::move(options)),
-      board_(board),
+      registry_(registry),
       log_(log),
       longest_idle_(std::move(longest_idle)),
       periodic_(clock, options_.timeout / kLooksInTimeout, [this] { Look(); }) {
@@ -24,7 +24,7 @@ void Watchdog::Look() {
   const bool stalls = longest && longest->idle >= options_.timeout;
   if (stalls == stalled_) return;
   stalled_ = stalls;
-  board_.SetStalled(stalls);
+  registry_.SetStalled(stalls);
   if (!stalls) {
     log_.Warning("progress again: health is as before");
     return;

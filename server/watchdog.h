@@ -27,14 +27,14 @@ class Watchdog {
 
   // Asks `longest_idle` several times within the timeout.  A stall turns all of
   // health off, until there is progress again.  All references outlive this.
-  Watchdog(Options options, Clock& clock, HealthRegistry& board, Log& log,
+  Watchdog(Options options, Clock& clock, HealthRegistry& registry, Log& log,
            std::function<std::optional<IdleWork>()> longest_idle);
 
  private:
   void Look();
 
   const Options options_;
-  HealthRegistry& board_;
+  HealthRegistry& registry_;
   Log& log_;
   const std::function<std::optional<IdleWork>()> longest_idle_;
   bool stalled_ = false;  // the periodic thread's alone

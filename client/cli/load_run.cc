@@ -20,9 +20,9 @@ struct Turn {
 
 // Hands out the calls when they are due and collects what became of them.
 // Thread-safe.
-class LoadDesk {
+class LoadQueue {
  public:
-  LoadDesk(const LoadOptions& options, Clock& clock)
+  LoadQueue(const LoadOptions& options, Clock& clock)
       : options_(options),
         clock_(clock),
         start_(clock.Now()),
@@ -40,7 +40,7 @@ class LoadDesk {
     ++taken_;
     if (options_.rate > 0) {
       if (now - turn.due > kLateAfter) ++result_.late;
-      clock_.AwaitWithDeadline(&mu_, absl::Condition(this, &LoadDesk::Stopped),
+      clock_.AwaitWithDeadline(&mu_, absl::Condition(this, &LoadQueue::Stopped),
                                turn.due);
       if (stopped_) {
         ++given_up_;
@@ -86,7 +86,7 @@ class LoadDesk {
   bool AwaitEnd(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     return clock_.AwaitWithDeadline(
-        &mu_, absl::Condition(this, &LoadDesk::Ended), deadline);
+        &mu_, absl::Condition(this, &LoadQueue::Ended), deadline);
   }
 
   LoadCounts counts() const ABSL_LOCKS_EXCLUDED(mu_) {
@@ -129,12 +129,12 @@ class LoadDesk {
   LoadResult result_ ABSL_GUARDED_BY(mu_);
 };
 
-void Call(LoadDesk& desk, const std::shared_ptr<CancelToken>& cancel,
+void Call(LoadQueue& queue, const std::shared_ptr<CancelToken>& cancel,
           const MakeCall& call) {
-  while (const std::optional<Turn> turn = desk.Take()) {
-    desk.Done(*turn, call(turn->index, cancel));
+  while (const std::optional<Turn> turn = queue.Take()) {
+    queue.Done(*turn, call(turn->index, cancel));
   }
-  desk.CallerLeaves();
+  queue.CallerLeaves();
 }
 
 }  // namespace
@@ -150,23 +150,23 @@ LoadResult RunLoad(
     const MakeCall& call, absl::Duration tick_every,
     absl::FunctionRef<void(const LoadCounts&, absl::Duration elapsed)> tick) {
   // Shared: an interrupt may be telling it while the run ends.
-  const auto desk = std::make_shared<LoadDesk>(options, clock);
+  const auto queue = std::make_shared<LoadQueue>(options, clock);
   // Asked for first, so that it is cancelled before any call.
   const std::shared_ptr<CancelToken> stop = interrupt.NewToken();
-  stop->SetListener([desk] { desk->Stop(); });
+  stop->SetListener([queue] { queue->Stop(); });
   std::vector<std::thread> threads;
   for (int i = 0; i < options.callers; ++i) {
-    threads.emplace_back([&desk, &call, cancel = interrupt.NewToken()] {
-      Call(*desk, cancel, call);
+    threads.emplace_back([&queue, &call, cancel = interrupt.NewToken()] {
+      Call(*queue, cancel, call);
     });
   }
-  absl::Time next = desk->start() + tick_every;
-  while (!desk->AwaitEnd(next)) {
-    tick(desk->counts(), clock.Now() - desk->start());
+  absl::Time next = queue->start() + tick_every;
+  while (!queue->AwaitEnd(next)) {
+    tick(queue->counts(), clock.Now() - queue->start());
     next += tick_every;
   }
   for (std::thread& thread : threads) thread.join();
-  return desk->Result();
+  return queue->Result();
 }
 
 }  // namespace saliency

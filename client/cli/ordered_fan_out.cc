@@ -13,14 +13,14 @@ namespace saliency {
 namespace {
 
 // Hands items out and collects what they leave to be done.  Thread-safe.
-class Desk {
+class WorkQueue {
  public:
-  Desk(int count, int window) : window_(window), count_(count) {}
+  WorkQueue(int count, int window) : window_(window), count_(count) {}
 
   // The next item to do, or nullopt when there are no more.
   std::optional<int> Take() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    mu_.Await(absl::Condition(this, &Desk::MayTakeOrEnd));
+    mu_.Await(absl::Condition(this, &WorkQueue::MayTakeOrEnd));
     if (taken_ == count_) return std::nullopt;
     return taken_++;
   }
@@ -33,7 +33,7 @@ class Desk {
   // Waits for the next item in order; nullopt when all taken are finished.
   std::optional<FinishItem> Next() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    mu_.Await(absl::Condition(this, &Desk::NextDoneOrEnd));
+    mu_.Await(absl::Condition(this, &WorkQueue::NextDoneOrEnd));
     const auto next = done_.find(finished_);
     if (next == done_.end()) return std::nullopt;
     FinishItem finish = std::move(next->second);
@@ -68,13 +68,13 @@ class Desk {
   std::map<int, FinishItem> done_ ABSL_GUARDED_BY(mu_);
 };
 
-void Work(Desk& desk, Interrupt& interrupt, const DoItem& work) {
+void Work(WorkQueue& queue, Interrupt& interrupt, const DoItem& work) {
   const std::shared_ptr<CancelToken> cancel = interrupt.NewToken();
   for (;;) {
-    if (cancel->cancelled()) desk.Stop();
-    const std::optional<int> index = desk.Take();
+    if (cancel->cancelled()) queue.Stop();
+    const std::optional<int> index = queue.Take();
     if (!index.has_value()) return;
-    desk.Done(*index, work(*index, cancel));
+    queue.Done(*index, work(*index, cancel));
   }
 }
 
@@ -82,16 +82,16 @@ void Work(Desk& desk, Interrupt& interrupt, const DoItem& work) {
 
 int OrderedFanOut(int count, int concurrency, Interrupt& interrupt,
                   const DoItem& work) {
-  Desk desk(count, 2 * concurrency);
+  WorkQueue queue(count, 2 * concurrency);
   std::vector<std::thread> threads;
   threads.reserve(std::min(concurrency, count));
   for (int i = 0; i < std::min(concurrency, count); ++i) {
-    threads.emplace_back([&] { Work(desk, interrupt, work); });
+    threads.emplace_back([&] { Work(queue, interrupt, work); });
   }
   int finished = 0;
-  while (std::optional<FinishItem> finish = desk.Next()) {
-    if (!(*finish)()) desk.Stop();
-    desk.Finished();
+  while (std::optional<FinishItem> finish = queue.Next()) {
+    if (!(*finish)()) queue.Stop();
+    queue.Finished();
     ++finished;
   }
   for (std::thread& thread : threads) thread.join();

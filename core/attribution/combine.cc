@@ -68,7 +68,7 @@ absl::string_view CombineRuleName(CombineRule rule) {
   return rule == CombineRule::kSum ? "sum" : "product";
 }
 
-NormalisedMaps NormaliseMaps(const at::Tensor& maps) {
+NormalisedMaps NormaliseWithSummaries(const at::Tensor& maps) {
   return {.maps = NormaliseMaps(maps), .summaries = SummariseMaps(maps)};
 }
 
@@ -101,7 +101,8 @@ CombinedMaps CombineLayers(absl::Span<const at::Tensor> layers, int64_t height,
   std::vector<NormalisedMaps> normalised;
   normalised.reserve(layers.size());
   for (const at::Tensor& maps : layers) {
-    normalised.push_back(NormaliseMaps(ResizeMaps(maps, height, width)));
+    normalised.push_back(
+        NormaliseWithSummaries(ResizeMaps(maps, height, width)));
   }
   std::vector<const NormalisedMaps*> views;
   views.reserve(normalised.size());

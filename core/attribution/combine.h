@@ -39,7 +39,7 @@ struct NormalisedMaps {
 };
 
 // REQUIRES: `maps` is [B,h,w] float32, already of the output's size.
-NormalisedMaps NormaliseMaps(const at::Tensor& maps);
+NormalisedMaps NormaliseWithSummaries(const at::Tensor& maps);
 
 // How one row of a combination came about.
 struct RowShares {

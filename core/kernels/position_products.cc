@@ -2,20 +2,17 @@
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/pair_ref.h"
 #include "core/kernels/tap_sums.h"
 
 namespace saliency {
 namespace {
 
-at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
-  return {pair.data(), pair.size()};
-}
-
 // [C kh kw, H W].
 at::Tensor Patches(const at::Tensor& x, const ConvGeometry& geometry) {
-  return at::im2col(x.unsqueeze(0), Ref(geometry.kernel),
-                    Ref(geometry.dilation), Ref(geometry.padding_before),
-                    Ref(geometry.stride))
+  return at::im2col(x.unsqueeze(0), PairRef(geometry.kernel),
+                    PairRef(geometry.dilation),
+                    PairRef(geometry.padding_before), PairRef(geometry.stride))
       .squeeze(0);
 }
 
@@ -77,9 +74,10 @@ at::Tensor PatchProducts::Backward(const at::Tensor& gradient) const {
   if (!is_by_position()) {
     const at::Tensor patches =
         at::mm(Patches(x_, geometry_), gradient.t()).unsqueeze(0);
-    return at::col2im(patches, Ref(in_), Ref(geometry_.kernel),
-                      Ref(geometry_.dilation), Ref(geometry_.padding_before),
-                      Ref(geometry_.stride))
+    return at::col2im(patches, PairRef(in_), PairRef(geometry_.kernel),
+                      PairRef(geometry_.dilation),
+                      PairRef(geometry_.padding_before),
+                      PairRef(geometry_.stride))
         .squeeze(0);
   }
   const int64_t channels = x_.size(0), height = x_.size(1), width = x_.size(2);

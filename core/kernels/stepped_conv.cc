@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 
+#include "core/kernels/pair_ref.h"
 #include "core/kernels/position_products.h"
 
 namespace saliency {
@@ -16,10 +17,6 @@ constexpr int64_t kMaxGramPositions = 4096;
 // Multiplications of the explicit form are dearer: its weight gradients run row
 // by row, and each row's weight is laid out anew.
 constexpr double kExplicitCost = 1.2;
-
-at::IntArrayRef Ref(const std::array<int64_t, 2>& pair) {
-  return {pair.data(), pair.size()};
-}
 
 at::Tensor ChannelsLast(const at::Tensor& x) {
   return x.contiguous(at::MemoryFormat::ChannelsLast);
@@ -94,8 +91,8 @@ at::Tensor Gradient(const at::Tensor& g, const at::Tensor& x,
                     const at::Tensor& weight, const ConvGeometry& geometry,
                     bool of_weight) {
   const auto gradients = at::convolution_backward(
-      g, x, weight, c10::nullopt, Ref(geometry.stride),
-      Ref(geometry.padding_before), Ref(geometry.dilation),
+      g, x, weight, c10::nullopt, PairRef(geometry.stride),
+      PairRef(geometry.padding_before), PairRef(geometry.dilation),
       /*transposed=*/false, /*output_padding=*/{0, 0}, geometry.groups,
       {!of_weight, of_weight, false});
   return of_weight ? std::get<1>(gradients) : std::get<0>(gradients);
@@ -180,9 +177,9 @@ at::MemoryFormat OrderOfConv(const at::Tensor& x,
 at::Tensor PlainConv(const at::Tensor& x, const at::Tensor& weight,
                      const ConvGeometry& geometry) {
   const auto convolve = [&](const at::Tensor& image, const at::Tensor& kernel) {
-    return at::conv2d(image, kernel, /*bias=*/{}, Ref(geometry.stride),
-                      Ref(geometry.padding_before), Ref(geometry.dilation),
-                      geometry.groups);
+    return at::conv2d(image, kernel, /*bias=*/{}, PairRef(geometry.stride),
+                      PairRef(geometry.padding_before),
+                      PairRef(geometry.dilation), geometry.groups);
   };
   if (WantsPlanes(x, geometry)) {
     return convolve(x.contiguous(), weight.contiguous());

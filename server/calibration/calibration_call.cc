@@ -9,20 +9,20 @@
 namespace saliency {
 
 CalibrationCall::CalibrationCall(grpc::CallbackServerContext* context,
-                                 CallTracker& desk, Begin begin)
-    : PendingCall(desk,
+                                 CallTracker& tracker, Begin begin)
+    : PendingCall(tracker,
                   {.rpc = "CalibrateLayerWeights",
                    .request_id = RequestIdFrom(context->client_metadata()),
-                   .caller = desk.CallerOf(*context),
+                   .caller = tracker.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
-                   .admission = desk.Enter(*context)}),
+                   .admission = tracker.Enter(*context)}),
       context_(context),
       begin_(std::move(begin)) {}
 
 CalibrationCall* CalibrationCall::Start(grpc::CallbackServerContext* context,
-                                        CallTracker& desk, Begin begin) {
+                                        CallTracker& tracker, Begin begin) {
   auto call =
-      std::make_shared<CalibrationCall>(context, desk, std::move(begin));
+      std::make_shared<CalibrationCall>(context, tracker, std::move(begin));
   call->self_ = call;
   call->Open();
   return call.get();
@@ -39,7 +39,7 @@ void CalibrationCall::Open() {
     return FinishWith(open);
   }
   Read();
-  desk().AddShutdownListener(shared_from_this());
+  tracker().AddShutdownListener(shared_from_this());
 }
 
 bool CalibrationCall::LeavesIdle() {
@@ -75,32 +75,32 @@ void CalibrationCall::OnReadDone(bool ok) {
     if (!begun.ok()) FinishWith(begun);
     return;  // another thread's from here on
   }
-  if (!ok) return mailbox_->Put(CallerIsDone());
+  if (!ok) return events_->Put(CallerIsDone());
   // What follows a message that is none may not be all that there was.
-  if (!request_.parsed.ok()) return mailbox_->End(request_.parsed);
-  mailbox_->Put(std::move(request_.message));
+  if (!request_.parsed.ok()) return events_->End(request_.parsed);
+  events_->Put(std::move(request_.message));
 }
 
 void CalibrationCall::OnClose() {
-  if (LeavesIdle()) FinishWith(desk().CheckOpen());
+  if (LeavesIdle()) FinishWith(tracker().CheckOpen());
 }
 
 void CalibrationCall::OnCancel() {
-  mailbox_->End(absl::CancelledError("the caller cancelled the calibration"));
+  events_->End(absl::CancelledError("the caller cancelled the calibration"));
 }
 
 // No push-back: a stream that has been read from cannot be sent again.
 void CalibrationCall::Send(const absl::Status& status,
                            std::optional<int64_t> /*retry_after_ms*/) {
   context_->AddTrailingMetadata(kRequestIdKey, request_id());
-  send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+  send_ticket_ = tracker().BeginSend(context_->c_call(), request_id());
   Finish(ToGrpcStatus(status));
 }
 
 void CalibrationCall::OnDone() {
   // The last owner may be a drain that is being told.
   const std::shared_ptr<CalibrationCall> self = std::move(self_);
-  desk().Leave(send_ticket_);
+  tracker().Leave(send_ticket_);
 }
 
 }  // namespace saliency

@@ -35,18 +35,18 @@ class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
   using Begin = std::function<absl::Status(CalibrationCall& call,
                                            const v1::CalibrationSettings&)>;
 
-  // The call deletes itself when gRPC is done with it.  `desk` and what `begin`
-  // refers to outlive it.  A null `begin` refuses: PERMISSION_DENIED.  When the
-  // server drains before the settings have come, it ends with UNAVAILABLE; one
-  // that has begun is its calibration's to end.
+  // The call deletes itself when gRPC is done with it.  `tracker` and what
+  // `begin` refers to outlive it.  A null `begin` refuses: PERMISSION_DENIED.
+  // When the server drains before the settings have come, it ends with
+  // UNAVAILABLE; one that has begun is its calibration's to end.
   static CalibrationCall* Start(grpc::CallbackServerContext* context,
-                                CallTracker& desk, Begin begin);
+                                CallTracker& tracker, Begin begin);
 
-  CalibrationCall(grpc::CallbackServerContext* context, CallTracker& desk,
+  CalibrationCall(grpc::CallbackServerContext* context, CallTracker& tracker,
                   Begin begin);
 
   // What comes of Read and Write, and the end of the call, is put there.
-  const std::shared_ptr<EventQueue>& mailbox() const { return mailbox_; }
+  const std::shared_ptr<EventQueue>& events() const { return events_; }
   // Asks for the next message.  REQUIRES: the one before has come.
   void Read() { StartRead(&request_); }
   // REQUIRES: the one before has left.
@@ -66,13 +66,13 @@ class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
   bool LeavesIdle() ABSL_LOCKS_EXCLUDED(mu_);
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnClose() override ABSL_LOCKS_EXCLUDED(mu_);
-  void OnWriteDone(bool ok) override { mailbox_->Put(MessageLeft{.ok = ok}); }
+  void OnWriteDone(bool ok) override { events_->Put(MessageLeft{.ok = ok}); }
   void OnCancel() override;
   void OnDone() override;
 
   grpc::CallbackServerContext* const context_;
   const Begin begin_;
-  const std::shared_ptr<EventQueue> mailbox_ = std::make_shared<EventQueue>();
+  const std::shared_ptr<EventQueue> events_ = std::make_shared<EventQueue>();
   std::shared_ptr<CalibrationCall> self_;  // set once, moved out by OnDone
   // Of one read and one write at a time.
   bool has_begun_ = false;

@@ -60,10 +60,10 @@ CalibrationRun::CalibrationRun(const CalibrationTools& tools,
                                CalibrationCall& call, CalibrationPlan plan)
     : tools_(tools),
       call_(call),
-      mailbox_(call.mailbox()),
+      events_(call.events()),
       plan_(std::move(plan)),
       max_in_work_(WindowOf(plan_)),
-      speaker_(call, tools.clock),
+      writer_(call, tools.clock),
       sample_({.per_class = plan_.per_class,
                .seed = plan_.seed,
                .max_bytes = tools.max_feature_bytes}) {}
@@ -86,7 +86,7 @@ absl::Status CalibrationRun::Collect() {
     }
     RETURN_IF_ERROR(Turn());
   }
-  speaker_.Write(ProgressMessage(Stage::STAGE_FEATURES, images_done_, 0));
+  writer_.Write(ProgressMessage(Stage::STAGE_FEATURES, images_done_, 0));
   return absl::OkStatus();
 }
 
@@ -96,20 +96,20 @@ absl::Status CalibrationRun::Measure() {
   const MeasureOptions options = {
       .classifier = {.multi_label = plan_.multi_label,
                      .l2_penalty = plan_.l2_penalty,
-                     .cancelled = [this] { return !mailbox_->end().ok(); }},
+                     .cancelled = [this] { return !events_->end().ok(); }},
       .held_out = plan_.held_out,
       .seed = plan_.seed,
       .on_layer = [&](int64_t done) {
-        // What it brings shows in the mailbox again.
+        // What it brings shows among the events again.
         CatchUp().IgnoreError();
-        speaker_.WriteProgress(Stage::STAGE_CLASSIFIERS, done, layers);
+        writer_.WriteProgress(Stage::STAGE_CLASSIFIERS, done, layers);
       }};
   absl::StatusOr<LayerMeasurement> measured =
       MeasureLayers(sample_, plan_.channels, options, left_out);
   // The reason for it rather than "cancelled".
-  RETURN_IF_ERROR(mailbox_->end());
+  RETURN_IF_ERROR(events_->end());
   RETURN_IF_ERROR(measured.status());
-  speaker_.Write(ProgressMessage(Stage::STAGE_CLASSIFIERS, layers, layers));
+  writer_.Write(ProgressMessage(Stage::STAGE_CLASSIFIERS, layers, layers));
   // A caller that broke off looks like one that is done, until a message cannot
   // reach it: nothing is stored for such a one.
   RETURN_IF_ERROR(Flush());
@@ -117,24 +117,24 @@ absl::Status CalibrationRun::Measure() {
       WeightsFrom(*measured, plan_, tools_.clock.Now());
   const absl::Status stored = tools_.store.Store(plan_.model, weights);
   if (absl::IsAborted(stored)) return stored;
-  speaker_.Write(ResultMessage(plan_, *measured, left_out, weights, stored));
+  writer_.Write(ResultMessage(plan_, *measured, left_out, weights, stored));
   return Flush();
 }
 
 void CalibrationRun::Abandon() {
-  speaker_.DiscardPending();
+  writer_.DiscardPending();
   for (const auto& [number, image] : in_work_) {
     if (image.cancel != nullptr) image.cancel->Cancel();
   }
   for (const int64_t number : again_) in_work_.erase(number);
   absl::Time deadline = tools_.clock.Now() + kFarewell;
-  while (!in_work_.empty() || speaker_.is_speaking()) {
-    const auto event = mailbox_->TakeAfterEnd(tools_.clock, deadline);
+  while (!in_work_.empty() || writer_.is_speaking()) {
+    const auto event = events_->TakeAfterEnd(tools_.clock, deadline);
     if (!event.has_value()) {
       call_.Abort();
       deadline = absl::InfiniteFuture();
     } else if (std::holds_alternative<MessageLeft>(*event)) {
-      speaker_.Left();
+      writer_.Left();
     } else if (const auto* answer = std::get_if<ImageAnswer>(&*event)) {
       in_work_.erase(answer->number);
     }
@@ -143,29 +143,29 @@ void CalibrationRun::Abandon() {
 
 absl::Status CalibrationRun::Turn() {
   ASSIGN_OR_RETURN(std::optional<CalibrationEvent> event,
-                   mailbox_->Take(tools_.clock, WakeTime()));
+                   events_->Take(tools_.clock, WakeTime()));
   if (event.has_value()) return Handle(*std::move(event));
   if (tools_.clock.Now() >= again_at_) {
     SubmitAgain();
     return absl::OkStatus();
   }
   return absl::DeadlineExceededError(
-      absl::StrCat(speaker_.is_speaking() ? "no message was taken for "
-                                          : "no image came for ",
+      absl::StrCat(writer_.is_speaking() ? "no message was taken for "
+                                         : "no image came for ",
                    absl::FormatDuration(tools_.idle_timeout)));
 }
 
 absl::Status CalibrationRun::CatchUp() {
   while (true) {
     ASSIGN_OR_RETURN(std::optional<CalibrationEvent> event,
-                     mailbox_->Take(tools_.clock, absl::InfinitePast()));
+                     events_->Take(tools_.clock, absl::InfinitePast()));
     if (!event.has_value()) return absl::OkStatus();
     RETURN_IF_ERROR(Handle(*std::move(event)));
   }
 }
 
 absl::Status CalibrationRun::Flush() {
-  while (speaker_.is_speaking()) RETURN_IF_ERROR(Turn());
+  while (writer_.is_speaking()) RETURN_IF_ERROR(Turn());
   return absl::OkStatus();
 }
 
@@ -197,11 +197,11 @@ absl::Status CalibrationRun::On(CallerIsDone) {
 
 absl::Status CalibrationRun::On(MessageLeft left) {
   if (!left.ok) {
-    speaker_.DiscardPending();
-    mailbox_->End(absl::CancelledError("the caller has gone"));
+    writer_.DiscardPending();
+    events_->End(absl::CancelledError("the caller has gone"));
   }
-  speaker_.Left();
-  return mailbox_->end();
+  writer_.Left();
+  return events_->end();
 }
 
 absl::Status CalibrationRun::On(ImageAnswer answer) {
@@ -268,9 +268,9 @@ void CalibrationRun::Submit(int64_t number) {
   job.deadline = call_.deadline();
   job.cancel = image.cancel;
   // The answer may come at once, on this thread.
-  tools_.submit(std::move(job), [mailbox = mailbox_,
+  tools_.submit(std::move(job), [events = events_,
                                  number](absl::StatusOr<Explanation> answer) {
-    mailbox->Put(ImageAnswer{.number = number, .answer = std::move(answer)});
+    events->Put(ImageAnswer{.number = number, .answer = std::move(answer)});
   });
 }
 
@@ -280,13 +280,13 @@ void CalibrationRun::SubmitAgain() {
 }
 
 void CalibrationRun::Reject(const std::string& id, const absl::Status& why) {
-  speaker_.Write(RejectionMessage(id, PublicStatus(why, call_.request_id())));
+  writer_.Write(RejectionMessage(id, PublicStatus(why, call_.request_id())));
   CountImage();
 }
 
 void CalibrationRun::CountImage() {
   ++images_done_;
-  speaker_.WriteProgress(Stage::STAGE_FEATURES, images_done_, 0);
+  writer_.WriteProgress(Stage::STAGE_FEATURES, images_done_, 0);
 }
 
 // One that does not listen gets no further chance to be told of its images.
@@ -294,14 +294,14 @@ bool CalibrationRun::WantsMessage() const {
   const auto in_work = static_cast<int>(in_work_.size());
   return !is_reading_ && !is_caller_done_ && in_work < max_in_work_ &&
          (in_work == 0 || bytes_in_work_ < kMaxBytesInWork) &&
-         speaker_.waiting() < max_in_work_;
+         writer_.waiting() < max_in_work_;
 }
 
 absl::Time CalibrationRun::WakeTime() const {
   // While the engine has something, the caller may wait for it.
   const bool waits_for_engine = in_work_.size() > again_.size();
   const bool waits_for_caller =
-      speaker_.is_speaking() || (is_reading_ && !waits_for_engine);
+      writer_.is_speaking() || (is_reading_ && !waits_for_engine);
   return std::min(again_at_, waits_for_caller
                                  ? tools_.clock.Now() + tools_.idle_timeout
                                  : absl::InfiniteFuture());

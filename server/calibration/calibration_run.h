@@ -91,10 +91,10 @@ class CalibrationRun {
 
   const CalibrationTools& tools_;
   CalibrationCall& call_;
-  const std::shared_ptr<EventQueue> mailbox_;
+  const std::shared_ptr<EventQueue> events_;
   const CalibrationPlan plan_;
   const int max_in_work_;
-  ResponseWriter speaker_;
+  ResponseWriter writer_;
 
   ClassSample sample_;
   std::map<int64_t, InWork> in_work_;  // by number

@@ -27,7 +27,7 @@ absl::Status Calibrations::Begin(CalibrationCall& call,
   const Key key(model.model, model.version);
   ASSIGN_OR_RETURN(CalibrationPlan plan,
                    PlanCalibration(settings, std::move(model), tools_.limits));
-  RETURN_IF_ERROR(Enter(key, call.mailbox()));
+  RETURN_IF_ERROR(Enter(key, call.events()));
   threads_.Start([this, &call, plan = std::move(plan)] { Run(call, plan); });
   return absl::OkStatus();
 }
@@ -35,15 +35,14 @@ absl::Status Calibrations::Begin(CalibrationCall& call,
 void Calibrations::Close() {
   MutexLock lock(&mu_);
   closed_ = true;
-  for (const auto& [key, mailbox] : running_)
-    mailbox->End(CalibrationsClosed());
+  for (const auto& [key, events] : running_) events->End(CalibrationsClosed());
 }
 
 absl::Status Calibrations::Enter(const Key& key,
-                                 const std::shared_ptr<EventQueue>& mailbox) {
+                                 const std::shared_ptr<EventQueue>& events) {
   MutexLock lock(&mu_);
   if (closed_) return CalibrationsClosed();
-  if (running_.emplace(key, mailbox).second) return absl::OkStatus();
+  if (running_.emplace(key, events).second) return absl::OkStatus();
   return absl::AbortedError(absl::StrCat("model \"", key.first, "\" version ",
                                          key.second,
                                          " is being calibrated already"));

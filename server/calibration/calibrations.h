@@ -45,7 +45,7 @@ class Calibrations {
  private:
   using Key = std::pair<std::string, int64_t>;  // model, version
 
-  absl::Status Enter(const Key& key, const std::shared_ptr<EventQueue>& mailbox)
+  absl::Status Enter(const Key& key, const std::shared_ptr<EventQueue>& events)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Leave(const Key& key) ABSL_LOCKS_EXCLUDED(mu_);
   void Run(CalibrationCall& call, CalibrationPlan plan);

@@ -68,8 +68,8 @@ int ReplicasOf(const ModelConfig& config) {
 
 absl::Status AskFirstQuestions(const ModelMetadata& facts,
                                const SubmitJob& submit,
-                               absl::Duration idle_timeout) {
-  const absl::Time deadline = absl::Now() + idle_timeout;
+                               absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
   ASSIGN_OR_RETURN(const std::string image, SomeImage());
   const Attribution method = DefaultAttribution();
   Job map = QuestionAbout(facts, image, deadline);

@@ -16,10 +16,9 @@ namespace saliency {
 
 // Waits for the answers.  Metrics of callers do not count these questions,
 // those of batches and stages do.
-// Errors: the first answer's; DEADLINE_EXCEEDED after `idle_timeout` in all.
+// Errors: the first answer's; DEADLINE_EXCEEDED after `timeout` in all.
 absl::Status AskFirstQuestions(const ModelMetadata& facts,
-                               const SubmitJob& submit,
-                               absl::Duration idle_timeout);
+                               const SubmitJob& submit, absl::Duration timeout);
 
 }  // namespace saliency
 

@@ -7,11 +7,11 @@
 namespace saliency {
 
 TimedTasks::TimedTasks(const Options& options, Clock& clock)
-    : options_(options), clock_(clock), board_(std::make_shared<Board>()) {}
+    : options_(options), clock_(clock), registry_(std::make_shared<Board>()) {}
 
 void TimedTasks::Stop() {
-  MutexLock lock(&board_->mu);
-  board_->stopping = true;
+  MutexLock lock(&registry_->mu);
+  registry_->stopping = true;
 }
 
 bool TimedTasks::Run(std::vector<TimedTask> tasks) {
@@ -33,21 +33,22 @@ bool TimedTasks::Run(std::vector<TimedTask> tasks) {
 
 void TimedTasks::Start(std::size_t task, const TimedTask& what) {
   running_.push_back({.task = task, .since = clock_.Now()});
-  std::thread([board = board_, task, work = what.work]() mutable {
+  std::thread([registry = registry_, task, work = what.work]() mutable {
     std::function<void()> use_result = work();
     work = nullptr;
-    MutexLock lock(&board->mu);
-    board->ended.push_back({task, std::move(use_result)});
+    MutexLock lock(&registry->mu);
+    registry->ended.push_back({task, std::move(use_result)});
   }).detach();
 }
 
 TimedTasks::News TimedTasks::Await(absl::Time deadline) {
-  MutexLock lock(&board_->mu);
-  clock_.AwaitWithDeadline(
-      &board_->mu, absl::Condition(board_.get(), &Board::HasNews), deadline);
-  board_->stop_seen = board_->stopping;
-  return {.ended = std::exchange(board_->ended, {}),
-          .stopping = board_->stopping};
+  MutexLock lock(&registry_->mu);
+  clock_.AwaitWithDeadline(&registry_->mu,
+                           absl::Condition(registry_.get(), &Board::HasNews),
+                           deadline);
+  registry_->stop_seen = registry_->stopping;
+  return {.ended = std::exchange(registry_->ended, {}),
+          .stopping = registry_->stopping};
 }
 
 absl::Time TimedTasks::NextOverrun() const {

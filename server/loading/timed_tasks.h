@@ -45,7 +45,7 @@ class TimedTasks {
   bool Run(std::vector<TimedTask> tasks);
 
   // Starts no further task.
-  void Stop() ABSL_LOCKS_EXCLUDED(board_->mu);
+  void Stop() ABSL_LOCKS_EXCLUDED(registry_->mu);
 
  private:
   // What the threads and Run share; outlives a thread that is left behind.
@@ -74,7 +74,7 @@ class TimedTasks {
   };
 
   void Start(std::size_t task, const TimedTask& what);
-  News Await(absl::Time deadline) ABSL_LOCKS_EXCLUDED(board_->mu);
+  News Await(absl::Time deadline) ABSL_LOCKS_EXCLUDED(registry_->mu);
   absl::Time NextOverrun() const;
   void TakeEnded(std::list<Board::Ended> ended,
                  const std::vector<TimedTask>& tasks);
@@ -83,7 +83,7 @@ class TimedTasks {
 
   const Options options_;
   Clock& clock_;
-  const std::shared_ptr<Board> board_;
+  const std::shared_ptr<Board> registry_;
   std::list<Running> running_;  // Run's alone
 };
 

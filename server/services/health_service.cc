@@ -29,9 +29,9 @@ using CheckBase = OneRequestReactor<HealthCheckRequest, HealthCheckResponse>;
 class CheckReactor final : public CheckBase {
  public:
   CheckReactor(grpc::CallbackServerContext& context,
-               const HealthRegistry& board, const TokenFile* tokens,
+               const HealthRegistry& registry, const TokenFile* tokens,
                StallWatch* receives)
-      : board_(board) {
+      : registry_(registry) {
     const absl::Status known = CheckToken(tokens, context);
     if (known.ok()) {
       ReadRequest(context, receives, "health");
@@ -42,7 +42,7 @@ class CheckReactor final : public CheckBase {
 
  private:
   void OnRequest(std::unique_ptr<HealthCheckRequest> request) override {
-    const std::optional<Health> health = board_.Get(request->service());
+    const std::optional<Health> health = registry_.Get(request->service());
     if (!health.has_value()) {
       return Finish(
           grpc::Status(grpc::StatusCode::NOT_FOUND,
@@ -57,7 +57,7 @@ class CheckReactor final : public CheckBase {
   }
   void OnDone() override { delete this; }
 
-  const HealthRegistry& board_;
+  const HealthRegistry& registry_;
   HealthCheckResponse response_;
 };
 
@@ -70,9 +70,9 @@ class WatchReactor final : public CheckBase,
                            public std::enable_shared_from_this<WatchReactor> {
  public:
   static WatchReactor* Start(grpc::CallbackServerContext& context,
-                             HealthRegistry& board, const TokenFile* tokens,
+                             HealthRegistry& registry, const TokenFile* tokens,
                              StallWatch* receives) {
-    auto watch = std::make_shared<WatchReactor>(board);
+    auto watch = std::make_shared<WatchReactor>(registry);
     watch->self_ = watch;
     const absl::Status known = CheckToken(tokens, context);
     if (known.ok()) {
@@ -83,7 +83,7 @@ class WatchReactor final : public CheckBase,
     return watch.get();
   }
 
-  explicit WatchReactor(HealthRegistry& board) : board_(board) {}
+  explicit WatchReactor(HealthRegistry& registry) : registry_(registry) {}
 
   void OnHealthChange() override { Advance(); }
   void OnHealthClosed() override {
@@ -101,7 +101,7 @@ class WatchReactor final : public CheckBase,
   }
   void OnCancel() override { End(grpc::Status::CANCELLED); }
   void OnDone() override {
-    board_.Unwatch(this);
+    registry_.Unwatch(this);
     // The last owner may be a change that is being told; it finds `finished_`.
     const std::shared_ptr<WatchReactor> self = std::move(self_);
   }
@@ -112,7 +112,7 @@ class WatchReactor final : public CheckBase,
       MutexLock lock(&mu_);
       name_ = request->service();
     }
-    if (const absl::Status in = board_.Watch(shared_from_this()); !in.ok()) {
+    if (const absl::Status in = registry_.Watch(shared_from_this()); !in.ok()) {
       return End(ToGrpcStatus(in));
     }
     Advance();
@@ -140,7 +140,7 @@ class WatchReactor final : public CheckBase,
         finish = finished_ = true;
         status = *ending_;
       } else if (name_.has_value()) {
-        const ServingStatus now = ServingStatusOf(board_.Get(*name_));
+        const ServingStatus now = ServingStatusOf(registry_.Get(*name_));
         write = writing_ = written_ != now;
         written_ = now;
         if (write) response_.set_status(now);
@@ -150,7 +150,7 @@ class WatchReactor final : public CheckBase,
     if (finish) Finish(status);
   }
 
-  HealthRegistry& board_;
+  HealthRegistry& registry_;
   std::shared_ptr<WatchReactor> self_;  // set once, moved out by OnDone
 
   Mutex mu_;
@@ -164,16 +164,16 @@ class WatchReactor final : public CheckBase,
 
 }  // namespace
 
-HealthService::HealthService(HealthRegistry& board, const TokenFile* tokens,
+HealthService::HealthService(HealthRegistry& registry, const TokenFile* tokens,
                              StallWatch* receives)
     : StreamedService("grpc.health.v1.Health") {
   Serve<HealthCheckRequest, HealthCheckResponse>(
-      "Check", [=, &board](grpc::CallbackServerContext* context) {
-        return new CheckReactor(*context, board, tokens, receives);
+      "Check", [=, &registry](grpc::CallbackServerContext* context) {
+        return new CheckReactor(*context, registry, tokens, receives);
       });
   Serve<HealthCheckRequest, HealthCheckResponse>(
-      "Watch", [=, &board](grpc::CallbackServerContext* context) {
-        return WatchReactor::Start(*context, board, tokens, receives);
+      "Watch", [=, &registry](grpc::CallbackServerContext* context) {
+        return WatchReactor::Start(*context, registry, tokens, receives);
       });
 }
 

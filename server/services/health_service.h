@@ -17,7 +17,7 @@ class HealthService : public StreamedService {
  public:
   // All outlive this.  `tokens` may be null: everybody may ask.  `receives`
   // bounds how long a request may take to come; null: nothing does.
-  explicit HealthService(HealthRegistry& board,
+  explicit HealthService(HealthRegistry& registry,
                          const TokenFile* tokens = nullptr,
                          StallWatch* receives = nullptr);
 };

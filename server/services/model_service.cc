@@ -41,16 +41,16 @@ absl::Status Describe(const v1::GetModelRequest& request,
 
 }  // namespace
 
-ModelService::ModelService(const ModelCatalogue& catalogue, CallTracker& desk,
-                           Calibrations* calibrations)
+ModelService::ModelService(const ModelCatalogue& catalogue,
+                           CallTracker& tracker, Calibrations* calibrations)
     : StreamedService("saliency.v1.ModelService"),
       catalogue_(catalogue),
-      desk_(desk),
+      tracker_(tracker),
       calibrations_(calibrations) {
   using List = UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse>;
   Serve<v1::ListModelsRequest, v1::ListModelsResponse>(
       "ListModels", [this](grpc::CallbackServerContext* context) {
-        return new List(context, desk_, "ListModels",
+        return new List(context, tracker_, "ListModels",
                         [this](PendingCall& call, const auto& /*request*/,
                                v1::ListModelsResponse* response) {
                           ToProto(catalogue_.List(), response);
@@ -61,7 +61,7 @@ ModelService::ModelService(const ModelCatalogue& catalogue, CallTracker& desk,
   Serve<v1::GetModelRequest, v1::GetModelResponse>(
       "GetModel", [this](grpc::CallbackServerContext* context) {
         return new Get(
-            context, desk_, "GetModel",
+            context, tracker_, "GetModel",
             [this](PendingCall& call, const v1::GetModelRequest& request,
                    v1::GetModelResponse* response) {
               call.FinishWith(Describe(request, catalogue_, call, response));
@@ -82,7 +82,7 @@ void ModelService::ServeCalibrate() {
   Serve<v1::CalibrateLayerWeightsRequest, v1::CalibrateLayerWeightsResponse>(
       "CalibrateLayerWeights",
       [this, begin](grpc::CallbackServerContext* context) {
-        return CalibrationCall::Start(context, desk_, begin);
+        return CalibrationCall::Start(context, tracker_, begin);
       });
 }
 

@@ -15,14 +15,14 @@ namespace saliency {
 class ModelService : public StreamedService {
  public:
   // All outlive this.  Null `calibrations`: the server allows none.
-  ModelService(const ModelCatalogue& catalogue, CallTracker& desk,
+  ModelService(const ModelCatalogue& catalogue, CallTracker& tracker,
                Calibrations* calibrations);
 
  private:
   void ServeCalibrate();
 
   const ModelCatalogue& catalogue_;
-  CallTracker& desk_;
+  CallTracker& tracker_;
   Calibrations* const calibrations_;
 };
 

@@ -154,12 +154,12 @@ void SaliencyService::Answer(PendingCall& call, const Request& request,
 
 SaliencyService::SaliencyService(const EngineLimits& limits,
                                  const ModelCatalogue& catalogue,
-                                 CallTracker& desk, SubmitJob submit,
+                                 CallTracker& tracker, SubmitJob submit,
                                  ServiceOptions options)
     : StreamedService("saliency.v1.SaliencyService"),
       limits_(limits),
       catalogue_(catalogue),
-      desk_(desk),
+      tracker_(tracker),
       submit_(std::move(submit)),
       options_(std::move(options)),
       studies_(options_.max_weight_studies) {
@@ -179,7 +179,7 @@ void SaliencyService::ServeUnary(const char* method) {
   Serve<Request, Response>(
       method, [this, method](grpc::CallbackServerContext* context) {
         return new UnaryCall<Request, Response>(
-            context, desk_, method,
+            context, tracker_, method,
             [this](PendingCall& call, const Request& request,
                    Response* response) { Answer(call, request, response); });
       });
@@ -189,7 +189,7 @@ void SaliencyService::ServeStream() {
   Serve<v1::StreamSaliencyRequest, v1::StreamSaliencyResponse>(
       "StreamSaliency", [this](grpc::CallbackServerContext* context) {
         return StreamCall::Start(
-            context, desk_, options_.stream,
+            context, tracker_, options_.stream,
             [this](StreamItem& question,
                    const v1::StreamSaliencyRequest& asked) {
               AnswerStreamed(question, asked);
@@ -202,7 +202,7 @@ void SaliencyService::ServeWeightSensitivity() {
         v1::MeasureWeightSensitivityResponse>(
       "MeasureWeightSensitivity", [this](grpc::CallbackServerContext* context) {
         return WeightSensitivityCall::Start(
-            context, desk_, studies_,
+            context, tracker_, studies_,
             [this](WeightSensitivityCall& call,
                    const v1::MeasureWeightSensitivityRequest& request) {
               return StudyWeights(call, request);

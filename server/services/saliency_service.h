@@ -44,9 +44,9 @@ struct ServiceOptions {
 
 class SaliencyService : public StreamedService {
  public:
-  // `catalogue`, `desk` and what `submit` refers to outlive this.
+  // `catalogue`, `tracker` and what `submit` refers to outlive this.
   SaliencyService(const EngineLimits& limits, const ModelCatalogue& catalogue,
-                  CallTracker& desk, SubmitJob submit,
+                  CallTracker& tracker, SubmitJob submit,
                   ServiceOptions options = {});
 
  private:
@@ -69,7 +69,7 @@ class SaliencyService : public StreamedService {
 
   const EngineLimits limits_;
   const ModelCatalogue& catalogue_;
-  CallTracker& desk_;
+  CallTracker& tracker_;
   const SubmitJob submit_;
   const ServiceOptions options_;
   RandomizationThreads studies_;  // last: its threads use all of the above

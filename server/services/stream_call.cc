@@ -19,24 +19,25 @@ int64_t BytesOf(const v1::StreamSaliencyResponse& answer) {
 }  // namespace
 
 StreamCall* StreamCall::Start(grpc::CallbackServerContext* context,
-                              CallTracker& desk, const StreamLimits& limits,
+                              CallTracker& tracker, const StreamLimits& limits,
                               AnswerQuestion answer) {
   auto call =
-      std::make_shared<StreamCall>(context, desk, limits, std::move(answer));
+      std::make_shared<StreamCall>(context, tracker, limits, std::move(answer));
   call->self_ = call;
-  desk.AddShutdownListener(call);
+  tracker.AddShutdownListener(call);
   call->Advance();
   return call.get();
 }
 
-StreamCall::StreamCall(grpc::CallbackServerContext* context, CallTracker& desk,
-                       const StreamLimits& limits, AnswerQuestion answer)
-    : PendingCall(desk,
+StreamCall::StreamCall(grpc::CallbackServerContext* context,
+                       CallTracker& tracker, const StreamLimits& limits,
+                       AnswerQuestion answer)
+    : PendingCall(tracker,
                   {.rpc = "StreamSaliency",
                    .request_id = RequestIdFrom(context->client_metadata()),
-                   .caller = desk.CallerOf(*context),
+                   .caller = tracker.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
-                   .admission = desk.Enter(*context)}),
+                   .admission = tracker.Enter(*context)}),
       context_(context),
       limits_(limits),
       answer_(std::move(answer)) {}
@@ -65,7 +66,7 @@ void StreamCall::OnReadDone(bool ok) {
 }
 
 void StreamCall::OnWriteDone(bool ok) {
-  desk().EndSend(std::exchange(send_ticket_, 0));
+  tracker().EndSend(std::exchange(send_ticket_, 0));
   const int64_t bytes = BytesOf(*outgoing_.response);
   outgoing_ = {};
   {
@@ -104,26 +105,26 @@ void StreamCall::OnClose() {
 void StreamCall::OnDone() {
   // The last owner may be a drain that is being told; it finds `finished_`.
   const std::shared_ptr<StreamCall> self = std::move(self_);
-  desk().Leave(send_ticket_);
+  tracker().Leave(send_ticket_);
 }
 
 void StreamCall::Send(const absl::Status& status,
                       std::optional<int64_t> retry_after_ms) {
   AddTrailingMetadata(retry_after_ms, *context_);
-  send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+  send_ticket_ = tracker().BeginSend(context_->c_call(), request_id());
   Finish(ToGrpcStatus(status));
 }
 
 void StreamCall::Take(int64_t number, const Request& request) {
-  Arrival arrival = {
-      .rpc = QuestionRpc(request),
-      .request_id = absl::StrCat(request_id(), "/", number),
-      .caller = caller(),
-      .deadline = QuestionDeadline(request, desk().clock().Now(), deadline())};
+  Arrival arrival = {.rpc = QuestionRpc(request),
+                     .request_id = absl::StrCat(request_id(), "/", number),
+                     .caller = caller(),
+                     .deadline = QuestionDeadline(
+                         request, tracker().clock().Now(), deadline())};
   arrival.admission = Admit(request, arrival.cancel);
   const bool admitted = arrival.admission.ok();
   auto* question = new StreamItem(
-      desk(), std::move(arrival), request.id(),
+      tracker(), std::move(arrival), request.id(),
       [self = shared_from_this(), admitted](std::unique_ptr<Response> response,
                                             std::shared_ptr<void> hold) {
         self->Answered(
@@ -137,7 +138,7 @@ void StreamCall::Take(int64_t number, const Request& request) {
 absl::Status StreamCall::Admit(const Request& request,
                                const std::shared_ptr<CancelToken>& token) {
   RETURN_IF_ERROR(CheckQuestion(request));
-  RETURN_IF_ERROR(desk().CheckOpen());
+  RETURN_IF_ERROR(tracker().CheckOpen());
   bool cancelled = false;
   {
     MutexLock lock(&mu_);
@@ -211,7 +212,7 @@ void StreamCall::Do(Step step) {
       incoming_ = std::make_unique<Incoming<Request>>();
       return StartRead(incoming_.get());
     case Step::kWrite:
-      send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+      send_ticket_ = tracker().BeginSend(context_->c_call(), request_id());
       return StartWrite(outgoing_.response.get());
     case Step::kFinish:
       return FinishWith(Ending());
@@ -233,8 +234,8 @@ bool StreamCall::MayFinish() const {
 
 absl::Status StreamCall::Ending() const {
   RETURN_IF_ERROR(admission());
-  const bool late = desk().clock().Now() >= deadline();
-  const absl::Status open = desk().CheckOpen();
+  const bool late = tracker().clock().Now() >= deadline();
+  const absl::Status open = tracker().CheckOpen();
   MutexLock lock(&mu_);
   if (cancelled_) {
     return late ? absl::DeadlineExceededError("the stream's deadline passed")

@@ -50,13 +50,13 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   using AnswerQuestion = std::function<void(
       StreamItem& question, const v1::StreamSaliencyRequest& request)>;
 
-  // The call deletes itself when gRPC is done with it.  `desk` and what
+  // The call deletes itself when gRPC is done with it.  `tracker` and what
   // `answer` refers to outlive it.
   static StreamCall* Start(grpc::CallbackServerContext* context,
-                           CallTracker& desk, const StreamLimits& limits,
+                           CallTracker& tracker, const StreamLimits& limits,
                            AnswerQuestion answer);
 
-  StreamCall(grpc::CallbackServerContext* context, CallTracker& desk,
+  StreamCall(grpc::CallbackServerContext* context, CallTracker& tracker,
              const StreamLimits& limits, AnswerQuestion answer);
 
  private:

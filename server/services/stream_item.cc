@@ -15,9 +15,9 @@ constexpr int64_t kMaxIdBytes = 256;
 
 }  // namespace
 
-StreamItem::StreamItem(CallTracker& desk, Arrival arrival,
+StreamItem::StreamItem(CallTracker& tracker, Arrival arrival,
                        const std::string& id, TakeAnswer take)
-    : PendingCall(desk, std::move(arrival)),
+    : PendingCall(tracker, std::move(arrival)),
       take_(std::move(take)),
       response_(std::make_unique<v1::StreamSaliencyResponse>()) {
   response_->set_id(id);

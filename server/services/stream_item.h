@@ -26,8 +26,8 @@ class StreamItem : public PendingCall {
                          std::shared_ptr<void> hold)>;
 
   // Deletes itself after it has been finished and `take` has the answer.
-  // `desk` outlives it.
-  StreamItem(CallTracker& desk, Arrival arrival, const std::string& id,
+  // `tracker` outlives it.
+  StreamItem(CallTracker& tracker, Arrival arrival, const std::string& id,
              TakeAnswer take);
 
   // Where the answer is made.  Of one that is finished with an error the id and

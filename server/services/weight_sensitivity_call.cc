@@ -9,14 +9,14 @@
 namespace saliency {
 
 WeightSensitivityCall* WeightSensitivityCall::Start(
-    grpc::CallbackServerContext* context, CallTracker& desk,
+    grpc::CallbackServerContext* context, CallTracker& tracker,
     RandomizationThreads& threads, Produce produce) {
-  auto call = std::make_shared<WeightSensitivityCall>(context, desk, threads,
+  auto call = std::make_shared<WeightSensitivityCall>(context, tracker, threads,
                                                       std::move(produce));
   call->self_ = call;
-  desk.AddShutdownListener(call);
+  tracker.AddShutdownListener(call);
   if (call->admission().ok()) {
-    call->ReadRequest(*context, desk.receive_watch(), call->request_id());
+    call->ReadRequest(*context, tracker.receive_watch(), call->request_id());
   } else {
     call->FinishWith(call->admission());
   }
@@ -24,14 +24,14 @@ WeightSensitivityCall* WeightSensitivityCall::Start(
 }
 
 WeightSensitivityCall::WeightSensitivityCall(
-    grpc::CallbackServerContext* context, CallTracker& desk,
+    grpc::CallbackServerContext* context, CallTracker& tracker,
     RandomizationThreads& threads, Produce produce)
-    : PendingCall(desk,
+    : PendingCall(tracker,
                   {.rpc = "MeasureWeightSensitivity",
                    .request_id = RequestIdFrom(context->client_metadata()),
-                   .caller = desk.CallerOf(*context),
+                   .caller = tracker.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
-                   .admission = desk.Enter(*context)}),
+                   .admission = tracker.Enter(*context)}),
       context_(context),
       threads_(threads),
       produce_(std::move(produce)) {}
@@ -61,10 +61,10 @@ absl::Status WeightSensitivityCall::Write(std::unique_ptr<Message> message,
     closing = closing_;
     if (!closing) written_ = false;
   }
-  if (closing) return desk().CheckOpen();
+  if (closing) return tracker().CheckOpen();
   rows_ += rows;
   outgoing_ = std::move(message);
-  send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+  send_ticket_ = tracker().BeginSend(context_->c_call(), request_id());
   StartWrite(outgoing_.get());
   return absl::OkStatus();
 }
@@ -75,7 +75,7 @@ void WeightSensitivityCall::AwaitWritten() {
 }
 
 void WeightSensitivityCall::OnWriteDone(bool ok) {
-  desk().EndSend(std::exchange(send_ticket_, 0));
+  tracker().EndSend(std::exchange(send_ticket_, 0));
   // What cannot be written has no reader.
   if (!ok) cancel_token()->Cancel();
   MutexLock lock(&mu_);
@@ -90,13 +90,13 @@ void WeightSensitivityCall::OnClose() {
 void WeightSensitivityCall::OnDone() {
   // The last owner may be the thread, or a drain that is being told.
   const std::shared_ptr<WeightSensitivityCall> self = std::move(self_);
-  desk().Leave(send_ticket_);
+  tracker().Leave(send_ticket_);
 }
 
 void WeightSensitivityCall::Send(const absl::Status& status,
                                  std::optional<int64_t> retry_after_ms) {
   AddTrailingMetadata(retry_after_ms, *context_);
-  send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+  send_ticket_ = tracker().BeginSend(context_->c_call(), request_id());
   Finish(ToGrpcStatus(status));
 }
 

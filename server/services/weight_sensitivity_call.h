@@ -43,15 +43,16 @@ class WeightSensitivityCall
   using Produce = std::function<absl::Status(WeightSensitivityCall& call,
                                              const Request& request)>;
 
-  // The call deletes itself when gRPC and `produce` are done with it.  `desk`
+  // The call deletes itself when gRPC and `produce` are done with it. `tracker`
   // and `threads` outlive it.
   static WeightSensitivityCall* Start(grpc::CallbackServerContext* context,
-                                      CallTracker& desk,
+                                      CallTracker& tracker,
                                       RandomizationThreads& threads,
                                       Produce produce);
 
-  WeightSensitivityCall(grpc::CallbackServerContext* context, CallTracker& desk,
-                        RandomizationThreads& threads, Produce produce);
+  WeightSensitivityCall(grpc::CallbackServerContext* context,
+                        CallTracker& tracker, RandomizationThreads& threads,
+                        Produce produce);
 
   // Hands a message to gRPC, when it has taken the one before.  By the
   // producing thread alone.  `rows` is the work that it holds.

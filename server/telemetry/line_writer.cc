@@ -130,11 +130,10 @@ void LineWriter::Put(std::string line, bool urgent) {
   shared_->lines.push_back(std::move(line));
 }
 
-bool LineWriter::Flush(absl::Duration idle_timeout) {
+bool LineWriter::Flush(absl::Duration timeout) {
   MutexLock lock(&shared_->mu);
   return shared_->mu.AwaitWithDeadline(
-      absl::Condition(shared_.get(), &Shared::IsIdle),
-      absl::Now() + idle_timeout);
+      absl::Condition(shared_.get(), &Shared::IsIdle), absl::Now() + timeout);
 }
 
 int64_t LineWriter::dropped() const {

@@ -27,9 +27,9 @@ class LineWriter {
   // Takes a line without its break.  An urgent one finds room where others do
   // not.
   void Put(std::string line, bool urgent);
-  // Waits until all that was put has been written, `idle_timeout` at most;
+  // Waits until all that was put has been written, `timeout` at most;
   // returns whether it was.
-  bool Flush(absl::Duration idle_timeout);
+  bool Flush(absl::Duration timeout);
   // Lines that found no room, or nobody to read them, so far.
   int64_t dropped() const;
 

@@ -11,10 +11,10 @@
 
 namespace saliency {
 
-PendingCall::PendingCall(CallTracker& desk, Arrival arrival)
-    : desk_(desk),
+PendingCall::PendingCall(CallTracker& tracker, Arrival arrival)
+    : tracker_(tracker),
       arrival_(std::move(arrival)),
-      arrived_at_(desk.clock().Now()) {
+      arrived_at_(tracker.clock().Now()) {
   record_.rpc = arrival_.rpc;
 }
 
@@ -24,7 +24,7 @@ void PendingCall::SetModel(absl::string_view model, int64_t version) {
 }
 
 void PendingCall::FinishWith(const absl::Status& ending, int64_t rows) {
-  const absl::Time now = desk_.clock().Now();
+  const absl::Time now = tracker_.clock().Now();
   // A caller that leaves at its deadline has not cancelled anything.
   const absl::Status status =
       absl::IsCancelled(ending) && LeftByDeadline(arrived_at_, now, deadline())
@@ -38,7 +38,7 @@ void PendingCall::FinishWith(const absl::Status& ending, int64_t rows) {
   record_.refusal = RefusalReason(status);
   record_.duration = now - arrived_at_;
   // First: whoever has the answer finds it counted.
-  desk_.Answered(record_, request_id(), rows);
+  tracker_.Answered(record_, request_id(), rows);
   Send(record_.status, RetryPushbackMs(status));
 }
 

@@ -46,7 +46,7 @@ class PendingCall {
   const std::shared_ptr<CancelToken>& cancel_token() const {
     return arrival_.cancel;
   }
-  Log& log() { return desk_.log(); }
+  Log& log() { return tracker_.log(); }
 
   // For the metrics' labels and the log, once the model is known to exist.
   void SetModel(absl::string_view model, int64_t version);
@@ -60,11 +60,11 @@ class PendingCall {
   void FinishWith(const absl::Status& ending, int64_t rows = 0);
 
  protected:
-  // `desk` outlives this.
-  PendingCall(CallTracker& desk, Arrival arrival);
+  // `tracker` outlives this.
+  PendingCall(CallTracker& tracker, Arrival arrival);
   virtual ~PendingCall() = default;
 
-  CallTracker& desk() const { return desk_; }
+  CallTracker& tracker() const { return tracker_; }
   std::shared_ptr<void> TakeHold() { return std::move(hold_); }
   // Of the call that this is, before its end: the request's id and, where it is
   // due, the push-back.
@@ -77,7 +77,7 @@ class PendingCall {
   virtual void Send(const absl::Status& status,
                     std::optional<int64_t> retry_after_ms) = 0;
 
-  CallTracker& desk_;
+  CallTracker& tracker_;
   const Arrival arrival_;
   const absl::Time arrived_at_;
   CallRecord record_;

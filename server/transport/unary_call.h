@@ -33,21 +33,21 @@ class UnaryCall final : public OneRequestReactor<Request, Response>,
   using AnswerRequest = std::function<void(
       PendingCall& call, const Request& request, Response* response)>;
 
-  // Reads the request unless the desk does not let the call in.  Deletes itself
-  // when gRPC is done with it.  `desk` outlives it, and what `answer` refers
-  // to.
-  UnaryCall(grpc::CallbackServerContext* context, CallTracker& desk,
+  // Reads the request unless the tracker does not let the call in.  Deletes
+  // itself when gRPC is done with it.  `tracker` outlives it, and what `answer`
+  // refers to.
+  UnaryCall(grpc::CallbackServerContext* context, CallTracker& tracker,
             absl::string_view rpc, AnswerRequest answer)
-      : PendingCall(desk,
+      : PendingCall(tracker,
                     {.rpc = std::string(rpc),
                      .request_id = RequestIdFrom(context->client_metadata()),
-                     .caller = desk.CallerOf(*context),
+                     .caller = tracker.CallerOf(*context),
                      .deadline = DeadlineOf(*context),
-                     .admission = desk.Enter(*context)}),
+                     .admission = tracker.Enter(*context)}),
         context_(context),
         answer_(std::move(answer)) {
     if (admission().ok()) {
-      this->ReadRequest(*context, desk.receive_watch(), request_id());
+      this->ReadRequest(*context, tracker.receive_watch(), request_id());
     } else {
       FinishWith(admission());
     }
@@ -67,14 +67,14 @@ class UnaryCall final : public OneRequestReactor<Request, Response>,
   void Send(const absl::Status& status,
             std::optional<int64_t> retry_after_ms) override {
     AddTrailingMetadata(retry_after_ms, *context_);
-    send_ticket_ = desk().BeginSend(context_->c_call(), request_id());
+    send_ticket_ = tracker().BeginSend(context_->c_call(), request_id());
     if (!status.ok()) return this->Finish(ToGrpcStatus(status));
     this->StartWriteAndFinish(&response_, grpc::WriteOptions(),
                               grpc::Status::OK);
   }
   void OnCancel() override { cancel_token()->Cancel(); }
   void OnDone() override {
-    desk().Leave(send_ticket_);
+    tracker().Leave(send_ticket_);
     delete this;
   }
 

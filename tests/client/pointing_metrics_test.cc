@@ -14,9 +14,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-PointingGame Trial(const std::string& image, const std::string& category,
-                   const std::string& method, const std::string& place,
-                   bool hit, bool difficult = false, bool combined = false) {
+PointingTrial Trial(const std::string& image, const std::string& category,
+                    const std::string& method, const std::string& place,
+                    bool hit, bool difficult = false, bool combined = false) {
   return {.image = image,
           .category = category,
           .difficult = difficult,
@@ -94,16 +94,16 @@ TEST(PointingMetricsTest, NamesKeepTheOrderInWhichTheyCame) {
 }
 
 TEST(PointingMetricsTest, RowsComeBack) {
-  const PointingGame trial = {.image = "000001",
-                              .category = "dining, table",
-                              .difficult = true,
-                              .method = "grad_cam",
-                              .place = "layer4",
-                              .combined = false,
-                              .y = 12,
-                              .x = 340,
-                              .hit = true};
-  const PointingGame back = ParsePointingRow(PointingRow(trial)).value();
+  const PointingTrial trial = {.image = "000001",
+                               .category = "dining, table",
+                               .difficult = true,
+                               .method = "grad_cam",
+                               .place = "layer4",
+                               .combined = false,
+                               .y = 12,
+                               .x = 340,
+                               .hit = true};
+  const PointingTrial back = ParsePointingRow(PointingRow(trial)).value();
   EXPECT_EQ(PointingRow(back), PointingRow(trial));
   EXPECT_FALSE(ParsePointingRow({"too", "short"}).ok());
 }

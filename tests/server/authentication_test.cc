@@ -205,7 +205,7 @@ TEST_F(AuthenticationTest, ARefusedCallDoesNoWorkAndIsCounted) {
 
 TEST_F(AuthenticationTest, AStrangerDoesNotHearThatTheServerDrains) {
   const auto server = Start();
-  server->desk().Close();
+  server->tracker().Close();
   const Rpc& rpc = Rpcs().at("ListModels");
   EXPECT_EQ(Call(*server, rpc, "guess").error_code(),
             StatusCode::UNAUTHENTICATED);

@@ -92,7 +92,7 @@ v1::ComputeSaliencyRequest RequestForALargeAnswer() {
 
 // Whether the server still holds a call.
 bool Empty(TestServer& server, absl::Duration idle_timeout) {
-  return server.desk().AwaitEmpty(absl::Now() + idle_timeout);
+  return server.tracker().AwaitEmpty(absl::Now() + idle_timeout);
 }
 
 void AwaitAnswered(const TestServer& server) {

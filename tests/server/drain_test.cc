@@ -47,9 +47,9 @@ TEST(DrainTest, AnIdleServerDrainsAndRefusesWhatComesAfter) {
   TestServer server;
   server.AddFakeModel();
   EXPECT_EQ(Explain(server), grpc::StatusCode::OK);
-  EXPECT_TRUE(
-      Drain({.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
-            server.clock(), server.board(), server.desk(), EngineOf(server)));
+  EXPECT_TRUE(Drain(
+      {.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
+      server.clock(), server.registry(), server.tracker(), EngineOf(server)));
   EXPECT_EQ(Explain(server), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ListModels(server), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(server.Metric("saliency_refused_total", {{"reason", "draining"}}),
@@ -65,9 +65,9 @@ TEST(DrainTest, WhatIsInFlightIsFinished) {
   gate.AwaitArrivals(1);
   bool drained = false;
   std::thread drainer([&] {
-    drained =
-        Drain({.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
-              server.clock(), server.board(), server.desk(), EngineOf(server));
+    drained = Drain(
+        {.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
+        server.clock(), server.registry(), server.tracker(), EngineOf(server));
   });
   // Draining has begun once a call that needs no engine is refused.
   while (ListModels(server) == grpc::StatusCode::OK) std::this_thread::yield();
@@ -85,9 +85,9 @@ TEST(DrainTest, WhatDoesNotFinishInTimeIsAnsweredUnavailable) {
   grpc::StatusCode code = grpc::StatusCode::UNKNOWN;
   std::thread caller([&] { code = Explain(server); });
   gate.AwaitArrivals(1);
-  EXPECT_FALSE(
-      Drain({.delay = absl::ZeroDuration(), .timeout = absl::Milliseconds(50)},
-            server.clock(), server.board(), server.desk(), EngineOf(server)));
+  EXPECT_FALSE(Drain(
+      {.delay = absl::ZeroDuration(), .timeout = absl::Milliseconds(50)},
+      server.clock(), server.registry(), server.tracker(), EngineOf(server)));
   caller.join();
   gate.Open();
   EXPECT_EQ(code, grpc::StatusCode::UNAVAILABLE);
@@ -99,7 +99,7 @@ TEST(DrainTest, HealthGoesFirstAndCallsAreServedDuringTheDelay) {
   FakeClock clock;
   std::thread drainer([&] {
     Drain({.delay = absl::Seconds(5), .timeout = absl::Seconds(60)}, clock,
-          server.board(), server.desk(), EngineOf(server));
+          server.registry(), server.tracker(), EngineOf(server));
   });
   clock.AwaitTimedWaiters(1);
   grpc::ClientContext context;
@@ -120,7 +120,7 @@ TEST(DrainTest, WatchesAreEnded) {
   HealthCheckResponse health;
   ASSERT_TRUE(watch->Read(&health));
   Drain({.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
-        server.clock(), server.board(), server.desk(), EngineOf(server));
+        server.clock(), server.registry(), server.tracker(), EngineOf(server));
   while (watch->Read(&health)) {
     EXPECT_EQ(health.status(), HealthCheckResponse::NOT_SERVING);
   }
@@ -137,12 +137,13 @@ TEST(DrainTest, IdleCalibrationsAreEnded) {
   ASSERT_TRUE(begun.Send(FakeSettings()));
   ASSERT_TRUE(begun.Send(FakeImage(0, 1, {0})));
   while (server.explainer_log().Batches().empty()) std::this_thread::yield();
-  EXPECT_TRUE(Drain(
-      {.delay = absl::ZeroDuration(), .timeout = absl::Minutes(10)},
-      server.clock(), server.board(), server.desk(), [&](absl::Time deadline) {
-        server.calibrations().Close();
-        return server.engine().Drain(deadline);
-      }));
+  EXPECT_TRUE(
+      Drain({.delay = absl::ZeroDuration(), .timeout = absl::Minutes(10)},
+            server.clock(), server.registry(), server.tracker(),
+            [&](absl::Time deadline) {
+              server.calibrations().Close();
+              return server.engine().Drain(deadline);
+            }));
   EXPECT_EQ(opened->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(begun.ReadToTheEnd().status.error_code(),
             grpc::StatusCode::UNAVAILABLE);
@@ -150,7 +151,7 @@ TEST(DrainTest, IdleCalibrationsAreEnded) {
 
 TEST(DrainTest, ACalibrationThatIsOpenedAfterwardsIsRefused) {
   TestServer server({.allow_calibration = true});
-  server.desk().Close();
+  server.tracker().Close();
   CalibrationCaller late(server.models());
   EXPECT_EQ(late.ReadToTheEnd().status.error_code(),
             grpc::StatusCode::UNAVAILABLE);

@@ -17,78 +17,78 @@ struct CountingWatcher : HealthWatcher {
 };
 
 TEST(HealthRegistryTest, PublishingReplacesAllNames) {
-  HealthRegistry board;
-  EXPECT_EQ(board.Get("a"), std::nullopt);
-  board.Publish({{"a", Health::kServing}});
-  EXPECT_EQ(board.Get("a"), Health::kServing);
-  board.Publish({{"b", Health::kNotServing}});
-  EXPECT_EQ(board.Get("a"), std::nullopt);
-  EXPECT_EQ(board.Get("b"), Health::kNotServing);
+  HealthRegistry registry;
+  EXPECT_EQ(registry.Get("a"), std::nullopt);
+  registry.Publish({{"a", Health::kServing}});
+  EXPECT_EQ(registry.Get("a"), Health::kServing);
+  registry.Publish({{"b", Health::kNotServing}});
+  EXPECT_EQ(registry.Get("a"), std::nullopt);
+  EXPECT_EQ(registry.Get("b"), Health::kNotServing);
 }
 
 TEST(HealthRegistryTest, AfterStopServingNothingServesAgain) {
-  HealthRegistry board;
-  board.Publish({{"a", Health::kServing}});
-  board.StopServing();
-  EXPECT_EQ(board.Get("a"), Health::kNotServing);
-  board.Publish({{"a", Health::kServing}});
-  EXPECT_EQ(board.Get("a"), Health::kNotServing);
+  HealthRegistry registry;
+  registry.Publish({{"a", Health::kServing}});
+  registry.StopServing();
+  EXPECT_EQ(registry.Get("a"), Health::kNotServing);
+  registry.Publish({{"a", Health::kServing}});
+  EXPECT_EQ(registry.Get("a"), Health::kNotServing);
 }
 
 TEST(HealthRegistryTest, WatchersAreToldOfEveryChangeUntilTheyGo) {
-  HealthRegistry board;
+  HealthRegistry registry;
   auto watcher = std::make_shared<CountingWatcher>();
-  ASSERT_TRUE(board.Watch(watcher).ok());
-  board.Publish({});
-  board.StopServing();
+  ASSERT_TRUE(registry.Watch(watcher).ok());
+  registry.Publish({});
+  registry.StopServing();
   EXPECT_EQ(watcher->changes, 2);
-  board.Unwatch(watcher.get());
-  board.Publish({});
+  registry.Unwatch(watcher.get());
+  registry.Publish({});
   EXPECT_EQ(watcher->changes, 2);
-  EXPECT_EQ(board.watchers(), 0);
+  EXPECT_EQ(registry.watchers(), 0);
 }
 
 TEST(HealthRegistryTest, AWatcherThatIsGoneIsToldNothing) {
-  HealthRegistry board;
+  HealthRegistry registry;
   auto watcher = std::make_shared<CountingWatcher>();
-  ASSERT_TRUE(board.Watch(watcher).ok());
+  ASSERT_TRUE(registry.Watch(watcher).ok());
   watcher.reset();
-  board.Publish({});
+  registry.Publish({});
 }
 
 TEST(HealthRegistryTest, TooManyWatchersAreRefused) {
-  HealthRegistry board;
+  HealthRegistry registry;
   std::vector<std::shared_ptr<CountingWatcher>> watchers;
   for (int i = 0; i < kMaxHealthWatchers; ++i) {
     watchers.push_back(std::make_shared<CountingWatcher>());
-    ASSERT_TRUE(board.Watch(watchers.back()).ok());
+    ASSERT_TRUE(registry.Watch(watchers.back()).ok());
   }
   const auto one_more = std::make_shared<CountingWatcher>();
-  EXPECT_TRUE(absl::IsResourceExhausted(board.Watch(one_more)));
-  board.Unwatch(watchers.front().get());
-  EXPECT_TRUE(board.Watch(one_more).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(registry.Watch(one_more)));
+  registry.Unwatch(watchers.front().get());
+  EXPECT_TRUE(registry.Watch(one_more).ok());
 }
 
 TEST(HealthRegistryTest, NothingServesWhileThePortDoesNotAnswer) {
-  HealthRegistry board;
+  HealthRegistry registry;
   const auto watcher = std::make_shared<CountingWatcher>();
-  ASSERT_TRUE(board.Watch(watcher).ok());
-  board.Publish({{"a", Health::kServing}});
-  board.SetReachable(false);
-  EXPECT_EQ(board.Get("a"), Health::kNotServing);
-  EXPECT_EQ(board.Get("b"), std::nullopt);
-  board.SetReachable(true);
-  EXPECT_EQ(board.Get("a"), Health::kServing);
+  ASSERT_TRUE(registry.Watch(watcher).ok());
+  registry.Publish({{"a", Health::kServing}});
+  registry.SetReachable(false);
+  EXPECT_EQ(registry.Get("a"), Health::kNotServing);
+  EXPECT_EQ(registry.Get("b"), std::nullopt);
+  registry.SetReachable(true);
+  EXPECT_EQ(registry.Get("a"), Health::kServing);
   EXPECT_EQ(watcher->changes, 3);
 }
 
 TEST(HealthRegistryTest, AClosedBoardTellsEarlyAndLateWatchers) {
-  HealthRegistry board;
+  HealthRegistry registry;
   auto early = std::make_shared<CountingWatcher>();
   auto late = std::make_shared<CountingWatcher>();
-  ASSERT_TRUE(board.Watch(early).ok());
-  board.Close();
-  ASSERT_TRUE(board.Watch(late).ok());
+  ASSERT_TRUE(registry.Watch(early).ok());
+  registry.Close();
+  ASSERT_TRUE(registry.Watch(late).ok());
   EXPECT_EQ(early->closes, 1);
   EXPECT_EQ(late->closes, 1);
 }

@@ -59,10 +59,10 @@ TEST(HealthServiceTest, AWatchHearsEveryStateOnItsWay) {
   server.AddFakeModel();
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
-  server.board().StopServing();
+  server.registry().StopServing();
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  server.board().Close();
+  server.registry().Close();
   EXPECT_FALSE(watch->Read(&response));
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
@@ -77,7 +77,7 @@ TEST(HealthServiceTest, AChangeThatChangesNothingIsNotWritten) {
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
   server.catalogue().MarkListed();
   server.catalogue().MarkListed();
-  server.board().StopServing();
+  server.registry().StopServing();
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   context.TryCancel();
@@ -109,10 +109,10 @@ TEST(HealthServiceTest, NothingIsKeptOfAWatchThatWent) {
     const auto watch = server.health().Watch(&context, For(""));
     HealthCheckResponse response;
     ASSERT_TRUE(watch->Read(&response));
-    EXPECT_LE(server.board().watchers(), 2);
+    EXPECT_LE(server.registry().watchers(), 2);
     context.TryCancel();
     watch->Finish();
-    while (server.board().watchers() > 0) std::this_thread::yield();
+    while (server.registry().watchers() > 0) std::this_thread::yield();
   }
 }
 

@@ -44,7 +44,7 @@ std::shared_ptr<grpc::Channel> ChannelTo(const TestServer& server,
 
 // Until the server has seen that there is one.
 void AwaitCall(TestServer& server) {
-  while (server.desk().AwaitEmpty(absl::Now())) std::this_thread::yield();
+  while (server.tracker().AwaitEmpty(absl::Now())) std::this_thread::yield();
 }
 
 // Nothing but headers has been sent: the answer comes all the same.
@@ -74,7 +74,7 @@ TEST(RequestBodyTest, ACallerWithATokenIsAskedForIt) {
   const auto server = Listen({.token_file = folder / "tokens"});
   RawCall call(ChannelTo(*server), kCompute, "sesame");
   AwaitCall(*server);
-  EXPECT_FALSE(server->desk().AwaitEmpty(absl::Now() + kShort));
+  EXPECT_FALSE(server->tracker().AwaitEmpty(absl::Now() + kShort));
   call.Write(FakeRequest().SerializeAsString());
   call.WritesDone();
   EXPECT_TRUE(call.Finish().ok());
@@ -91,7 +91,7 @@ TEST(RequestBodyTest, ABodyThatDoesNotComeEndsItsCallAndIsCounted) {
     EXPECT_THAT(status.error_message(),
                 HasSubstr("the request did not come whole within 200ms"));
   }
-  EXPECT_TRUE(server->desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server->tracker().AwaitEmpty(absl::Now() + kPatience));
   EXPECT_EQ(server->Metric("saliency_requests_total",
                            {{"code", "DEADLINE_EXCEEDED"}}),
             3);
@@ -107,7 +107,7 @@ TEST(RequestBodyTest, AStreamIsNotEndedForSayingNothing) {
   RawCall call(ChannelTo(*server),
                "/saliency.v1.SaliencyService/StreamSaliency");
   AwaitCall(*server);
-  EXPECT_FALSE(server->desk().AwaitEmpty(absl::Now() + 3 * kShort));
+  EXPECT_FALSE(server->tracker().AwaitEmpty(absl::Now() + 3 * kShort));
   call.WritesDone();
   EXPECT_TRUE(call.Finish().ok());
 }
@@ -125,7 +125,7 @@ TEST(RequestBodyTest, CompressedMessagesAreRefusedUnopened) {
       stub->ComputeSaliency(&context, request, &response);
   EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED)
       << status.error_message();
-  EXPECT_TRUE(server->desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server->tracker().AwaitEmpty(absl::Now() + kPatience));
 }
 
 // gRPC turns it away; since the handler was asked first, it is counted.
@@ -139,7 +139,7 @@ TEST(RequestBodyTest, ARequestThatIsTooLargeIsRefusedAndCounted) {
   v1::ComputeSaliencyResponse response;
   EXPECT_EQ(stub->ComputeSaliency(&context, request, &response).error_code(),
             StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_TRUE(server->desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server->tracker().AwaitEmpty(absl::Now() + kPatience));
   EXPECT_EQ(server->Metric("saliency_requests_total"), 1);
 }
 
@@ -165,7 +165,7 @@ TEST(RequestBodyTest, TooManyCallsAreRefusedAndRoomComesBack) {
   EXPECT_GE(
       server->Metric("saliency_refused_total", {{"reason", "calls_full"}}), 1);
   open.clear();
-  EXPECT_TRUE(server->desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server->tracker().AwaitEmpty(absl::Now() + kPatience));
   EXPECT_TRUE(list().ok());
 }
 

@@ -225,7 +225,7 @@ TEST(SaliencyServiceTest, ACallerThatLeavesCancelsItsJob) {
   leaver.join();
   gate.Open();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::InfiniteFuture()));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::InfiniteFuture()));
   EXPECT_EQ(server.Metric("saliency_requests_total"), 1);
 }
 
@@ -239,7 +239,7 @@ TEST(SaliencyServiceTest, ADeadlineThatHasPassedIsNeverExecuted) {
                 .ComputeSaliency(&context, FakeRequest(), &response)
                 .error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::InfiniteFuture()));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::InfiniteFuture()));
   EXPECT_TRUE(server.explainer_log().Batches().empty());
 }
 

@@ -31,7 +31,7 @@ TEST(StreamSaliencyTest, ACallerThatLeavesCancelsAllItsQuestions) {
   EXPECT_EQ(stream.Read().id(), "2");
   stream.Cancel();
   EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
   EXPECT_EQ(jobs.cancelled(), 4);
   EXPECT_EQ(
       server.Metric("saliency_requests_total",
@@ -52,7 +52,7 @@ TEST(StreamSaliencyTest, QuestionsOfACallerThatLeftNeverRun) {
   for (int i = 0; i < 5; ++i) stream.Ask(Compute(absl::StrCat(i)));
   while (server.Metric("saliency_in_flight") < 6) std::this_thread::yield();
   stream.Cancel();
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
   gate.Open();
   EXPECT_TRUE(server.engine().Drain(absl::Now() + kPatience));
   EXPECT_EQ(server.explainer_log().Batches().size(), 1U);
@@ -69,13 +69,13 @@ TEST(StreamSaliencyTest, TheStreamsDeadlineEndsAllOfIt) {
   ASSERT_TRUE(jobs.Await(1, kPatience));
   EXPECT_LT(jobs.deadline(0), absl::Now() + absl::Seconds(2));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
   EXPECT_EQ(jobs.cancelled(), 1);
 }
 
 void DrainNow(TestServer& server) {
   Drain({.delay = absl::ZeroDuration(), .timeout = kPatience}, server.clock(),
-        server.board(), server.desk(),
+        server.registry(), server.tracker(),
         [&](absl::Time deadline) { return server.engine().Drain(deadline); });
 }
 
@@ -88,7 +88,7 @@ TEST(StreamSaliencyTest, DrainingAnswersWhatWasReadAndEndsTheStream) {
   stream.Ask(Compute("b"));
   ASSERT_TRUE(jobs.Await(2));
   std::thread drainer([&] { DrainNow(server); });
-  while (server.desk().CheckOpen().ok()) std::this_thread::yield();
+  while (server.tracker().CheckOpen().ok()) std::this_thread::yield();
   // The read that was under way may bring one more; it is told to go.
   stream.Ask(Compute("late"));
   jobs.Answer(0);
@@ -120,7 +120,7 @@ TEST(StreamSaliencyTest, DrainingLetsAStreamThatIsThroughEndWell) {
   stream.WritesDone();
   ASSERT_TRUE(jobs.Await(1));
   std::thread drainer([&] { DrainNow(server); });
-  while (server.desk().CheckOpen().ok()) std::this_thread::yield();
+  while (server.tracker().CheckOpen().ok()) std::this_thread::yield();
   jobs.Answer(0);
   EXPECT_EQ(stream.Read().id(), "a");
   // Whether the server had seen the caller's end before its own is open.
@@ -142,12 +142,12 @@ TEST(StreamSaliencyTest, AnIdleStreamDoesNotHoldADrainUp) {
 TEST(StreamSaliencyTest, AStreamThatComesWhileDrainingIsRefused) {
   TestServer server;
   server.AddFakeModel();
-  server.desk().Close();
+  server.tracker().Close();
   StreamCaller stream(server);
   EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(server.Metric("saliency_refused_total", {{"reason", "draining"}}),
             1);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
 }
 
 }  // namespace

@@ -160,7 +160,7 @@ TEST(StreamFlowTest, AnAnswerThatIsNotTakenInTimeEndsTheStream) {
   caller.StartAsking(2);
   ASSERT_TRUE(jobs.Await(2, kPatience));
   jobs.Answer(0, LargeAnswer());
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
   EXPECT_EQ(jobs.cancelled(), 1) << "the other question is given up with it";
   EXPECT_THAT(server.log_lines(),
               Contains(HasSubstr("the caller does not take its answer")));
@@ -173,7 +173,7 @@ TEST(StreamFlowTest, AStreamThatTakesLongerThanOneAnswerMayIsLeftAlone) {
   Caller caller(server);
   caller.StartAsking(1);
   ASSERT_TRUE(jobs.Await(1, kPatience));
-  EXPECT_FALSE(server.desk().AwaitEmpty(absl::Now() + 3 * kShort));
+  EXPECT_FALSE(server.tracker().AwaitEmpty(absl::Now() + 3 * kShort));
   jobs.Answer(0);
   EXPECT_TRUE(caller.Read());
   EXPECT_TRUE(caller.Finish().ok());
@@ -201,7 +201,7 @@ TEST(StreamFlowTest, AnAnswersMemoryIsCountedUntilItHasLeft) {
   EXPECT_TRUE(caller.Read());
   EXPECT_FALSE(caller.Read());
   EXPECT_TRUE(caller.Finish().ok());
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
   for (const auto& hold : holds) EXPECT_TRUE(hold.expired());
 }
 
@@ -223,7 +223,7 @@ TEST(StreamFlowTest, TheMemoryOfAnswersThatNobodyWantsIsFree) {
     }
     EXPECT_FALSE(watched.expired());
   }
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
   EXPECT_TRUE(watched.expired());
 }
 

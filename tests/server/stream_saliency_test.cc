@@ -79,7 +79,7 @@ TEST(StreamSaliencyTest, AThousandQuestionsAreEachAnsweredOnce) {
     EXPECT_FALSE(answer.has_retry_after_ms());
     EXPECT_EQ(answer.compute().maps(0).raw_max(), 3);
   }
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
 }
 
 TEST(StreamSaliencyTest, AnswersAreThoseOfTheUnaryCalls) {

@@ -41,7 +41,7 @@ TestServer::TestServer(Options options)
           {.limits = options_.limits, .cpu_threads = options_.cpu_threads},
           Clock::Real(), reporter_),
       tokens_(OpenTokens(options_.token_file, log_)),
-      desk_(Clock::Real(), metrics_, log_,
+      tracker_(Clock::Real(), metrics_, log_,
             {.tokens = tokens_.get(),
              .send_timeout = options_.send_timeout,
              .receive_timeout = options_.receive_timeout,
@@ -51,7 +51,7 @@ TestServer::TestServer(Options options)
                   : [this](Job job, JobDone done) {
                       engine_.Submit(std::move(job), std::move(done));
                     }),
-      saliency_service_(options_.limits, catalogue_, desk_, submit_,
+      saliency_service_(options_.limits, catalogue_, tracker_, submit_,
                         {.stream = options_.stream,
                          .copies = options_.copies,
                          .hold_bytes =
@@ -70,13 +70,13 @@ TestServer::TestServer(Options options)
                         .idle_timeout = options_.calibration_idle_timeout,
                         .max_feature_bytes = options_.max_feature_bytes})
               : nullptr),
-      model_service_(catalogue_, desk_, calibrations_.get()),
-      health_service_(board_,
+      model_service_(catalogue_, tracker_, calibrations_.get()),
+      health_service_(registry_,
                       options_.health_without_token ? nullptr : tokens_.get(),
-                      desk_.receive_watch()),
+                      tracker_.receive_watch()),
       reflection_v1_(OwnServices(), tokens_.get()),
       reflection_v1alpha_(OwnServices(), tokens_.get()) {
-  board_.Publish(HealthOf(catalogue_));
+  registry_.Publish(HealthOf(catalogue_));
   server_ =
       GrpcServer::Start(options_.listen,
                         {&saliency_service_, &model_service_, &health_service_,

@@ -97,8 +97,8 @@ class TestServer {
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
   ModelCatalogue& catalogue() { return catalogue_; }
-  HealthRegistry& board() { return board_; }
-  CallTracker& desk() { return desk_; }
+  HealthRegistry& registry() { return registry_; }
+  CallTracker& tracker() { return tracker_; }
   Calibrations& calibrations() { return *calibrations_; }
   Engine& engine() { return engine_; }
   Clock& clock() { return Clock::Real(); }
@@ -115,14 +115,15 @@ class TestServer {
   LogLines lines_;
   Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
   Metrics metrics_;
-  HealthRegistry board_;
-  ModelCatalogue catalogue_{[this] { board_.Publish(HealthOf(catalogue_)); }};
+  HealthRegistry registry_;
+  ModelCatalogue catalogue_{
+      [this] { registry_.Publish(HealthOf(catalogue_)); }};
   EngineReporter reporter_{*metrics_.registry(), log_, [] {}};
   ExplainerLog explainer_log_;
   Engine engine_;
   LiveGauges gauges_{[this] { return engine_.load(); }, catalogue_};
   const std::unique_ptr<TokenFile> tokens_;
-  CallTracker desk_;
+  CallTracker tracker_;
   const SubmitJob submit_;
   SaliencyService saliency_service_;
   const LayerWeightsStore weights_store_{

@@ -24,7 +24,8 @@ using testing::Not;
 class WatchdogTest : public testing::Test {
  protected:
   WatchdogTest() {
-    board_.Publish({{"", Health::kServing}, {"model/net", Health::kServing}});
+    registry_.Publish(
+        {{"", Health::kServing}, {"model/net", Health::kServing}});
   }
 
   // Lets the watchdog look once more, `after` from now, and waits until it has.
@@ -46,7 +47,7 @@ class WatchdogTest : public testing::Test {
   }
 
   FakeClock clock_;
-  HealthRegistry board_;
+  HealthRegistry registry_;
   LogLines lines_;
   Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
   WorkInHand work_{clock_};
@@ -55,27 +56,27 @@ class WatchdogTest : public testing::Test {
 };
 
 TEST_F(WatchdogTest, AStallTurnsHealthOffUntilThereIsProgress) {
-  const Watchdog dog(Options(), clock_, board_, log_,
+  const Watchdog dog(Options(), clock_, registry_, log_,
                      [this] { return Longest(); });
   {
     const WorkInHand::Piece piece = work_.Begin("a pass of model \"net\"");
     Look(absl::Seconds(99));
-    EXPECT_EQ(board_.Get(""), Health::kServing);
+    EXPECT_EQ(registry_.Get(""), Health::kServing);
     Look(absl::Seconds(10));
-    EXPECT_EQ(board_.Get(""), Health::kNotServing);
-    EXPECT_EQ(board_.Get("model/net"), Health::kNotServing);
+    EXPECT_EQ(registry_.Get(""), Health::kNotServing);
+    EXPECT_EQ(registry_.Get("model/net"), Health::kNotServing);
     Look(absl::Seconds(10));
   }
   EXPECT_EQ(stalls_, 1);
   EXPECT_THAT(lines_.all(),
               Contains(AllOf(HasSubstr("no progress"), HasSubstr("model"))));
   Look(absl::Seconds(10));
-  EXPECT_EQ(board_.Get(""), Health::kServing);
+  EXPECT_EQ(registry_.Get(""), Health::kServing);
   EXPECT_THAT(lines_.all(), Contains(HasSubstr("progress again")));
 }
 
 TEST_F(WatchdogTest, LongWorkThatGoesOnIsNoStall) {
-  const Watchdog dog(Options(), clock_, board_, log_,
+  const Watchdog dog(Options(), clock_, registry_, log_,
                      [this] { return Longest(); });
   std::atomic<int64_t> passes = 0;
   const WorkInHand::Piece piece =
@@ -84,15 +85,15 @@ TEST_F(WatchdogTest, LongWorkThatGoesOnIsNoStall) {
     ++passes;
     Look(absl::Seconds(60));
   }
-  EXPECT_EQ(board_.Get(""), Health::kServing);
+  EXPECT_EQ(registry_.Get(""), Health::kServing);
   EXPECT_EQ(stalls_, 0);
 }
 
 TEST_F(WatchdogTest, AServerWithoutWorkIsNoStall) {
-  const Watchdog dog(Options(), clock_, board_, log_,
+  const Watchdog dog(Options(), clock_, registry_, log_,
                      [this] { return Longest(); });
   Look(absl::Hours(1000));
-  EXPECT_EQ(board_.Get(""), Health::kServing);
+  EXPECT_EQ(registry_.Get(""), Health::kServing);
   EXPECT_THAT(lines_.all(), Not(Contains(HasSubstr("no progress"))));
 }
 

@@ -101,7 +101,7 @@ TEST(WeightSensitivityTest, OneMessageForEachStage) {
                            {"model", "fake"},
                            {"code", "OK"}}),
             1);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
 }
 
 TEST(WeightSensitivityTest, WhatIsWrongIsSaidAsByOtherCalls) {
@@ -235,19 +235,19 @@ TEST(WeightSensitivityTest, ACallerThatLeavesEndsIt) {
     held.gate.Open();
     std::this_thread::yield();
   }
-  EXPECT_TRUE(held.server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(held.server.tracker().AwaitEmpty(absl::Now() + kPatience));
 }
 
 TEST(WeightSensitivityTest, DrainingEndsItAfterTheStageThatIsUnderWay) {
   HeldStudy held;
   std::thread drainer([&] {
     Drain({.delay = absl::ZeroDuration(), .timeout = kPatience},
-          held.server.clock(), held.server.board(), held.server.desk(),
+          held.server.clock(), held.server.registry(), held.server.tracker(),
           [&](absl::Time deadline) {
             return held.server.engine().Drain(deadline);
           });
   });
-  while (held.server.desk().CheckOpen().ok()) std::this_thread::yield();
+  while (held.server.tracker().CheckOpen().ok()) std::this_thread::yield();
   held.gate.Open();
   EXPECT_LT(ReadAll(*held.reader).size(), 5U);
   const grpc::Status status = held.reader->Finish();
@@ -261,13 +261,13 @@ TEST(WeightSensitivityTest, AStrangerMakesNoCopies) {
   Copies copies;
   TestServer server({.copies = copies.Maker()});
   server.AddFakeModel();
-  server.desk().Close();
+  server.tracker().Close();
   grpc::ClientContext context;
   const auto reader =
       server.saliency().MeasureWeightSensitivity(&context, FakeQuestion());
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(copies.passes(), 0U);
-  EXPECT_TRUE(server.desk().AwaitEmpty(absl::Now() + kPatience));
+  EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
 }
 
 }  // namespace

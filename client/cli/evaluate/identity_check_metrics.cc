@@ -50,10 +50,10 @@ void IdentityMetrics::Add(const IdentityMeasurement& measured) {
   images_.insert(measured.image);
   AddOnce(measured.layer, layers_);
   if (!measured.hits.has_value()) return;
-  PointingGame trial = {.image = measured.image,
-                        .category = measured.category,
-                        .difficult = measured.difficult,
-                        .method = measured.layer};
+  PointingTrial trial = {.image = measured.image,
+                         .category = measured.category,
+                         .difficult = measured.difficult,
+                         .method = measured.layer};
   trial.place = kIdentityMethod;
   trial.hit = measured.hits->identity;
   trials_.Add(trial);

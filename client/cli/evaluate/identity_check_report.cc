@@ -20,10 +20,8 @@
 namespace saliency {
 namespace {
 
-constexpr PointingSubset kSubsets[] = {PointingSubset::kAll,
-                                       PointingSubset::kDifficult};
 constexpr const char* kMethods[] = {kIdentityMethod, kRealConvMethod};
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoMean = std::numeric_limits<double>::quiet_NaN();
 
 std::string AccuracyCell(const std::optional<PointingAccuracy>& accuracy) {
   return accuracy.has_value() ? PercentText(accuracy->accuracy) : "-";
@@ -83,7 +81,7 @@ absl::Status PlotCorrelation(const IdentityMetrics& metrics,
   for (const std::string& layer : metrics.layers()) {
     const CorrelationSummary summary = metrics.Correlation(layer);
     any = any || summary.count > 0;
-    line.values.push_back(summary.count > 0 ? summary.mean : kNone);
+    line.values.push_back(summary.count > 0 ? summary.mean : kNoMean);
     line.errors.push_back(summary.standard_deviation);
   }
   if (!any) return absl::OkStatus();
@@ -107,7 +105,7 @@ absl::Status PlotAccuracy(const IdentityMetrics& metrics,
       const auto accuracy =
           metrics.Accuracy(layer, method, PointingSubset::kAll);
       line.values.push_back(accuracy.has_value() ? 100 * accuracy->accuracy.mean
-                                                 : kNone);
+                                                 : kNoMean);
       line.errors.push_back(
           accuracy.has_value() ? 100 * accuracy->accuracy.standard_error : 0);
     }
@@ -134,7 +132,7 @@ std::string IdentityTables(const IdentityMetrics& metrics,
       "where it is defined. Accuracies in percent with their standard error; "
       "a difference's error is that of paired differences.\n");
   absl::StrAppend(&text, "\n", CorrelationTable(metrics));
-  for (const PointingSubset subset : kSubsets) {
+  for (const PointingSubset subset : kPointingSubsets) {
     text += DifferenceTable(metrics, subset);
   }
   return text;
@@ -153,7 +151,7 @@ std::string IdentityCsv(const IdentityMetrics& metrics) {
         summary.count > 0 ? absl::StrFormat("%.6f", summary.standard_deviation)
                           : "",
         absl::StrCat(summary.count), absl::StrCat(summary.undefined)};
-    for (const PointingSubset subset : kSubsets) {
+    for (const PointingSubset subset : kPointingSubsets) {
       const auto difference = metrics.Difference(layer, subset);
       if (!difference.has_value() && subset != PointingSubset::kAll) continue;
       std::vector<std::string> row = correlation;
@@ -190,13 +188,13 @@ std::string IdentityJson(const IdentityMetrics& metrics,
       entry["mean"] = summary.mean;
       entry["standard_deviation"] = summary.standard_deviation;
     }
-    for (const PointingSubset subset : kSubsets) {
+    for (const PointingSubset subset : kPointingSubsets) {
       nlohmann::json trials = TrialsJson(metrics, layer, subset);
       if (!trials.empty()) entry[SubsetName(subset)] = std::move(trials);
     }
     json["results"].push_back(std::move(entry));
   }
-  for (const PointingSubset subset : kSubsets) {
+  for (const PointingSubset subset : kPointingSubsets) {
     const auto differences = metrics.Differences(subset);
     if (!differences.has_value()) continue;
     json["differences"][SubsetName(subset)] = {

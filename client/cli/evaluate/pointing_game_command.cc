@@ -55,7 +55,7 @@ class PointingGameEvaluation final : public Evaluation {
                                      const std::string& title) const override {
     PointingMetrics metrics;
     for (const std::vector<std::string>& row : rows) {
-      ASSIGN_OR_RETURN(const PointingGame trial, ParsePointingRow(row));
+      ASSIGN_OR_RETURN(const PointingTrial trial, ParsePointingRow(row));
       metrics.Add(trial);
     }
     const PointingReportOptions options = {
@@ -85,7 +85,8 @@ absl::StatusOr<JournalRows> PointingGameEvaluation::Measure(
   if (categories.empty()) return rows;  // nothing to point at
   ASSIGN_OR_RETURN(const std::string path, ImagePath(flags_.folder, item));
   ASSIGN_OR_RETURN(const std::string image, ReadImage({.path = path}));
-  for (const PointingGame& trial : CentreTrials(item, annotation, categories)) {
+  for (const PointingTrial& trial :
+       CentreTrials(item, annotation, categories)) {
     rows.push_back(PointingRow(trial));
   }
   for (v1::CombineLayersRequest& request :
@@ -96,9 +97,10 @@ absl::StatusOr<JournalRows> PointingGameEvaluation::Measure(
     ASSIGN_OR_RETURN(const v1::CombineLayersResponse answer,
                      client.CombineLayers(request, {.cancel = cancel}));
     RETURN_IF_ERROR(CheckAnswer(annotation, request, answer));
-    ASSIGN_OR_RETURN(const std::vector<PointingGame> trials,
+    ASSIGN_OR_RETURN(const std::vector<PointingTrial> trials,
                      PointingTrials(item, categories, answer));
-    for (const PointingGame& trial : trials) rows.push_back(PointingRow(trial));
+    for (const PointingTrial& trial : trials)
+      rows.push_back(PointingRow(trial));
   }
   return rows;
 }

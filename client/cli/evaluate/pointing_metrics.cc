@@ -55,16 +55,16 @@ const std::vector<std::string>& PointingColumns() {
   return *columns;
 }
 
-std::vector<std::string> PointingRow(const PointingGame& trial) {
+std::vector<std::string> PointingRow(const PointingTrial& trial) {
   return {
       trial.image,           trial.category,        trial.difficult ? "1" : "0",
       trial.method,          trial.place,           trial.combined ? "1" : "0",
       absl::StrCat(trial.y), absl::StrCat(trial.x), trial.hit ? "1" : "0"};
 }
 
-absl::StatusOr<PointingGame> ParsePointingRow(
+absl::StatusOr<PointingTrial> ParsePointingRow(
     const std::vector<std::string>& row) {
-  PointingGame trial;
+  PointingTrial trial;
   if (row.size() != PointingColumns().size() ||
       !absl::SimpleAtoi(row[6], &trial.y) ||
       !absl::SimpleAtoi(row[7], &trial.x)) {
@@ -84,7 +84,7 @@ std::string SubsetName(PointingSubset subset) {
   return subset == PointingSubset::kAll ? "all" : "difficult";
 }
 
-void PointingMetrics::Add(const PointingGame& trial) {
+void PointingMetrics::Add(const PointingTrial& trial) {
   const PlaceKey key(trial.method, trial.place);
   all_[key][trial.category][trial.image] = trial.hit;
   if (trial.difficult) difficult_[key][trial.category][trial.image] = trial.hit;

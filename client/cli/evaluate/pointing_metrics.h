@@ -21,7 +21,7 @@
 namespace saliency {
 
 // One trial: where a map points for one category of one image.
-struct PointingGame {
+struct PointingTrial {
   std::string image;
   std::string category;
   bool difficult = false;  // of the "difficult" subset
@@ -35,12 +35,14 @@ struct PointingGame {
 
 // A trial as a row of a journal, and back.
 const std::vector<std::string>& PointingColumns();
-std::vector<std::string> PointingRow(const PointingGame& trial);
+std::vector<std::string> PointingRow(const PointingTrial& trial);
 // Errors: INVALID_ARGUMENT another number of fields, or one that is no number.
-absl::StatusOr<PointingGame> ParsePointingRow(
+absl::StatusOr<PointingTrial> ParsePointingRow(
     const std::vector<std::string>& row);
 
 enum class PointingSubset { kAll, kDifficult };
+inline constexpr PointingSubset kPointingSubsets[] = {
+    PointingSubset::kAll, PointingSubset::kDifficult};
 // "all", "difficult".
 std::string SubsetName(PointingSubset subset);
 
@@ -64,7 +66,7 @@ struct PointingAccuracy {
 
 class PointingMetrics {
  public:
-  void Add(const PointingGame& trial);
+  void Add(const PointingTrial& trial);
 
   // In the order in which they first came; "centre" is no method.
   const std::vector<std::string>& methods() const { return methods_; }

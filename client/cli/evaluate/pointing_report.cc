@@ -19,9 +19,6 @@
 namespace saliency {
 namespace {
 
-constexpr PointingSubset kSubsets[] = {PointingSubset::kAll,
-                                       PointingSubset::kDifficult};
-
 std::string Cell(const std::optional<PointingAccuracy>& accuracy) {
   return accuracy.has_value() ? PercentText(accuracy->accuracy) : "-";
 }
@@ -85,7 +82,7 @@ void ForEachPlace(const PointingMetrics& metrics, const Use& use) {
 nlohmann::json PlaceJson(const PointingMetrics& metrics,
                          const std::string& method, const std::string& place) {
   nlohmann::json json;
-  for (const PointingSubset subset : kSubsets) {
+  for (const PointingSubset subset : kPointingSubsets) {
     const auto accuracy = metrics.Accuracy(method, place, subset);
     if (!accuracy.has_value()) continue;
     nlohmann::json& numbers = json[SubsetName(subset)];
@@ -174,7 +171,7 @@ std::string PointingTables(const PointingMetrics& metrics,
       " images, ", metrics.categories().size(),
       " categories. Accuracy in percent, the mean over the categories, with "
       "its standard error; a gain's error is that of paired differences.\n");
-  for (const PointingSubset subset : kSubsets) {
+  for (const PointingSubset subset : kPointingSubsets) {
     AppendSubset(metrics, subset, text);
   }
   return text;
@@ -189,7 +186,7 @@ std::string PointingCsv(const PointingMetrics& metrics) {
   std::string text = CsvRow(heading) + "\n";
   ForEachPlace(metrics, [&](const std::string& method, const std::string& place,
                             bool combined) {
-    for (const PointingSubset subset : kSubsets) {
+    for (const PointingSubset subset : kPointingSubsets) {
       const auto accuracy = metrics.Accuracy(method, place, subset);
       if (!accuracy.has_value()) continue;
       std::vector<std::string> row = {
@@ -227,7 +224,7 @@ std::string PointingJson(const PointingMetrics& metrics,
     json["results"].push_back(std::move(entry));
   });
   for (const std::string& method : metrics.methods()) {
-    for (const PointingSubset subset : kSubsets) {
+    for (const PointingSubset subset : kPointingSubsets) {
       const auto layer = metrics.Best(method, metrics.layers(), subset);
       const auto combination =
           metrics.Best(method, metrics.combinations(), subset);
@@ -258,7 +255,7 @@ absl::Status WritePointingReport(const PointingMetrics& metrics,
   RETURN_IF_ERROR(WriteFileAtomically(folder + "/summary.json",
                                       PointingJson(metrics, options)));
   if (metrics.layers().empty()) return absl::OkStatus();
-  for (const PointingSubset subset : kSubsets) {
+  for (const PointingSubset subset : kPointingSubsets) {
     RETURN_IF_ERROR(PlotAccuracy(
         metrics, subset,
         absl::StrCat(folder, "/accuracy_", SubsetName(subset), ".png")));

@@ -26,7 +26,7 @@ v1::CombineLayersRequest EmptyRequest(
 }
 
 // A trial that a map decides, but for its place.
-absl::StatusOr<PointingGame> TrialOf(
+absl::StatusOr<PointingTrial> TrialOf(
     const std::string& image,
     const std::vector<std::pair<std::string, CategoryBoxes>>& categories,
     const v1::SaliencyMap& map, const std::string& place) {
@@ -40,13 +40,13 @@ absl::StatusOr<PointingGame> TrialOf(
         "the answer has a target that was not asked for");
   }
   const auto& [category, boxes] = categories[map.target()];
-  PointingGame trial = {.image = image,
-                        .category = category,
-                        .difficult = boxes.is_difficult,
-                        .method = map.method(),
-                        .place = place,
-                        .y = map.point().y(),
-                        .x = map.point().x()};
+  PointingTrial trial = {.image = image,
+                         .category = category,
+                         .difficult = boxes.is_difficult,
+                         .method = map.method(),
+                         .place = place,
+                         .y = map.point().y(),
+                         .x = map.point().x()};
   trial.hit = PointsAt(trial.y, trial.x, boxes.boxes);
   return trial;
 }
@@ -137,21 +137,21 @@ std::vector<v1::CombineLayersRequest> PointingRequests(
   return requests;
 }
 
-absl::StatusOr<std::vector<PointingGame>> PointingTrials(
+absl::StatusOr<std::vector<PointingTrial>> PointingTrials(
     const std::string& image,
     const std::map<std::string, CategoryBoxes>& categories,
     const v1::CombineLayersResponse& answer) {
   const std::vector<std::pair<std::string, CategoryBoxes>> in_order(
       categories.begin(), categories.end());
-  std::vector<PointingGame> trials;
+  std::vector<PointingTrial> trials;
   for (const v1::SaliencyMap& map : answer.layer_maps()) {
-    ASSIGN_OR_RETURN(PointingGame trial,
+    ASSIGN_OR_RETURN(PointingTrial trial,
                      TrialOf(image, in_order, map, map.layer()));
     trials.push_back(std::move(trial));
   }
   for (const v1::CombinedMap& combined : answer.combined()) {
     const JoinKind join = {combined.weighting(), combined.rule()};
-    ASSIGN_OR_RETURN(PointingGame trial,
+    ASSIGN_OR_RETURN(PointingTrial trial,
                      TrialOf(image, in_order, combined.map(), join.name()));
     trial.combined = true;
     trials.push_back(std::move(trial));
@@ -172,17 +172,17 @@ absl::Status CheckAnswer(const VocAnnotation& annotation,
   return absl::OkStatus();
 }
 
-std::vector<PointingGame> CentreTrials(
+std::vector<PointingTrial> CentreTrials(
     const std::string& image, const VocAnnotation& annotation,
     const std::map<std::string, CategoryBoxes>& categories) {
-  std::vector<PointingGame> trials;
+  std::vector<PointingTrial> trials;
   for (const auto& [category, boxes] : categories) {
-    PointingGame trial = {.image = image,
-                          .category = category,
-                          .difficult = boxes.is_difficult,
-                          .method = "centre",
-                          .y = annotation.height / 2,
-                          .x = annotation.width / 2};
+    PointingTrial trial = {.image = image,
+                           .category = category,
+                           .difficult = boxes.is_difficult,
+                           .method = "centre",
+                           .y = annotation.height / 2,
+                           .x = annotation.width / 2};
     trial.hit = PointsAt(trial.y, trial.x, boxes.boxes);
     trials.push_back(std::move(trial));
   }

@@ -43,7 +43,7 @@ std::vector<v1::CombineLayersRequest> PointingRequests(
 // The trials that an answer to such a request decides.
 // Errors: that of the first result that failed, with its method and place;
 //   INTERNAL a target that was not asked for.
-absl::StatusOr<std::vector<PointingGame>> PointingTrials(
+absl::StatusOr<std::vector<PointingTrial>> PointingTrials(
     const std::string& image,
     const std::map<std::string, CategoryBoxes>& categories,
     const v1::CombineLayersResponse& answer);
@@ -57,7 +57,7 @@ absl::Status CheckAnswer(const VocAnnotation& annotation,
                          const v1::CombineLayersResponse& answer);
 
 // Where the image's centre would point.
-std::vector<PointingGame> CentreTrials(
+std::vector<PointingTrial> CentreTrials(
     const std::string& image, const VocAnnotation& annotation,
     const std::map<std::string, CategoryBoxes>& categories);
 

@@ -16,10 +16,10 @@ namespace {
 
 using LayerMaps = std::vector<absl::StatusOr<NormalisedMaps>>;
 
-absl::StatusOr<NormalisedMaps> Stretched(const FinishRow& row,
-                                         const PlannedResult& plan) {
+absl::StatusOr<NormalisedMaps> NormalisedAt(const FinishRow& row,
+                                            const PlannedResult& plan) {
   ASSIGN_OR_RETURN(const at::Tensor sized, SizedMap(row, plan));
-  NormalisedMaps maps = NormaliseMaps(sized);
+  NormalisedMaps maps = NormaliseWithSummaries(sized);
   if (!maps.summaries.front().finite) return NotFinite(plan);
   return maps;
 }
@@ -126,7 +126,7 @@ std::shared_ptr<LayerMaps> AddLayerMaps(
   auto maps = std::make_shared<LayerMaps>();
   for (const PlannedResult& layer : layers) {
     pieces.Add([row, &layer, maps] {
-      maps->push_back(Stretched(*row, layer));
+      maps->push_back(NormalisedAt(*row, layer));
       return absl::OkStatus();
     });
   }
