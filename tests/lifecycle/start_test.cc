@@ -62,15 +62,15 @@ TEST(StartTest, ALoadWhoseTimeIsUpFailsAndIsWaitedForByNobody) {
   AddModel(models);
   const EndlessModel endless(models, "required: false");
   const auto server =
-      Serve(models, {"--parallel-loads=1", "--load-timeout=10s"});
-  ASSERT_TRUE(server->process().AwaitError("not loaded within 10s"));
+      Serve(models, {"--parallel-loads=1", "--load-timeout=20s"});
+  ASSERT_TRUE(server->process().AwaitError("not loaded within 20s"));
   ASSERT_TRUE(server->AwaitServing("model/resnet").ok());
   v1::ComputeSaliencyRequest question = Question();
   question.set_model("a_endless");
   const absl::Status refused = AskOnce(server->channel(), question);
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()),
-              HasSubstr("failed to load: not loaded within 10s"));
+              HasSubstr("failed to load: not loaded within 20s"));
   EXPECT_EQ(server->Stop(), 0);
 }
 
