@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "core/base/near_names.h"
 
 namespace saliency {
@@ -49,6 +50,15 @@ StreamScope::StreamScope(const std::optional<c10::Stream>& stream) {
   if (stream) guard_.reset(new Guard{c10::StreamGuard(*stream)});
 }
 StreamScope::~StreamScope() = default;
+
+absl::Time TimeWhenDone(c10::Device device) {
+  if (!device.is_cpu()) {
+    c10::impl::getDeviceGuardImpl(device.type())
+        ->getStream(device)
+        .synchronize();
+  }
+  return absl::Now();
+}
 
 at::Tensor Upload(const at::Tensor& tensor, c10::Device device,
                   at::ScalarType dtype) {

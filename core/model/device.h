@@ -10,6 +10,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "c10/core/Device.h"
 #include "c10/core/Stream.h"
 
@@ -36,6 +37,10 @@ class StreamScope {
   struct Guard;
   std::unique_ptr<Guard> guard_;
 };
+
+// The time when all that this thread has given to the device is done, which it
+// waits for: a GPU runs behind the calls that feed it.
+absl::Time TimeWhenDone(c10::Device device);
 
 // Copies to the device, by way of pinned memory and without waiting when that
 // is a GPU.

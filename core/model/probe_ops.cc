@@ -5,6 +5,7 @@
 #include <torch/script.h>
 
 #include "absl/time/clock.h"
+#include "core/model/device.h"
 
 namespace saliency {
 namespace {
@@ -63,7 +64,7 @@ void VirtualIdentity(Stack& stack) {
 void RunExpandRows(Stack& stack) {
   ProbeRecorder& recorder = PopRecorder(stack);
   at::Tensor x = torch::jit::pop(stack).toTensor();
-  recorder.fanned_out_at = absl::Now();
+  recorder.fanned_out_at = TimeWhenDone(x.device());
   if (recorder.row_image.defined()) {
     x = x.index_select(0, recorder.row_image);
   }

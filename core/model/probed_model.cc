@@ -492,4 +492,10 @@ absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
   return result;
 }
 
+absl::Status ProbedModel::OnStream(
+    absl::FunctionRef<absl::Status()> work) const {
+  const StreamScope scope(impl_->stream);
+  return work();
+}
+
 }  // namespace saliency

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -168,6 +169,11 @@ class ProbedModel {
   //   RESOURCE_EXHAUSTED out of device memory; UNAVAILABLE the device was lost.
   // REQUIRES: all rows have a meta step or none has.
   absl::StatusOr<ProbeResult> Run(const ProbeRequest& request);
+
+  // Runs `work` on this thread so that what it gives to the device comes after
+  // what Run gave, on the stream of this replica.  Whoever reads the records of
+  // a pass calls both, Run and the reading, inside.
+  absl::Status OnStream(absl::FunctionRef<absl::Status()> work) const;
 
  private:
   struct Impl;

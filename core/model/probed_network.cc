@@ -472,7 +472,7 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
     record.no_gradient = WhyNoGradient(record.gradient, backward.Unreached(i),
                                        gradient_ends_[slots[i]]);
   }
-  const absl::Time done = absl::Now();
+  const absl::Time done = TimeWhenDone(device_);
   result.forward_time = forward_done - start;
   result.backward_time = done - forward_done;
   if (fans_out) {

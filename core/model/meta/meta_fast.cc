@@ -185,7 +185,7 @@ absl::Status MetaFastPath::Record(const ProbeRequest& request, Rows& rows) {
                         /*retain_graph=*/false, /*create_graph=*/false,
                         /*allow_unused=*/true);
   rows.forward_time = forward_done - start;
-  rows.backward_time = absl::Now() - forward_done;
+  rows.backward_time = TimeWhenDone(network_.device()) - forward_done;
   return absl::OkStatus();
 }
 

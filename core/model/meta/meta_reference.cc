@@ -106,7 +106,7 @@ absl::StatusOr<ReferenceStep> StepByReference(ProbedNetwork& network,
                              StepPieces(pieces, loss, StepSize(*row.meta))),
                   theta.dtype};
   step.forward_time = forward_done - start;
-  step.backward_time = absl::Now() - forward_done;
+  step.backward_time = TimeWhenDone(network.device()) - forward_done;
   return step;
 }
 
