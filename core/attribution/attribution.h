@@ -28,9 +28,12 @@ class Attribution {
   MethodInputs method_inputs() const;
   // Whether raw maps may be negative.
   bool is_signed() const;
-  // Returns [B,H,W] float32 on the evidence's device.
+  // Returns [B,H,W] float32 on the context's device.
   // REQUIRES: the context holds what method_inputs() names.
   at::Tensor Attribute(const MethodContext& context) const;
+
+  // Whether both make the same map of the same record.
+  friend bool operator==(const Attribution&, const Attribution&) = default;
 
  private:
   using Grid = std::pair<Extract, Aggregate>;

@@ -22,7 +22,7 @@ enum class MethodInputs {
                            // gradient = that at the batch norm's output
 };
 
-// The evidence for B rows at one layer; what a method did not ask for is empty.
+// The inputs for B rows at one layer; what a method did not ask for is empty.
 struct MethodContext {
   LayerRecord layer;
   std::optional<ConvRecord> conv;
@@ -37,7 +37,7 @@ struct Method {
   const char* source;   // paper, section or table
   MethodInputs method_inputs;
   bool is_signed;  // maps may be negative: overlays diverge around 0
-  // Returns [B,H,W] float32 on the evidence's device.
+  // Returns [B,H,W] float32 on the context's device.
   at::Tensor (*attribute)(const MethodContext& context);
   // Other names that it goes by, separated by spaces, as FoldedName() leaves
   // them; its own name needs none for case and punctuation.

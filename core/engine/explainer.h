@@ -26,15 +26,22 @@ struct PassAttribution {
   std::string layer;
 };
 
+// One way in which the rows of an item run, and the maps that it brings.
+struct Variant {
+  std::vector<PassAttribution> attributions;
+  std::optional<MetaStep> meta;  // each row takes it; none: the model as it is
+};
+
 // What the model has to do for one job.  Items of one batch share version,
-// input size and whether they take meta steps, and nothing else.
+// input size and whether their first variants take meta steps, and nothing
+// else.
 struct PassItem {
   at::Tensor input;  // [n,3,H,W] float32, CPU; n images of one job
   std::vector<ClassTarget> targets;  // each applies to each image
   Score score = Score::kLogit;
-  std::vector<PassAttribution> attributions;
-  std::optional<MetaStep> meta;  // each row takes it
-  bool plain_too = false;        // with `meta`: the maps without it as well
+  // At least one.  The first explains `targets`, the others the classes that
+  // the first came to, whatever the model ranks highest in them.
+  std::vector<Variant> variants = std::vector<Variant>(1);
   std::vector<std::string> pooled_layers;     // whose spatial means are wanted
   std::shared_ptr<const CancelToken> cancel;  // null: cannot be cancelled
 
@@ -43,24 +50,23 @@ struct PassItem {
   }
 };
 
-struct PassAnswer {
-  at::Tensor logits;  // [n,C] float32, CPU
-  // [n x targets], image-major.
-  std::vector<int64_t> class_index;
-  std::vector<float> score;
+// What one variant came to.
+struct VariantAnswer {
+  std::vector<float> score;  // [n x targets], image-major
+  // With a meta step: [n x targets,C] float32, CPU, each row's logits after it.
+  at::Tensor stepped_logits;
   // [n x targets x attributions], image-major: raw maps [H,W] float32 at
   // layer resolution on the CPU, or why there is none.
   std::vector<absl::StatusOr<at::Tensor>> maps;
   // As maps: what is to be known of each, as that no gradient reaches its
   // layer; empty for most.  Empty: none has a warning.
   std::vector<std::string> warnings;
-  // With a meta step, of which score and maps are then: [n x targets,C]
-  // float32, CPU, each row's logits after it.
-  at::Tensor stepped_logits;
-  // With PassItem::plain_too: as score and maps, of the model as it is.
-  std::vector<float> plain_score;
-  std::vector<absl::StatusOr<at::Tensor>> plain_maps;
-  std::vector<std::string> plain_warnings;
+};
+
+struct PassAnswer {
+  at::Tensor logits;  // [n,C] float32, CPU: of the model as it is
+  std::vector<int64_t> class_index;     // [n x targets], image-major
+  std::vector<VariantAnswer> variants;  // one for each of the item's, in order
   // [n x pooled_layers], image-major: the activation's spatial means, [K]
   // float32, CPU.
   std::vector<at::Tensor> pooled;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/attribution/registry.h"
+#include "core/engine/inputs_rule.h"
 #include "core/model/probed_model.h"
 #include "server/convert/layer_weights_text.h"
 
@@ -120,23 +121,6 @@ void LayerToProto(const LayerInfo& layer, v1::Layer* out) {
   out->set_is_cut(layer.is_cut);
   out->set_note(layer.note);
   out->set_no_maps_because(layer.no_maps_because);
-}
-
-// Where a method that needs `evidence` applies.
-std::vector<std::string> LayersFor(MethodInputs method_inputs,
-                                   const ModelMetadata& metadata) {
-  if (method_inputs == MethodInputs::kActivationAndHead)
-    return metadata.head_layers;
-  std::vector<std::string> layers;
-  for (const LayerInfo& layer : metadata.layers) {
-    const bool applies = method_inputs == MethodInputs::kRealConv
-                             ? layer.conv.has_value()
-                         : method_inputs == MethodInputs::kRealBatchNorm
-                             ? layer.batch_norm.has_value()
-                             : true;
-    if (layer.spatial() && applies) layers.push_back(layer.name);
-  }
-  return layers;
 }
 
 // Leaves out the methods that no layer of the model allows.

@@ -11,27 +11,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/attribution/registry.h"
 #include "core/base/status.h"
+#include "core/engine/inputs_rule.h"
 #include "server/convert/convert_parts.h"
 
 namespace saliency {
 namespace {
-
-// The deepest layer that gives `evidence`.
-std::optional<std::string> LayerFor(MethodInputs method_inputs,
-                                    const ModelMetadata& metadata) {
-  if (method_inputs == MethodInputs::kActivationAndHead) {
-    if (metadata.head_layers.empty()) return std::nullopt;
-    return metadata.head_layers.front();
-  }
-  std::optional<std::string> deepest;
-  for (const LayerInfo& layer : metadata.layers) {
-    const bool gives = method_inputs == MethodInputs::kRealConv
-                           ? layer.conv.has_value()
-                           : layer.batch_norm.has_value();
-    if (layer.spatial() && gives) deepest = layer.name;
-  }
-  return deepest;
-}
 
 // What a request that names no method and no layers asks: plans are kept by the
 // layers that they look at.
@@ -53,13 +37,15 @@ absl::Status CheckAnswer(const PassItem& item, const PassAnswer& answer) {
     return absl::FailedPreconditionError(
         "warm-up: the model's output for a random image is not finite");
   }
-  for (size_t i = 0; i < answer.maps.size(); ++i) {
-    const PassAttribution& asked =
-        item.attributions[i % item.attributions.size()];
+  const std::vector<PassAttribution>& wanted =
+      item.variants.front().attributions;
+  const VariantAnswer& made = answer.variants.front();
+  for (size_t i = 0; i < made.maps.size(); ++i) {
+    const PassAttribution& asked = wanted[i % wanted.size()];
     const std::string what =
         absl::StrCat("warm-up of ", asked.attribution.name(), " at layer \"",
                      asked.layer, "\"");
-    const absl::StatusOr<at::Tensor>& map = answer.maps[i];
+    const absl::StatusOr<at::Tensor>& map = made.maps[i];
     // Another image's pass may come by the layer.
     if (absl::IsFailedPrecondition(map.status())) continue;
     RETURN_IF_ERROR(Annotate(map.status(), what));
@@ -83,7 +69,7 @@ absl::StatusOr<PassAnswer> Ask(const ModelMetadata& metadata, int64_t images,
       .input = RandomInput(images, metadata.config.input),
       .targets = {RankFromTop{}},
       .score = metadata.num_classes == 1 ? Score::kScalarOutput : Score::kLogit,
-      .attributions = std::move(attributions)};
+      .variants = {{.attributions = std::move(attributions)}}};
   const PassItem* const items[] = {&item};
   absl::StatusOr<PassAnswers> answers = explainer.Explain(items);
   if (!answers.ok()) return Annotate(answers.status(), "warm-up");
@@ -96,22 +82,24 @@ absl::StatusOr<PassAnswer> Ask(const ModelMetadata& metadata, int64_t images,
 absl::Status CheckGradients(const ModelMetadata& metadata,
                             const std::vector<PassAttribution>& asked,
                             const PassAnswer& answer, Explainer& explainer) {
-  bool any_reached = answer.warnings.empty();
-  for (size_t i = 0; i < answer.warnings.size(); ++i) {
-    const bool wants_gradient = asked[i].attribution.method_inputs() !=
-                                MethodInputs::kActivationAndHead;
+  const VariantAnswer& made = answer.variants.front();
+  bool any_reached = made.warnings.empty();
+  for (size_t i = 0; i < made.warnings.size(); ++i) {
+    const bool wants_gradient =
+        RuleOf(asked[i].attribution.method_inputs()).needs_gradient;
     any_reached |=
-        wants_gradient && answer.maps[i].ok() && answer.warnings[i].empty();
+        wants_gradient && made.maps[i].ok() && made.warnings[i].empty();
   }
   if (any_reached) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Attribution gradient, Attribution::Named("gradient"));
   ASSIGN_OR_RETURN(const PassAnswer at_input,
                    Ask(metadata, 1, {{gradient, "input"}}, explainer));
-  if (at_input.warnings.empty() || at_input.warnings.front().empty()) {
+  const std::vector<std::string>& warnings = at_input.variants.front().warnings;
+  if (warnings.empty() || warnings.front().empty()) {
     return absl::OkStatus();
   }
   return absl::FailedPreconditionError(
-      absl::StrCat("warm-up: ", at_input.warnings.front(),
+      absl::StrCat("warm-up: ", warnings.front(),
                    " (warm_up: false in config.pbtxt serves it all the same)"));
 }
 
@@ -131,10 +119,11 @@ std::vector<PassAttribution> WarmUpAttributions(const ModelMetadata& metadata) {
       for (const std::string& layer : metadata.config.default_layers) {
         attributions.push_back({*attribution, layer});
       }
-    } else if (const auto layer = LayerFor(method_inputs, metadata);
-               layer.has_value()) {
-      attributions.push_back({*attribution, *layer});
+      continue;
     }
+    const std::vector<std::string> layers = LayersFor(method_inputs, metadata);
+    if (layers.empty()) continue;
+    attributions.push_back({*attribution, layers.back()});  // the deepest
   }
   return attributions;
 }

@@ -13,7 +13,7 @@
 
 namespace saliency {
 
-// One attribution for each kind of evidence that the model can give: activation
+// One attribution for each kind of inputs that the model can give: activation
 // and gradient at the default layers, and the last layer of each other kind.
 std::vector<PassAttribution> WarmUpAttributions(const ModelMetadata& metadata);
 

@@ -97,7 +97,8 @@ class OfflineEngine {
     }
     const PassAnswers answers = OrDie(explainer_->Explain(items));
     for (const PassAnswer& answer : answers.items) {
-      if (!answer.maps.front().ok()) Die(answer.maps.front().status());
+      const auto& map = answer.variants.front().maps.front();
+      if (!map.ok()) Die(map.status());
     }
   }
 

@@ -80,7 +80,7 @@ TEST_F(BatcherTest, SteppedItemsMeetSteppedOnesAloneWhateverTheirSteps) {
   for (int id = 0; id < 5; ++id) {
     const auto job = MakeJob(id);
     if (id % 2 == 1) {
-      job->work().prepared.item.meta = {
+      job->work().prepared.item.variants.front().meta = {
           .epsilon = 0.1 * id,
           .direction =
               id == 1 ? MetaDirection::kDescent : MetaDirection::kAscent,
@@ -150,7 +150,7 @@ TEST_F(BatcherTest, RowsOfAReferenceStepGoOneByOne) {
                   clock_);
   for (int id = 0; id < 2; ++id) {
     const auto job = MakeJob(id, 2);
-    job->work().prepared.item.meta = MetaStep();
+    job->work().prepared.item.variants.front().meta = MetaStep();
     Push(batcher, job);
   }
   for (const int id : {0, 1, 0, 1}) {

@@ -40,7 +40,7 @@ TEST(BisectTest, ABatchThatRunsIsRunOnce) {
   const BisectedBatch result = ExplainBisecting(explainer, items.pointers);
   EXPECT_THAT(log.Batches(), ElementsAre(ElementsAre(0, 1, 2, 3, 4)));
   for (int i = 0; i < 5; ++i) {
-    EXPECT_FLOAT_EQ(result.items[i].answer.value().score[0], i);
+    EXPECT_FLOAT_EQ(result.items[i].answer.value().variants[0].score[0], i);
   }
 }
 
@@ -154,7 +154,7 @@ TEST(BisectTest, ExactlyTheCulpritsFailWhateverTheyAre) {
     for (int i = 0; i < count; ++i) {
       EXPECT_EQ(result.items[i].answer.ok(), !bad[i]) << i;
       if (!bad[i]) {
-        EXPECT_FLOAT_EQ(result.items[i].answer->score[0], i);
+        EXPECT_FLOAT_EQ(result.items[i].answer->variants[0].score[0], i);
       }
     }
   }

@@ -41,7 +41,9 @@ class StageExplainer final : public Explainer {
     PassAnswers answers;
     std::vector<int64_t> explained;
     for (const PassItem* item : items) {
+      const size_t maps = item->variants.front().attributions.size();
       PassAnswer answer;
+      VariantAnswer& made = answer.variants.emplace_back();
       answer.logits = at::zeros({item->input.size(0), 10});
       for (int64_t p = 0; p < item->input.size(0); ++p) {
         const auto first = item->input[p].flatten()[0].item<float>();
@@ -52,9 +54,9 @@ class StageExplainer final : public Explainer {
           const auto* index = std::get_if<ClassIndex>(&target);
           answer.class_index.push_back(index == nullptr ? likeliest
                                                         : index->index);
-          answer.score.push_back(1);
-          for (size_t s = 0; s < item->attributions.size(); ++s) {
-            answer.maps.push_back(Map());
+          made.score.push_back(1);
+          for (size_t s = 0; s < maps; ++s) {
+            made.maps.push_back(Map());
           }
           explained.push_back(answer.class_index.back());
         }

@@ -164,12 +164,14 @@ TEST_F(EngineMetaTest, StepsOfOtherSizesLossesAndDirectionsShareAPass) {
         explainer.Explain(absl::MakeConstSpan(&items[i], 1)).value().items[0];
     for (const PassAnswer* answer : {&batch.items[i], &chunks.items[i]}) {
       EXPECT_EQ(answer->class_index, single.class_index);
+      const VariantAnswer& got = answer->variants.front();
+      const VariantAnswer& want = single.variants.front();
       EXPECT_TRUE(
-          RowsClose(answer->stepped_logits, single.stepped_logits, kTolerance));
-      ASSERT_EQ(answer->maps.size(), single.maps.size());
-      for (std::size_t m = 0; m < single.maps.size(); ++m) {
-        EXPECT_TRUE(RowsClose(answer->maps[m]->unsqueeze(0),
-                              single.maps[m]->unsqueeze(0), kTolerance))
+          RowsClose(got.stepped_logits, want.stepped_logits, kTolerance));
+      ASSERT_EQ(got.maps.size(), want.maps.size());
+      for (std::size_t m = 0; m < want.maps.size(); ++m) {
+        EXPECT_TRUE(RowsClose(got.maps[m]->unsqueeze(0),
+                              want.maps[m]->unsqueeze(0), kTolerance))
             << "map " << m;
       }
     }
@@ -317,12 +319,14 @@ TEST(EngineMetaMixtureTest, LeavesTheModelAsItWasWhateverHappens) {
     for (const int64_t target : {0, 9}) {
       PassItem item = {.input = at::ones({1, 3, kTinyHeight, kTinyWidth}),
                        .targets = {ClassIndex{target}},
-                       .attributions = everywhere};
+                       .variants = {{.attributions = everywhere}}};
       const PassItem* const items[] = {&item};
       PassExplainer explainer(*model->replicas[0], {});
       PassAnswer answer = explainer.Explain(items).value().items[0];
       values.push_back(answer.logits.reshape(-1));
-      for (const auto& map : answer.maps) values.push_back(map->reshape(-1));
+      for (const auto& map : answer.variants.front().maps) {
+        values.push_back(map->reshape(-1));
+      }
     }
     return at::cat(values);
   };

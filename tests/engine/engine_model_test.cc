@@ -166,9 +166,9 @@ TEST_F(EngineModelTest, SixteenDifferentRequestsInOneBatchAreAsSingles) {
     const PassItem* single = items[i];
     const PassAnswers alone =
         explainer.Explain(absl::MakeConstSpan(&single, 1)).value();
-    const PassAnswer& a = batch.items[i];
-    const PassAnswer& b = alone.items[0];
-    EXPECT_EQ(a.class_index, b.class_index);
+    EXPECT_EQ(batch.items[i].class_index, alone.items[0].class_index);
+    const VariantAnswer& a = batch.items[i].variants.front();
+    const VariantAnswer& b = alone.items[0].variants.front();
     ASSERT_EQ(a.maps.size(), b.maps.size());
     for (std::size_t m = 0; m < a.maps.size(); ++m) {
       const float largest = b.maps[m].value().abs().max().item<float>();
@@ -199,9 +199,11 @@ TEST_F(EngineModelTest, ChunksOfRowsAreAsOnePass) {
         pieces.Explain(absl::MakeConstSpan(&item, 1)).value().items[0];
     EXPECT_EQ(actual.class_index, expected.class_index);
     EXPECT_TRUE(at::allclose(actual.logits, expected.logits, 1e-4, 1e-4));
-    for (std::size_t m = 0; m < expected.maps.size(); ++m) {
-      const float largest = expected.maps[m]->abs().max().item<float>();
-      EXPECT_LE((*actual.maps[m] - *expected.maps[m]).abs().max().item<float>(),
+    const VariantAnswer& got = actual.variants.front();
+    const VariantAnswer& want = expected.variants.front();
+    for (std::size_t m = 0; m < want.maps.size(); ++m) {
+      const float largest = want.maps[m]->abs().max().item<float>();
+      EXPECT_LE((*got.maps[m] - *want.maps[m]).abs().max().item<float>(),
                 kTolerance * largest)
           << "map " << m;
     }

@@ -40,7 +40,7 @@ struct Prepared {
         {.height = 2, .width = 2, .region = {.height = 2, .width = 2}}};
     for (std::size_t i = 0; i < maps.size(); ++i) {
       const std::string layer(1, static_cast<char>('a' + i));
-      job.item.attributions.push_back(
+      job.item.variants.front().attributions.push_back(
           {.attribution = *Attribution::Named("norm_grad"), .layer = layer});
       job.layer_results.push_back({.method = "norm_grad",
                                    .layer = layer,
@@ -49,8 +49,7 @@ struct Prepared {
     }
     answer = {.logits = at::arange(10, at::kFloat).view({1, 10}),
               .class_index = {9},
-              .score = {9},
-              .maps = std::move(maps)};
+              .variants = {{.score = {9}, .maps = std::move(maps)}}};
   }
 
   // All layers with these weights.
@@ -245,9 +244,10 @@ TEST(FinishCombinationTest, EachRowHasItsOwnMaps) {
   prepared.Add(CombineRule::kSum, {1, 0});
   prepared.job.item.targets = {RankFromTop{}, ClassIndex{3}};
   prepared.answer.class_index = {9, 3};
-  prepared.answer.score = {9, 3};
-  prepared.answer.maps.push_back(Map({4, 2, 1, 0}));
-  prepared.answer.maps.push_back(Map({1, 1, 1, 2}));
+  VariantAnswer& made = prepared.answer.variants.front();
+  made.score = {9, 3};
+  made.maps.push_back(Map({4, 2, 1, 0}));
+  made.maps.push_back(Map({1, 1, 1, 2}));
   const Explanation answer = prepared.Finish().value();
   ASSERT_EQ(answer.combined.size(), 2);
   EXPECT_THAT(Floats(answer.combined[0].map.data),

@@ -35,7 +35,7 @@ struct Prepared {
     job.images = {
         {.height = 4, .width = 6, .region = {.height = 4, .width = 6}}};
     for (std::size_t i = 0; i < maps.size(); ++i) {
-      job.item.attributions.push_back(
+      job.item.variants.front().attributions.push_back(
           {.attribution = *Attribution::Named("linear_approximation"),
            .layer = "conv"});
       job.results.push_back({.method = "linear_approximation",
@@ -46,8 +46,7 @@ struct Prepared {
     }
     answer = {.logits = at::arange(10, at::kFloat).view({1, 10}),
               .class_index = {9},
-              .score = {9},
-              .maps = std::move(maps)};
+              .variants = {{.score = {9}, .maps = std::move(maps)}}};
   }
   PreparedJob job;
   PassAnswer answer;
@@ -177,7 +176,7 @@ TEST(FinishTest, WhenEveryResultFailedTheCallDoesWithTheFirstsStatus) {
 
 TEST(FinishTest, AnAnswerOfAnotherShapeIsOurBug) {
   Prepared prepared({Map({0, 1, 2, 3}, 2, 2)});
-  prepared.answer.maps.clear();
+  prepared.answer.variants.front().maps.clear();
   EXPECT_EQ(
       FinishJob(prepared.job, prepared.answer, FakeModel(), {}).status().code(),
       absl::StatusCode::kInternal);

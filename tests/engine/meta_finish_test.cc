@@ -36,7 +36,8 @@ std::vector<float> Floats(const std::string& bytes) {
 struct Prepared {
   explicit Prepared(std::vector<absl::StatusOr<at::Tensor>> maps) {
     job.item.input = at::zeros({1, 3, 8, 8});
-    job.item.attributions = {
+    VariantAnswer& made = answer.variants.emplace_back();
+    job.item.variants.front().attributions = {
         {.attribution = *Attribution::Named("linear_approximation"),
          .layer = "conv"}};
     job.results = {{.method = "linear_approximation",
@@ -50,18 +51,19 @@ struct Prepared {
     for (std::size_t t = 0; t < maps.size(); ++t) {
       job.item.targets.emplace_back(ClassIndex{static_cast<int64_t>(t)});
       answer.class_index.push_back(static_cast<int64_t>(t));
-      answer.score.push_back(0.5F + static_cast<float>(t));
+      made.score.push_back(0.5F + static_cast<float>(t));
     }
-    answer.maps = std::move(maps);
+    made.maps = std::move(maps);
   }
 
   // Each row's logits after the step are ten times those before.
   void Step(std::vector<absl::StatusOr<at::Tensor>> plain_maps) {
-    job.item.meta = MetaStep();
-    job.item.plain_too = true;
-    answer.stepped_logits = answer.logits.repeat({job.item.rows(), 1}) * 10;
-    answer.plain_score.assign(job.item.rows(), 7);
-    answer.plain_maps = std::move(plain_maps);
+    job.item.variants.push_back(job.item.variants.front());
+    job.item.variants.front().meta = MetaStep();
+    answer.variants.front().stepped_logits =
+        answer.logits.repeat({job.item.rows(), 1}) * 10;
+    answer.variants.push_back({.score = std::vector<float>(job.item.rows(), 7),
+                               .maps = std::move(plain_maps)});
   }
 
   Explanation Finish(const FinishOptions& options) const {
@@ -162,11 +164,11 @@ TEST(MetaFinishTest, AStepWithoutItsLogitsIsOurBug) {
   Prepared prepared({Map({0, 1, 2, 3})});
   prepared.Step({Map({0, 1, 2, 3})});
   PassAnswer answer = prepared.answer;
-  answer.stepped_logits = at::Tensor();
+  answer.variants.front().stepped_logits = at::Tensor();
   EXPECT_EQ(FinishJob(prepared.job, answer, FakeModel(), {}).status().code(),
             absl::StatusCode::kInternal);
   answer = prepared.answer;
-  answer.plain_maps.clear();
+  answer.variants[1].maps.clear();
   EXPECT_EQ(FinishJob(prepared.job, answer, FakeModel(), {}).status().code(),
             absl::StatusCode::kInternal);
 }

@@ -22,12 +22,12 @@ PassItem Item(double value, int64_t images,
   PassItem item;
   item.input = at::full({images, 3, 2, 2}, value);
   item.targets = {ClassIndex{1}, ClassIndex{2}};
-  item.attributions = std::move(attributions);
+  item.variants = {{.attributions = std::move(attributions)}};
   return item;
 }
 
 PassChunk Whole(const std::vector<const PassItem*>& items) {
-  return MakeChunk(items, RowsOf(items));
+  return MakeChunk(items, FirstRowsOf(items));
 }
 
 TEST(PassChunkTest, RowsAreImagesTimesTargetsItemByItem) {
@@ -47,7 +47,7 @@ TEST(PassChunkTest, APieceTakesOnlyTheImagesItNeeds) {
   const PassItem a = Item(1, 2, {At("norm_grad", "x")});
   const PassItem b = Item(2, 1, {At("gradient", "y")});
   const std::vector<const PassItem*> items = {&a, &b};
-  const std::vector<BatchRow> rows = RowsOf(items);
+  const std::vector<BatchRow> rows = FirstRowsOf(items);
   const PassChunk chunk =
       MakeChunk(items, absl::MakeConstSpan(rows).subspan(3, 2));
   EXPECT_EQ(chunk.request.input.size(0), 2);
@@ -57,23 +57,28 @@ TEST(PassChunkTest, APieceTakesOnlyTheImagesItNeeds) {
   EXPECT_EQ(std::get<ClassIndex>(chunk.request.rows[1].target).index, 1);
 }
 
-TEST(PassChunkTest, RowsTakeTheirItemsStepAndPlainRowsNone) {
+TEST(PassChunkTest, RowsTakeTheirVariantsStepAndThoseOfOtherKindsStandApart) {
   PassItem a = Item(1, 1, {At("norm_grad", "x")});
   PassItem b = Item(2, 2, {At("norm_grad", "x")});
-  a.meta = MetaStep{.epsilon = 0.25};
-  b.meta = MetaStep{.epsilon = 0.5};
-  b.plain_too = true;
+  b.variants.resize(3, b.variants.front());
+  a.variants[0].meta = MetaStep{.epsilon = 0.25};
+  b.variants[0].meta = MetaStep{.epsilon = 0.5};
+  b.variants[2].meta = MetaStep{.epsilon = -0.5};
   const std::vector<const PassItem*> items = {&a, &b};
   std::vector<double> epsilons;
-  for (const ProbeRow& row : MakeChunk(items, RowsOf(items)).request.rows) {
+  for (const ProbeRow& row :
+       MakeChunk(items, FirstRowsOf(items)).request.rows) {
     epsilons.push_back(row.meta->epsilon);
   }
   EXPECT_THAT(epsilons, ElementsAre(0.25, 0.25, 0.5, 0.5, 0.5, 0.5));
   PassAnswers answers;
   answers.items.resize(2);
   answers.items[1].class_index = {5, 6, 7, 8};
-  const std::vector<BatchRow> plain = PlainRowsOf(items, answers);
+  const std::vector<std::vector<BatchRow>> others = OtherRowsOf(items, answers);
+  ASSERT_EQ(others.size(), 2);
+  const std::vector<BatchRow>& plain = others[0];
   ASSERT_EQ(plain.size(), 4);
+  EXPECT_EQ(plain[3].variant, 1);
   EXPECT_EQ(plain[3].item, 1);
   EXPECT_EQ(plain[3].image, 1);
   EXPECT_EQ(plain[3].target, 1);
@@ -84,6 +89,8 @@ TEST(PassChunkTest, RowsTakeTheirItemsStepAndPlainRowsNone) {
   }
   // Whatever rank was asked for: the class that the step was taken for.
   EXPECT_THAT(classes, ElementsAre(5, 6, 7, 8));
+  ASSERT_EQ(others[1].size(), 4);
+  EXPECT_EQ(MakeChunk(items, others[1]).request.rows[3].meta->epsilon, -0.5);
 }
 
 TEST(PassChunkTest, EqualMapsOfAllItemsShareOneGroup) {

@@ -20,8 +20,9 @@ class PassExplainerTest : public testing::Test {
     PassItem item = {
         .input = at::ones({8, 3, scale * kTinyHeight, scale * kTinyWidth}),
         .targets = {ClassIndex{1}},
-        .attributions = {{.attribution = *Attribution::Named("norm_grad"),
-                          .layer = "layer1"}}};
+        .variants = {
+            {.attributions = {{.attribution = *Attribution::Named("norm_grad"),
+                               .layer = "layer1"}}}}};
     const PassItem* const items[] = {&item};
     PassExplainer explainer(*model_->replicas[0], {.max_rows = 8});
     CpuMemory& memory = CpuMemory::Watch();
@@ -29,7 +30,8 @@ class PassExplainerTest : public testing::Test {
     memory.ResetPeak();
     const auto answers = explainer.Explain(items);
     EXPECT_TRUE(answers.ok()) << answers.status();
-    for (const auto& map : answers->items[0].maps) EXPECT_TRUE(map.ok());
+    for (const auto& map : answers->items[0].variants[0].maps)
+      EXPECT_TRUE(map.ok());
     return memory.peak_bytes() - before;
   }
 

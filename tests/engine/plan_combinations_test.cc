@@ -73,7 +73,7 @@ TEST(PlanCombinationsTest, EachMapIsMadeOnceHoweverManyAskForIt) {
   EXPECT_THAT(LayerNames(prepared),
               ElementsAre("norm_grad@conv", "norm_grad@last", "gradient@last",
                           "gradient@conv", "norm_grad@norm"));
-  EXPECT_EQ(prepared.item.attributions.size(), 5);
+  EXPECT_EQ(prepared.item.variants.front().attributions.size(), 5);
   EXPECT_EQ(prepared.results[1].pass_index,
             prepared.layer_results[0].pass_index);
   EXPECT_THAT(prepared.combinations[2].layers, ElementsAre(1, 4, 0));

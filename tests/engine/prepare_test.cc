@@ -217,7 +217,7 @@ TEST(PrepareTest, WhatCannotBeHadCarriesItsStatusAmongWhatCan) {
                                  StatusCode::kInvalidArgument, StatusCode::kOk,
                                  StatusCode::kInvalidArgument));
   EXPECT_THAT(slots, ElementsAre(0, -1, -1, 1, -1, 2, -1));
-  EXPECT_EQ(prepared.item.attributions.size(), 3);
+  EXPECT_EQ(prepared.item.variants.front().attributions.size(), 3);
 }
 
 TEST(PrepareTest, CamNeedsAHead) {
@@ -316,7 +316,7 @@ TEST(PrepareTest, AJobMayAskForPooledFeaturesAlone) {
   const PreparedJob prepared =
       PrepareJob(job, FakeModel(), EngineLimits()).value();
   EXPECT_THAT(prepared.item.pooled_layers, ElementsAre("conv", "input"));
-  EXPECT_TRUE(prepared.item.attributions.empty());
+  EXPECT_TRUE(prepared.item.variants.front().attributions.empty());
   EXPECT_TRUE(prepared.results.empty());
 }
 

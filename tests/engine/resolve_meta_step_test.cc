@@ -96,18 +96,19 @@ TEST(ResolveMetaStepTest, ThePassIsAskedForPlainMapsOnlyWhereTheyAreNeeded) {
   const auto item = [&] {
     return PrepareJob(job, FakeModel(), EngineLimits()).value().item;
   };
-  ASSERT_TRUE(item().meta.has_value());
-  EXPECT_EQ(*item().meta, (MetaStep{.epsilon = 0.25,
-                                    .direction = MetaDirection::kAscent,
-                                    .loss = MetaLoss::kCrossEntropy}));
-  EXPECT_FALSE(item().plain_too);
+  ASSERT_TRUE(item().variants.front().meta.has_value());
+  EXPECT_EQ(*item().variants.front().meta,
+            (MetaStep{.epsilon = 0.25,
+                      .direction = MetaDirection::kAscent,
+                      .loss = MetaLoss::kCrossEntropy}));
+  EXPECT_EQ(item().variants.size(), 1);
   job.plain_maps = true;
-  EXPECT_TRUE(item().plain_too);
+  EXPECT_EQ(item().variants.size(), 2);
   job.plain_maps = false;
   job.correlate = Correlate::kPlain;
-  EXPECT_TRUE(item().plain_too);
+  EXPECT_EQ(item().variants.size(), 2);
   job.meta.reset();
-  EXPECT_FALSE(item().plain_too);
+  EXPECT_EQ(item().variants.size(), 1);
 }
 
 TEST(ResolveMetaStepTest, PlainMapsCountAgainstTheLimitOfPixels) {

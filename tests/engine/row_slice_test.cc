@@ -54,11 +54,13 @@ PassItem Item(int targets) {
   for (int p = 0; p < 3; ++p) item.input[p].fill_(p + 1);
   for (int t = 0; t < targets; ++t) item.targets.push_back(ClassIndex{t});
   for (const char* layer : {"conv", "last"}) {
-    item.attributions.push_back(
+    item.variants.front().attributions.push_back(
         {.attribution = *Attribution::Named("norm_grad"), .layer = layer});
   }
-  item.meta = MetaStep();
-  item.plain_too = true;
+  // The second wants only one of the maps.
+  item.variants.push_back(
+      {.attributions = {item.variants.front().attributions.front()}});
+  item.variants.front().meta = MetaStep();
   item.pooled_layers = {"conv"};
   return item;
 }
@@ -71,7 +73,8 @@ PassAnswer AnswerOf(const PassItem& item) {
     return item.input[p][0][0][0].item<float>();
   };
   answer.logits = at::empty({images, 4});
-  answer.stepped_logits = at::empty({item.rows(), 4});
+  answer.variants.resize(2);
+  answer.variants[0].stepped_logits = at::empty({item.rows(), 4});
   for (int64_t p = 0; p < images; ++p) {
     answer.logits[p].fill_(image_id(p));
     for (std::size_t t = 0; t < item.targets.size(); ++t) {
@@ -79,13 +82,14 @@ PassAnswer AnswerOf(const PassItem& item) {
       const float id = image_id(p) * 100 + static_cast<float>(target);
       const auto row = p * static_cast<int64_t>(item.targets.size()) +
                        static_cast<int64_t>(t);
-      answer.stepped_logits[row].fill_(id);
+      answer.variants[0].stepped_logits[row].fill_(id);
       answer.class_index.push_back(target);
-      answer.score.push_back(id);
-      answer.plain_score.push_back(id + 0.5F);
-      for (std::size_t a = 0; a < item.attributions.size(); ++a) {
-        answer.maps.push_back(at::full({1, 1}, id + 10'000 * a));
-        answer.plain_maps.push_back(at::full({1, 1}, id + 10'000 * a + 0.5));
+      for (int v = 0; v < 2; ++v) {
+        VariantAnswer& made = answer.variants[v];
+        made.score.push_back(id + 0.5F * static_cast<float>(v));
+        for (std::size_t a = 0; a < item.variants[v].attributions.size(); ++a) {
+          made.maps.push_back(at::full({1, 1}, id + 10'000 * a + 0.5 * v));
+        }
       }
     }
     for (std::size_t l = 0; l < item.pooled_layers.size(); ++l) {
@@ -123,12 +127,14 @@ TEST(RowSliceTest, SlicesComeTogetherAsTheWholeInAnyOrder) {
         }
         const PassAnswer expected = AnswerOf(item);
         EXPECT_TRUE(at::equal(whole.logits, expected.logits));
-        EXPECT_TRUE(at::equal(whole.stepped_logits, expected.stepped_logits));
         EXPECT_EQ(whole.class_index, expected.class_index);
-        EXPECT_EQ(whole.score, expected.score);
-        EXPECT_EQ(whole.plain_score, expected.plain_score);
-        EXPECT_EQ(Numbers(whole.maps), Numbers(expected.maps));
-        EXPECT_EQ(Numbers(whole.plain_maps), Numbers(expected.plain_maps));
+        EXPECT_TRUE(at::equal(whole.variants[0].stepped_logits,
+                              expected.variants[0].stepped_logits));
+        for (int v = 0; v < 2; ++v) {
+          EXPECT_EQ(whole.variants[v].score, expected.variants[v].score);
+          EXPECT_EQ(Numbers(whole.variants[v].maps),
+                    Numbers(expected.variants[v].maps));
+        }
         ASSERT_EQ(whole.pooled.size(), 3);
         for (int p = 0; p < 3; ++p) {
           EXPECT_TRUE(at::equal(whole.pooled[p], expected.pooled[p]));

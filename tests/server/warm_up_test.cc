@@ -26,17 +26,19 @@ class CountingExplainer : public Explainer {
       absl::Span<const PassItem* const> items) override {
     rows.push_back(items.at(0)->rows());
     layers.emplace_back();
-    for (const PassAttribution& asked : items[0]->attributions) {
+    for (const PassAttribution& asked : items[0]->variants[0].attributions) {
       layers.back().push_back(asked.layer);
     }
     PassAnswers answers;
     PassAnswer& answer = answers.items.emplace_back();
-    const size_t maps = items[0]->rows() * items[0]->attributions.size();
+    VariantAnswer& made = answer.variants.emplace_back();
+    const size_t maps =
+        items[0]->rows() * items[0]->variants[0].attributions.size();
     for (size_t i = 0; i < maps; ++i) {
       if (maps_.ok()) {
-        answer.maps.emplace_back(at::Tensor());
+        made.maps.emplace_back(at::Tensor());
       } else {
-        answer.maps.emplace_back(maps_);
+        made.maps.emplace_back(maps_);
       }
     }
     return answers;
@@ -128,14 +130,15 @@ class SameExplainer : public Explainer {
     PassAnswers answers;
     PassAnswer& answer = answers.items.emplace_back();
     answer.logits = at::full({item.input.size(0), 10}, logit_);
+    VariantAnswer& made = answer.variants.emplace_back();
     for (int64_t row = 0; row < item.rows(); ++row) {
-      for (const PassAttribution& asked : item.attributions) {
+      for (const PassAttribution& asked : item.variants[0].attributions) {
         const bool has_gradient = asked.attribution.method_inputs() !=
                                   MethodInputs::kActivationAndHead;
-        answer.maps.emplace_back(at::full({2, 2}, map_));
-        answer.warnings.push_back(!has_gradient            ? ""
-                                  : asked.layer == "input" ? at_input_
-                                                           : warning_);
+        made.maps.emplace_back(at::full({2, 2}, map_));
+        made.warnings.push_back(!has_gradient            ? ""
+                                : asked.layer == "input" ? at_input_
+                                                         : warning_);
       }
     }
     return answers;

@@ -17,14 +17,21 @@ bool Call(F* f) {
 
 // What a meta step adds to the answer.
 void AddStep(const PassItem& item, PassAnswer& answer) {
-  if (!item.meta.has_value()) return;
-  answer.stepped_logits = answer.logits.repeat_interleave(
-                              static_cast<int64_t>(item.targets.size()), 0) +
-                          100;
-  if (!item.plain_too) return;
-  answer.plain_score = answer.score;
-  for (const absl::StatusOr<at::Tensor>& map : answer.maps) {
-    answer.plain_maps.push_back(map->flip({0, 1}));
+  if (!item.variants.front().meta.has_value()) return;
+  answer.variants.front().stepped_logits =
+      answer.logits.repeat_interleave(static_cast<int64_t>(item.targets.size()),
+                                      0) +
+      100;
+}
+
+// Beside the first variant's the maps of another are upside down.
+void AddOthers(const PassItem& item, PassAnswer& answer) {
+  for (std::size_t v = 1; v < item.variants.size(); ++v) {
+    VariantAnswer made = {.score = answer.variants.front().score};
+    for (const absl::StatusOr<at::Tensor>& map : answer.variants.front().maps) {
+      made.maps.push_back(map->flip({0, 1}));
+    }
+    answer.variants.push_back(std::move(made));
   }
 }
 
@@ -134,15 +141,18 @@ absl::StatusOr<PassAnswers> FakeExplainer::Explain(
     PassAnswer answer;
     answer.logits = at::arange(images, at::kFloat).view({-1, 1}) * 10 +
                     classes.view({1, -1});
+    VariantAnswer& made = answer.variants.emplace_back();
     for (int64_t row = 0; row < items[i]->rows(); ++row) {
       answer.class_index.push_back(9);
-      answer.score.push_back(static_cast<float>(ids[i]));
-      for (std::size_t s = 0; s < items[i]->attributions.size(); ++s) {
-        answer.maps.push_back(at::arange(4, at::kFloat).view({2, 2}) +
-                              static_cast<double>(ids[i] + s));
+      made.score.push_back(static_cast<float>(ids[i]));
+      const std::size_t maps = items[i]->variants.front().attributions.size();
+      for (std::size_t s = 0; s < maps; ++s) {
+        made.maps.push_back(at::arange(4, at::kFloat).view({2, 2}) +
+                            static_cast<double>(ids[i] + s));
       }
     }
     AddStep(*items[i], answer);
+    AddOthers(*items[i], answer);
     AddPooled(*items[i], answer);
     answers.items.push_back(std::move(answer));
   }

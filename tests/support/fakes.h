@@ -70,7 +70,7 @@ struct ExplainerLog {
 
 // Answers by arithmetic: the map of slot s of a job with id i is the 2 x 2 map
 // i + s + {0, 1, 2, 3}; logit c of image p is 10 p + c.  A meta step adds 100
-// to a row's logits; plain maps beside stepped ones are i + s + {3, 2, 1, 0}.
+// to a row's logits; the maps of a second variant are i + s + {3, 2, 1, 0}.
 // The features of a layer of FakeModel are the means of the image's three
 // planes, again and again.
 class FakeExplainer final : public Explainer {

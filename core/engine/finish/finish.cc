@@ -20,26 +20,26 @@ namespace {
 
 absl::Status CheckShape(const PreparedJob& prepared, const PassAnswer& answer) {
   const auto rows = static_cast<std::size_t>(prepared.item.rows());
-  const std::size_t maps = rows * prepared.item.attributions.size();
   const auto is_rows = [](const at::Tensor& logits, int64_t count) {
     return logits.dim() == 2 && logits.size(0) == count;
   };
   const bool fits = is_rows(answer.logits, prepared.item.input.size(0)) &&
                     answer.class_index.size() == rows &&
-                    answer.score.size() == rows && answer.maps.size() == maps;
-  const bool fits_stepped =
-      !prepared.item.meta.has_value() ||
-      is_rows(answer.stepped_logits, prepared.item.rows());
-  const bool fits_plain =
-      !prepared.item.plain_too ||
-      (answer.plain_score.size() == rows && answer.plain_maps.size() == maps);
+                    answer.variants.size() == prepared.item.variants.size();
+  bool fits_variants = fits;
+  for (std::size_t v = 0; fits_variants && v < answer.variants.size(); ++v) {
+    const Variant& asked = prepared.item.variants[v];
+    const VariantAnswer& made = answer.variants[v];
+    fits_variants = made.score.size() == rows &&
+                    made.maps.size() == rows * asked.attributions.size() &&
+                    (!asked.meta.has_value() ||
+                     is_rows(made.stepped_logits, prepared.item.rows()));
+  }
   const bool fits_pooled =
       answer.pooled.size() ==
       static_cast<std::size_t>(prepared.item.input.size(0)) *
           prepared.item.pooled_layers.size();
-  if (fits && fits_stepped && fits_plain && fits_pooled) {
-    return absl::OkStatus();
-  }
+  if (fits_variants && fits_pooled) return absl::OkStatus();
   return absl::InternalError("the pass answered in another shape than asked");
 }
 
@@ -76,6 +76,11 @@ bool IsSaturated(float value, Score score, const OutputMeaning& meaning) {
   return is_probability && (value < kEnd || value > 1 - kEnd);
 }
 
+struct RowPosition {
+  std::size_t image = 0;
+  std::size_t target = 0;
+};
+
 // What the rows of a job are made from.
 struct Ground {
   const PreparedJob& prepared;
@@ -84,49 +89,46 @@ struct Ground {
   const FinishOptions& options;
 };
 
-absl::Span<const absl::StatusOr<at::Tensor>> MapsOf(
-    const std::vector<absl::StatusOr<at::Tensor>>& maps, std::size_t row,
-    const PassItem& item) {
-  const std::size_t count = item.attributions.size();
-  return absl::MakeConstSpan(maps).subspan(row * count, count);
+// The part that one row of one variant has in a vector of all its maps, or of
+// what is said of them.
+template <typename T>
+absl::Span<const T> PartOf(const std::vector<T>& all, std::size_t row,
+                           const Variant& variant) {
+  if (all.empty()) return {};
+  const std::size_t count = variant.attributions.size();
+  return absl::MakeConstSpan(all).subspan(row * count, count);
 }
 
-absl::Span<const std::string> WarningsOf(
-    const std::vector<std::string>& warnings, std::size_t row,
-    const PassItem& item) {
-  if (warnings.empty()) return {};
-  const std::size_t count = item.attributions.size();
-  return absl::MakeConstSpan(warnings).subspan(row * count, count);
-}
-
-// `scores` are the image's, by the model as it is.
-FinishRow RowOf(const Ground& ground, std::size_t image, std::size_t target,
-                const ClassScores& scores) {
+// A row of the item's variant number `variant`.  `scores` are the image's, by
+// the model as it is.
+FinishRow RowOf(const Ground& ground, const RowPosition& at,
+                std::size_t variant, const ClassScores& scores) {
   const PassItem& item = ground.prepared.item;
-  const PassAnswer& answer = ground.answer;
-  const std::size_t row = image * item.targets.size() + target;
+  const Variant& asked = item.variants[variant];
+  const VariantAnswer& made = ground.answer.variants[variant];
+  const std::size_t row = at.image * item.targets.size() + at.target;
   const int64_t explained = item.score == Score::kScalarOutput
                                 ? 0  // the only one of its scores
-                                : answer.class_index[row];
-  return {.image = static_cast<int>(image),
-          .target = static_cast<int>(target),
-          .explained = item.meta.has_value()
-                           ? ScoresOf(answer.stepped_logits, row, ground.model,
-                                      item.score)
-                                 .Of(explained)
-                           : scores.Of(explained),
-          .score = answer.score[row],
-          .stepped = item.meta.has_value(),
-          .placement = {.image = ground.prepared.images[image],
-                        .shown = Within(ground.prepared.images[image],
+                                : ground.answer.class_index[row];
+  const bool stepped = asked.meta.has_value();
+  return {.image = static_cast<int>(at.image),
+          .target = static_cast<int>(at.target),
+          .explained = stepped ? ScoresOf(made.stepped_logits, row,
+                                          ground.model, item.score)
+                                     .Of(explained)
+                               : scores.Of(explained),
+          .score = made.score[row],
+          .stepped = stepped,
+          .placement = {.image = ground.prepared.images[at.image],
+                        .shown = Within(ground.prepared.images[at.image],
                                         MaxSide(ground.options.output)),
                         .input_height = item.input.size(2),
                         .input_width = item.input.size(3)},
           .pixels = ground.prepared.image,
-          .maps = MapsOf(answer.maps, row, item),
+          .maps = PartOf(made.maps, row, asked),
           .saturated =
-              IsSaturated(answer.score[row], item.score, ground.model.meaning),
-          .warnings = WarningsOf(answer.warnings, row, item),
+              IsSaturated(made.score[row], item.score, ground.model.meaning),
+          .warnings = PartOf(made.warnings, row, asked),
           .output = ground.options.output};
 }
 
@@ -155,38 +157,22 @@ RowCorrelations CorrelationsOf(Explanation& explanation) {
           .combined = explanation.combined_correlations};
 }
 
-// The same row of the model as it is.
-std::shared_ptr<const FinishRow> WithoutStep(const Ground& ground,
-                                             const FinishRow& stepped,
-                                             const ClassScores& scores) {
-  const PassItem& item = ground.prepared.item;
-  const std::size_t row = stepped.image * item.targets.size() + stepped.target;
-  auto plain = std::make_shared<FinishRow>(stepped);
-  plain->explained = scores.Of(stepped.explained.index);
-  plain->score = ground.answer.plain_score[row];
-  plain->saturated =
-      IsSaturated(plain->score, item.score, ground.model.meaning);
-  plain->stepped = false;
-  plain->maps = MapsOf(ground.answer.plain_maps, row, item);
-  plain->warnings = WarningsOf(ground.answer.plain_warnings, row, item);
-  return plain;
-}
-
-void AddPlain(const Ground& ground,
-              const std::shared_ptr<const FinishRow>& stepped,
-              const std::shared_ptr<const FinishRow>& plain, Pieces& pieces,
-              Explanation& explanation) {
+// What a row is compared with: the same row of the second variant.
+void AddCompared(const Ground& ground,
+                 const std::shared_ptr<const FinishRow>& row,
+                 const std::shared_ptr<const FinishRow>& plain, Pieces& pieces,
+                 Explanation& explanation) {
   if (ground.options.plain_maps) {
     AddResults(plain, ground.prepared, pieces, explanation.plain_results,
                explanation.plain_combined);
   }
   const Correlate correlate = ground.options.correlate;
   if (correlate == Correlate::kPlain || correlate == Correlate::kStages) {
-    AddCorrelations(stepped, plain, ground.prepared, pieces,
+    AddCorrelations(row, plain, ground.prepared, pieces,
                     CorrelationsOf(explanation));
   }
   if (correlate == Correlate::kStages) {
-    AddAbsoluteCorrelations(stepped, plain, ground.prepared, pieces,
+    AddAbsoluteCorrelations(row, plain, ground.prepared, pieces,
                             explanation.absolute_correlations);
   }
 }
@@ -258,11 +244,13 @@ absl::Status JobRendering::AddImage(std::size_t image) {
   std::vector<std::shared_ptr<const FinishRow>> rows;  // by target
   for (std::size_t t = 0; t < prepared_.item.targets.size(); ++t) {
     rows.push_back(
-        std::make_shared<FinishRow>(RowOf(ground, image, t, scores)));
+        std::make_shared<FinishRow>(RowOf(ground, {image, t}, 0, scores)));
     AddRow(rows.back(), prepared_, pieces(), explanation());
-    if (!prepared_.item.plain_too) continue;
-    AddPlain(ground, rows.back(), WithoutStep(ground, *rows.back(), scores),
-             pieces(), explanation());
+    if (prepared_.item.variants.size() == 1) continue;
+    AddCompared(
+        ground, rows.back(),
+        std::make_shared<FinishRow>(RowOf(ground, {image, t}, 1, scores)),
+        pieces(), explanation());
   }
   if (options_.correlate == Correlate::kTargets) {
     AddCorrelations(rows[0], rows[1], prepared_, pieces(),

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "core/engine/inputs_rule.h"
 #include "core/engine/plan/plan_combinations.h"
 
 namespace saliency {
@@ -25,62 +26,6 @@ absl::StatusOr<const LayerInfo*> FindLayer(const ModelMetadata& model,
     for (const LayerInfo& layer : model.layers) known.push_back(layer.name);
   }
   return absl::NotFoundError(NotFoundMessage("layer", name, known));
-}
-
-absl::Status CheckSpatial(const LayerInfo& layer) {
-  if (layer.spatial()) return absl::OkStatus();
-  if (!layer.no_maps_because.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("there are no maps of layer \"", layer.name,
-                     "\": ", layer.no_maps_because));
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "layer \"", layer.name, "\" has shape [", absl::StrJoin(layer.shape, ","),
-      "]; maps need a spatial layer of shape [K,H,W]"));
-}
-
-absl::Status CheckHead(const ModelMetadata& model, const LayerInfo& layer,
-                       const std::string& method) {
-  const std::vector<std::string>& at = model.head_layers;
-  if (at.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "method \"", method, "\" needs a linear layer directly behind global ",
-        "average pooling, which this model does not have"));
-  }
-  if (std::find(at.begin(), at.end(), layer.name) == at.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "method \"", method, "\" applies only at what the global average pool ",
-        "takes (\"", absl::StrJoin(at, "\", \""), "\"), not at layer \"",
-        layer.name, "\""));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status NeedsKind(const std::string& method, absl::string_view kind,
-                       const LayerInfo& layer) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("method \"", method, "\" needs a ", kind, "; layer \"",
-                   layer.name, "\" is a ", layer.kind));
-}
-
-absl::Status CheckApplies(const ModelMetadata& model, const LayerInfo& layer,
-                          const Attribution& attribution) {
-  RETURN_IF_ERROR(CheckSpatial(layer));
-  switch (attribution.method_inputs()) {
-    case MethodInputs::kActivationAndGradient:
-      return absl::OkStatus();
-    case MethodInputs::kActivationAndHead:
-      return CheckHead(model, layer, attribution.name());
-    case MethodInputs::kRealConv:
-      return layer.conv.has_value()
-                 ? absl::OkStatus()
-                 : NeedsKind(attribution.name(), "2-d convolution", layer);
-    case MethodInputs::kRealBatchNorm:
-      return layer.batch_norm.has_value()
-                 ? absl::OkStatus()
-                 : NeedsKind(attribution.name(), "batch norm", layer);
-  }
-  return absl::InternalError("an evidence that the engine does not know");
 }
 
 absl::Status CheckLayerNames(const std::vector<std::string>& layers,
@@ -106,7 +51,7 @@ int PassIndex(const Attribution& attribution, const std::string& layer,
               std::vector<PassAttribution>& pass) {
   const auto found =
       std::find_if(pass.begin(), pass.end(), [&](const PassAttribution& p) {
-        return p.layer == layer && p.attribution.name() == attribution.name();
+        return p.layer == layer && p.attribution == attribution;
       });
   const auto index = static_cast<int>(found - pass.begin());
   if (found == pass.end()) {
@@ -131,8 +76,9 @@ PlannedResult PlanOne(const ModelMetadata& model,
                           .is_signed = attribution.is_signed()};
   const absl::StatusOr<const LayerInfo*> info =
       FindLayer(model, layer, CountFailures(plan) < kFailuresWithNearNames);
-  result.status =
-      info.ok() ? CheckApplies(model, **info, attribution) : info.status();
+  result.status = info.ok() ? CheckApplies(attribution.method_inputs(),
+                                           result.method, model, **info)
+                            : info.status();
   if (!result.status.ok()) return result;
   result.layer_pixels = (*info)->shape[1] * (*info)->shape[2];
   result.pass_index = PassIndex(attribution, layer, plan.pass);

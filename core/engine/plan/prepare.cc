@@ -113,12 +113,15 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
   ASSIGN_OR_RETURN(
       PreparedInput input,
       PrepareInput(job.input, model.config.input, limits, Keep(job)));
+  std::vector<Variant> variants = {
+      {.attributions = std::move(plan.results.pass), .meta = plan.meta}};
+  if (job.needs_plain()) {
+    variants.push_back({.attributions = variants.front().attributions});
+  }
   return PreparedJob{.item = {.input = std::move(input.tensor),
                               .targets = std::move(plan.targets),
                               .score = job.score,
-                              .attributions = std::move(plan.results.pass),
-                              .meta = plan.meta,
-                              .plain_too = job.needs_plain(),
+                              .variants = std::move(variants),
                               .pooled_layers = job.pooled_layers,
                               .cancel = job.cancel},
                      .results = std::move(plan.results.results),

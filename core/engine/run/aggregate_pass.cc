@@ -8,6 +8,7 @@
 
 #include "core/attribution/method.h"
 #include "core/base/status.h"
+#include "core/engine/inputs_rule.h"
 
 namespace saliency {
 namespace {
@@ -29,53 +30,25 @@ at::Tensor Pick(const at::Tensor& all, const std::vector<int64_t>& rows) {
   return all.index_select(0, index);
 }
 
-// xhat = (x - mean) / sqrt(var + eps), per channel.
-at::Tensor Normalised(const at::Tensor& x, const BatchNormStatistics& norm) {
-  const at::Tensor mean = norm.mean.to(x.device()).view({1, -1, 1, 1});
-  const at::Tensor scale =
-      (norm.variance.to(x.device()) + norm.eps).rsqrt().view({1, -1, 1, 1});
-  return (x - mean) * scale;
-}
-
-// [b,K]: the head's weights of each row's class.
-at::Tensor HeadWeights(const LinearHead& head, const MapGroup& group,
-                       const ProbeResult& result, const at::Device& device) {
+MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
+                        const ProbedModel& model) {
+  const ProbeResult::Record& record = result.records[group.main_probe];
   std::vector<int64_t> classes;
   for (const int64_t row : group.rows) {
     classes.push_back(result.class_index[row]);
   }
-  const at::Tensor index =
-      at::tensor(classes, at::kLong).to(head.weight.device());
-  return head.weight.index_select(0, index).to(device);
+  RecordedLayer layer = {.activation = Pick(record.activation, group.rows),
+                         .gradient = Pick(record.gradient, group.rows),
+                         .class_index = classes};
+  if (group.input_probe >= 0) {
+    layer.input =
+        Pick(result.records[group.input_probe].activation, group.rows);
+  }
+  return RuleOf(group.attribution.method_inputs())
+      .make(layer, **model.FindLayer(group.layer), model);
 }
 
-MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
-                        const ProbedModel& model) {
-  const ProbeResult::Record& record = result.records[group.main_probe];
-  MethodContext context;
-  context.layer = {.activation = Pick(record.activation, group.rows),
-                   .gradient = Pick(record.gradient, group.rows)};
-  const MethodInputs method_inputs = group.attribution.method_inputs();
-  if (method_inputs == MethodInputs::kActivationAndGradient) return context;
-  if (method_inputs == MethodInputs::kActivationAndHead) {
-    context.head_weights = HeadWeights(*model.linear_head(), group, result,
-                                       record.activation.device());
-    return context;
-  }
-  const LayerInfo& layer = **model.FindLayer(group.layer);
-  const at::Tensor input =
-      Pick(result.records[group.input_probe].activation, group.rows);
-  if (method_inputs == MethodInputs::kRealConv) {
-    context.conv = ConvRecord{.input = input,
-                              .output_gradient = context.layer.gradient,
-                              .geometry = *layer.conv};
-  } else {
-    context.layer.activation = Normalised(input, *layer.batch_norm);
-  }
-  return context;
-}
-
-// Of the layer, and of the convolution's input where that is needed.
+// Of the layer, and of its input where that is needed.
 absl::Status CheckRecorded(const MapGroup& group, const ProbeResult& result) {
   RETURN_IF_ERROR(result.records[group.main_probe].status);
   if (group.input_probe < 0) return absl::OkStatus();

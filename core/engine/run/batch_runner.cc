@@ -32,10 +32,10 @@ void ReportBatch(const ModelMetadata& metadata, const Batcher::Batch& batch,
       work.times.queue = now - work.queued_at;
       observer.OnQueued(metadata.name, work.times.queue);
     }
-    const PassItem& item = work.prepared.item;
-    const int64_t passes = item.plain_too ? 2 : 1;
-    for (const PassAttribution& attribution : item.attributions) {
-      rows_by_method[attribution.attribution.name()] += slice.rows() * passes;
+    for (const Variant& variant : work.prepared.item.variants) {
+      for (const PassAttribution& wanted : variant.attributions) {
+        rows_by_method[wanted.attribution.name()] += slice.rows();
+      }
     }
   }
   observer.OnBatch(metadata.name, static_cast<int>(batch.size()),

@@ -29,7 +29,7 @@ absl::Status Batcher::Push(const std::shared_ptr<ActiveJob>& job) {
   Waiting waiting = {.job = job,
                      .key = {.input_height = item.input.size(2),
                              .input_width = item.input.size(3),
-                             .stepped = item.meta.has_value()},
+                             .stepped = item.variants.front().meta.has_value()},
                      .caller = job->caller(),
                      .images = item.input.size(0),
                      .targets = static_cast<int64_t>(item.targets.size()),

@@ -33,22 +33,26 @@ void MoveTo(std::vector<T>&& from, std::vector<T>& to) {
   std::move(from.begin(), from.end(), std::back_inserter(to));
 }
 
-// Of several items that are the images of one.
+// Of several items of one variant that are the images of one.
 PassAnswer Joined(std::vector<PassAnswer> parts) {
   PassAnswer joined;
   std::vector<at::Tensor> logits;
   std::vector<at::Tensor> stepped_logits;
+  VariantAnswer& variant = joined.variants.emplace_back();
   for (PassAnswer& part : parts) {
+    VariantAnswer& made = part.variants.front();
     logits.push_back(part.logits);
-    if (part.stepped_logits.defined()) {
-      stepped_logits.push_back(part.stepped_logits);
+    if (made.stepped_logits.defined()) {
+      stepped_logits.push_back(made.stepped_logits);
     }
     MoveTo(std::move(part.class_index), joined.class_index);
-    MoveTo(std::move(part.score), joined.score);
-    MoveTo(std::move(part.maps), joined.maps);
+    MoveTo(std::move(made.score), variant.score);
+    MoveTo(std::move(made.maps), variant.maps);
   }
   joined.logits = at::cat(logits);
-  if (!stepped_logits.empty()) joined.stepped_logits = at::cat(stepped_logits);
+  if (!stepped_logits.empty()) {
+    variant.stepped_logits = at::cat(stepped_logits);
+  }
   return joined;
 }
 
@@ -60,8 +64,9 @@ class Cascade {
         prepared_(std::move(prepared)),
         item_(prepared_.item),
         copy_(copy) {
-    // Stage 0 stands where a meta step's plain twin stands.
-    prepared_.item.plain_too = true;
+    // What a stage is compared with, stage 0, is the second variant of its
+    // answer.
+    prepared_.item.variants.push_back(item_.variants.front());
   }
 
   // Stage 0; settles what the others are.
@@ -72,7 +77,7 @@ class Cascade {
     for (std::size_t p = 0; p < prepared_.images.size(); ++p) {
       images_.push_back(ItemOf(p, answer.class_index));
     }
-    first_ = answer;
+    first_ = answer.variants.front();
     return Finish(0, std::move(answer));
   }
 
@@ -126,8 +131,7 @@ class Cascade {
   }
 
   absl::StatusOr<CascadeStage> Finish(int stage, PassAnswer answer) const {
-    answer.plain_score = first_.score;
-    answer.plain_maps = first_.maps;
+    answer.variants.push_back(first_);
     // Random weights may well give what is not finite.
     ASSIGN_OR_RETURN(Explanation explanation,
                      FinishJob(prepared_, answer, question_.model,
@@ -147,7 +151,7 @@ class Cascade {
   const CopyModel& copy_;
   std::vector<std::string> modules_;
   std::vector<PassItem> images_;
-  PassAnswer first_;  // of stage 0
+  VariantAnswer first_;  // of stage 0
 };
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "core/engine/inputs_rule.h"
+
 namespace saliency {
 namespace {
 
@@ -18,20 +20,21 @@ class ChunkBuilder {
   void Add(const BatchRow& row) {
     const PassItem& item = *items_[row.item];
     ProbeRow pass = {.image = ImageOf(row), .score = item.score};
-    if (row.plain) {
-      pass.target = ClassIndex{row.class_index};
-    } else {
+    const Variant& variant = item.variants[row.variant];
+    pass.meta = variant.meta;
+    if (row.variant == 0) {
       pass.target = item.targets[row.target];
-      pass.meta = item.meta;
+    } else {
+      pass.target = ClassIndex{row.class_index};
     }
     chunk_.request.rows.push_back(pass);
     const auto pass_row = static_cast<int64_t>(chunk_.request.rows.size()) - 1;
-    for (std::size_t a = 0; a < item.attributions.size(); ++a) {
-      MapGroup& group = GroupOf(item.attributions[a]);
+    for (std::size_t a = 0; a < variant.attributions.size(); ++a) {
+      MapGroup& group = GroupOf(variant.attributions[a]);
       group.rows.push_back(pass_row);
       group.slots.push_back(static_cast<int>(a));
     }
-    if (row.target == 0 && !row.plain) AddPools(item, pass_row);
+    if (row.target == 0 && row.variant == 0) AddPools(item, pass_row);
   }
 
   PassChunk Build() && {
@@ -70,21 +73,22 @@ class ChunkBuilder {
   }
 
   MapGroup& GroupOf(const PassAttribution& wanted) {
-    const auto [found, is_new] =
-        groups_.try_emplace({wanted.attribution.name(), wanted.layer},
-                            static_cast<int>(chunk_.groups.size()));
-    if (is_new) chunk_.groups.push_back(NewGroup(wanted));
-    return chunk_.groups[found->second];
+    std::vector<int>& at_layer = groups_[wanted.layer];
+    for (const int group : at_layer) {
+      if (chunk_.groups[group].attribution == wanted.attribution) {
+        return chunk_.groups[group];
+      }
+    }
+    at_layer.push_back(static_cast<int>(chunk_.groups.size()));
+    return chunk_.groups.emplace_back(NewGroup(wanted));
   }
 
   MapGroup NewGroup(const PassAttribution& wanted) {
     MapGroup group = {.attribution = wanted.attribution, .layer = wanted.layer};
-    const MethodInputs method_inputs = wanted.attribution.method_inputs();
-    group.main_probe =
-        ProbeAt({.layer = wanted.layer},
-                method_inputs == MethodInputs::kActivationAndHead);
-    if (method_inputs == MethodInputs::kRealConv ||
-        method_inputs == MethodInputs::kRealBatchNorm) {
+    const InputsRule& rule = RuleOf(wanted.attribution.method_inputs());
+    group.main_probe = ProbeAt({.layer = wanted.layer},
+                               /*activation_only=*/!rule.needs_gradient);
+    if (rule.needs_input) {
       group.input_probe =
           ProbeAt({.layer = wanted.layer, .side = Probe::Side::kInput},
                   /*activation_only=*/true);
@@ -110,7 +114,7 @@ class ChunkBuilder {
   std::vector<at::Tensor> images_;  // [1,3,H,W] each
   int last_item_ = -1;
   int64_t last_image_ = -1;
-  std::map<std::pair<std::string, std::string>, int> groups_;
+  std::map<std::string, std::vector<int>> groups_;  // by layer
   std::map<std::string, int> pools_;
   std::map<Probe, int> probes_;
 };
@@ -128,7 +132,7 @@ void AppendRows(const PassItem& item, const BatchRow& first,
 
 }  // namespace
 
-std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items) {
+std::vector<BatchRow> FirstRowsOf(absl::Span<const PassItem* const> items) {
   std::vector<BatchRow> rows;
   for (std::size_t i = 0; i < items.size(); ++i) {
     AppendRows(*items[i], {.item = static_cast<int>(i)}, rows);
@@ -136,18 +140,27 @@ std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items) {
   return rows;
 }
 
-std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items,
-                                  const PassAnswers& answers) {
-  std::vector<BatchRow> rows;
+std::vector<std::vector<BatchRow>> OtherRowsOf(
+    absl::Span<const PassItem* const> items, const PassAnswers& answers) {
+  std::vector<BatchRow> plain;
+  std::vector<BatchRow> stepped;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!items[i]->plain_too) continue;
-    const std::size_t first = rows.size();
-    AppendRows(*items[i], {.item = static_cast<int>(i), .plain = true}, rows);
-    for (std::size_t r = first; r < rows.size(); ++r) {
-      rows[r].class_index = answers.items[i].class_index[r - first];
+    for (std::size_t v = 1; v < items[i]->variants.size(); ++v) {
+      std::vector<BatchRow>& rows =
+          items[i]->variants[v].meta.has_value() ? stepped : plain;
+      const std::size_t first = rows.size();
+      AppendRows(*items[i],
+                 {.item = static_cast<int>(i), .variant = static_cast<int>(v)},
+                 rows);
+      for (std::size_t r = first; r < rows.size(); ++r) {
+        rows[r].class_index = answers.items[i].class_index[r - first];
+      }
     }
   }
-  return rows;
+  std::vector<std::vector<BatchRow>> kinds;
+  if (!plain.empty()) kinds.push_back(std::move(plain));
+  if (!stepped.empty()) kinds.push_back(std::move(stepped));
+  return kinds;
 }
 
 PassChunk MakeChunk(absl::Span<const PassItem* const> items,

@@ -24,15 +24,17 @@ struct BatchRow {
   int item = 0;
   int64_t image = 0;         // of the item
   int64_t target = 0;        // of the item
-  bool plain = false;        // without the item's meta step
-  int64_t class_index = -1;  // of a plain row: what its stepped twin explains
+  int variant = 0;           // of the item
+  int64_t class_index = -1;  // of another variant: what the first explains
 };
 
-std::vector<BatchRow> RowsOf(absl::Span<const PassItem* const> items);
-// The rows that items want without their meta step as well, for the classes of
-// the stepped rows in `answers`: another precision or path may rank otherwise.
-std::vector<BatchRow> PlainRowsOf(absl::Span<const PassItem* const> items,
-                                  const PassAnswers& answers);
+// The rows of the items' first variants.
+std::vector<BatchRow> FirstRowsOf(absl::Span<const PassItem* const> items);
+// The rows of all other variants, for the classes of the first rows in
+// `answers`: another precision or path may rank otherwise.  Those that may
+// share a pass stand together.
+std::vector<std::vector<BatchRow>> OtherRowsOf(
+    absl::Span<const PassItem* const> items, const PassAnswers& answers);
 
 // The rows of one pass that want the same attribution at the same layer, and
 // are aggregated in one go.
@@ -40,9 +42,9 @@ struct MapGroup {
   Attribution attribution;
   std::string layer;
   int main_probe = 0;         // into ProbeRequest::probes: the layer's output
-  int input_probe = -1;       // the layer's input, where the evidence is real
+  int input_probe = -1;       // the layer's input, where the method needs it
   std::vector<int64_t> rows;  // of the pass
-  // Where each row's map belongs: index into PassItem::attributions.
+  // Where each row's map belongs: index into Variant::attributions.
   std::vector<int> slots;
 };
 

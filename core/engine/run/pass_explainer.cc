@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/status.h"
+#include "core/engine/inputs_rule.h"
 #include "core/engine/run/aggregate_pass.h"
 #include "core/model/torch_status.h"
 
@@ -29,12 +30,11 @@ PassAnswers EmptyAnswers(absl::Span<const PassItem* const> items) {
     const auto rows = static_cast<std::size_t>(item->rows());
     PassAnswer answer;
     answer.class_index.resize(rows);
-    answer.score.resize(rows);
-    const absl::Status missing = absl::InternalError("no map was made");
-    answer.maps.resize(rows * item->attributions.size(), missing);
-    if (item->plain_too) {
-      answer.plain_score.resize(rows);
-      answer.plain_maps.resize(answer.maps.size(), missing);
+    for (const Variant& variant : item->variants) {
+      VariantAnswer& made = answer.variants.emplace_back();
+      made.score.resize(rows);
+      made.maps.resize(rows * variant.attributions.size(),
+                       absl::InternalError("no map was made"));
     }
     answer.pooled.resize(item->input.size(0) * item->pooled_layers.size());
     answers.items.push_back(std::move(answer));
@@ -60,26 +60,25 @@ void StoreScores(absl::Span<const PassItem* const> items,
     const PassItem& item = *items[rows[r].item];
     PassAnswer& answer = answers.items[rows[r].item];
     const int64_t row = RowInItem(item, rows[r]);
-    if (rows[r].plain) {
-      answer.plain_score[row] = result.score[r];
-      continue;
+    VariantAnswer& made = answer.variants[rows[r].variant];
+    made.score[row] = result.score[r];
+    if (item.variants[rows[r].variant].meta.has_value()) {
+      StoreLogits(result.stepped_logits, static_cast<int64_t>(r), item.rows(),
+                  row, made.stepped_logits);
     }
+    if (rows[r].variant > 0) continue;
     answer.class_index[row] = result.class_index[r];
-    answer.score[row] = result.score[r];
     StoreLogits(result.logits, chunk.request.rows[r].image, item.input.size(0),
                 rows[r].image, answer.logits);
-    if (item.meta.has_value()) {
-      StoreLogits(result.stepped_logits, static_cast<int64_t>(r), item.rows(),
-                  row, answer.stepped_logits);
-    }
   }
 }
 
-// Where the map of a group's i-th row belongs, in its item's maps.
+// Where the map of a group's i-th row belongs, in its variant's maps.
 int64_t MapSlot(const PassItem& item, const BatchRow& row,
                 const MapGroup& group, std::size_t i) {
-  return RowInItem(item, row) * static_cast<int64_t>(item.attributions.size()) +
-         group.slots[i];
+  const auto maps =
+      static_cast<int64_t>(item.variants[row.variant].attributions.size());
+  return RowInItem(item, row) * maps + group.slots[i];
 }
 
 void StoreMaps(absl::Span<const PassItem* const> items,
@@ -91,9 +90,8 @@ void StoreMaps(absl::Span<const PassItem* const> items,
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       const BatchRow& row = rows[group.rows[i]];
       const int64_t slot = MapSlot(*items[row.item], row, group, i);
-      PassAnswer& answer = answers.items[row.item];
       absl::StatusOr<at::Tensor>& map =
-          (row.plain ? answer.plain_maps : answer.maps)[slot];
+          answers.items[row.item].variants[row.variant].maps[slot];
       if (maps[g].ok()) {
         map = maps[g]->select(0, static_cast<int64_t>(i));
       } else {
@@ -130,9 +128,8 @@ void TakeOutMissed(absl::Span<const PassItem* const> items,
         continue;
       }
       const BatchRow& row = rows[group.rows[i]];
-      PassAnswer& answer = answers.items[row.item];
-      (row.plain ? answer.plain_maps
-                 : answer.maps)[MapSlot(*items[row.item], row, group, i)] =
+      const int64_t slot = MapSlot(*items[row.item], row, group, i);
+      answers.items[row.item].variants[row.variant].maps[slot] =
           NotReached(group.layer);
     }
     group = std::move(left);
@@ -158,17 +155,15 @@ void StoreWarnings(absl::Span<const PassItem* const> items,
     const std::vector<std::string>& reasons =
         result.records[group.main_probe].no_gradient;
     const bool wants_gradient =
-        group.attribution.method_inputs() != MethodInputs::kActivationAndHead;
+        RuleOf(group.attribution.method_inputs()).needs_gradient;
     if (reasons.empty() || !wants_gradient) continue;
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       const std::string& reason = reasons[group.rows[i]];
       if (reason.empty()) continue;
       const BatchRow& row = rows[group.rows[i]];
-      PassAnswer& answer = answers.items[row.item];
-      std::vector<std::string>& warnings =
-          row.plain ? answer.plain_warnings : answer.warnings;
-      warnings.resize(answer.maps.size());
-      warnings[MapSlot(*items[row.item], row, group, i)] = absl::StrCat(
+      VariantAnswer& made = answers.items[row.item].variants[row.variant];
+      made.warnings.resize(made.maps.size());
+      made.warnings[MapSlot(*items[row.item], row, group, i)] = absl::StrCat(
           "no gradient reaches layer \"", group.layer, "\": ", reason);
     }
   }
@@ -195,8 +190,10 @@ absl::StatusOr<PassAnswers> PassExplainer::Explain(
     absl::Span<const PassItem* const> items) {
   const at::NoGradGuard no_grad;
   PassAnswers answers = EmptyAnswers(items);
-  RETURN_IF_ERROR(RunRows(items, RowsOf(items), answers));
-  RETURN_IF_ERROR(RunRows(items, PlainRowsOf(items, answers), answers));
+  RETURN_IF_ERROR(RunRows(items, FirstRowsOf(items), answers));
+  for (const std::vector<BatchRow>& rows : OtherRowsOf(items, answers)) {
+    RETURN_IF_ERROR(RunRows(items, rows, answers));
+  }
   return answers;
 }
 
@@ -212,9 +209,8 @@ int64_t PassExplainer::RowsAtOnce(const PassItem& item, bool stepped) const {
 absl::Status PassExplainer::RunRows(absl::Span<const PassItem* const> items,
                                     absl::Span<const BatchRow> rows,
                                     PassAnswers& answers) {
-  if (rows.empty()) return absl::OkStatus();
   const PassItem& any = *items[rows.front().item];
-  const bool stepped = any.meta.has_value() && !rows.front().plain;
+  const bool stepped = any.variants[rows.front().variant].meta.has_value();
   auto at_once = static_cast<std::size_t>(RowsAtOnce(any, stepped));
   for (std::size_t first = 0; first < rows.size();) {
     if (AllCancelled(items)) return absl::CancelledError("cancelled");
@@ -234,28 +230,33 @@ absl::Status PassExplainer::RunRows(absl::Span<const PassItem* const> items,
 absl::Status PassExplainer::RunChunk(absl::Span<const PassItem* const> items,
                                      absl::Span<const BatchRow> rows,
                                      PassAnswers& answers) {
-  return CatchTorch(
-      absl::StatusCode::kInternal, "aggregating maps", [&]() -> absl::Status {
-        PassChunk chunk = MakeChunk(items, rows);
-        if (absl::StartsWith(model_.device(), "cuda")) {
-          chunk.request.input = chunk.request.input.pin_memory();
-        }
-        ASSIGN_OR_RETURN(ProbeResult result, model_.Run(chunk.request));
-        RETURN_IF_ERROR(CheckPools(chunk, result));
-        StoreScores(items, rows, chunk, result, answers);
-        TakeOutMissed(items, rows, result, chunk, answers);
-        StoreWarnings(items, rows, result, chunk, answers);
-        answers.forward_time += result.forward_time;
-        answers.backward_time += result.backward_time;
-        const absl::Time start = absl::Now();
-        ASSIGN_OR_RETURN(const AggregatedPass pass,
-                         AggregatePass(chunk, std::move(result), model_));
-        StoreMaps(items, rows, chunk, pass.maps, answers);
-        StorePooled(items, rows, chunk, pass.pooled, answers);
-        answers.aggregate_time += absl::Now() - start;
-        ++passes_;
-        return absl::OkStatus();
-      });
+  return CatchTorch(absl::StatusCode::kInternal, "aggregating maps", [&] {
+    return model_.OnStream([&] { return RunPass(items, rows, answers); });
+  });
+}
+
+absl::Status PassExplainer::RunPass(absl::Span<const PassItem* const> items,
+                                    absl::Span<const BatchRow> rows,
+                                    PassAnswers& answers) {
+  PassChunk chunk = MakeChunk(items, rows);
+  if (absl::StartsWith(model_.device(), "cuda")) {
+    chunk.request.input = chunk.request.input.pin_memory();
+  }
+  ASSIGN_OR_RETURN(ProbeResult result, model_.Run(chunk.request));
+  RETURN_IF_ERROR(CheckPools(chunk, result));
+  StoreScores(items, rows, chunk, result, answers);
+  TakeOutMissed(items, rows, result, chunk, answers);
+  StoreWarnings(items, rows, result, chunk, answers);
+  answers.forward_time += result.forward_time;
+  answers.backward_time += result.backward_time;
+  const absl::Time start = absl::Now();
+  ASSIGN_OR_RETURN(const AggregatedPass pass,
+                   AggregatePass(chunk, std::move(result), model_));
+  StoreMaps(items, rows, chunk, pass.maps, answers);
+  StorePooled(items, rows, chunk, pass.pooled, answers);
+  answers.aggregate_time += absl::Now() - start;
+  ++passes_;
+  return absl::OkStatus();
 }
 
 }  // namespace saliency

@@ -28,10 +28,10 @@ class PassExplainer final : public Explainer {
   PassExplainer(ProbedModel& model, const Options& options)
       : model_(model), options_(options) {}
 
-  // Rows that items want without their meta steps as well get passes of their
-  // own.  When device memory runs out, passes get half the rows, down to one.
-  // Cancellation is looked at between passes, which are of one row where meta
-  // steps are taken row by row anyway.
+  // Variants with a meta step and those without get passes of their own.  When
+  // device memory runs out, passes get half the rows, down to one. Cancellation
+  // is looked at between passes, which are of one row where meta steps are
+  // taken row by row anyway.
   absl::StatusOr<PassAnswers> Explain(
       absl::Span<const PassItem* const> items) override;
 
@@ -43,6 +43,8 @@ class PassExplainer final : public Explainer {
                        absl::Span<const BatchRow> rows, PassAnswers& answers);
   absl::Status RunChunk(absl::Span<const PassItem* const> items,
                         absl::Span<const BatchRow> rows, PassAnswers& answers);
+  absl::Status RunPass(absl::Span<const PassItem* const> items,
+                       absl::Span<const BatchRow> rows, PassAnswers& answers);
 
   ProbedModel& model_;
   const Options options_;

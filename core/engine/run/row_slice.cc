@@ -34,6 +34,25 @@ void StoreRowsOfLogits(const at::Tensor& from, int64_t first, int64_t all,
   to.narrow(0, first, from.size(0)).copy_(from);
 }
 
+struct RowPlace {
+  int64_t first = 0;
+  int64_t all = 0;  // rows of the whole answer
+};
+
+// `maps` of each row.
+void StoreVariant(VariantAnswer&& part, const RowPlace& place, int64_t maps,
+                  VariantAnswer& whole) {
+  const absl::StatusOr<at::Tensor> missing =
+      absl::InternalError("no map was made");
+  StoreRowsOfLogits(part.stepped_logits, place.first, place.all,
+                    whole.stepped_logits);
+  StoreRows(std::move(part.score), place.first, place.all, 0.0F, whole.score);
+  StoreRows(std::move(part.maps), place.first * maps, place.all * maps, missing,
+            whole.maps);
+  StoreRows(std::move(part.warnings), place.first * maps, place.all * maps,
+            std::string(), whole.warnings);
+}
+
 }  // namespace
 
 RowSlice SliceAt(int64_t done, int64_t images, int64_t targets,
@@ -69,27 +88,20 @@ void StoreSlice(PassAnswer part, const PassItem& item, const RowSlice& slice,
     return;
   }
   const auto targets = static_cast<int64_t>(item.targets.size());
-  const auto maps = static_cast<int64_t>(item.attributions.size());
   const auto pooled = static_cast<int64_t>(item.pooled_layers.size());
   const int64_t rows = item.rows();
   const int64_t first = slice.first_image * targets + slice.first_target;
-  const absl::StatusOr<at::Tensor> missing =
-      absl::InternalError("no map was made");
   StoreRowsOfLogits(part.logits, slice.first_image, item.input.size(0),
                     whole.logits);
-  StoreRowsOfLogits(part.stepped_logits, first, rows, whole.stepped_logits);
   StoreRows(std::move(part.class_index), first, rows, int64_t{0},
             whole.class_index);
-  StoreRows(std::move(part.score), first, rows, 0.0F, whole.score);
-  StoreRows(std::move(part.plain_score), first, rows, 0.0F, whole.plain_score);
-  StoreRows(std::move(part.maps), first * maps, rows * maps, missing,
-            whole.maps);
-  StoreRows(std::move(part.plain_maps), first * maps, rows * maps, missing,
-            whole.plain_maps);
-  StoreRows(std::move(part.warnings), first * maps, rows * maps, std::string(),
-            whole.warnings);
-  StoreRows(std::move(part.plain_warnings), first * maps, rows * maps,
-            std::string(), whole.plain_warnings);
+  whole.variants.resize(item.variants.size());
+  for (std::size_t v = 0; v < item.variants.size(); ++v) {
+    const auto maps =
+        static_cast<int64_t>(item.variants[v].attributions.size());
+    StoreVariant(std::move(part.variants[v]), {.first = first, .all = rows},
+                 maps, whole.variants[v]);
+  }
   StoreRows(std::move(part.pooled), slice.first_image * pooled,
             item.input.size(0) * pooled, at::Tensor(), whole.pooled);
 }

@@ -33,7 +33,7 @@ PassItem ItemOf(const PassItem& item, const RowSlice& slice);
 
 // Puts what came of a slice where it belongs in the item's whole answer, which
 // may be empty before the first.
-// REQUIRES: `part` answers ItemOf(item, slice).
+// REQUIRES: `part` answers ItemOf(item, slice), all of its variants.
 void StoreSlice(PassAnswer part, const PassItem& item, const RowSlice& slice,
                 PassAnswer& whole);
 

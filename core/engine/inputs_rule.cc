@@ -1,0 +1,157 @@
+#include "core/engine/inputs_rule.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/status.h"
+
+namespace saliency {
+namespace {
+
+absl::Status AppliesAnywhere(const ModelMetadata& /*model*/,
+                             const LayerInfo& /*layer*/,
+                             absl::string_view /*method*/) {
+  return absl::OkStatus();
+}
+
+absl::Status NeedsHead(const ModelMetadata& model, const LayerInfo& layer,
+                       absl::string_view method) {
+  const std::vector<std::string>& at = model.head_layers;
+  if (at.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "method \"", method, "\" needs a linear layer directly behind global ",
+        "average pooling, which this model does not have"));
+  }
+  if (std::find(at.begin(), at.end(), layer.name) == at.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "method \"", method, "\" applies only at what the global average pool ",
+        "takes (\"", absl::StrJoin(at, "\", \""), "\"), not at layer \"",
+        layer.name, "\""));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NeedsKind(absl::string_view method, absl::string_view kind,
+                       const LayerInfo& layer) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("method \"", method, "\" needs a ", kind, "; layer \"",
+                   layer.name, "\" is a ", layer.kind));
+}
+
+absl::Status NeedsConvolution(const ModelMetadata& /*model*/,
+                              const LayerInfo& layer,
+                              absl::string_view method) {
+  if (layer.conv.has_value()) return absl::OkStatus();
+  return NeedsKind(method, "2-d convolution", layer);
+}
+
+absl::Status NeedsBatchNorm(const ModelMetadata& /*model*/,
+                            const LayerInfo& layer, absl::string_view method) {
+  if (layer.batch_norm.has_value()) return absl::OkStatus();
+  return NeedsKind(method, "batch norm", layer);
+}
+
+MethodContext WithGradient(const RecordedLayer& record,
+                           const LayerInfo& /*layer*/,
+                           const ProbedModel& /*model*/) {
+  return {
+      .layer = {.activation = record.activation, .gradient = record.gradient}};
+}
+
+MethodContext WithHead(const RecordedLayer& record, const LayerInfo& /*layer*/,
+                       const ProbedModel& model) {
+  const at::Tensor& weight = model.linear_head()->weight;
+  const at::Tensor rows =
+      at::tensor(record.class_index, at::kLong).to(weight.device());
+  return {.layer = {.activation = record.activation},
+          .head_weights =
+              weight.index_select(0, rows).to(record.activation.device())};
+}
+
+MethodContext WithConvolution(const RecordedLayer& record,
+                              const LayerInfo& layer,
+                              const ProbedModel& model) {
+  MethodContext context = WithGradient(record, layer, model);
+  context.conv = ConvRecord{.input = record.input,
+                            .output_gradient = record.gradient,
+                            .geometry = *layer.conv};
+  return context;
+}
+
+// xhat = (x - mean) / sqrt(var + eps), per channel.
+at::Tensor Normalised(const at::Tensor& x, const BatchNormStatistics& norm) {
+  const at::Tensor mean = norm.mean.to(x.device()).view({1, -1, 1, 1});
+  const at::Tensor scale =
+      (norm.variance.to(x.device()) + norm.eps).rsqrt().view({1, -1, 1, 1});
+  return (x - mean) * scale;
+}
+
+MethodContext WithBatchNorm(const RecordedLayer& record, const LayerInfo& layer,
+                            const ProbedModel& model) {
+  MethodContext context = WithGradient(record, layer, model);
+  context.layer.activation = Normalised(record.input, *layer.batch_norm);
+  return context;
+}
+
+constexpr InputsRule kActivationAndGradient = {
+    .needs_gradient = true, .check = &AppliesAnywhere, .make = &WithGradient};
+constexpr InputsRule kActivationAndHead = {.check = &NeedsHead,
+                                           .make = &WithHead};
+constexpr InputsRule kRealConv = {.needs_gradient = true,
+                                  .needs_input = true,
+                                  .check = &NeedsConvolution,
+                                  .make = &WithConvolution};
+constexpr InputsRule kRealBatchNorm = {.needs_gradient = true,
+                                       .needs_input = true,
+                                       .check = &NeedsBatchNorm,
+                                       .make = &WithBatchNorm};
+
+}  // namespace
+
+const InputsRule& RuleOf(MethodInputs inputs) {
+  switch (inputs) {
+    case MethodInputs::kActivationAndGradient:
+      return kActivationAndGradient;
+    case MethodInputs::kActivationAndHead:
+      return kActivationAndHead;
+    case MethodInputs::kRealConv:
+      return kRealConv;
+    case MethodInputs::kRealBatchNorm:
+      return kRealBatchNorm;
+  }
+  return kActivationAndGradient;  // no other value is made
+}
+
+absl::Status CheckSpatial(const LayerInfo& layer) {
+  if (layer.spatial()) return absl::OkStatus();
+  if (!layer.no_maps_because.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are no maps of layer \"", layer.name,
+                     "\": ", layer.no_maps_because));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "layer \"", layer.name, "\" has shape [", absl::StrJoin(layer.shape, ","),
+      "]; maps need a spatial layer of shape [K,H,W]"));
+}
+
+absl::Status CheckApplies(MethodInputs inputs, absl::string_view method,
+                          const ModelMetadata& model, const LayerInfo& layer) {
+  RETURN_IF_ERROR(CheckSpatial(layer));
+  return RuleOf(inputs).check(model, layer, method);
+}
+
+std::vector<std::string> LayersFor(MethodInputs inputs,
+                                   const ModelMetadata& model) {
+  std::vector<std::string> layers;
+  for (const LayerInfo& layer : model.layers) {
+    if (CheckApplies(inputs, "", model, layer).ok()) {
+      layers.push_back(layer.name);
+    }
+  }
+  return layers;
+}
+
+}  // namespace saliency
