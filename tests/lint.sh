@@ -8,6 +8,7 @@
 #     shell      shellcheck on every script
 #     paths      no file names a path of somebody's machine
 #     packages   what CMake looks for stands in deploy/packages/
+#     rooms      includes and CMake's links are those that core/README.md tells
 # Runs all of them, then fails if one did.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -96,9 +97,13 @@ check_packages() {
   return $missing
 }
 
+check_rooms() {
+  /usr/bin/python3 tests/lint/rooms.py
+}
+
 main() {
   local started check failed=()
-  (($#)) || set -- format shell paths packages safety tidy
+  (($#)) || set -- format shell paths packages rooms safety tidy
   for check in "$@"; do
     started=$EPOCHSECONDS
     "check_$check" || failed+=("$check")

@@ -71,7 +71,7 @@ class Engine {
                                LayerWeights weights);
 
   // Admits the job or answers it at once.  `done` runs exactly once, on any
-  // thread and under no lock; the codes are those of product.md's error table.
+  // thread and under no lock.
   // RESOURCE_EXHAUSTED tells "later" from "never" by NeverRetry (refusal.h).
   void Submit(Job job, JobDone done);
 

@@ -45,7 +45,7 @@ struct RankFromBottom {
 };
 using ClassTarget = std::variant<RankFromTop, ClassIndex, RankFromBottom>;
 
-// What of the target's logit is differentiated (methods.md 1).
+// What of the target's logit is differentiated.
 enum class Score {
   kLogit,
   kSoftmax,

@@ -154,7 +154,7 @@ class ProbedModel {
   const std::string& device() const;
 
   // One forward; one backward (or one per target on the retained graph, where
-  // that was measured to be cheaper; see engine.md, "Fan-out").
+  // that was measured to be cheaper).
   // A row never depends on its neighbours.
   //
   // Rows with a meta step cost about another forward and backward each; they

@@ -1,4 +1,4 @@
-// From a model's output to the number that is differentiated (methods.md 1).
+// From a model's output to the number that is differentiated.
 // Internal to the model room.  Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_MODEL_SCORES_H_

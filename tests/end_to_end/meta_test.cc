@@ -196,7 +196,7 @@ TEST(MetaEndToEndTest, TheCommandWritesBothMapsAndTellsTheirCorrelation) {
   }
 }
 
-// Behind the last layer stands a global average pool (methods.md 2): g is the
+// Behind the last layer stands a global average pool: g is the
 // same at every position, so that `gradient` is constant and NormGrad's maps of
 // any two classes have the same ranks.
 TEST(MetaEndToEndTest, ClassSensitivityAtTheLastLayerIsWhatItMustBe) {

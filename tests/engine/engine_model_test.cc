@@ -241,7 +241,7 @@ TEST_F(EngineModelTest, EveryMethodThatAppliesGivesAMap) {
   }
 }
 
-// Before global average pooling grad_cam = (cam)+ / (H W); methods.md 2.
+// Before global average pooling grad_cam = (cam)+ / (H W).
 TEST_F(EngineModelTest, GradCamAtTheHeadIsThePositivePartOfCam) {
   const std::string layer = engine_.FindModel("", 0).value()->head_layers[0];
   const Explanation answer =

@@ -1,4 +1,4 @@
-// Meta-saliency (methods.md 5): the step of each row, on both paths, held
+// Meta-saliency: the step of each row, on both paths, held
 // against a plain pass of a model that was stepped outside; and what must hold
 // whatever happens to a call.
 

@@ -1,5 +1,5 @@
 // What a meta step is made of, apart from how it is computed: its loss, its
-// size, and which rows take one (methods.md 5; the paper, sec. 4.4).
+// size, and which rows take one (the paper, sec. 4.4).
 // Internal to the model room.  Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_MODEL_META_META_STEP_H_
