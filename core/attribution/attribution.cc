@@ -15,7 +15,29 @@ Attribution Attribution::Pair(Extract extract, Aggregate aggregate) {
   return Attribution(Grid(extract, aggregate));
 }
 
-std::string Attribution::name() const {
+absl::StatusOr<Attribution> Attribution::Smoothed(const SmoothGrad& smooth,
+                                                  const Attribution& inner) {
+  if (inner.sampling_.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("method \"", inner.name(),
+                     "\" samples the input itself and cannot be smoothed"));
+  }
+  RETURN_IF_ERROR(CheckSampling(smooth));
+  Attribution attribution = inner;
+  attribution.sampling_ = smooth;
+  return attribution;
+}
+
+absl::StatusOr<Attribution> Attribution::Integrated(
+    const IntegratedGradients& method) {
+  RETURN_IF_ERROR(CheckSampling(method));
+  // The displacement stands for the activation.
+  ASSIGN_OR_RETURN(Attribution attribution, Named("linear_approximation"));
+  attribution.sampling_ = method;
+  return attribution;
+}
+
+std::string Attribution::InnerName() const {
   if (const auto* method = std::get_if<const Method*>(&what_)) {
     return (*method)->name;
   }
@@ -23,13 +45,32 @@ std::string Attribution::name() const {
   return absl::StrCat(ExtractName(extract), "+", AggregateName(aggregate));
 }
 
+std::string Attribution::name() const {
+  if (!sampling_.has_value()) return InnerName();
+  const std::string name = SamplingName(*sampling_);
+  const std::string inner = InnerName();
+  const bool is_default =
+      std::holds_alternative<IntegratedGradients>(*sampling_) ||
+      inner == "gradient";
+  return is_default ? name : absl::StrCat(name, "(", inner, ")");
+}
+
 MethodInputs Attribution::method_inputs() const {
+  if (sampling_.has_value() &&
+      std::holds_alternative<IntegratedGradients>(*sampling_)) {
+    return MethodInputs::kInputAndGradient;
+  }
   const auto* method = std::get_if<const Method*>(&what_);
   return method ? (*method)->method_inputs
                 : MethodInputs::kActivationAndGradient;
 }
 
 bool Attribution::is_signed() const {
+  const auto* smooth =
+      sampling_.has_value() ? std::get_if<SmoothGrad>(&*sampling_) : nullptr;
+  if (smooth != nullptr && smooth->statistic != SampleStatistic::kMean) {
+    return false;
+  }
   if (const auto* method = std::get_if<const Method*>(&what_)) {
     return (*method)->is_signed;
   }

@@ -1,10 +1,11 @@
-// What a caller can ask for at a layer: a named method, or a pair of extract
-// and aggregate.  Both are used alike from here on.
-// Value type; thread-compatible.
+// What a caller can ask for at a layer: a named method, a pair of extract and
+// aggregate, or either of them over variations of the input.  All are used
+// alike from here on. Value type; thread-compatible.
 
 #ifndef SALIENCY_CORE_ATTRIBUTION_ATTRIBUTION_H_
 #define SALIENCY_CORE_ATTRIBUTION_ATTRIBUTION_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -14,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "core/attribution/extract_aggregate.h"
 #include "core/attribution/method.h"
+#include "core/attribution/sampling.h"
 
 namespace saliency {
 
@@ -22,9 +24,20 @@ class Attribution {
   // Errors: INVALID_ARGUMENT for an unknown name, listing the known ones.
   static absl::StatusOr<Attribution> Named(absl::string_view method);
   static Attribution Pair(Extract extract, Aggregate aggregate);
+  // Maps of `inner`, over noisy copies of the input.
+  // Errors: INVALID_ARGUMENT as CheckSampling; `inner` samples already.
+  static absl::StatusOr<Attribution> Smoothed(const SmoothGrad& smooth,
+                                              const Attribution& inner);
+  // Errors: INVALID_ARGUMENT as CheckSampling.
+  static absl::StatusOr<Attribution> Integrated(
+      const IntegratedGradients& method);
 
-  // The method's name, or "conv1x1+norm" for a pair.
+  // The method's name, "conv1x1+norm" for a pair, "smooth_grad(norm_grad)" for
+  // what averages another method than gradient, its default.
   std::string name() const;
+  // Set for what needs many variations of the input; Attribute makes the map of
+  // one of them.
+  const std::optional<Sampling>& sampling() const { return sampling_; }
   MethodInputs method_inputs() const;
   // Whether raw maps may be negative.
   bool is_signed() const;
@@ -37,9 +50,11 @@ class Attribution {
 
  private:
   using Grid = std::pair<Extract, Aggregate>;
+  std::string InnerName() const;
   explicit Attribution(std::variant<const Method*, Grid> what) : what_(what) {}
 
   std::variant<const Method*, Grid> what_;
+  std::optional<Sampling> sampling_;
 };
 
 }  // namespace saliency

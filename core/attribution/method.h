@@ -18,6 +18,8 @@ enum class MethodInputs {
   kActivationAndGradient,  // MethodContext::layer
   kActivationAndHead,      // layer.activation and head_weights
   kRealConv,               // MethodContext::conv
+  kInputAndGradient,       // layer at the input: activation = what the caller
+                           // of Attribute puts there
   kRealBatchNorm,          // layer: activation = normalised input xhat,
                            // gradient = that at the batch norm's output
 };

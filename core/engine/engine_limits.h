@@ -24,6 +24,8 @@ struct EngineLimits {
   DecodeLimits decode;
   int max_targets = 64;
   int64_t max_rows = 1024;  // images x targets of one request
+  // Images x targets x samples of one request, all attributions together.
+  int64_t max_sampled_rows = int64_t{1} << 16;
   int max_attributions = 64;
   int max_layers = 512;                         // of one request, summed
   int64_t max_map_pixels = int64_t{128} << 20;  // maps x pixels of one answer

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
@@ -16,6 +17,7 @@
 #include "absl/types/span.h"
 #include "core/attribution/attribution.h"
 #include "core/base/cancel_token.h"
+#include "core/engine/run/sampled_inputs.h"
 #include "core/model/probe.h"
 
 namespace saliency {
@@ -30,6 +32,17 @@ struct PassAttribution {
 struct Variant {
   std::vector<PassAttribution> attributions;
   std::optional<MetaStep> meta;  // each row takes it; none: the model as it is
+  // What runs instead of the item's images: of each row these samples.  Null:
+  // the images themselves.
+  std::shared_ptr<const SampledInputs> samples;
+  int64_t first_sample = 0;
+  int64_t sample_count = 0;
+
+  // A variant of all samples there are.
+  static Variant Of(std::shared_ptr<const SampledInputs> samples) {
+    const int64_t count = samples->count();
+    return {.samples = std::move(samples), .sample_count = count};
+  }
 };
 
 // What the model has to do for one job.  Items of one batch share version,
@@ -39,8 +52,9 @@ struct PassItem {
   at::Tensor input;  // [n,3,H,W] float32, CPU; n images of one job
   std::vector<ClassTarget> targets;  // each applies to each image
   Score score = Score::kLogit;
-  // At least one.  The first explains `targets`, the others the classes that
-  // the first came to, whatever the model ranks highest in them.
+  // At least one; those with samples last.  The first explains `targets`, the
+  // others the classes that the first came to, whatever the model ranks highest
+  // in them.
   std::vector<Variant> variants = std::vector<Variant>(1);
   std::vector<std::string> pooled_layers;     // whose spatial means are wanted
   std::shared_ptr<const CancelToken> cancel;  // null: cannot be cancelled
@@ -61,6 +75,10 @@ struct VariantAnswer {
   // As maps: what is to be known of each, as that no gradient reaches its
   // layer; empty for most.  Empty: none has a warning.
   std::vector<std::string> warnings;
+  // Of a variant with samples, until FinishSamples: score and maps are sums
+  // over the samples so far, each times its weight, the maps float64; and here
+  // those of the maps' squares, where the statistic needs them.
+  std::vector<at::Tensor> squares;
 };
 
 struct PassAnswer {

@@ -54,6 +54,14 @@ absl::Status NeedsBatchNorm(const ModelMetadata& /*model*/,
   return NeedsKind(method, "batch norm", layer);
 }
 
+absl::Status NeedsInput(const ModelMetadata& /*model*/, const LayerInfo& layer,
+                        absl::string_view method) {
+  if (layer.name == "input") return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "method \"", method,
+      "\" applies only at layer \"input\", not at layer \"", layer.name, "\""));
+}
+
 MethodContext WithGradient(const RecordedLayer& record,
                            const LayerInfo& /*layer*/,
                            const ProbedModel& /*model*/) {
@@ -100,6 +108,8 @@ constexpr InputsRule kActivationAndGradient = {
     .needs_gradient = true, .check = &AppliesAnywhere, .make = &WithGradient};
 constexpr InputsRule kActivationAndHead = {.check = &NeedsHead,
                                            .make = &WithHead};
+constexpr InputsRule kInputAndGradient = {
+    .needs_gradient = true, .check = &NeedsInput, .make = &WithGradient};
 constexpr InputsRule kRealConv = {.needs_gradient = true,
                                   .needs_input = true,
                                   .check = &NeedsConvolution,
@@ -117,6 +127,8 @@ const InputsRule& RuleOf(MethodInputs inputs) {
       return kActivationAndGradient;
     case MethodInputs::kActivationAndHead:
       return kActivationAndHead;
+    case MethodInputs::kInputAndGradient:
+      return kInputAndGradient;
     case MethodInputs::kRealConv:
       return kRealConv;
     case MethodInputs::kRealBatchNorm:

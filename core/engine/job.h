@@ -187,6 +187,8 @@ struct MapResult {
   bool is_signed = false;  // 0 is neutral, and values below speak against
   bool constant = false;
   std::string warning;  // why the map may say nothing; empty for most
+  // Of integrated gradients: the raw map's sum less score(x) - score(baseline).
+  std::optional<double> completeness_gap;
   // Where the model looked, in pixels of the map: all of it but for a centre
   // crop at image size.
   PixelRect region;

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -139,6 +141,32 @@ TEST(RowSliceTest, SlicesComeTogetherAsTheWholeInAnyOrder) {
         for (int p = 0; p < 3; ++p) {
           EXPECT_TRUE(at::equal(whole.pooled[p], expected.pooled[p]));
         }
+      }
+    }
+  }
+}
+
+TEST(RowSliceTest, SlicesOfSamplesCoverEachSampleOfEachImageOnce) {
+  const std::vector<int64_t> samples = {0, 7, 1};
+  for (const int64_t images : {1, 3}) {
+    for (const int64_t targets : {1, 5}) {
+      for (const int64_t max_rows : {1, 4, 16}) {
+        SCOPED_TRACE(testing::Message() << images << " images, " << targets
+                                        << " targets, " << max_rows << " rows");
+        std::map<std::tuple<int, int64_t, int64_t>, int> seen;
+        for (int64_t done = 0; done < images * targets * 8;) {
+          const RowSlice slice =
+              SampleSliceAt(done, images, targets, samples, max_rows);
+          EXPECT_LE(slice.rows(), std::max(max_rows, targets));
+          EXPECT_EQ(slice.targets, targets);
+          EXPECT_EQ(slice.images, 1);
+          for (int64_t s = 0; s < slice.samples; ++s) {
+            ++seen[{slice.variant, slice.first_image, slice.first_sample + s}];
+          }
+          done += slice.rows();
+        }
+        EXPECT_EQ(seen.size(), images * 8);
+        for (const auto& [sample, times] : seen) EXPECT_EQ(times, 1);
       }
     }
   }

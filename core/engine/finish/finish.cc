@@ -76,6 +76,11 @@ bool IsSaturated(float value, Score score, const OutputMeaning& meaning) {
   return is_probability && (value < kEnd || value > 1 - kEnd);
 }
 
+// Whether rows are compared with those of a second variant.
+bool HasTwin(const PassItem& item) {
+  return item.variants.size() > 1 && item.variants[1].samples == nullptr;
+}
+
 struct RowPosition {
   std::size_t image = 0;
   std::size_t target = 0;
@@ -97,6 +102,24 @@ absl::Span<const T> PartOf(const std::vector<T>& all, std::size_t row,
   if (all.empty()) return {};
   const std::size_t count = variant.attributions.size();
   return absl::MakeConstSpan(all).subspan(row * count, count);
+}
+
+// What a row's results are made of: its own variant, and for the first the
+// variants with samples, each at its number.
+std::vector<RowVariant> VariantsOf(const Ground& ground, std::size_t variant,
+                                   std::size_t row) {
+  const std::vector<Variant>& asked = ground.prepared.item.variants;
+  const auto of = [&](std::size_t v) {
+    const VariantAnswer& made = ground.answer.variants[v];
+    return RowVariant{.score = made.score[row],
+                      .maps = PartOf(made.maps, row, asked[v]),
+                      .warnings = PartOf(made.warnings, row, asked[v])};
+  };
+  std::vector<RowVariant> variants = {of(variant)};
+  for (std::size_t v = 1; variant == 0 && v < asked.size(); ++v) {
+    if (asked[v].samples != nullptr) variants.push_back(of(v));
+  }
+  return variants;
 }
 
 // A row of the item's variant number `variant`.  `scores` are the image's, by
@@ -125,10 +148,9 @@ FinishRow RowOf(const Ground& ground, const RowPosition& at,
                         .input_height = item.input.size(2),
                         .input_width = item.input.size(3)},
           .pixels = ground.prepared.image,
-          .maps = PartOf(made.maps, row, asked),
+          .variants = VariantsOf(ground, variant, row),
           .saturated =
               IsSaturated(made.score[row], item.score, ground.model.meaning),
-          .warnings = PartOf(made.warnings, row, asked),
           .output = ground.options.output};
 }
 
@@ -246,7 +268,7 @@ absl::Status JobRendering::AddImage(std::size_t image) {
     rows.push_back(
         std::make_shared<FinishRow>(RowOf(ground, {image, t}, 0, scores)));
     AddRow(rows.back(), prepared_, pieces(), explanation());
-    if (prepared_.item.variants.size() == 1) continue;
+    if (!HasTwin(prepared_.item)) continue;
     AddCompared(
         ground, rows.back(),
         std::make_shared<FinishRow>(RowOf(ground, {image, t}, 1, scores)),

@@ -1,5 +1,7 @@
 #include "core/engine/finish/finish_row.h"
 
+#include <ATen/ATen.h>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/status.h"
@@ -35,14 +37,16 @@ absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
 }  // namespace
 
 std::string WarningOf(const FinishRow& row, const PlannedResult& plan) {
-  if (row.warnings.empty() || plan.pass_index < 0) return "";
-  return row.warnings[plan.pass_index];
+  if (plan.pass_index < 0) return "";
+  const absl::Span<const std::string> warnings =
+      row.variants[plan.variant].warnings;
+  return warnings.empty() ? "" : warnings[plan.pass_index];
 }
 
 absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
                                   const PlannedResult& plan) {
   RETURN_IF_ERROR(plan.status);
-  return row.maps[plan.pass_index];
+  return row.variants[plan.variant].maps[plan.pass_index];
 }
 
 absl::StatusOr<at::Tensor> SizedMap(const FinishRow& row,
@@ -85,6 +89,10 @@ MapResult FinishResult(const FinishRow& row, const PlannedResult& plan) {
   result.explained = row.explained;
   result.score = row.score;
   result.warning = WarningOf(row, plan);
+  if (plan.baseline_variant >= 0) {
+    const double change = row.score - row.variants[plan.baseline_variant].score;
+    result.completeness_gap = raw->sum(at::kDouble).item<double>() - change;
+  }
   named.status = Finish(row, plan, *raw, result);
   return named.status.ok() ? result : named;
 }

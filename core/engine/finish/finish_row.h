@@ -18,6 +18,15 @@
 
 namespace saliency {
 
+// What one variant came to for a row.
+struct RowVariant {
+  float score = 0;
+  // Raw maps [H,W] float32 on the CPU, by pass_index.
+  absl::Span<const absl::StatusOr<at::Tensor>> maps;
+  // As maps; empty: none has a warning.
+  absl::Span<const std::string> warnings;
+};
+
 // What the results of a row share.
 struct FinishRow {
   int image = 0;  // indices into the job
@@ -27,13 +36,11 @@ struct FinishRow {
   bool stepped = false;  // the maps were taken after a meta step
   MapPlacement placement;
   const std::optional<Image>& pixels;  // for overlays
-  // Raw maps [H,W] float32 on the CPU, by pass_index.
-  absl::Span<const absl::StatusOr<at::Tensor>> maps;
+  // By PlannedResult::variant.
+  std::vector<RowVariant> variants;
   // What is differentiated is a probability (or the logarithm of one) that is 0
   // or 1 up to rounding: its gradient vanishes.
   bool saturated = false;
-  // As maps; empty: none has a warning.
-  absl::Span<const std::string> warnings;
   const OutputOptions& output;
 };
 

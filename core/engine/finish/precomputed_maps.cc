@@ -269,7 +269,7 @@ absl::Status PrecomputedMapsRendering::Prepare() {
   AddRow(std::make_shared<FinishRow>(
              FinishRow{.placement = {.image = geometry, .shown = shown},
                        .pixels = image_,
-                       .maps = maps_,
+                       .variants = {{.maps = maps_}},
                        .output = job_.output}),
          prepared_, pieces(), explanation());
   return absl::OkStatus();

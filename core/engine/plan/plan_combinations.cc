@@ -176,19 +176,25 @@ class Planner {
 
   int LayerResult(const JobCombination& combination, const std::string& layer,
                   int index) {
-    const auto [found, is_new] =
-        known_.try_emplace({MethodOf(combination), layer},
-                           static_cast<int>(plan_.layer_results.size()));
-    if (is_new) {
-      plan_.layer_results.push_back(ground_.plan_layer(combination, layer));
-      plan_.layer_results.back().attribution = index;
+    std::vector<Known>& at_layer = known_[layer];
+    for (const Known& known : at_layer) {
+      if (known.attribution == combination.attribution) return known.result;
     }
-    return found->second;
+    const auto result = static_cast<int>(plan_.layer_results.size());
+    at_layer.push_back({combination.attribution, result});
+    plan_.layer_results.push_back(ground_.plan_layer(combination, layer));
+    plan_.layer_results.back().attribution = index;
+    return result;
   }
+
+  struct Known {
+    std::optional<Attribution> attribution;
+    int result = 0;
+  };
 
   const CombinationGround& ground_;
   ResultPlan& plan_;
-  std::map<std::pair<std::string, std::string>, int> known_;
+  std::map<std::string, std::vector<Known>> known_;  // by layer
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <set>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -60,6 +61,46 @@ int PassIndex(const Attribution& attribution, const std::string& layer,
   return index;
 }
 
+// The number of the variant that runs these samples, which is made once.
+int SampledVariant(const Sampling& sampling, bool baseline, ResultPlan& plan) {
+  const auto found = std::find_if(
+      plan.sampled.begin(), plan.sampled.end(), [&](const SampledPass& pass) {
+        return pass.sampling == sampling && pass.baseline == baseline;
+      });
+  const auto index = static_cast<int>(found - plan.sampled.begin());
+  if (found == plan.sampled.end()) {
+    plan.sampled.push_back({.sampling = sampling, .baseline = baseline});
+  }
+  return 1 + index;
+}
+
+// Where the pass makes the map of `result`.
+void PlacePass(const Attribution& attribution, ResultPlan& plan,
+               PlannedResult& result) {
+  if (!attribution.sampling().has_value()) {
+    result.pass_index = PassIndex(attribution, result.layer, plan.pass);
+    return;
+  }
+  const Sampling& sampling = *attribution.sampling();
+  result.variant = SampledVariant(sampling, /*baseline=*/false, plan);
+  result.pass_index = PassIndex(attribution, result.layer,
+                                plan.sampled[result.variant - 1].attributions);
+  if (std::holds_alternative<IntegratedGradients>(sampling)) {
+    result.baseline_variant = SampledVariant(sampling, /*baseline=*/true, plan);
+  }
+}
+
+// Errors: INVALID_ARGUMENT a step is taken at the image itself.
+absl::Status CheckStep(const Job& job, const Attribution& attribution) {
+  if (!attribution.sampling().has_value() || !job.meta.has_value()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("method \"", attribution.name(),
+                   "\" varies the input and is not offered after a meta step, "
+                   "which is taken at the image itself"));
+}
+
 int CountFailures(const ResultPlan& plan) {
   const auto failed = [](const PlannedResult& r) { return !r.status.ok(); };
   return static_cast<int>(
@@ -68,7 +109,7 @@ int CountFailures(const ResultPlan& plan) {
                     failed));
 }
 
-PlannedResult PlanOne(const ModelMetadata& model,
+PlannedResult PlanOne(const Job& job, const ModelMetadata& model,
                       const Attribution& attribution, const std::string& layer,
                       ResultPlan& plan) {
   PlannedResult result = {.method = attribution.name(),
@@ -79,9 +120,10 @@ PlannedResult PlanOne(const ModelMetadata& model,
   result.status = info.ok() ? CheckApplies(attribution.method_inputs(),
                                            result.method, model, **info)
                             : info.status();
+  if (result.status.ok()) result.status = CheckStep(job, attribution);
   if (!result.status.ok()) return result;
   result.layer_pixels = (*info)->shape[1] * (*info)->shape[2];
-  result.pass_index = PassIndex(attribution, layer, plan.pass);
+  PlacePass(attribution, plan, result);
   return result;
 }
 
@@ -156,14 +198,14 @@ ResultPlan PlanResults(const Job& job, const ModelMetadata& model,
     found.Add(CheckLayerNames(layers, i));
     for (const std::string& layer : layers) {
       PlannedResult result =
-          PlanOne(model, job.attributions[i].attribution, layer, plan);
+          PlanOne(job, model, job.attributions[i].attribution, layer, plan);
       result.attribution = static_cast<int>(i);
       plan.results.push_back(std::move(result));
     }
   }
   const auto plan_layer = [&](const JobCombination& combination,
                               const std::string& layer) {
-    return PlanOne(model, *combination.attribution, layer, plan);
+    return PlanOne(job, model, *combination.attribution, layer, plan);
   };
   PlanCombinations(job,
                    {.default_layers = model.config.combine_layers,

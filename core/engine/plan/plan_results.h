@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "core/attribution/combination_weights.h"
 #include "core/attribution/combine.h"
+#include "core/attribution/sampling.h"
 #include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/explainer.h"
@@ -33,7 +34,10 @@ struct PlannedResult {
   std::string layer;
   bool is_signed = false;
   int64_t layer_pixels = 0;  // of its map, at the model's configured input
-  int pass_index = -1;       // into PassItem::attributions when OK
+  int variant = 0;           // into PassItem::variants
+  int pass_index = -1;       // into that variant's attributions when OK
+  // The variant whose score is that of the baseline; -1: there is none.
+  int baseline_variant = -1;
 };
 
 struct PlannedCombination {
@@ -46,6 +50,13 @@ struct PlannedCombination {
   std::optional<CombinationWeights> weights;  // set when OK; one for each layer
 };
 
+// What samples are run for.
+struct SampledPass {
+  Sampling sampling;
+  bool baseline = false;  // of integrated gradients: its baseline alone
+  std::vector<PassAttribution> attributions;
+};
+
 struct ResultPlan {
   std::vector<PlannedResult> results;  // in the order asked for
   std::vector<PlannedCombination> combinations;
@@ -53,6 +64,9 @@ struct ResultPlan {
   // mention; `attribution` is the first combination that names it.
   std::vector<PlannedResult> layer_results;
   std::vector<PassAttribution> pass;  // those that the model must compute
+  // Variants with samples, after the one of `pass`: maps that share samples
+  // share a variant.
+  std::vector<SampledPass> sampled;
 };
 
 // Errors: NOT_FOUND with near names; INVALID_ARGUMENT a layer that is not

@@ -41,6 +41,20 @@ absl::Status CheckClasses(const Job& job, const ModelMetadata& model) {
                    model.num_classes));
 }
 
+absl::Status CheckSamples(const JobPlan& plan, int64_t images,
+                          const EngineLimits& limits) {
+  int64_t samples = 0;
+  for (const SampledPass& pass : plan.results.sampled) {
+    samples += pass.baseline ? 1 : SampleCount(pass.sampling);
+  }
+  const auto targets = static_cast<int64_t>(plan.targets.size());
+  const int64_t rows = images * targets * samples;
+  if (rows <= limits.max_sampled_rows) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "attributions: ", images, " images x ", targets, " targets x ", samples,
+      " samples are ", rows, " rows, of at most ", limits.max_sampled_rows));
+}
+
 // `size` is what MeasureInput says.  Of use when nothing wrong was found.
 JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
                      const EngineLimits& limits,
@@ -54,6 +68,7 @@ JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
   plan.results = PlanResults(job, model, limits, found);
   // Sizes mean something when all else is right.
   if (!found.empty()) return plan;
+  found.Add(CheckSamples(plan, size->images, limits));
   const absl::StatusOr<MapSizes> sizes =
       CheckVolume(job, model, plan.results, *size,
                   static_cast<int64_t>(plan.targets.size()), limits);
@@ -62,6 +77,15 @@ JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
   plan.cost = CostOf(job, plan.results, *sizes);
   found.Add(CheckWork(plan.cost, limits));
   return plan;
+}
+
+Variant VariantOf(const SampledPass& pass, const InputConfig& config) {
+  Variant variant = Variant::Of(
+      pass.baseline
+          ? BaselineInputs(std::get<IntegratedGradients>(pass.sampling), config)
+          : SampledInputsOf(pass.sampling, config));
+  variant.attributions = pass.attributions;
+  return variant;
 }
 
 bool HasNoInput(const Job& job) {
@@ -117,6 +141,9 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
       {.attributions = std::move(plan.results.pass), .meta = plan.meta}};
   if (job.needs_plain()) {
     variants.push_back({.attributions = variants.front().attributions});
+  }
+  for (const SampledPass& pass : plan.results.sampled) {
+    variants.push_back(VariantOf(pass, model.config.input));
   }
   return PreparedJob{.item = {.input = std::move(input.tensor),
                               .targets = std::move(plan.targets),

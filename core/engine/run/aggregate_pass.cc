@@ -30,6 +30,12 @@ at::Tensor Pick(const at::Tensor& all, const std::vector<int64_t>& rows) {
   return all.index_select(0, index);
 }
 
+at::Tensor ActivationOf(const MapGroup& group,
+                        const ProbeResult::Record& record) {
+  if (group.activations.empty()) return Pick(record.activation, group.rows);
+  return at::cat(group.activations).to(record.activation.device());
+}
+
 MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
                         const ProbedModel& model) {
   const ProbeResult::Record& record = result.records[group.main_probe];
@@ -37,7 +43,7 @@ MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
   for (const int64_t row : group.rows) {
     classes.push_back(result.class_index[row]);
   }
-  RecordedLayer layer = {.activation = Pick(record.activation, group.rows),
+  RecordedLayer layer = {.activation = ActivationOf(group, record),
                          .gradient = Pick(record.gradient, group.rows),
                          .class_index = classes};
   if (group.input_probe >= 0) {

@@ -12,7 +12,8 @@ namespace saliency {
 namespace {
 
 bool IsFirst(const RowSlice& slice) {
-  return slice.first_image == 0 && slice.first_target == 0;
+  return slice.first_image == 0 && slice.first_target == 0 &&
+         slice.samples == 0;
 }
 
 int64_t RowsOf(const Batcher::Batch& batch) {
@@ -21,18 +22,21 @@ int64_t RowsOf(const Batcher::Batch& batch) {
   return rows;
 }
 
+// `items` are the batch's slices.
 void ReportBatch(const ModelMetadata& metadata, const Batcher::Batch& batch,
-                 Clock& clock, EngineObserver& observer) {
+                 const std::vector<PassItem>& items, Clock& clock,
+                 EngineObserver& observer) {
   const absl::Time now = clock.Now();
   std::map<std::string, int64_t> rows_by_method;
-  for (const auto& [job, slice] : batch) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto& [job, slice] = batch[i];
     JobWork& work = job->work();
     if (IsFirst(slice)) {
       job->Enter(JobStage::kPass);
       work.times.queue = now - work.queued_at;
       observer.OnQueued(metadata.name, work.times.queue);
     }
-    for (const Variant& variant : work.prepared.item.variants) {
+    for (const Variant& variant : items[i].variants) {
       for (const PassAttribution& wanted : variant.attributions) {
         rows_by_method[wanted.attribution.name()] += slice.rows();
       }
@@ -70,12 +74,15 @@ void LoseDevice(ServedModel& model, const absl::Status& why,
 Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
                        const Batcher::Batch& batch, Clock& clock,
                        EngineObserver& observer) {
-  ReportBatch(*model.metadata(), batch, clock, observer);
   std::vector<PassItem> items;
   items.reserve(batch.size());
   for (const auto& [job, slice] : batch) {
-    items.push_back(ItemOf(job->work().prepared.item, slice));
+    JobWork& work = job->work();
+    items.push_back(slice.samples > 0 ? ItemOf(work.prepared.item, slice,
+                                               work.progress.Classes())
+                                      : ItemOf(work.prepared.item, slice));
   }
+  ReportBatch(*model.metadata(), batch, items, clock, observer);
   std::vector<const PassItem*> pointers;
   pointers.reserve(items.size());
   for (const PassItem& item : items) pointers.push_back(&item);
@@ -96,9 +103,19 @@ Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
       continue;
     }
     JobWork& work = job->work();
-    if (work.progress.Add(*std::move(item.answer), work.prepared.item, slice,
-                          passes)) {
-      explained.push_back(job);
+    switch (work.progress.Add(*std::move(item.answer), work.prepared.item,
+                              slice, passes)) {
+      case PassProgress::Next::kMoreSlices:
+        break;
+      case PassProgress::Next::kSamples:
+        if (const absl::Status pushed = model.batcher.PushSamples(job);
+            !pushed.ok()) {
+          job->Answer(pushed);
+        }
+        break;
+      case PassProgress::Next::kDone:
+        explained.push_back(job);
+        break;
     }
   }
   if (!outcome.device_lost.ok()) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "core/base/status.h"
@@ -24,16 +25,37 @@ void Batcher::Release() {
   ++changes_;
 }
 
-absl::Status Batcher::Push(const std::shared_ptr<ActiveJob>& job) {
+int64_t Batcher::Waiting::rows() const {
+  if (samples.empty()) return images * targets;
+  return images * targets *
+         std::accumulate(samples.begin(), samples.end(), int64_t{0});
+}
+
+Batcher::Waiting Batcher::WaitingOf(
+    const std::shared_ptr<ActiveJob>& job) const {
   const PassItem& item = job->work().prepared.item;
-  Waiting waiting = {.job = job,
-                     .key = {.input_height = item.input.size(2),
-                             .input_width = item.input.size(3),
-                             .stepped = item.variants.front().meta.has_value()},
-                     .caller = job->caller(),
-                     .images = item.input.size(0),
-                     .targets = static_cast<int64_t>(item.targets.size()),
-                     .arrival = clock_.Now()};
+  return Waiting{.job = job,
+                 .key = {.input_height = item.input.size(2),
+                         .input_width = item.input.size(3),
+                         .stepped = item.variants.front().meta.has_value()},
+                 .caller = job->caller(),
+                 .images = item.input.size(0),
+                 .targets = static_cast<int64_t>(item.targets.size()),
+                 .arrival = clock_.Now()};
+}
+
+absl::Status Batcher::PushSamples(const std::shared_ptr<ActiveJob>& job) {
+  Waiting waiting = WaitingOf(job);
+  waiting.samples = SampleCounts(job->work().prepared.item);
+  MutexLock lock(&mu_);
+  ++changes_;
+  RETURN_IF_ERROR(failure_);
+  queue_.push_back(std::move(waiting));
+  return absl::OkStatus();
+}
+
+absl::Status Batcher::Push(const std::shared_ptr<ActiveJob>& job) {
+  Waiting waiting = WaitingOf(job);
   job->work().queued_at = waiting.arrival;
   MutexLock lock(&mu_);
   --announced_;
@@ -97,8 +119,12 @@ Batcher::Jobs Batcher::TakeDead(absl::Time now) {
 }
 
 RowSlice Batcher::NextSlice(const Waiting& waiting) const {
-  return SliceAt(waiting.done, waiting.images, waiting.targets,
-                 RowsAtOnce(waiting.key, limits_));
+  const int64_t at_once = RowsAtOnce(waiting.key, limits_);
+  if (!waiting.samples.empty()) {
+    return SampleSliceAt(waiting.done, waiting.images, waiting.targets,
+                         waiting.samples, at_once);
+  }
+  return SliceAt(waiting.done, waiting.images, waiting.targets, at_once);
 }
 
 Batcher::Turns Batcher::Compatible() {

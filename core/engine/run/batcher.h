@@ -55,6 +55,12 @@ class Batcher {
   absl::Status Push(const std::shared_ptr<ActiveJob>& job)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Takes the job's rows of samples, which wait until the classes that they
+  // explain are known.  Called by a worker that will pull again.
+  // Errors: that of Fail; the job is not taken.
+  absl::Status PushSamples(const std::shared_ptr<ActiveJob>& job)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
   // Takes a job, or what is left of it, out of the queue if it is there.
   // Answers nothing.
   void Remove(const ActiveJob* job) ABSL_LOCKS_EXCLUDED(mu_);
@@ -76,10 +82,11 @@ class Batcher {
     std::string caller;
     int64_t images = 1;
     int64_t targets = 1;
-    int64_t done = 0;  // rows that were handed out
+    std::vector<int64_t> samples;  // of each variant; empty: the images' rows
+    int64_t done = 0;              // rows that were handed out
     absl::Time arrival;
 
-    int64_t rows() const { return images * targets; }
+    int64_t rows() const;
   };
   using Queue = std::list<Waiting>;
   // The queue in turn.
@@ -97,6 +104,7 @@ class Batcher {
     }
   };
 
+  Waiting WaitingOf(const std::shared_ptr<ActiveJob>& job) const;
   // Waits until there is a batch, somebody dead, or the end.
   Formed Form() ABSL_LOCKS_EXCLUDED(mu_);
   Jobs TakeDead(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -56,6 +56,16 @@ PassAnswer Joined(std::vector<PassAnswer> parts) {
   return joined;
 }
 
+absl::Status CheckVariants(const PassItem& item) {
+  for (const Variant& variant : item.variants) {
+    if (variant.samples == nullptr) continue;
+    return absl::InvalidArgumentError(
+        "methods that vary the input are not offered while weights are made "
+        "random");
+  }
+  return absl::OkStatus();
+}
+
 class Cascade {
  public:
   Cascade(const CascadeQuestion& question, PreparedJob prepared,
@@ -161,6 +171,7 @@ absl::Status RunCascade(const CascadeQuestion& question, const CopyModel& copy,
   RETURN_IF_ERROR(CheckGoOn(question.job));
   ASSIGN_OR_RETURN(PreparedJob prepared,
                    PrepareJob(question.job, question.model, question.limits));
+  RETURN_IF_ERROR(CheckVariants(prepared.item));
   Cascade cascade(question, std::move(prepared), copy);
   ASSIGN_OR_RETURN(CascadeStage first, cascade.Begin());
   RETURN_IF_ERROR(take(std::move(first)));

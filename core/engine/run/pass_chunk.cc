@@ -32,9 +32,13 @@ class ChunkBuilder {
     for (std::size_t a = 0; a < variant.attributions.size(); ++a) {
       MapGroup& group = GroupOf(variant.attributions[a]);
       group.rows.push_back(pass_row);
+      if (row.sample >= 0 && variant.samples->activation) {
+        group.activations.push_back(variant.samples->activation(Image(row)));
+      }
       group.slots.push_back(static_cast<int>(a));
     }
-    if (row.target == 0 && row.variant == 0) AddPools(item, pass_row);
+    if (row.target == 0 && row.variant == 0 && row.sample < 0)
+      AddPools(item, pass_row);
   }
 
   PassChunk Build() && {
@@ -46,12 +50,23 @@ class ChunkBuilder {
  private:
   // The pass's number for a row's image; rows of an image are neighbours.
   int64_t ImageOf(const BatchRow& row) {
-    if (row.item != last_item_ || row.image != last_image_) {
-      last_item_ = row.item;
-      last_image_ = row.image;
-      images_.push_back(items_[row.item]->input.narrow(0, row.image, 1));
+    const bool is_same = row.item == last_.item && row.image == last_.image &&
+                         row.sample == last_.sample &&
+                         (row.sample < 0 || row.variant == last_.variant);
+    if (images_.empty() || !is_same) {
+      last_ = row;
+      images_.push_back(
+          row.sample < 0
+              ? Image(row)
+              : items_[row.item]->variants[row.variant].samples->make(
+                    Image(row), row.sample));
     }
     return static_cast<int64_t>(images_.size()) - 1;
+  }
+
+  // Of the caller, [1,3,H,W].
+  at::Tensor Image(const BatchRow& row) const {
+    return items_[row.item]->input.narrow(0, row.image, 1);
   }
 
   void AddPools(const PassItem& item, int64_t pass_row) {
@@ -111,23 +126,34 @@ class ChunkBuilder {
 
   absl::Span<const PassItem* const> items_;
   PassChunk chunk_;
-  std::vector<at::Tensor> images_;  // [1,3,H,W] each
-  int last_item_ = -1;
-  int64_t last_image_ = -1;
+  std::vector<at::Tensor> images_;                  // [1,3,H,W] each
+  BatchRow last_;                                   // that came before
   std::map<std::string, std::vector<int>> groups_;  // by layer
   std::map<std::string, int> pools_;
   std::map<Probe, int> probes_;
 };
 
+// Image by image, of each sample by sample, of each target by target.
 void AppendRows(const PassItem& item, const BatchRow& first,
                 std::vector<BatchRow>& rows) {
   BatchRow row = first;
+  const Variant& variant = item.variants[row.variant];
+  const bool sampled = variant.samples != nullptr;
+  const int64_t begin = sampled ? variant.first_sample : -1;
+  const int64_t end = sampled ? begin + variant.sample_count : 0;
+  const auto targets = static_cast<int64_t>(item.targets.size());
   for (row.image = 0; row.image < item.input.size(0); ++row.image) {
-    const auto targets = static_cast<int64_t>(item.targets.size());
-    for (row.target = 0; row.target < targets; ++row.target) {
-      rows.push_back(row);
+    for (row.sample = begin; row.sample < end; ++row.sample) {
+      for (row.target = 0; row.target < targets; ++row.target) {
+        rows.push_back(row);
+      }
     }
   }
+}
+
+// Where a row's answer stands among those of its item.
+int64_t PlaceOf(const PassItem& item, const BatchRow& row) {
+  return row.image * static_cast<int64_t>(item.targets.size()) + row.target;
 }
 
 }  // namespace
@@ -153,7 +179,8 @@ std::vector<std::vector<BatchRow>> OtherRowsOf(
                  {.item = static_cast<int>(i), .variant = static_cast<int>(v)},
                  rows);
       for (std::size_t r = first; r < rows.size(); ++r) {
-        rows[r].class_index = answers.items[i].class_index[r - first];
+        rows[r].class_index =
+            answers.items[i].class_index[PlaceOf(*items[i], rows[r])];
       }
     }
   }

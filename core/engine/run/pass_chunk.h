@@ -25,6 +25,7 @@ struct BatchRow {
   int64_t image = 0;         // of the item
   int64_t target = 0;        // of the item
   int variant = 0;           // of the item
+  int64_t sample = -1;       // of the variant; -1: the image itself
   int64_t class_index = -1;  // of another variant: what the first explains
 };
 
@@ -44,6 +45,8 @@ struct MapGroup {
   int main_probe = 0;         // into ProbeRequest::probes: the layer's output
   int input_probe = -1;       // the layer's input, where the method needs it
   std::vector<int64_t> rows;  // of the pass
+  // What stands for each row's activation, [1,3,H,W]; empty: what was recorded.
+  std::vector<at::Tensor> activations;
   // Where each row's map belongs: index into Variant::attributions.
   std::vector<int> slots;
 };

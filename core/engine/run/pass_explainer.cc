@@ -13,6 +13,7 @@
 #include "core/base/status.h"
 #include "core/engine/inputs_rule.h"
 #include "core/engine/run/aggregate_pass.h"
+#include "core/engine/run/sample_sums.h"
 #include "core/model/torch_status.h"
 
 namespace saliency {
@@ -31,6 +32,10 @@ PassAnswers EmptyAnswers(absl::Span<const PassItem* const> items) {
     PassAnswer answer;
     answer.class_index.resize(rows);
     for (const Variant& variant : item->variants) {
+      if (variant.samples != nullptr) {
+        answer.variants.push_back(EmptySums(variant, item->rows()));
+        continue;
+      }
       VariantAnswer& made = answer.variants.emplace_back();
       made.score.resize(rows);
       made.maps.resize(rows * variant.attributions.size(),
@@ -53,6 +58,10 @@ void StoreLogits(const at::Tensor& from, int64_t row, int64_t rows, int64_t to,
   all.select(0, to).copy_(from.select(0, row));
 }
 
+double WeightOf(const PassItem& item, const BatchRow& row) {
+  return item.variants[row.variant].samples->weights[row.sample];
+}
+
 void StoreScores(absl::Span<const PassItem* const> items,
                  absl::Span<const BatchRow> rows, const PassChunk& chunk,
                  const ProbeResult& result, PassAnswers& answers) {
@@ -61,6 +70,11 @@ void StoreScores(absl::Span<const PassItem* const> items,
     PassAnswer& answer = answers.items[rows[r].item];
     const int64_t row = RowInItem(item, rows[r]);
     VariantAnswer& made = answer.variants[rows[r].variant];
+    if (rows[r].sample >= 0) {
+      made.score[row] +=
+          static_cast<float>(WeightOf(item, rows[r])) * result.score[r];
+      continue;
+    }
     made.score[row] = result.score[r];
     if (item.variants[rows[r].variant].meta.has_value()) {
       StoreLogits(result.stepped_logits, static_cast<int64_t>(r), item.rows(),
@@ -90,12 +104,18 @@ void StoreMaps(absl::Span<const PassItem* const> items,
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       const BatchRow& row = rows[group.rows[i]];
       const int64_t slot = MapSlot(*items[row.item], row, group, i);
-      absl::StatusOr<at::Tensor>& map =
-          answers.items[row.item].variants[row.variant].maps[slot];
-      if (maps[g].ok()) {
-        map = maps[g]->select(0, static_cast<int64_t>(i));
-      } else {
+      VariantAnswer& made = answers.items[row.item].variants[row.variant];
+      absl::StatusOr<at::Tensor>& map = made.maps[slot];
+      if (!maps[g].ok()) {
         map = maps[g].status();
+        continue;
+      }
+      const at::Tensor one = maps[g]->select(0, static_cast<int64_t>(i));
+      if (row.sample < 0) {
+        map = one;
+      } else {
+        AddSample(*items[row.item]->variants[row.variant].samples, row.sample,
+                  one, slot, made);
       }
     }
   }
@@ -120,11 +140,15 @@ void TakeOutMissed(absl::Span<const PassItem* const> items,
     MapGroup left = group;
     left.rows.clear();
     left.slots.clear();
+    left.activations.clear();
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       if (!Missed(result, group.main_probe, group.rows[i]) &&
           !Missed(result, group.input_probe, group.rows[i])) {
         left.rows.push_back(group.rows[i]);
         left.slots.push_back(group.slots[i]);
+        if (!group.activations.empty()) {
+          left.activations.push_back(group.activations[i]);
+        }
         continue;
       }
       const BatchRow& row = rows[group.rows[i]];

@@ -6,6 +6,7 @@
 #define SALIENCY_CORE_ENGINE_RUN_PASS_PROGRESS_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
@@ -31,10 +32,17 @@ struct PassOutcome {
 
 class PassProgress {
  public:
-  // Takes in what came of a slice of `item`; returns whether it was the last.
-  bool Add(PassAnswer part, const PassItem& item, const RowSlice& slice,
+  enum class Next { kMoreSlices, kSamples, kDone };
+
+  // Takes in what came of a slice of `item`.  Returns, once each, kSamples when
+  // all rows of the images themselves are there and those of samples may run,
+  // and kDone when nothing is missing.
+  Next Add(PassAnswer part, const PassItem& item, const RowSlice& slice,
            const SlicePasses& passes) ABSL_LOCKS_EXCLUDED(mu_);
-  // REQUIRES: Add returned true.
+  // [images x targets], which the rows of samples explain.
+  // REQUIRES: Add returned kSamples.
+  std::vector<int64_t> Classes() ABSL_LOCKS_EXCLUDED(mu_);
+  // REQUIRES: Add returned kDone.
   PassOutcome Take() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -9,13 +9,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/engine/run/sample_sums.h"
 
 namespace saliency {
 namespace {
-
-bool IsWhole(const PassItem& item, const RowSlice& slice) {
-  return slice.rows() == item.rows();
-}
 
 // `per_row` values for each row of the slice, into those of all `rows`.
 template <typename T>
@@ -53,6 +50,21 @@ void StoreVariant(VariantAnswer&& part, const RowPlace& place, int64_t maps,
             std::string(), whole.warnings);
 }
 
+// `part` has the image of the slice.
+PassItem SampledPart(PassItem part, const RowSlice& slice,
+                     absl::Span<const int64_t> classes) {
+  Variant variant = part.variants[slice.variant];
+  variant.first_sample = slice.first_sample;
+  variant.sample_count = slice.samples;
+  part.variants = {std::move(variant)};
+  part.pooled_layers.clear();
+  for (std::size_t t = 0; t < part.targets.size(); ++t) {
+    part.targets[t] =
+        ClassIndex{classes[slice.first_image * part.targets.size() + t]};
+  }
+  return part;
+}
+
 }  // namespace
 
 RowSlice SliceAt(int64_t done, int64_t images, int64_t targets,
@@ -70,10 +82,40 @@ RowSlice SliceAt(int64_t done, int64_t images, int64_t targets,
           .targets = std::min(targets - target, max_rows)};
 }
 
-PassItem ItemOf(const PassItem& item, const RowSlice& slice) {
+RowSlice SampleSliceAt(int64_t done, int64_t images, int64_t targets,
+                       absl::Span<const int64_t> samples, int64_t max_rows) {
+  int variant = 0;
+  while (done >= images * targets * samples[variant]) {
+    done -= images * targets * samples[variant];
+    ++variant;
+  }
+  const int64_t of_image = targets * samples[variant];
+  const int64_t first = done % of_image / targets;
+  return {.first_image = done / of_image,
+          .images = 1,
+          .targets = targets,
+          .variant = variant,
+          .first_sample = first,
+          .samples = std::min(samples[variant] - first,
+                              std::max<int64_t>(max_rows / targets, 1))};
+}
+
+std::vector<int64_t> SampleCounts(const PassItem& item) {
+  std::vector<int64_t> counts;
+  for (const Variant& variant : item.variants) {
+    counts.push_back(variant.samples == nullptr ? 0 : variant.sample_count);
+  }
+  return counts;
+}
+
+PassItem ItemOf(const PassItem& item, const RowSlice& slice,
+                absl::Span<const int64_t> classes) {
   PassItem part = item;
-  if (IsWhole(item, slice)) return part;
   part.input = item.input.narrow(0, slice.first_image, slice.images);
+  if (slice.samples > 0) return SampledPart(std::move(part), slice, classes);
+  std::erase_if(part.variants, [](const Variant& variant) {
+    return variant.samples != nullptr;
+  });
   const auto first = item.targets.begin() + slice.first_target;
   part.targets.assign(first, first + slice.targets);
   // Of an image the first targets' slice brings them.
@@ -83,25 +125,28 @@ PassItem ItemOf(const PassItem& item, const RowSlice& slice) {
 
 void StoreSlice(PassAnswer part, const PassItem& item, const RowSlice& slice,
                 PassAnswer& whole) {
-  if (IsWhole(item, slice)) {
-    whole = std::move(part);
-    return;
-  }
   const auto targets = static_cast<int64_t>(item.targets.size());
-  const auto pooled = static_cast<int64_t>(item.pooled_layers.size());
   const int64_t rows = item.rows();
   const int64_t first = slice.first_image * targets + slice.first_target;
+  whole.variants.resize(item.variants.size());
+  if (slice.samples > 0) {
+    VariantAnswer& sums = whole.variants[slice.variant];
+    if (sums.score.empty()) {
+      sums = EmptySums(item.variants[slice.variant], rows);
+    }
+    return AddSums(std::move(part.variants.front()), first, sums);
+  }
   StoreRowsOfLogits(part.logits, slice.first_image, item.input.size(0),
                     whole.logits);
   StoreRows(std::move(part.class_index), first, rows, int64_t{0},
             whole.class_index);
-  whole.variants.resize(item.variants.size());
-  for (std::size_t v = 0; v < item.variants.size(); ++v) {
+  for (std::size_t v = 0; v < part.variants.size(); ++v) {
     const auto maps =
         static_cast<int64_t>(item.variants[v].attributions.size());
     StoreVariant(std::move(part.variants[v]), {.first = first, .all = rows},
                  maps, whole.variants[v]);
   }
+  const auto pooled = static_cast<int64_t>(item.pooled_layers.size());
   StoreRows(std::move(part.pooled), slice.first_image * pooled,
             item.input.size(0) * pooled, at::Tensor(), whole.pooled);
 }

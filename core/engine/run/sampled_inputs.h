@@ -1,0 +1,41 @@
+// The variations of its input that a variant runs, and how their maps become
+// one.  Immutable; safe from any thread.
+
+#ifndef SALIENCY_CORE_ENGINE_RUN_SAMPLED_INPUTS_H_
+#define SALIENCY_CORE_ENGINE_RUN_SAMPLED_INPUTS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "core/attribution/sampling.h"
+#include "core/base/input_config.h"
+
+namespace saliency {
+
+struct SampledInputs {
+  // Sample number `sample` of an image [1,3,H,W] float32 on the CPU, as that.
+  std::function<at::Tensor(const at::Tensor& image, int64_t sample)> make;
+  std::vector<double> weights;  // of each sample's map; their sum is 1
+  SampleStatistic statistic = SampleStatistic::kMean;
+  // What stands for the activation at the input, [1,3,H,W]; null: what the
+  // layer was given.
+  std::function<at::Tensor(const at::Tensor& image)> activation;
+
+  int64_t count() const { return static_cast<int64_t>(weights.size()); }
+};
+
+// `config` says where black lies.  A sample depends on the image, the sampling
+// and the sample's number alone.
+std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
+                                                     const InputConfig& config);
+
+// The baseline alone, for the score there.
+std::shared_ptr<const SampledInputs> BaselineInputs(
+    const IntegratedGradients& method, const InputConfig& config);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_ENGINE_RUN_SAMPLED_INPUTS_H_
