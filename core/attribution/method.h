@@ -16,6 +16,7 @@ namespace saliency {
 // What a method must be given besides the target.
 enum class MethodInputs {
   kActivationAndGradient,  // MethodContext::layer
+  kActivation,             // MethodContext::layer without its gradient
   kActivationAndHead,      // layer.activation and head_weights
   kRealConv,               // MethodContext::conv
   kInputAndGradient,       // layer at the input: activation = what the caller

@@ -14,20 +14,7 @@ struct NotOffered {
 };
 
 constexpr NotOffered kNotOffered[] = {
-    {"gradcam++ gradcampp gradcamplusplus",
-     "Grad-CAM++ is not offered yet; grad_cam is its plain form"},
-    {"layercam",
-     "LayerCAM, the sum over channels of (g)+ x, is not offered yet; "
-     "selective_norm_grad takes the norm of (g x)+ instead"},
-    {"hirescam",
-     "HiResCAM is linear_approximation, or with its positive part the pair "
-     "scaling+positive_sum"},
-    {"xgradcam axiomcam",
-     "XGrad-CAM is not offered yet; grad_cam is its plain form"},
-    {"gradcamelementwise elementwisegradcam",
-     "element-wise Grad-CAM is not offered yet; selective_norm_grad takes the "
-     "norm of the same positive parts"},
-    {"scorecam ablationcam eigencam eigengradcam fullgrad shapleycam",
+    {"scorecam ablationcam fullgrad shapleycam finercam",
      "it is not offered; grad_cam and norm_grad need one backward pass"},
     {"integratedgradients integratedgradient integratedgrad ig "
      "expectedgradients blurig guidedig",

@@ -106,6 +106,8 @@ MethodContext WithBatchNorm(const RecordedLayer& record, const LayerInfo& layer,
 
 constexpr InputsRule kActivationAndGradient = {
     .needs_gradient = true, .check = &AppliesAnywhere, .make = &WithGradient};
+constexpr InputsRule kActivation = {.check = &AppliesAnywhere,
+                                    .make = &WithGradient};
 constexpr InputsRule kActivationAndHead = {.check = &NeedsHead,
                                            .make = &WithHead};
 constexpr InputsRule kInputAndGradient = {
@@ -125,6 +127,8 @@ const InputsRule& RuleOf(MethodInputs inputs) {
   switch (inputs) {
     case MethodInputs::kActivationAndGradient:
       return kActivationAndGradient;
+    case MethodInputs::kActivation:
+      return kActivation;
     case MethodInputs::kActivationAndHead:
       return kActivationAndHead;
     case MethodInputs::kInputAndGradient:

@@ -125,6 +125,8 @@ void LayerToProto(const LayerInfo& layer, v1::Layer* out) {
 
 // Leaves out the methods that no layer of the model allows.
 void AddMethods(const ModelMetadata& metadata, v1::GetModelResponse* response) {
+  const std::vector<std::string> everywhere =
+      LayersFor(MethodInputs::kActivationAndGradient, metadata);
   for (const Method* method : AllMethods()) {
     const std::vector<std::string> layers =
         LayersFor(method->method_inputs, metadata);
@@ -138,7 +140,7 @@ void AddMethods(const ModelMetadata& metadata, v1::GetModelResponse* response) {
     for (const std::string& alias : AliasesOf(*method)) {
       out->add_aliases(alias);
     }
-    if (method->method_inputs == MethodInputs::kActivationAndGradient) continue;
+    if (layers.size() == everywhere.size()) continue;
     for (const std::string& layer : layers) out->add_layers(layer);
   }
 }

@@ -2,6 +2,9 @@
 
 #include <torch/script.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "core/attribution/attribution.h"
 #include "core/attribution/postprocess.h"
 #include "gtest/gtest.h"
@@ -159,6 +162,89 @@ TEST_P(IdentitiesTest, PositiveEvidenceNeedsNoFilter) {
                     .min()
                     .item<float>(),
                 -1e-6);
+    }
+  }
+}
+
+// Where the gradient is the same at every position, what weighs positions by it
+// weighs them alike.
+TEST_P(IdentitiesTest, TheCamFamilyIsGradCamBeforeGlobalPooling) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    SCOPED_TRACE(seed);
+    const MethodContext context = BeforeGlobalPooling(seed);
+    const at::Tensor grad_cam = Map("grad_cam", context);
+    EXPECT_TRUE(RowsClose(Map("hires_cam", context), grad_cam, 1e-5));
+    EXPECT_TRUE(RowsClose(Map("xgrad_cam", context), grad_cam, 1e-4));
+    MethodContext positive = context;
+    positive.layer.gradient = context.layer.gradient.clamp_min(0);
+    const at::Tensor of_positive = Map("grad_cam", positive);
+    EXPECT_TRUE(RowsClose(Map("layer_cam", context), of_positive, 1e-5));
+    // Activations are not negative here.
+    EXPECT_TRUE(
+        RowsClose(Map("grad_cam_elementwise", context), of_positive, 1e-5));
+  }
+}
+
+TEST_P(IdentitiesTest, HiResCamIsTheLinearApproximationsPositivePart) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    SCOPED_TRACE(seed);
+    const MethodContext context = RandomContext(seed, device());
+    EXPECT_TRUE(RowsClose(Map("hires_cam", context),
+                          Map("linear_approximation", context).clamp_min(0),
+                          1e-6));
+  }
+}
+
+// Value by value, in double.
+TEST_P(IdentitiesTest, GradCamPlusPlusIsItsFormula) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    SCOPED_TRACE(seed);
+    const MethodContext context = RandomContext(seed, device());
+    const at::Tensor x = context.layer.activation.to(at::kCPU, at::kDouble);
+    const at::Tensor g = context.layer.gradient.to(at::kCPU, at::kDouble);
+    at::Tensor map = at::zeros({x.size(0), x.size(2), x.size(3)}, at::kDouble);
+    for (int64_t b = 0; b < x.size(0); ++b) {
+      for (int64_t k = 0; k < x.size(1); ++k) {
+        const double total = x[b][k].sum().item<double>();
+        const at::Tensor flat = g[b][k].flatten();
+        double weight = 0;
+        for (int64_t u = 0; u < flat.size(0); ++u) {
+          const auto value = flat[u].item<double>();
+          const double alpha =
+              value * value /
+              (2 * value * value + total * value * value * value + 1e-6);
+          weight += std::max(value, 0.0) * alpha;
+        }
+        map[b] += weight * x[b][k];
+      }
+    }
+    EXPECT_TRUE(RowsClose(Map("grad_cam_plus_plus", context).to(at::kCPU),
+                          map.clamp_min(0).to(at::kFloat), 1e-4));
+  }
+}
+
+// Against a decomposition of the whole matrix; both sides of its shape.
+TEST_P(IdentitiesTest, EigenCamIsTheFirstSingularVectorsMap) {
+  torch::manual_seed(3);
+  for (const auto& [channels, side] : {std::pair{40, 4}, std::pair{6, 9}}) {
+    SCOPED_TRACE(channels);
+    const at::Tensor x = at::randn({2, channels, side, side}).to(device());
+    MethodContext context;
+    context.layer = {.activation = x, .gradient = at::ones_like(x)};
+    const at::Tensor map = Map("eigen_cam", context);
+    EXPECT_TRUE(RowsClose(Map("eigen_grad_cam", context), map, 1e-5));
+    for (int64_t row = 0; row < 2; ++row) {
+      const at::Tensor matrix = x[row].flatten(1).t().to(at::kDouble);
+      const at::Tensor centred = matrix - matrix.mean(0, true);
+      const auto [u, s, v] = at::linalg_svd(centred, false);
+      const at::Tensor want = at::mv(centred, v[0]);
+      const at::Tensor got = map[row].flatten().to(at::kDouble);
+      const double same = (got - want).abs().max().item<double>();
+      const double opposite = (got + want).abs().max().item<double>();
+      EXPECT_LE(std::min(same, opposite),
+                1e-5 * want.abs().max().item<double>());
+      const at::Tensor strength = matrix.abs().sum(1);
+      EXPECT_GE((got * (strength - strength.mean())).sum().item<double>(), 0);
     }
   }
 }

@@ -32,7 +32,9 @@ TEST(RegistryTest, TheApisNamesAreAllThere) {
   for (const char* name :
        {"gradient", "gradient_sum", "linear_approximation", "norm_grad",
         "norm_grad_conv3x3", "norm_grad_real_conv", "selective_norm_grad",
-        "grad_cam", "cam", "batch_norm_scale", "batch_norm_bias"}) {
+        "grad_cam", "cam", "batch_norm_scale", "batch_norm_bias", "hires_cam",
+        "layer_cam", "xgrad_cam", "grad_cam_plus_plus", "grad_cam_elementwise",
+        "eigen_cam", "eigen_grad_cam"}) {
     ASSERT_TRUE(FindMethod(name).ok()) << name;
     EXPECT_STREQ(FindMethod(name).value()->name, name);
   }
@@ -43,7 +45,7 @@ TEST(RegistryTest, EveryMethodSaysWhatItIsAndWhereItComesFrom) {
     SCOPED_TRACE(method->name);
     EXPECT_NE(std::string(method->summary), "");
     EXPECT_NE(std::string(method->formula), "");
-    EXPECT_THAT(method->source, HasSubstr("arXiv:"));
+    EXPECT_NE(std::string(method->source), "");
     EXPECT_NE(method->attribute, nullptr);
   }
 }
@@ -91,6 +93,15 @@ TEST(RegistryTest, TheFieldsNamesFindTheirMethods) {
       {"gradient_x_input", "linear_approximation"},
       {"linear_approx", "linear_approximation"},
       {"class activation mapping", "cam"},
+      {"gradcam++", "grad_cam_plus_plus"},
+      {"Grad-CAM++", "grad_cam_plus_plus"},
+      {"GradCAMPlusPlus", "grad_cam_plus_plus"},
+      {"LayerCAM", "layer_cam"},
+      {"HiResCAM", "hires_cam"},
+      {"XGrad-CAM", "xgrad_cam"},
+      {"GradCAMElementWise", "grad_cam_elementwise"},
+      {"EigenCAM", "eigen_cam"},
+      {"EigenGradCAM", "eigen_grad_cam"},
   };
   for (const auto& [alias, name] : names) {
     ASSERT_TRUE(FindMethod(alias).ok()) << alias;
@@ -100,9 +111,9 @@ TEST(RegistryTest, TheFieldsNamesFindTheirMethods) {
 
 TEST(RegistryTest, ANameWithoutCounterpartIsToldWhatStandsNearest) {
   for (const char* name :
-       {"gradcam++", "Grad-CAM++", "layercam", "LayerCAM", "score_cam",
-        "integrated_gradients", "SmoothGrad", "guided_backprop", "RISE", "LIME",
-        "shap", "occlusion", "LRP", "deeplift", "HiResCAM"}) {
+       {"score_cam", "ablation_cam", "FullGrad", "integrated_gradients",
+        "SmoothGrad", "guided_backprop", "RISE", "LIME", "shap", "occlusion",
+        "LRP", "deeplift"}) {
     const absl::Status status = FindMethod(name).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
     const std::string message(status.message());

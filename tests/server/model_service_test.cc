@@ -132,6 +132,8 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
     EXPECT_EQ(method.summary(), known.summary);
     switch (known.method_inputs) {
       case MethodInputs::kActivationAndGradient:
+      case MethodInputs::kActivation:
+      case MethodInputs::kInputAndGradient:
         EXPECT_EQ(method.layers_size(), 0) << method.name();
         break;
       case MethodInputs::kActivationAndHead:
