@@ -4,13 +4,19 @@
 #include <cstddef>
 #include <string>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "core/base/status.h"
 
 namespace saliency {
 namespace {
 
-constexpr std::size_t kMaxMessageBytes = 3000;
+constexpr std::size_t kMaxMessageBytes = 1500;
+// The payload with all messages.
+constexpr absl::string_view kAllUrl = "saliency/violations";
+constexpr absl::string_view kSeparator("\0", 1);  // in no message
 
 }  // namespace
 
@@ -47,9 +53,21 @@ absl::Status Violations::status() const {
       found_.begin(), found_.end(), [&](const absl::Status& status) {
         return status.code() == found_.front().code();
       });
-  return {
+  absl::Status all(
       same_code ? found_.front().code() : absl::StatusCode::kInvalidArgument,
-      message};
+      message);
+  const auto append = [](std::string* out, const absl::Status& status) {
+    absl::StrAppend(out, status.message());
+  };
+  all.SetPayload(kAllUrl,
+                 absl::Cord(absl::StrJoin(found_, kSeparator, append)));
+  return all;
+}
+
+std::vector<std::string> ViolationsOf(const absl::Status& status) {
+  const auto all = status.GetPayload(kAllUrl);
+  if (!all.has_value()) return {std::string(status.message())};
+  return absl::StrSplit(std::string(*all), kSeparator);
 }
 
 }  // namespace saliency

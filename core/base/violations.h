@@ -5,6 +5,7 @@
 #ifndef SALIENCY_CORE_BASE_VIOLATIONS_H_
 #define SALIENCY_CORE_BASE_VIOLATIONS_H_
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -34,12 +35,17 @@ class Violations {
   // OK when there are none, the only one as it is, or else all of them,
   // numbered: "2 violations: (1) ...; (2) ...".  Its code is the one that all
   // have, INVALID_ARGUMENT where they differ.  A message travels in headers
-  // of a few KiB: those beyond 3000 bytes are counted ("and 7 more").
+  // of a few KiB: those beyond 1500 bytes are counted ("and 7 more").
   absl::Status status() const;
 
  private:
   std::vector<absl::Status> found_;
 };
+
+// All violations that `status` was made of, in the order found, also those that
+// its message only counts; the message itself where it is that of one.
+// REQUIRES: not OK.
+std::vector<std::string> ViolationsOf(const absl::Status& status);
 
 }  // namespace saliency
 
