@@ -6,21 +6,12 @@
 #define SALIENCY_CLIENT_CALL_ATTEMPTS_H_
 
 #include <memory>
-#include <optional>
 
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
 #include "grpcpp/client_context.h"
-#include "grpcpp/support/status.h"
 
 namespace saliency {
-
-// How long a server that is busy wants to be left alone: its
-// `grpc-retry-pushback-ms`.  None where the call ended otherwise, or where
-// asking again is of no use.
-// REQUIRES: the call of `context` is finished and ended with `status`.
-std::optional<absl::Duration> PushBackOf(const grpc::ClientContext& context,
-                                         const grpc::Status& status);
 
 class CallAttempts {
  public:

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/call_attempts.h"
+#include "client/error_details.h"
 #include "client/image_writer.h"
 #include "client/server_address.h"
 #include "core/base/status.h"
@@ -94,7 +95,7 @@ void TellLimit(const ClientOptions& options, v1::OutputOptions& output) {
 void TellLimit(const ClientOptions& options,
                v1::StreamSaliencyRequest& question) {
   using Request = v1::StreamSaliencyRequest;
-  switch (question.question_case()) {
+  switch (question.request_case()) {
     case Request::kCompute:
       return TellLimit(options, *question.mutable_compute()->mutable_output());
     case Request::kCombine:
@@ -102,7 +103,7 @@ void TellLimit(const ClientOptions& options,
     case Request::kMeta:
       return TellLimit(options, *question.mutable_meta()->mutable_output());
     case Request::kClassSensitivity:  // its answers have no maps
-    case Request::QUESTION_NOT_SET:
+    case Request::REQUEST_NOT_SET:
       return;
   }
 }
@@ -226,7 +227,8 @@ absl::Status SaliencyClient::MeasureWeightSensitivity(
     const bool any = HandOutStages(*reader, take, *context);
     const grpc::Status status = reader->Finish();
     if (status.ok()) return absl::OkStatus();
-    const std::optional<absl::Duration> delay = PushBackOf(*context, status);
+    const std::optional<absl::Duration> delay =
+        RetryDelayOf(StatusFrom(status));
     if (any || retry.max_attempts == 1 || !delay.has_value()) {
       return ToAbsl(status, timeout);
     }
@@ -260,7 +262,7 @@ absl::Status SaliencyClient::ToAbsl(const grpc::Status& status,
         code, absl::StrCat(connected ? "no answer from " : "cannot reach ",
                            servers, " within ", absl::FormatDuration(timeout)));
   }
-  return absl::Status(code, status.error_message());
+  return StatusFrom(status);
 }
 
 absl::StatusOr<v1::ComputeSaliencyResponse> SaliencyClient::ComputeSaliency(

@@ -82,7 +82,8 @@ class SaliencyClient {
   // Each waits for the answer.  Where output.max_answer_bytes of a request is
   // not set, the server is told that this client's channel receives messages of
   // ChannelOptions::max_receive_bytes.
-  // Errors: the server's code and message; UNAVAILABLE "cannot reach ..." when
+  // Errors: the server's code, message and details (error_details.h);
+  // UNAVAILABLE "cannot reach ..." when
   //   no server could be connected to, "none of ... is ready" when all that
   //   could said so; DEADLINE_EXCEEDED, CANCELLED;
   //   INVALID_ARGUMENT, before sending, for a request above max_send_bytes.

@@ -6,26 +6,17 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/error_details.h"
 #include "core/base/status.h"
 
 namespace saliency {
 namespace {
 
-absl::Status StatusOf(const v1::ResultStatus& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.code()),
-                      status.message());
-}
-
-// Whether, and after how long at least, the question is worth asking again.
-std::optional<absl::Duration> RetryAfter(
-    const v1::StreamSaliencyResponse& answer) {
-  const absl::Status status = StatusOf(answer.status());
+// Whether, and after how long at least, what ended with `status` is worth
+// asking again.
+std::optional<absl::Duration> RetryAfter(const absl::Status& status) {
   if (absl::IsUnavailable(status)) return absl::ZeroDuration();
-  if (!absl::IsResourceExhausted(status) || !answer.has_retry_after_ms() ||
-      answer.retry_after_ms() < 0) {
-    return std::nullopt;
-  }
-  return absl::Milliseconds(answer.retry_after_ms());
+  return RetryDelayOf(status);
 }
 
 }  // namespace
@@ -79,14 +70,14 @@ void StreamSession::Receive(Answer answer) {
   if (found == pending_.end()) return;  // it had been given up
   link_failures_ = 0;
   Pending& pending = found->second;
-  const std::optional<absl::Duration> retry = RetryAfter(answer);
+  const absl::Status status = StatusFrom(answer.status());
+  const std::optional<absl::Duration> retry = RetryAfter(status);
   if (retry.has_value() && pending.attempts < options_.retry.max_attempts) {
     pending.sent = false;
     pending.not_before =
         absl::Now() + std::max(*retry, Backoff(pending.attempts));
     return;
   }
-  const absl::Status status = StatusOf(answer.status());
   if (status.ok()) {
     TryComplete(index, std::move(answer));
   } else {

@@ -118,7 +118,7 @@ CallOutcome Ask(const SaliencyClient& client,
   const absl::StatusOr<v1::ComputeSaliencyResponse> response =
       client.ComputeSaliency(request, {.cancel = cancel});
   if (!response.ok()) return {.status = response.status()};
-  return {.batch_requests = response->batch_requests()};
+  return {.batch_requests = response->summary().batch().requests()};
 }
 
 ExitCode Report(const BenchFlags& flags, const LoadOptions& load,

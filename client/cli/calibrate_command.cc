@@ -94,8 +94,7 @@ std::string DataText(const CalibrateFlags& flags, bool is_voc) {
 v1::CalibrationSettings SettingsOf(const CalibrateFlags& flags, bool is_voc,
                                    const v1::GetModelResponse& model) {
   v1::CalibrationSettings settings;
-  settings.set_model(model.name());
-  settings.set_version(model.version());
+  *settings.mutable_model() = model.model();
   for (const std::string& layer : flags.layers) settings.add_layers(layer);
   settings.set_multi_label(flags.multi_label ||
                            (is_voc && !flags.single_label));
@@ -207,10 +206,7 @@ ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
                  const SaliencyClient& client, Console& console) {
   CallOptions options = {.cancel = console.interrupt.NewToken()};
   v1::GetModelRequest question;
-  question.set_model(flags.connection.model);
-  if (flags.connection.model_version.has_value()) {
-    question.set_version(*flags.connection.model_version);
-  }
+  *question.mutable_model() = ModelOf(flags.connection);
   const absl::StatusOr<v1::GetModelResponse> model =
       client.GetModel(question, options);
   if (!model.ok()) return Failed(console, model.status());

@@ -40,6 +40,13 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
 
 }  // namespace
 
+v1::ModelRef ModelOf(const ConnectionFlags& flags) {
+  v1::ModelRef model;
+  model.set_name(flags.model);
+  if (flags.model_version.has_value()) model.set_version(*flags.model_version);
+  return model;
+}
+
 void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
   command
       .add_option("--server", flags.server,

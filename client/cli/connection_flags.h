@@ -31,6 +31,9 @@ struct ConnectionFlags {
   bool json = false;
 };
 
+// The model that --model and --model-version name.
+v1::ModelRef ModelOf(const ConnectionFlags& flags);
+
 // `flags` outlives `command`.
 void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags);
 

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/error_details.h"
 #include "core/base/utf8.h"
 
 namespace saliency {
@@ -23,7 +26,9 @@ absl::string_view Advice(const absl::Status& status) {
     case absl::StatusCode::kDeadlineExceeded:
       return "raise --timeout";
     case absl::StatusCode::kResourceExhausted:
-      return "try again later or lower --concurrency";
+      return ErrorReasonOf(status) == "TOO_LARGE"
+                 ? "ask for less at once"
+                 : "try again later or lower --concurrency";
     case absl::StatusCode::kUnauthenticated:
       return "give a valid token with --token-file";
     case absl::StatusCode::kPermissionDenied:
@@ -43,6 +48,35 @@ absl::string_view Advice(const absl::Status& status) {
     default:
       return "";
   }
+}
+
+// `whole` is `field`, or a path that goes on behind it.
+bool LiesIn(absl::string_view whole, absl::string_view field) {
+  return absl::ConsumePrefix(&whole, field) &&
+         (whole.empty() || whole[0] == '.' || whole[0] == '[');
+}
+
+// Whether a field is asked alike of every image; others depend on the image.
+bool IsOfEveryImage(absl::string_view field) {
+  constexpr absl::string_view kFields[] = {"targets",
+                                           "attributions",
+                                           "combinations",
+                                           "score",
+                                           "step",
+                                           "top_k",
+                                           "model",
+                                           "output.smooth_sigma",
+                                           "output.colour_map",
+                                           "output.encoding",
+                                           "output.overlay_opacity",
+                                           "output.named_size",
+                                           "output.explicit_size"};
+  // Of an item of a stream.
+  for (const absl::string_view part : {"compute.", "combine.", "meta."}) {
+    absl::ConsumePrefix(&field, part);
+  }
+  return std::any_of(std::begin(kFields), std::end(kFields),
+                     [&](absl::string_view one) { return LiesIn(field, one); });
 }
 
 }  // namespace
@@ -117,27 +151,11 @@ bool ConcernsEveryItem(const absl::Status& status) {
 }
 
 bool ConcernsTheQuestion(const absl::Status& status) {
-  if (!absl::IsInvalidArgument(status)) return false;
-  // Fields that the message begins with, or one of several violations.
-  constexpr absl::string_view kFields[] = {"targets[",
-                                           "attributions[",
-                                           "combinations[",
-                                           "score",
-                                           "step",
-                                           "top_k",
-                                           "version:",
-                                           "model:",
-                                           "output.smooth_sigma",
-                                           "output.colour_map",
-                                           "output.encoding",
-                                           "output.overlay_opacity",
-                                           "output.named_size",
-                                           "output.explicit_size"};
-  return std::any_of(
-      std::begin(kFields), std::end(kFields), [&](absl::string_view field) {
-        return absl::StartsWith(status.message(), field) ||
-               absl::StrContains(status.message(), absl::StrCat(") ", field));
-      });
+  const std::vector<FieldViolation> violations = FieldViolationsOf(status);
+  return std::any_of(violations.begin(), violations.end(),
+                     [](const FieldViolation& violation) {
+                       return IsOfEveryImage(violation.field);
+                     });
 }
 
 }  // namespace saliency

@@ -37,10 +37,7 @@ absl::Status AddDefaults(const SaliencyClient& client,
   const bool wants_methods = question.methods.empty() && question.pairs.empty();
   if (!wants_methods && !question.layers.empty()) return absl::OkStatus();
   v1::GetModelRequest request;
-  request.set_model(connection.model);
-  if (connection.model_version.has_value()) {
-    request.set_version(*connection.model_version);
-  }
+  *request.mutable_model() = ModelOf(connection);
   ASSIGN_OR_RETURN(const v1::GetModelResponse model,
                    client.GetModel(request, options));
   if (question.layers.empty()) question.layers = GridLayers(model);

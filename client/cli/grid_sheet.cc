@@ -26,8 +26,8 @@ std::string Heading(const Grid& grid) {
     absl::StrAppend(&heading, "   ", ClassText(map.explained_class()));
     break;
   }
-  return absl::StrCat(heading, "   ", response.model(), "/",
-                      response.version());
+  const v1::ModelRef& model = response.summary().model();
+  return absl::StrCat(heading, "   ", model.name(), "/", model.version());
 }
 
 }  // namespace

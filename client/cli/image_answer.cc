@@ -100,21 +100,10 @@ absl::Status SaveMaps(const std::string& bytes, const ImageFile& file,
   return absl::OkStatus();
 }
 
-// What all answers have: everything but the maps.
-template <typename Response>
-void TakeHead(Response& response, v1::ComputeSaliencyResponse& flat) {
-  flat.set_model(response.model());
-  flat.set_version(response.version());
-  *flat.mutable_images() = std::move(*response.mutable_images());
-  *flat.mutable_seconds() = response.seconds();
-  flat.set_batch_requests(response.batch_requests());
-  flat.set_batch_rows(response.batch_rows());
-}
-
 // The stepped maps and the plain ones as one list.
 void TakeMeta(v1::MetaSaliencyResponse response, ImageAnswer& answer) {
   v1::ComputeSaliencyResponse& flat = answer.response;
-  TakeHead(response, flat);
+  *flat.mutable_summary() = std::move(*response.mutable_summary());
   for (v1::MetaMap& pair : *response.mutable_maps()) {
     v1::SaliencyMap& map = *flat.add_maps();
     map = std::move(*pair.mutable_map());
@@ -133,7 +122,7 @@ void TakeMeta(v1::MetaSaliencyResponse response, ImageAnswer& answer) {
 // The combined maps and the layers' own as one list.
 void TakeCombined(v1::CombineLayersResponse response, ImageAnswer& answer) {
   v1::ComputeSaliencyResponse& flat = answer.response;
-  TakeHead(response, flat);
+  *flat.mutable_summary() = std::move(*response.mutable_summary());
   for (v1::CombinedMap& combined : *response.mutable_combined()) {
     v1::SaliencyMap& map = *flat.add_maps();
     map = std::move(*combined.mutable_map());

@@ -41,7 +41,7 @@ void PrintTable(const std::vector<Row>& rows, std::ostream& out) {
 // The state of the version that is described.
 v1::ModelState StateOf(const v1::GetModelResponse& model) {
   for (const v1::ModelVersion& version : model.versions()) {
-    if (version.version() == model.version()) return version.state();
+    if (version.version() == model.model().version()) return version.state();
   }
   return v1::MODEL_STATE_UNSPECIFIED;
 }
@@ -194,7 +194,7 @@ void PrintVersions(const v1::GetModelResponse& model, std::ostream& out) {
 // Of a version that is not ready nothing else is known.
 void PrintStates(const v1::GetModelResponse& model, std::ostream& out) {
   out << OneLine(absl::StrCat(
-             model.name(), "/", model.version(), " is ",
+             model.model().name(), "/", model.model().version(), " is ",
              StateOf(model) == v1::MODEL_STATE_FAILED
                  ? "not served"
                  : "not ready yet: its layers, methods and input are known "
@@ -220,8 +220,8 @@ void PrintModelList(const v1::ListModelsResponse& response, std::ostream& out) {
 void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   if (StateOf(model) != v1::MODEL_STATE_READY) return PrintStates(model, out);
   const v1::ModelConfig& config = model.config();
-  std::vector<Row> rows = {{"model", model.name()},
-                           {"version", absl::StrCat(model.version())},
+  std::vector<Row> rows = {{"model", model.model().name()},
+                           {"version", absl::StrCat(model.model().version())},
                            {"classes", absl::StrCat(model.num_classes())},
                            {"labels", absl::StrCat(model.labels_size())},
                            {"input", InputText(config.input())}};
@@ -285,12 +285,12 @@ std::string ModelSummaryJson(const v1::ModelSummary& model) {
 std::string ModelJson(const v1::GetModelResponse& model) {
   const v1::ModelConfig& config = model.config();
   if (StateOf(model) != v1::MODEL_STATE_READY) {
-    return Dump({{"name", model.name()},
-                 {"version", model.version()},
+    return Dump({{"name", model.model().name()},
+                 {"version", model.model().version()},
                  {"versions", VersionsJson(model.versions())}});
   }
-  Json json = {{"name", model.name()},
-               {"version", model.version()},
+  Json json = {{"name", model.model().name()},
+               {"version", model.model().version()},
                {"versions", VersionsJson(model.versions())},
                {"num_classes", model.num_classes()},
                {"labels", model.labels()},
@@ -334,16 +334,16 @@ std::string ModelJson(const v1::GetModelResponse& model) {
 
 void PrintCalibration(const v1::CalibrationResult& result, std::ostream& out) {
   out << OneLine(absl::StrCat(
-             result.model(), "/", result.version(), ": classifiers learned ",
-             "from ", result.training_images(), " images and were judged ",
-             "by ", result.held_out_images()))
+             result.model().name(), "/", result.model().version(),
+             ": classifiers learned ", "from ", result.training_images(),
+             " images and were judged ", "by ", result.held_out_images()))
       << '\n';
   PrintLayerWeights(result.layer_weights(), out);
 }
 
 std::string CalibrationJson(const v1::CalibrationResult& result) {
-  Json json = {{"model", result.model()},
-               {"version", result.version()},
+  Json json = {{"model", result.model().name()},
+               {"version", result.model().version()},
                {"layer_weights", LayerWeightsJson(result.layer_weights())},
                {"stored", result.stored().code() == 0},
                {"training_images", result.training_images()},

@@ -42,10 +42,8 @@ ExitCode Models(const ModelsFlags& flags, Console& console) {
     return kExitOk;
   }
   v1::GetModelRequest request;
-  request.set_model(name);
-  if (flags.connection.model_version.has_value()) {
-    request.set_version(*flags.connection.model_version);
-  }
+  *request.mutable_model() = ModelOf(flags.connection);
+  request.mutable_model()->set_name(name);
   const absl::StatusOr<v1::GetModelResponse> model =
       (*client)->GetModel(request, options);
   if (!model.ok()) return Failed(console, model.status());

@@ -55,7 +55,7 @@ void ProgressReporter::Hear(const v1::CalibrateLayerWeightsResponse& news) {
         {static_cast<absl::StatusCode>(status.code()), status.message()});
   }
   const v1::CalibrationProgress& progress = news.progress();
-  if (progress.stage() == v1::CalibrationProgress::STAGE_FEATURES) {
+  if (progress.phase() == v1::CalibrationProgress::PHASE_FEATURES) {
     images_.AdvanceTo(progress.done() + unsent_);
     if (images_.is_over()) layers_.AdvanceTo(0);  // whose time begins now
   } else {

@@ -54,10 +54,7 @@ void AddQuestionFlags(CLI::App& command, RequestFlags& flags) {
 absl::StatusOr<v1::ComputeSaliencyRequest> MakeQuestion(
     const RequestFlags& flags, const ConnectionFlags& connection) {
   v1::ComputeSaliencyRequest request;
-  request.set_model(connection.model);
-  if (connection.model_version.has_value()) {
-    request.set_version(*connection.model_version);
-  }
+  *request.mutable_model() = ModelOf(connection);
   for (const std::string& text : flags.targets) {
     ASSIGN_OR_RETURN(*request.add_targets(), ParseTarget(text));
   }

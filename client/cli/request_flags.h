@@ -51,8 +51,7 @@ absl::StatusOr<v1::ComputeSaliencyRequest> MakeQuestion(
 template <typename Request>
 void CopyQuestion(const v1::ComputeSaliencyRequest& question,
                   Request& request) {
-  request.set_model(question.model());
-  if (question.has_version()) request.set_version(question.version());
+  if (question.has_model()) *request.mutable_model() = question.model();
   *request.mutable_targets() = question.targets();
   request.set_score(question.score());
   *request.mutable_output() = question.output();

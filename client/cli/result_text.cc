@@ -9,6 +9,7 @@
 #include "client/cli/console.h"
 #include "client/cli/enum_text.h"
 #include "client/cli/map_pixels.h"
+#include "client/error_details.h"
 
 namespace saliency {
 namespace {
@@ -43,19 +44,27 @@ Json ClassJson(const v1::ClassScore& score) {
 }
 
 Json ErrorOf(const absl::Status& status) {
-  return {{"code", std::string(absl::StatusCodeToString(status.code()))},
-          {"message", std::string(status.message())}};
+  Json error = {{"code", std::string(absl::StatusCodeToString(status.code()))},
+                {"message", std::string(status.message())}};
+  if (std::string reason = ErrorReasonOf(status); !reason.empty()) {
+    error["reason"] = std::move(reason);
+  }
+  for (const FieldViolation& violation : FieldViolationsOf(status)) {
+    error["violations"].push_back(
+        {{"field", violation.field}, {"description", violation.description}});
+  }
+  return error;
 }
 
 Json SecondsJson(const ImageAnswer& answer) {
-  const v1::StageSeconds& seconds = answer.response.seconds();
+  const v1::Timing& timing = answer.response.summary().timing();
   return {{"total", absl::ToDoubleSeconds(answer.took)},
-          {"decode", seconds.decode()},
-          {"queue", seconds.queue()},
-          {"forward", seconds.forward()},
-          {"backward", seconds.backward()},
-          {"aggregate", seconds.aggregate()},
-          {"render", seconds.render()}};
+          {"decode", timing.decode_seconds()},
+          {"queue", timing.queue_seconds()},
+          {"forward", timing.forward_seconds()},
+          {"backward", timing.backward_seconds()},
+          {"aggregate", timing.aggregate_seconds()},
+          {"render", timing.render_seconds()}};
 }
 
 void AddMap(const v1::SaliencyMap& map, Json& json) {
@@ -206,7 +215,7 @@ std::string ResultLine(const ImageAnswer& answer, int map_index) {
 std::string TopLine(const ImageAnswer& answer) {
   std::string line = absl::StrCat(answer.path, ": top");
   absl::string_view separator = " ";
-  for (const v1::ImageSummary& image : answer.response.images()) {
+  for (const v1::ImageSummary& image : answer.response.summary().images()) {
     for (const v1::ClassScore& score : image.top()) {
       absl::StrAppend(&line, separator, NumberedText(score));
       separator = ", ";
@@ -217,11 +226,12 @@ std::string TopLine(const ImageAnswer& answer) {
 
 std::string ResultJson(const ImageAnswer& answer, int map_index) {
   const v1::ComputeSaliencyResponse& response = answer.response;
+  const v1::AnswerSummary& summary = response.summary();
   const v1::SaliencyMap& map = response.maps(map_index);
   const MapFiles& files = answer.files[map_index];
   Json json = {{"image", answer.path},
-               {"model", response.model()},
-               {"version", response.version()},
+               {"model", summary.model().name()},
+               {"version", summary.model().version()},
                {"target", map.target()},
                {"attribution", map.attribution()},
                {"method", map.method()}};
@@ -241,15 +251,15 @@ std::string ResultJson(const ImageAnswer& answer, int map_index) {
   if (map.status().code() == 0) AddMap(map, json);
   const absl::Status status = answer.MapStatus(map_index);
   if (!status.ok()) json["error"] = ErrorOf(status);
-  if (map.image() < response.images_size()) {
+  if (map.image() < summary.images_size()) {
     Json& top = json["top"] = Json::array();
-    for (const v1::ClassScore& score : response.images(map.image()).top()) {
+    for (const v1::ClassScore& score : summary.images(map.image()).top()) {
       top.push_back(ClassJson(score));
     }
   }
   json["seconds"] = SecondsJson(answer);
-  json["batch_requests"] = response.batch_requests();
-  json["batch_rows"] = response.batch_rows();
+  json["batch_requests"] = summary.batch().requests();
+  json["batch_rows"] = summary.batch().rows();
   if (!files.image.empty()) {
     json[ImageKey(files.image)] = files.image;
   }

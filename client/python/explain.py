@@ -66,7 +66,7 @@ def make_request(flags, explanation, service):
     encoding = (explanation.MAP_ENCODING_FLOAT32 if flags.npy else
                 explanation.MAP_ENCODING_NONE)
     return service.ComputeSaliencyRequest(
-        model=flags.model,
+        model=explanation.ModelRef(name=flags.model),
         input=explanation.Input(image=flags.image.read_bytes()),
         targets=[parse_target(explanation, text) for text in flags.target],
         attributions=[explanation.Attribution(method=flags.method,

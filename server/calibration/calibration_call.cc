@@ -10,12 +10,15 @@ namespace saliency {
 
 CalibrationCall::CalibrationCall(grpc::CallbackServerContext* context,
                                  CallTracker& tracker, Begin begin)
-    : PendingCall(tracker,
-                  {.rpc = "CalibrateLayerWeights",
-                   .request_id = RequestIdFrom(context->client_metadata()),
-                   .caller = tracker.CallerOf(*context),
-                   .deadline = DeadlineOf(*context),
-                   .admission = tracker.Enter(*context)}),
+    : PendingCall(
+          tracker,
+          {.rpc = "CalibrateLayerWeights",
+           .request_id = RequestIdFrom(context->client_metadata()),
+           .caller = tracker.CallerOf(*context),
+           .deadline = DeadlineOf(*context),
+           .admission = tracker.Enter(*context),
+           .request = {.type =
+                           v1::CalibrateLayerWeightsRequest::descriptor()}}),
       context_(context),
       begin_(std::move(begin)) {}
 

@@ -12,6 +12,7 @@
 #include "core/base/violations.h"
 #include "core/engine/plan/plan_results.h"
 #include "core/engine/plan/resolve_targets.h"
+#include "server/convert/convert_answer.h"
 #include "server/convert/convert_parts.h"
 #include "server/convert/layer_weights_text.h"
 
@@ -127,11 +128,6 @@ std::string LabelOf(const ModelMetadata& metadata, int64_t index) {
   return metadata.labels.empty() ? std::string() : metadata.labels[index];
 }
 
-void FillStatus(const absl::Status& status, v1::ResultStatus* out) {
-  out->set_code(static_cast<int32_t>(status.code()));
-  out->set_message(std::string(status.message()));
-}
-
 }  // namespace
 
 absl::StatusOr<CalibrationPlan> PlanCalibration(
@@ -216,9 +212,9 @@ std::string ImageName(const v1::LabelledImage& image) {
 }
 
 v1::CalibrateLayerWeightsResponse ProgressMessage(
-    v1::CalibrationProgress::Stage stage, int64_t done, int64_t total) {
+    v1::CalibrationProgress::Phase phase, int64_t done, int64_t total) {
   v1::CalibrateLayerWeightsResponse response;
-  response.mutable_progress()->set_stage(stage);
+  response.mutable_progress()->set_phase(phase);
   response.mutable_progress()->set_done(done);
   response.mutable_progress()->set_total(total);
   return response;
@@ -228,7 +224,7 @@ v1::CalibrateLayerWeightsResponse RejectionMessage(absl::string_view id,
                                                    const absl::Status& status) {
   v1::CalibrateLayerWeightsResponse response;
   response.mutable_rejected()->set_id(std::string(id));
-  FillStatus(status, response.mutable_rejected()->mutable_status());
+  ToProto(status, response.mutable_rejected()->mutable_status());
   return response;
 }
 
@@ -238,10 +234,9 @@ v1::CalibrateLayerWeightsResponse ResultMessage(
     const absl::Status& stored) {
   v1::CalibrateLayerWeightsResponse response;
   v1::CalibrationResult* result = response.mutable_result();
-  result->set_model(plan.model.model);
-  result->set_version(plan.model.version);
+  ToProto(plan.model.model, plan.model.version, result->mutable_model());
   *result->mutable_layer_weights() = ToProto(weights);
-  FillStatus(stored, result->mutable_stored());
+  ToProto(stored, result->mutable_stored());
   result->set_file_text(LayerWeightsText(weights));
   result->set_training_images(measurement.training_images);
   result->set_held_out_images(measurement.held_out_images);

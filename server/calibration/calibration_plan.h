@@ -61,7 +61,7 @@ LayerWeights WeightsFrom(const LayerMeasurement& measurement,
 std::string ImageName(const v1::LabelledImage& image);
 
 v1::CalibrateLayerWeightsResponse ProgressMessage(
-    v1::CalibrationProgress::Stage stage, int64_t done, int64_t total);
+    v1::CalibrationProgress::Phase phase, int64_t done, int64_t total);
 v1::CalibrateLayerWeightsResponse RejectionMessage(absl::string_view id,
                                                    const absl::Status& status);
 

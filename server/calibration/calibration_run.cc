@@ -15,7 +15,7 @@
 namespace saliency {
 namespace {
 
-using Stage = v1::CalibrationProgress;
+using Progress = v1::CalibrationProgress;
 
 constexpr int kMinInWork = 4;
 constexpr int64_t kMaxBytesInWork = int64_t{64} << 20;  // or one image
@@ -86,7 +86,7 @@ absl::Status CalibrationRun::Collect() {
     }
     RETURN_IF_ERROR(Turn());
   }
-  writer_.Write(ProgressMessage(Stage::STAGE_FEATURES, images_done_, 0));
+  writer_.Write(ProgressMessage(Progress::PHASE_FEATURES, images_done_, 0));
   return absl::OkStatus();
 }
 
@@ -102,14 +102,14 @@ absl::Status CalibrationRun::Measure() {
       .on_layer = [&](int64_t done) {
         // What it brings shows among the events again.
         CatchUp().IgnoreError();
-        writer_.WriteProgress(Stage::STAGE_CLASSIFIERS, done, layers);
+        writer_.WriteProgress(Progress::PHASE_CLASSIFIERS, done, layers);
       }};
   absl::StatusOr<LayerMeasurement> measured =
       MeasureLayers(sample_, plan_.channels, options, left_out);
   // The reason for it rather than "cancelled".
   RETURN_IF_ERROR(events_->end());
   RETURN_IF_ERROR(measured.status());
-  writer_.Write(ProgressMessage(Stage::STAGE_CLASSIFIERS, layers, layers));
+  writer_.Write(ProgressMessage(Progress::PHASE_CLASSIFIERS, layers, layers));
   // A caller that broke off looks like one that is done, until a message cannot
   // reach it: nothing is stored for such a one.
   RETURN_IF_ERROR(Flush());
@@ -286,7 +286,7 @@ void CalibrationRun::Reject(const std::string& id, const absl::Status& why) {
 
 void CalibrationRun::CountImage() {
   ++images_done_;
-  writer_.WriteProgress(Stage::STAGE_FEATURES, images_done_, 0);
+  writer_.WriteProgress(Progress::PHASE_FEATURES, images_done_, 0);
 }
 
 // One that does not listen gets no further chance to be told of its images.

@@ -17,12 +17,10 @@ absl::Status CalibrationsClosed() {
 
 absl::Status Calibrations::Begin(CalibrationCall& call,
                                  const v1::CalibrationSettings& settings) {
-  int64_t version = 0;
-  if (settings.has_version()) {
-    ASSIGN_OR_RETURN(version, VersionFromProto(settings.version()));
-  }
+  const absl::StatusOr<int64_t> version = VersionFromProto(settings.model());
+  if (!version.ok()) return Annotate(version.status(), "settings");
   ASSIGN_OR_RETURN(CatalogueVersion model,
-                   catalogue_.FindReady(settings.model(), version));
+                   catalogue_.FindReady(settings.model().name(), *version));
   call.SetModel(model.model, model.version);
   const Key key(model.model, model.version);
   ASSIGN_OR_RETURN(CalibrationPlan plan,

@@ -20,12 +20,12 @@ void ResponseWriter::Write(v1::CalibrateLayerWeightsResponse message) {
   call_.Write(std::move(message));
 }
 
-void ResponseWriter::WriteProgress(v1::CalibrationProgress::Stage stage,
+void ResponseWriter::WriteProgress(v1::CalibrationProgress::Phase phase,
                                    int64_t done, int64_t total) {
   const absl::Time now = clock_.Now();
   if (is_speaking_ || now - last_progress_ < kProgressEvery) return;
   last_progress_ = now;
-  Write(ProgressMessage(stage, done, total));
+  Write(ProgressMessage(phase, done, total));
 }
 
 void ResponseWriter::Left() {

@@ -24,7 +24,7 @@ class ResponseWriter {
   // Sends the message when those before it have left.
   void Write(v1::CalibrateLayerWeightsResponse message);
   // Now and then, unless something else is on its way.
-  void WriteProgress(v1::CalibrationProgress::Stage stage, int64_t done,
+  void WriteProgress(v1::CalibrationProgress::Phase phase, int64_t done,
                      int64_t total);
   // The message on its way has left (MessageLeft); sends the next.
   void Left();

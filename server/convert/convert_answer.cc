@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/convert/public_status.h"
+#include "server/convert/status_details.h"
 
 namespace saliency {
 namespace {
@@ -64,6 +65,7 @@ void FillMap(MapResult&& result, v1::SaliencyMap* out) {
 void ToProto(const absl::Status& status, v1::ResultStatus* out) {
   out->set_code(static_cast<int32_t>(status.code()));
   out->set_message(std::string(status.message()));
+  *out->mutable_details() = DetailsOf(status);
 }
 
 void ToProto(const ClassScore& score, v1::ClassScore* out) {
@@ -93,18 +95,40 @@ void ToProto(MapResult&& result, absl::string_view request_id,
   if (status.ok()) FillMap(std::move(result), out);
 }
 
-void ToProto(const StageTimes& times, v1::StageSeconds* out) {
-  out->set_decode(absl::ToDoubleSeconds(times.decode));
-  out->set_queue(absl::ToDoubleSeconds(times.queue));
-  out->set_forward(absl::ToDoubleSeconds(times.forward));
-  out->set_backward(absl::ToDoubleSeconds(times.backward));
-  out->set_aggregate(absl::ToDoubleSeconds(times.aggregate));
-  out->set_render(absl::ToDoubleSeconds(times.render));
+void ToProto(const StageTimes& times, v1::Timing* out) {
+  out->set_decode_seconds(absl::ToDoubleSeconds(times.decode));
+  out->set_queue_seconds(absl::ToDoubleSeconds(times.queue));
+  out->set_forward_seconds(absl::ToDoubleSeconds(times.forward));
+  out->set_backward_seconds(absl::ToDoubleSeconds(times.backward));
+  out->set_aggregate_seconds(absl::ToDoubleSeconds(times.aggregate));
+  out->set_render_seconds(absl::ToDoubleSeconds(times.render));
+}
+
+void ToProto(absl::string_view name, int64_t version, v1::ModelRef* out) {
+  out->set_name(std::string(name));
+  out->set_version(version);
+}
+
+void FillModelAndImages(const Explanation& explanation,
+                        v1::AnswerSummary* out) {
+  if (!explanation.model.empty()) {
+    ToProto(explanation.model, explanation.version, out->mutable_model());
+  }
+  for (const ImageInfo& image : explanation.images) {
+    ToProto(image, out->add_images());
+  }
+}
+
+void ToProto(const Explanation& explanation, v1::AnswerSummary* out) {
+  FillModelAndImages(explanation, out);
+  ToProto(explanation.times, out->mutable_timing());
+  out->mutable_batch()->set_requests(explanation.batch_requests);
+  out->mutable_batch()->set_rows(explanation.batch_rows);
 }
 
 void ToProto(Explanation&& explanation, absl::string_view request_id,
              v1::ComputeSaliencyResponse* response) {
-  FillHead(explanation, response);
+  ToProto(explanation, response->mutable_summary());
   for (MapResult& result : explanation.results) {
     ToProto(std::move(result), request_id, response->add_maps());
   }

@@ -4,6 +4,8 @@
 #ifndef SALIENCY_SERVER_CONVERT_CONVERT_ANSWER_H_
 #define SALIENCY_SERVER_CONVERT_CONVERT_ANSWER_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "core/engine/finish/overall_status.h"
@@ -21,25 +23,16 @@ void ToProto(Explanation&& explanation, absl::string_view request_id,
 void ToProto(MapResult&& result, absl::string_view request_id,
              v1::SaliencyMap* out);
 
-// As a caller may see it already.
+// As a caller may see it already, with its details.
 void ToProto(const absl::Status& status, v1::ResultStatus* out);
 void ToProto(const ClassScore& score, v1::ClassScore* out);
-void ToProto(const ImageInfo& image, v1::ImageSummary* out);
-void ToProto(const StageTimes& times, v1::StageSeconds* out);
+void ToProto(const StageTimes& times, v1::Timing* out);
+void ToProto(absl::string_view name, int64_t version, v1::ModelRef* out);
 
-// What the answers of all requests for explanations begin and end with: model,
-// version, images, times and the batch.
-template <typename Response>
-void FillHead(const Explanation& explanation, Response* response) {
-  response->set_model(explanation.model);
-  response->set_version(explanation.version);
-  for (const ImageInfo& image : explanation.images) {
-    ToProto(image, response->add_images());
-  }
-  ToProto(explanation.times, response->mutable_seconds());
-  response->set_batch_requests(explanation.batch_requests);
-  response->set_batch_rows(explanation.batch_rows);
-}
+// The model, unless there was none, and the images alone.
+void FillModelAndImages(const Explanation& explanation, v1::AnswerSummary* out);
+// All of the summary.
+void ToProto(const Explanation& explanation, v1::AnswerSummary* out);
 
 }  // namespace saliency
 

@@ -99,7 +99,7 @@ Job JobFromProto(const v1::MeasureClassSensitivityRequest& request,
 
 void ToProto(Explanation&& explanation, absl::string_view request_id,
              v1::MeasureClassSensitivityResponse* response) {
-  FillHead(explanation, response);
+  ToProto(explanation, response->mutable_summary());
   const std::size_t images = explanation.images.size();
   const Measured<MapResult> layers = {explanation.results,
                                       explanation.correlations, images};

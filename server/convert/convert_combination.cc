@@ -147,8 +147,8 @@ void CheckNoModelAsked(const v1::CombineLayersRequest& request,
     if (!asked) return;
     found.Add(Invalid(field, ": not allowed with maps, which ask no model"));
   };
-  refuse(!request.model().empty(), "model");
-  refuse(request.has_version(), "version");
+  refuse(!request.model().name().empty() || request.model().has_version(),
+         "model");
   refuse(request.targets_size() > 0, "targets");
   refuse(request.score() != v1::SCORE_UNSPECIFIED, "score");
 }
@@ -166,7 +166,7 @@ PrecomputedMaps PrecomputedMapsFromProto(const v1::PrecomputedMaps& maps,
       CheckCount("maps.maps", maps.maps_size(), limits.max_layers);
   found.Add(count);
   if (!count.ok()) return converted;
-  for (const v1::GivenMap& map : maps.maps()) {
+  for (const v1::PrecomputedMap& map : maps.maps()) {
     const v1::Tensor& values = map.values();
     GivenMap& one = converted.maps.emplace_back();
     one.layer = map.layer();
@@ -194,7 +194,7 @@ JobInput SubjectFromProto(const v1::CombineLayersRequest& request,
     case v1::CombineLayersRequest::SUBJECT_NOT_SET:
       break;
   }
-  found.Add(Invalid("neither input nor maps is set"));
+  found.Add(Invalid("input: not set, nor are maps"));
   return JobInput();
 }
 
@@ -239,7 +239,7 @@ Job JobFromProto(const v1::CombineLayersRequest& request,
 
 void ToProto(Explanation&& explanation, absl::string_view request_id,
              v1::CombineLayersResponse* response) {
-  FillHead(explanation, response);
+  ToProto(explanation, response->mutable_summary());
   for (CombinedResult& combined : explanation.combined) {
     ToProto(std::move(combined), request_id, response->add_combined());
   }

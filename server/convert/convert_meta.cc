@@ -76,7 +76,7 @@ Job JobFromProto(const v1::MetaSaliencyRequest& request,
 
 void ToProto(Explanation&& explanation, absl::string_view request_id,
              v1::MetaSaliencyResponse* response) {
-  FillHead(explanation, response);
+  ToProto(explanation, response->mutable_summary());
   for (std::size_t i = 0; i < explanation.results.size(); ++i) {
     FillPair(explanation.results, explanation.plain_results,
              explanation.correlations, i, request_id, response->add_maps());

@@ -196,8 +196,8 @@ void ToProto(const std::vector<CatalogueVersion>& versions,
 }
 
 void ToProto(const ModelMetadata& metadata, v1::GetModelResponse* response) {
-  response->set_name(metadata.name);
-  response->set_version(metadata.version);
+  response->mutable_model()->set_name(metadata.name);
+  response->mutable_model()->set_version(metadata.version);
   *response->mutable_config() = ToProto(metadata.config);
   for (const std::string& label : metadata.labels) response->add_labels(label);
   response->set_num_classes(static_cast<int32_t>(metadata.num_classes));

@@ -9,6 +9,16 @@
 namespace saliency {
 namespace {
 
+// Of a oneof `kind` that is not set: whether a newer caller has set a field of
+// it that is not known here, which must not be taken for none.
+absl::Status CheckKindKnown(const google::protobuf::Message& message) {
+  const auto& unknown = message.GetReflection()->GetUnknownFields(message);
+  if (unknown.empty()) return absl::OkStatus();
+  return Invalid("field ", unknown.field(0).number(), " of ",
+                 message.GetDescriptor()->name(),
+                 " is not known to this server");
+}
+
 absl::StatusOr<JobTarget> TargetFromProto(const v1::Target& target) {
   switch (target.kind_case()) {
     case v1::Target::kClassIndex:
@@ -23,6 +33,7 @@ absl::StatusOr<JobTarget> TargetFromProto(const v1::Target& target) {
     case v1::Target::KIND_NOT_SET:
       break;
   }
+  RETURN_IF_ERROR(CheckKindKnown(target));
   return JobTarget(RankFromTop{0});
 }
 
@@ -130,9 +141,10 @@ absl::Status CheckImageBytes(const v1::Input& input,
                     limits.decode.max_bytes);
 }
 
-absl::StatusOr<int64_t> VersionFromProto(int64_t version) {
-  if (version >= 1) return version;
-  return Invalid("version: ", version, " is less than 1");
+absl::StatusOr<int64_t> VersionFromProto(const v1::ModelRef& model) {
+  if (!model.has_version()) return 0;
+  if (model.version() >= 1) return model.version();
+  return Invalid("model.version: ", model.version(), " is less than 1");
 }
 
 absl::StatusOr<JobInput> InputFromProto(const v1::Input& input) {
@@ -196,7 +208,8 @@ Attribution AttributionFromProto(const v1::Attribution& attribution,
     case v1::Attribution::KIND_NOT_SET:
       break;
   }
-  found.Add(Invalid("neither method nor pair is set"));
+  const absl::Status known = CheckKindKnown(attribution);
+  found.Add(known.ok() ? Invalid("neither method nor pair is set") : known);
   return DefaultAttribution();
 }
 

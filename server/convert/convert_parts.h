@@ -43,7 +43,8 @@ absl::Status UnknownValue(absl::string_view field, Enum value) {
       absl::StrCat(field, ": unknown value ", static_cast<int>(value)));
 }
 
-absl::StatusOr<int64_t> VersionFromProto(int64_t version);
+// The version that `model` names; 0: it names none.
+absl::StatusOr<int64_t> VersionFromProto(const v1::ModelRef& model);
 absl::StatusOr<JobInput> InputFromProto(const v1::Input& input);
 // Within the limit on its bytes as well.
 JobInput InputFromProto(const v1::Input& input, const EngineLimits& limits,
@@ -66,13 +67,11 @@ absl::StatusOr<Score> ScoreFromProto(v1::Score score);
 OutputOptions OutputFromProto(const v1::OutputOptions& output,
                               Violations& found);
 
-// What every question to a model has: model, version and score.
+// What every question to a model has: the model and the score.
 template <typename Request>
 void FillModel(const Request& request, Job& job, Violations& found) {
-  job.model = request.model();
-  if (request.has_version()) {
-    job.version = found.Take(VersionFromProto(request.version()));
-  }
+  job.model = request.model().name();
+  job.version = found.Take(VersionFromProto(request.model()));
   job.score = found.Take(ScoreFromProto(request.score()), Score::kLogit);
 }
 

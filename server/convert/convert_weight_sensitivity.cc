@@ -32,14 +32,10 @@ Job JobFromProto(const v1::MeasureWeightSensitivityRequest& request,
 void ToProto(CascadeStage&& stage, absl::string_view request_id,
              v1::MeasureWeightSensitivityResponse* response) {
   Explanation& explanation = stage.explanation;
-  response->set_model(explanation.model);
-  response->set_version(explanation.version);
+  FillModelAndImages(explanation, response->mutable_summary());
   response->set_stage(stage.stage);
-  response->set_stages(stage.stages);
+  response->set_num_stages(stage.stages);
   response->set_module(stage.module);
-  for (const ImageInfo& image : explanation.images) {
-    ToProto(image, response->add_images());
-  }
   for (std::size_t i = 0; i < explanation.results.size(); ++i) {
     v1::WeightSensitivity* out = response->add_maps();
     ToProto(std::move(explanation.results[i]), request_id, out->mutable_map());

@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/engine/refusal.h"
+#include "google/rpc/status.pb.h"
+#include "server/convert/status_details.h"
 
 namespace saliency {
 
@@ -36,8 +38,15 @@ absl::Status PublicStatus(const absl::Status& status,
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()),
-          std::string(status.message())};
+  google::rpc::Status all;
+  *all.mutable_details() = DetailsOf(status);
+  const auto code = static_cast<grpc::StatusCode>(status.code());
+  const std::string message(status.message());
+  if (all.details().empty()) return {code, message};
+  // Clients compare both with what the call itself ends with.
+  all.set_code(code);
+  all.set_message(message);
+  return {code, message, all.SerializeAsString()};
 }
 
 std::optional<int64_t> RetryPushbackMs(const absl::Status& status) {

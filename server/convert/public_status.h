@@ -26,6 +26,7 @@ absl::Status PublicStatus(const absl::Status& status,
 // Whether PublicStatus hides something that belongs into the log.
 bool HidesDetail(const absl::Status& status);
 
+// With the details that the status has (status_details.h).
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // Value of the trailing metadata grpc-retry-pushback-ms: milliseconds, -1 for

@@ -95,7 +95,7 @@ absl::StatusOr<std::vector<CatalogueVersion>> ModelCatalogue::FindModel(
   const std::vector<std::string> names = ModelNames(versions);
   if (model.empty() && names.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "model: not set, but the server has ", names.size(), " models"));
+        "model.name: not set, but the server has ", names.size(), " models"));
   }
   std::string wanted(model);
   if (model.empty() && names.size() == 1) wanted = names.front();
@@ -119,7 +119,7 @@ absl::StatusOr<CatalogueVersion> ModelCatalogue::FindReady(
     absl::string_view model, int64_t version) const {
   if (version < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("version: ", version, " is less than 1"));
+        absl::StrCat("model.version: ", version, " is less than 1"));
   }
   ASSIGN_OR_RETURN(const std::vector<CatalogueVersion> versions,
                    FindModel(model));

@@ -3,9 +3,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "server/convert/convert_model.h"
+#include "server/convert/convert_parts.h"
 #include "server/transport/unary_call.h"
 
 namespace saliency {
@@ -16,22 +16,20 @@ namespace {
 absl::Status Describe(const v1::GetModelRequest& request,
                       const ModelCatalogue& catalogue, PendingCall& call,
                       v1::GetModelResponse* response) {
-  if (request.has_version() && request.version() < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("version: ", request.version(), " is less than 1"));
-  }
+  const v1::ModelRef& asked = request.model();
+  ASSIGN_OR_RETURN(const int64_t version, VersionFromProto(asked));
   ASSIGN_OR_RETURN(const std::vector<CatalogueVersion> versions,
-                   catalogue.FindModel(request.model()));
+                   catalogue.FindModel(asked.name()));
   const absl::StatusOr<CatalogueVersion> ready =
-      catalogue.FindReady(request.model(), request.version());
+      catalogue.FindReady(asked.name(), version);
   if (absl::IsNotFound(ready.status())) return ready.status();
   const int64_t highest = versions.back().version;
-  const int64_t wanted = request.has_version() ? request.version() : highest;
+  const int64_t wanted = version > 0 ? version : highest;
   call.SetModel(versions.back().model, ready.ok() ? ready->version : wanted);
-  response->set_name(versions.back().model);
-  response->set_version(ready.ok() ? ready->version : wanted);
-  for (const CatalogueVersion& version : versions) {
-    ToProto(version, response->add_versions());
+  response->mutable_model()->set_name(versions.back().model);
+  response->mutable_model()->set_version(ready.ok() ? ready->version : wanted);
+  for (const CatalogueVersion& each : versions) {
+    ToProto(each, response->add_versions());
   }
   if (!ready.ok()) return absl::OkStatus();
   ToProto(*ready->metadata, response);

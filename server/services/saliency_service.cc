@@ -56,7 +56,7 @@ absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
   CatalogueVersion model;
   if (AsksModel(request)) {
     absl::StatusOr<CatalogueVersion> ready =
-        catalogue.FindReady(request.model(), request.version());
+        catalogue.FindReady(request.model().name(), request.model().version());
     if (ready.ok()) {
       model = *std::move(ready);
       call.SetModel(model.model, model.version);
@@ -214,7 +214,7 @@ void SaliencyService::AnswerStreamed(StreamItem& question,
                                      const v1::StreamSaliencyRequest& request) {
   using Request = v1::StreamSaliencyRequest;
   v1::StreamSaliencyResponse& answer = question.response();
-  switch (request.question_case()) {
+  switch (request.request_case()) {
     case Request::kCompute:
       return Answer(question, request.compute(), answer.mutable_compute());
     case Request::kCombine:
@@ -224,7 +224,7 @@ void SaliencyService::AnswerStreamed(StreamItem& question,
     case Request::kClassSensitivity:
       return Answer(question, request.class_sensitivity(),
                     answer.mutable_class_sensitivity());
-    case Request::QUESTION_NOT_SET:
+    case Request::REQUEST_NOT_SET:
       return question.FinishWith(CheckQuestion(request));
   }
 }

@@ -37,7 +37,8 @@ StreamCall::StreamCall(grpc::CallbackServerContext* context,
                    .request_id = RequestIdFrom(context->client_metadata()),
                    .caller = tracker.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
-                   .admission = tracker.Enter(*context)}),
+                   .admission = tracker.Enter(*context),
+                   .request = {.type = Request::descriptor()}}),
       context_(context),
       limits_(limits),
       answer_(std::move(answer)) {}
@@ -116,11 +117,13 @@ void StreamCall::Send(const absl::Status& status,
 }
 
 void StreamCall::Take(int64_t number, const Request& request) {
-  Arrival arrival = {.rpc = QuestionRpc(request),
+  const RequestShape shape = QuestionShape(request);
+  Arrival arrival = {.rpc = QuestionRpc(shape),
                      .request_id = absl::StrCat(request_id(), "/", number),
                      .caller = caller(),
                      .deadline = QuestionDeadline(
-                         request, tracker().clock().Now(), deadline())};
+                         request, tracker().clock().Now(), deadline()),
+                     .request = shape};
   arrival.admission = Admit(request, arrival.cancel);
   const bool admitted = arrival.admission.ok();
   auto* question = new StreamItem(

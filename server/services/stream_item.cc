@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/violations.h"
 #include "google/protobuf/descriptor.h"
+#include "server/convert/convert_answer.h"
 #include "server/convert/convert_parts.h"
 
 namespace saliency {
@@ -24,23 +25,22 @@ StreamItem::StreamItem(CallTracker& tracker, Arrival arrival,
 }
 
 void StreamItem::Send(const absl::Status& status,
-                      std::optional<int64_t> retry_after_ms) {
-  v1::ResultStatus* out = response_->mutable_status();
-  out->set_code(static_cast<int32_t>(status.code()));
-  out->set_message(std::string(status.message()));
-  if (!status.ok()) response_->clear_answer();
-  if (retry_after_ms.has_value()) {
-    response_->set_retry_after_ms(static_cast<int32_t>(*retry_after_ms));
-  }
+                      std::optional<int64_t> /*retry_after_ms*/) {
+  ToProto(status, response_->mutable_status());
+  if (!status.ok()) response_->clear_response();
   take_(std::move(response_), TakeHold());
   delete this;
 }
 
-std::string QuestionRpc(const v1::StreamSaliencyRequest& request) {
-  const auto* kind = v1::StreamSaliencyRequest::descriptor()->FindFieldByNumber(
-      request.question_case());
+RequestShape QuestionShape(const v1::StreamSaliencyRequest& request) {
+  const auto* type = v1::StreamSaliencyRequest::descriptor();
+  return {.type = type,
+          .part = type->FindFieldByNumber(request.request_case())};
+}
+
+std::string QuestionRpc(const RequestShape& shape) {
   return absl::StrCat("StreamSaliency.",
-                      kind == nullptr ? "none" : kind->name());
+                      shape.part == nullptr ? "none" : shape.part->name());
 }
 
 absl::Status CheckQuestion(const v1::StreamSaliencyRequest& request) {
@@ -53,8 +53,8 @@ absl::Status CheckQuestion(const v1::StreamSaliencyRequest& request) {
     found.Add(absl::InvalidArgumentError(absl::StrCat(
         "timeout_seconds: ", request.timeout_seconds(), " is not positive")));
   }
-  if (request.question_case() == v1::StreamSaliencyRequest::QUESTION_NOT_SET) {
-    found.Add(absl::InvalidArgumentError("question: none is set"));
+  if (request.request_case() == v1::StreamSaliencyRequest::REQUEST_NOT_SET) {
+    found.Add(absl::InvalidArgumentError("request: none is set"));
   }
   return found.status();
 }

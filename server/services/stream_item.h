@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "saliency/v1/saliency_service.pb.h"
+#include "server/convert/status_details.h"
 #include "server/transport/call_tracker.h"
 #include "server/transport/pending_call.h"
 
@@ -43,9 +44,12 @@ class StreamItem : public PendingCall {
   std::unique_ptr<v1::StreamSaliencyResponse> response_;
 };
 
+// Of what kind a question is; without a part where none is set.
+RequestShape QuestionShape(const v1::StreamSaliencyRequest& request);
+
 // What a label of the metrics says of a question: "StreamSaliency.compute",
 // "StreamSaliency.none" where none is set.
-std::string QuestionRpc(const v1::StreamSaliencyRequest& request);
+std::string QuestionRpc(const RequestShape& shape);
 
 // Whether a stream may take the question in; whose ids are in work is for the
 // stream to know.

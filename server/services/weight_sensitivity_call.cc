@@ -31,7 +31,8 @@ WeightSensitivityCall::WeightSensitivityCall(
                    .request_id = RequestIdFrom(context->client_metadata()),
                    .caller = tracker.CallerOf(*context),
                    .deadline = DeadlineOf(*context),
-                   .admission = tracker.Enter(*context)}),
+                   .admission = tracker.Enter(*context),
+                   .request = {.type = Request::descriptor()}}),
       context_(context),
       threads_(threads),
       produce_(std::move(produce)) {}

@@ -34,7 +34,11 @@ void PendingCall::FinishWith(const absl::Status& ending, int64_t rows) {
     log().Error("internal error",
                 {{"request_id", request_id()}, {"detail", status.ToString()}});
   }
-  record_.status = PublicStatus(status, request_id());
+  record_.status = WithDetails(PublicStatus(status, request_id()), status,
+                               {.request_id = request_id(),
+                                .model = record_.model,
+                                .version = record_.version,
+                                .request = arrival_.request});
   record_.refusal = RefusalReason(status);
   record_.duration = now - arrived_at_;
   // First: whoever has the answer finds it counted.

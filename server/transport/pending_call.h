@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "core/base/cancel_token.h"
 #include "grpcpp/server_context.h"
+#include "server/convert/status_details.h"
 #include "server/transport/call_tracker.h"
 
 namespace saliency {
@@ -33,6 +34,7 @@ class PendingCall {
     // Not OK: it is refused (no token, draining) and must be finished with
     // this.
     absl::Status admission;
+    RequestShape request;  // for the paths of fields in details
     std::shared_ptr<CancelToken> cancel = std::make_shared<CancelToken>();
   };
 
@@ -72,8 +74,8 @@ class PendingCall {
                            grpc::CallbackServerContext& context) const;
 
  private:
-  // `status` is fit for callers; `retry_after_ms` is set where push-back is due
-  // (RetryPushbackMs).
+  // `status` is fit for callers and has its details; `retry_after_ms` is set
+  // where push-back is due (RetryPushbackMs).
   virtual void Send(const absl::Status& status,
                     std::optional<int64_t> retry_after_ms) = 0;
 

@@ -43,7 +43,8 @@ class UnaryCall final : public OneRequestReactor<Request, Response>,
                      .request_id = RequestIdFrom(context->client_metadata()),
                      .caller = tracker.CallerOf(*context),
                      .deadline = DeadlineOf(*context),
-                     .admission = tracker.Enter(*context)}),
+                     .admission = tracker.Enter(*context),
+                     .request = {.type = Request::descriptor()}}),
         context_(context),
         answer_(std::move(answer)) {
     if (admission().ok()) {

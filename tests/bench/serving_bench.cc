@@ -153,7 +153,7 @@ class Serving {
     if (response.maps(0).data().empty()) {
       Die(absl::InternalError(response.maps(0).status().message()));
     }
-    return response.seconds().decode();
+    return response.summary().timing().decode_seconds();
   }
 
   // Closed loop.

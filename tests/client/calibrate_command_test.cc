@@ -53,8 +53,8 @@ TEST_F(CalibrateCommandTest, SendsSettingsThenImagesAndPrintsTheLayers) {
   const auto requests = server.calibration_requests();
   ASSERT_EQ(requests.size(), 4);
   const v1::CalibrationSettings& settings = requests[0].settings();
-  EXPECT_EQ(settings.model(), "tiny");
-  EXPECT_EQ(settings.version(), 3);
+  EXPECT_EQ(settings.model().name(), "tiny");
+  EXPECT_EQ(settings.model().version(), 3);
   EXPECT_EQ(settings.data(), "pets");
   EXPECT_TRUE(settings.has_multi_label());
   EXPECT_FALSE(settings.multi_label()) << "a class each";
@@ -146,7 +146,7 @@ grpc::Status NotStored(grpc::ServerContext&,
   }
   v1::CalibrateLayerWeightsResponse response;
   v1::CalibrationResult& result = *response.mutable_result();
-  result.set_model("tiny");
+  result.mutable_model()->set_name("tiny");
   result.mutable_stored()->set_code(grpc::StatusCode::FAILED_PRECONDITION);
   result.mutable_stored()->set_message("read-only");
   result.set_file_text("the text");

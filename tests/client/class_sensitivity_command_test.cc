@@ -112,8 +112,8 @@ TEST_F(ClassSensitivityCommandTest, WritesTablesAndAPlotOfPlainMaps) {
       std::filesystem::exists(folder_.path("out/correlation_meta.png")));
   for (const auto& request : server->sensitivity_requests()) {
     EXPECT_FALSE(request.has_step());
-    EXPECT_EQ(request.model(), "tiny");
-    EXPECT_EQ(request.version(), 3);
+    EXPECT_EQ(request.model().name(), "tiny");
+    EXPECT_EQ(request.model().version(), 3);
   }
 }
 

@@ -67,8 +67,8 @@ TEST_F(CombineCommandTest, FlagsBecomeTheRequest) {
                        "3",        "--layer-maps"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const v1::CombineLayersRequest request = server.combine_requests()[0];
-  EXPECT_EQ(request.model(), "tiny");
-  EXPECT_EQ(request.version(), 3);
+  EXPECT_EQ(request.model().name(), "tiny");
+  EXPECT_EQ(request.model().version(), 3);
   EXPECT_EQ(request.targets_size(), 2);
   EXPECT_EQ(request.score(), v1::SCORE_SOFTMAX);
   EXPECT_EQ(request.top_k(), 2);

@@ -109,7 +109,9 @@ grpc::Status FakeServer::Saliency::StreamSaliency(grpc::ServerContext* context,
       status = ComputeSaliency(context, &question.compute(),
                                answer.mutable_compute());
     }
-    if (!status.ok()) answer.clear_answer();
+    if (!status.ok()) answer.clear_response();
+    // It has the fields of google.rpc.Status.
+    answer.mutable_status()->ParseFromString(status.error_details());
     answer.mutable_status()->set_code(status.error_code());
     answer.mutable_status()->set_message(status.error_message());
     answers->Write(answer);
@@ -143,11 +145,11 @@ grpc::Status FakeServer::Models::ListModels(grpc::ServerContext*,
 grpc::Status FakeServer::Models::GetModel(grpc::ServerContext*,
                                           const v1::GetModelRequest* request,
                                           v1::GetModelResponse* response) {
-  if (request->model() == "slow") {
+  if (request->model().name() == "slow") {
     *response = LoadingModel();
     return grpc::Status::OK;
   }
-  if (!request->model().empty() && request->model() != "tiny") {
+  if (!request->model().name().empty() && request->model().name() != "tiny") {
     return {grpc::StatusCode::NOT_FOUND, "model not found; nearest: \"tiny\""};
   }
   *response = TinyModel();
@@ -174,8 +176,8 @@ grpc::Status FakeServer::Models::CalibrateLayerWeights(
       rejected.mutable_status()->set_message("input.image: no image");
       stream->Write(response);
     }
-    response.mutable_progress()->set_stage(
-        v1::CalibrationProgress::STAGE_FEATURES);
+    response.mutable_progress()->set_phase(
+        v1::CalibrationProgress::PHASE_FEATURES);
     response.mutable_progress()->set_done(images);
     stream->Write(response);
   }

@@ -101,8 +101,8 @@ TEST_F(IdentityCheckCommandTest, AFolderOfImagesGivesCorrelations) {
       ReadImageHeader(ReadAll(folder_.path("out/correlation.png"))).ok());
   EXPECT_FALSE(std::filesystem::exists(folder_.path("out/accuracy.png")));
   EXPECT_EQ(server->calls(), 6) << "one request for each image";
-  EXPECT_EQ(server->requests()[0].model(), "tiny");
-  EXPECT_EQ(server->requests()[0].version(), 3);
+  EXPECT_EQ(server->requests()[0].model().name(), "tiny");
+  EXPECT_EQ(server->requests()[0].model().version(), 3);
 }
 
 TEST_F(IdentityCheckCommandTest, AVocFolderGivesAccuraciesToo) {

@@ -18,7 +18,7 @@ using testing::Not;
 
 v1::GetModelResponse ModelWithConvs(const std::vector<std::string>& layers) {
   v1::GetModelResponse model;
-  model.set_name("net");
+  model.mutable_model()->set_name("net");
   model.add_methods()->set_name("norm_grad");
   if (layers.empty()) return model;
   v1::Method& method = *model.add_methods();

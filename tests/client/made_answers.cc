@@ -56,19 +56,50 @@ void AddMap(const v1::OutputOptions& output, int height, int width,
   }
 }
 
-grpc::Status NoImage() {
-  return {grpc::StatusCode::INVALID_ARGUMENT, "input.image: no image"};
-}
+grpc::Status NoImage() { return InvalidField("input.image", "no image"); }
 
 // As the model of all answers, run alone.
 template <typename Response>
 void Introduce(Response& response) {
-  response.set_model("tiny");
-  response.set_version(1);
-  response.set_batch_requests(1);
+  v1::AnswerSummary& summary = *response.mutable_summary();
+  summary.mutable_model()->set_name("tiny");
+  summary.mutable_model()->set_version(1);
+  summary.mutable_batch()->set_requests(1);
 }
 
 }  // namespace
+
+google::rpc::RetryInfo RetryInfoOf(int delay_ms) {
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(delay_ms / 1000);
+  retry.mutable_retry_delay()->set_nanos(delay_ms % 1000 * 1'000'000);
+  return retry;
+}
+
+grpc::Status PushBack(grpc::ServerContext& context, int delay_ms) {
+  context.AddTrailingMetadata("grpc-retry-pushback-ms",
+                              std::to_string(delay_ms));
+  google::rpc::Status status;
+  status.set_code(grpc::StatusCode::RESOURCE_EXHAUSTED);
+  status.set_message("busy");
+  if (delay_ms >= 0) status.add_details()->PackFrom(RetryInfoOf(delay_ms));
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED, "busy",
+          status.SerializeAsString()};
+}
+
+grpc::Status InvalidField(const std::string& field,
+                          const std::string& description) {
+  google::rpc::BadRequest bad;
+  auto& violation = *bad.add_field_violations();
+  violation.set_field(field);
+  violation.set_description(description);
+  google::rpc::Status status;
+  status.set_code(grpc::StatusCode::INVALID_ARGUMENT);
+  status.set_message(field + ": " + description);
+  status.add_details()->PackFrom(bad);
+  return {grpc::StatusCode::INVALID_ARGUMENT, status.message(),
+          status.SerializeAsString()};
+}
 
 std::string RampMap(int height, int width) {
   std::string bytes;
@@ -86,7 +117,7 @@ grpc::Status AnswerWithRamps(const v1::ComputeSaliencyRequest& request,
   int width = 0;
   if (!OutputSize(request, height, width)) return NoImage();
   Introduce(response);
-  v1::ClassScore& top = *response.add_images()->add_top();
+  v1::ClassScore& top = *response.mutable_summary()->add_images()->add_top();
   top.set_class_index(281);
   top.set_label("tabby");
   top.set_probability(0.932F);
@@ -161,9 +192,7 @@ grpc::Status StepRamps(const v1::MetaSaliencyRequest& request,
   v1::ComputeSaliencyResponse ramps;
   const grpc::Status status = AnswerWithRamps(plain, ramps);
   if (!status.ok()) return status;
-  response.set_model(ramps.model());
-  response.set_version(ramps.version());
-  *response.mutable_images() = ramps.images();
+  *response.mutable_summary() = ramps.summary();
   for (const v1::SaliencyMap& ramp : ramps.maps()) {
     v1::MetaMap& pair = *response.add_maps();
     *pair.mutable_map() = ramp;
@@ -192,10 +221,9 @@ grpc::Status RampsOfStages(
   const std::vector<std::string> modules = {"", "fc", "layer1"};
   for (int stage = 0; stage < 3; ++stage) {
     v1::MeasureWeightSensitivityResponse& response = stages.emplace_back();
-    response.set_model(maps.model());
-    response.set_version(maps.version());
+    *response.mutable_summary() = maps.summary();
     response.set_stage(stage);
-    response.set_stages(3);
+    response.set_num_stages(3);
     response.set_module(modules[stage]);
     for (const v1::SaliencyMap& map : maps.maps()) {
       v1::WeightSensitivity& measured = *response.add_maps();
@@ -210,8 +238,8 @@ grpc::Status RampsOfStages(
 
 v1::GetModelResponse TinyModel() {
   v1::GetModelResponse model;
-  model.set_name("tiny");
-  model.set_version(3);
+  model.mutable_model()->set_name("tiny");
+  model.mutable_model()->set_version(3);
   model.set_num_classes(3);
   for (const char* label : {"cat", "dog", "bird"}) model.add_labels(label);
   v1::ModelVersion& version = *model.add_versions();
@@ -258,8 +286,8 @@ v1::GetModelResponse TinyModel() {
 
 v1::GetModelResponse LoadingModel() {
   v1::GetModelResponse model;
-  model.set_name("slow");
-  model.set_version(2);
+  model.mutable_model()->set_name("slow");
+  model.mutable_model()->set_version(2);
   v1::ModelVersion& version = *model.add_versions();
   version.set_version(2);
   version.set_state(v1::MODEL_STATE_LOADING);
@@ -282,8 +310,7 @@ v1::ListModelsResponse TinyAndBroken() {
 
 v1::CalibrationResult TinyCalibration() {
   v1::CalibrationResult result;
-  result.set_model("tiny");
-  result.set_version(3);
+  *result.mutable_model() = TinyModel().model();
   *result.mutable_layer_weights() = TinyModel().layer_weights();
   result.set_training_images(70);
   result.set_held_out_images(30);

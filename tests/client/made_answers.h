@@ -8,11 +8,25 @@
 #include <string>
 #include <vector>
 
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
 #include "saliency/v1/model_service.pb.h"
 #include "saliency/v1/saliency_service.pb.h"
 
 namespace saliency {
+
+// What a server with no room says: when to ask again.
+google::rpc::RetryInfo RetryInfoOf(int delay_ms);
+
+// RESOURCE_EXHAUSTED "busy" as the server ends a call with it: push-back in the
+// trailing metadata and, unless it is negative, RetryInfo in the details.
+grpc::Status PushBack(grpc::ServerContext& context, int delay_ms);
+
+// INVALID_ARGUMENT "field: description", with BadRequest in the details.
+grpc::Status InvalidField(const std::string& field,
+                          const std::string& description);
 
 // The ramp that the fake answers with: 0 at the first pixel, 1 at the last.
 std::string RampMap(int height, int width);

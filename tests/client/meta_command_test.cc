@@ -81,7 +81,7 @@ TEST_F(MetaCommandTest, FlagsBecomeTheRequest) {
                                          "--correlation"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const v1::MetaSaliencyRequest request = server.meta_requests()[0];
-  EXPECT_EQ(request.model(), "tiny");
+  EXPECT_EQ(request.model().name(), "tiny");
   EXPECT_EQ(request.targets(0).class_index(), 7);
   EXPECT_EQ(request.score(), v1::SCORE_SOFTMAX);
   EXPECT_EQ(request.top_k(), 2);

@@ -21,8 +21,8 @@ ImageAnswer Answer() {
   ImageAnswer answer;
   answer.path = "cat.jpg";
   answer.took = absl::Milliseconds(45);
-  answer.response.set_model("tiny");
-  answer.response.set_version(2);
+  answer.response.mutable_summary()->mutable_model()->set_name("tiny");
+  answer.response.mutable_summary()->mutable_model()->set_version(2);
   v1::SaliencyMap& map = *answer.response.add_maps();
   map.set_method("norm_grad");
   map.set_layer("layer4");
@@ -59,7 +59,7 @@ TEST(ResultLineTest, APlainValueHasNoPercentage) {
   explained.set_class_index(0);
   explained.set_label("age");
   explained.set_logit(31.25F);
-  *answer.response.add_images()->add_top() = explained;
+  *answer.response.mutable_summary()->add_images()->add_top() = explained;
   EXPECT_THAT(ResultLine(answer, 0),
               HasSubstr("cat.jpg: age (0) 31.25, score"));
   EXPECT_EQ(TopLine(answer), "cat.jpg: top age (0) 31.25");

@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "grpcpp/security/server_credentials.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
 
 namespace saliency::saliency_client_test {
@@ -37,7 +38,7 @@ FakeServer::Compute FailFirst(int failures, grpc::StatusCode code,
   return [=](grpc::ServerContext& context, const v1::ComputeSaliencyRequest&,
              v1::ComputeSaliencyResponse& response) {
     if ((*left)-- <= 0) {
-      response.set_model("after retries");
+      response.mutable_summary()->mutable_model()->set_name("after retries");
       return grpc::Status::OK;
     }
     if (!pushback_ms.empty()) {
@@ -50,19 +51,22 @@ FakeServer::Compute FailFirst(int failures, grpc::StatusCode code,
 TEST(SaliencyClientTest, AnswersCarryTheServersMessage) {
   const FakeServer server([](auto&, const v1::ComputeSaliencyRequest& request,
                              v1::ComputeSaliencyResponse& response) {
-    response.set_model(absl::StrCat("for ", request.model()));
+    response.mutable_summary()->mutable_model()->set_name(
+        absl::StrCat("for ", request.model().name()));
     return grpc::Status::OK;
   });
   v1::ComputeSaliencyRequest request;
-  request.set_model("me");
-  EXPECT_EQ(ClientOf(server)->ComputeSaliency(request)->model(), "for me");
+  request.mutable_model()->set_name("me");
+  EXPECT_EQ(
+      ClientOf(server)->ComputeSaliency(request)->summary().model().name(),
+      "for me");
 }
 
 TEST(SaliencyClientTest, ModelsAreListedAndDescribed) {
   const FakeServer server;
   const auto client = ClientOf(server);
   EXPECT_EQ(client->ListModels({})->models_size(), 2);
-  EXPECT_EQ(client->GetModel({})->name(), "tiny");
+  EXPECT_EQ(client->GetModel({})->model().name(), "tiny");
 }
 
 TEST(SaliencyClientTest, EveryCodeAndItsMessageArrive) {
@@ -82,7 +86,8 @@ TEST(SaliencyClientTest, EveryCodeAndItsMessageArrive) {
 
 TEST(SaliencyClientTest, RetriesUnavailableUntilItWorks) {
   const FakeServer server(FailFirst(4, grpc::StatusCode::UNAVAILABLE, ""));
-  EXPECT_EQ(ClientOf(server)->ComputeSaliency({})->model(), "after retries");
+  EXPECT_EQ(ClientOf(server)->ComputeSaliency({})->summary().model().name(),
+            "after retries");
   EXPECT_EQ(server.calls(), 5);
 }
 
@@ -91,7 +96,8 @@ TEST(SaliencyClientTest, RetriesResourceExhaustedAfterThePushBack) {
       FailFirst(1, grpc::StatusCode::RESOURCE_EXHAUSTED, "200"));
   const auto client = ClientOf(server);
   const absl::Time start = absl::Now();
-  EXPECT_EQ(client->ComputeSaliency({})->model(), "after retries");
+  EXPECT_EQ(client->ComputeSaliency({})->summary().model().name(),
+            "after retries");
   EXPECT_GE(absl::Now() - start, absl::Milliseconds(190))
       << "our own delay would have been at most 5 ms";
   EXPECT_EQ(server.calls(), 2);
@@ -113,16 +119,15 @@ TEST(SaliencyClientTest, OtherCodesAreNotRetried) {
 }
 
 // Pushes weight studies back with this delay, whoever asks.
-FakeServer::WeightStages PushBack(std::string pushback_ms) {
+FakeServer::WeightStages AlwaysBusy(int delay_ms) {
   return [=](grpc::ServerContext& context, const auto&, auto&) {
-    context.AddTrailingMetadata("grpc-retry-pushback-ms", pushback_ms);
-    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "busy");
+    return PushBack(context, delay_ms);
   };
 }
 
 TEST(SaliencyClientTest, AWeightStudyThatIsPushedBackForGoodIsNotAskedAgain) {
   FakeServer server;
-  server.SetWeightStages(PushBack("-1"));
+  server.SetWeightStages(AlwaysBusy(-1));
   const absl::Status status = ClientOf(server)->MeasureWeightSensitivity(
       {}, [](const auto&) { return true; });
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
@@ -132,7 +137,7 @@ TEST(SaliencyClientTest, AWeightStudyThatIsPushedBackForGoodIsNotAskedAgain) {
 
 TEST(SaliencyClientTest, AWeightStudyIsAskedOnceWhereRetriesAreOff) {
   FakeServer server;
-  server.SetWeightStages(PushBack("1"));
+  server.SetWeightStages(AlwaysBusy(1));
   ClientOptions options = OptionsFor(server.address());
   options.channel.retry.max_attempts = 1;
   const absl::Status status =
@@ -144,7 +149,7 @@ TEST(SaliencyClientTest, AWeightStudyIsAskedOnceWhereRetriesAreOff) {
 
 TEST(SaliencyClientTest, AWeightStudyIsAskedAgainUntilItsTimeout) {
   FakeServer server;
-  server.SetWeightStages(PushBack("1"));
+  server.SetWeightStages(AlwaysBusy(1));
   const absl::Status status = ClientOf(server)->MeasureWeightSensitivity(
       {}, [](const auto&) { return true; }, {.timeout = absl::Seconds(1)});
   // The clock may run out in an attempt or in a wait.
@@ -159,8 +164,9 @@ TEST(SaliencyClientTest, LargeRequestsAreRetriedToo) {
   const FakeServer server(FailFirst(2, grpc::StatusCode::UNAVAILABLE, ""));
   v1::ComputeSaliencyRequest request;
   request.mutable_input()->set_image(std::string(8 << 20, 'x'));
-  EXPECT_EQ(ClientOf(server)->ComputeSaliency(request)->model(),
-            "after retries");
+  EXPECT_EQ(
+      ClientOf(server)->ComputeSaliency(request)->summary().model().name(),
+      "after retries");
   EXPECT_EQ(server.calls(), 3);
 }
 
@@ -190,17 +196,22 @@ TEST(SaliencyClientTest, TokenIsSentAsBearer) {
                              v1::ComputeSaliencyResponse& response) {
     const auto found = context.client_metadata().find("authorization");
     if (found != context.client_metadata().end()) {
-      response.set_model(
+      response.mutable_summary()->mutable_model()->set_name(
           std::string(found->second.data(), found->second.size()));
     }
     return grpc::Status::OK;
   });
   ClientOptions options = OptionsFor(server.address());
   options.token = "s3cret";
-  EXPECT_EQ(
-      SaliencyClient::Connect(options).value()->ComputeSaliency({})->model(),
-      "Bearer s3cret");
-  EXPECT_EQ(ClientOf(server)->ComputeSaliency({})->model(), "");
+  EXPECT_EQ(SaliencyClient::Connect(options)
+                .value()
+                ->ComputeSaliency({})
+                ->summary()
+                .model()
+                .name(),
+            "Bearer s3cret");
+  EXPECT_EQ(ClientOf(server)->ComputeSaliency({})->summary().model().name(),
+            "");
 }
 
 TEST(SaliencyClientTest, TokenThatHeadersCannotCarryIsRefused) {
@@ -305,7 +316,8 @@ TEST(SaliencyClientTest, ServersTakeTurnsAndTheDeadAreSkipped) {
 TEST(SaliencyClientTest, ManyThreadsShareAClient) {
   const FakeServer server([](auto&, const v1::ComputeSaliencyRequest& request,
                              v1::ComputeSaliencyResponse& response) {
-    response.set_model(request.model());
+    response.mutable_summary()->mutable_model()->set_name(
+        request.model().name());
     return grpc::Status::OK;
   });
   const auto client = ClientOf(server);
@@ -314,8 +326,9 @@ TEST(SaliencyClientTest, ManyThreadsShareAClient) {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < 20; ++i) {
         v1::ComputeSaliencyRequest request;
-        request.set_model(absl::StrCat(thread, "/", i));
-        EXPECT_EQ(client->ComputeSaliency(request)->model(), request.model());
+        request.mutable_model()->set_name(absl::StrCat(thread, "/", i));
+        EXPECT_EQ(client->ComputeSaliency(request)->summary().model().name(),
+                  request.model().name());
       }
     });
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/client/made_answers.h"
 
 namespace saliency {
 namespace {
@@ -19,7 +20,10 @@ Answer Refusal(const Question& question, absl::StatusCode code,
   answer.set_id(question.id());
   answer.mutable_status()->set_code(static_cast<int>(code));
   answer.mutable_status()->set_message("not now");
-  if (retry_after_ms.has_value()) answer.set_retry_after_ms(*retry_after_ms);
+  if (retry_after_ms.has_value()) {
+    answer.mutable_status()->add_details()->PackFrom(
+        RetryInfoOf(*retry_after_ms));
+  }
   return answer;
 }
 
@@ -55,14 +59,14 @@ void Asker::ExpectAllAnswered() const {
   EXPECT_EQ(static_cast<int>(answers_.size()), asked_);
   for (const auto& [index, answer] : answers_) {
     ASSERT_TRUE(answer.ok()) << index << ": " << answer.status();
-    EXPECT_EQ(answer->compute().model(), absl::StrCat(index));
+    EXPECT_EQ(answer->compute().summary().model().name(), absl::StrCat(index));
   }
 }
 
 std::optional<Question> Asker::Next() {
   if (asked_ == count_) return std::nullopt;
   Question question;
-  question.mutable_compute()->set_model(absl::StrCat(asked_++));
+  question.mutable_compute()->mutable_model()->set_name(absl::StrCat(asked_++));
   most_held_ = std::max(most_held_, asked_ - static_cast<int>(order_.size()));
   return question;
 }
@@ -70,7 +74,8 @@ std::optional<Question> Asker::Next() {
 Answer Echo(const Question& question) {
   Answer answer;
   answer.set_id(question.id());
-  answer.mutable_compute()->set_model(question.compute().model());
+  *answer.mutable_compute()->mutable_summary()->mutable_model() =
+      question.compute().model();
   return answer;
 }
 

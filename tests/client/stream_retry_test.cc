@@ -48,7 +48,7 @@ TEST(StreamTest, WhatIsUnavailableIsAskedAgainUpToTheLimit) {
 TEST(StreamTest, WhatIsRefusedForGoodIsNotAskedAgain) {
   const FakeServer server(
       nullptr, nullptr, nullptr,
-      RefuseFirst(1, absl::StatusCode::kResourceExhausted, -1));
+      RefuseFirst(1, absl::StatusCode::kResourceExhausted, std::nullopt));
   Asker asker(2);
   EXPECT_TRUE(asker.Run(*ClientOf(server)).ok());
   EXPECT_TRUE(absl::IsResourceExhausted(asker.status(0)));

@@ -29,7 +29,8 @@ using Answer = v1::StreamSaliencyResponse;
 TEST(StreamTest, ManyQuestionsGoOverOneCallAndComeBackOnce) {
   const FakeServer server([](auto&, const v1::ComputeSaliencyRequest& request,
                              v1::ComputeSaliencyResponse& response) {
-    response.set_model(request.model());
+    response.mutable_summary()->mutable_model()->set_name(
+        request.model().name());
     return grpc::Status::OK;
   });
   Asker asker(500);
@@ -95,8 +96,9 @@ TEST(StreamTest, AnswersAreHandedOutAsTheyComeOrInOrder) {
 TEST(StreamTest, AFailedQuestionConcernsNoOther) {
   const FakeServer server([](auto&, const v1::ComputeSaliencyRequest& request,
                              v1::ComputeSaliencyResponse& response) {
-    response.set_model(request.model());
-    if (request.model() != "1") return grpc::Status::OK;
+    response.mutable_summary()->mutable_model()->set_name(
+        request.model().name());
+    if (request.model().name() != "1") return grpc::Status::OK;
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such model");
   });
   Asker asker(3);

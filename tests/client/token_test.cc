@@ -38,7 +38,7 @@ grpc::Status EchoAuthorization(grpc::ServerContext& context,
     absl::StrAppend(&all, "[",
                     std::string(it->second.data(), it->second.size()), "]");
   }
-  response.set_model(all);
+  response.mutable_summary()->mutable_model()->set_name(all);
   return grpc::Status::OK;
 }
 
@@ -69,7 +69,8 @@ TEST(TokenTest, GoesInPlainTextToThisMachine) {
   const FakeServer server(&EchoAuthorization);
   const auto client =
       SaliencyClient::Connect(OptionsFor({server.address()})).value();
-  EXPECT_EQ(client->ComputeSaliency({})->model(), "[Bearer swordfish]");
+  EXPECT_EQ(client->ComputeSaliency({})->summary().model().name(),
+            "[Bearer swordfish]");
 }
 
 TEST(TokenTest, GoesOverTlsOnce) {
@@ -88,7 +89,7 @@ TEST(TokenTest, GoesOverTlsOnce) {
     const auto answer =
         SaliencyClient::Connect(options).value()->ComputeSaliency({});
     ASSERT_TRUE(answer.ok()) << answer.status();
-    EXPECT_EQ(answer->model(), "[Bearer swordfish]");
+    EXPECT_EQ(answer->summary().model().name(), "[Bearer swordfish]");
   }
 }
 

@@ -68,7 +68,7 @@ TEST_F(WeightSensitivityCommandTest, WritesTablesAndPlotsByStage) {
                         "0.000000,3,0\n"));
   const auto requests = server.weight_requests();
   ASSERT_EQ(requests.size(), 3U);
-  EXPECT_EQ(requests[0].model(), "tiny");
+  EXPECT_EQ(requests[0].model().name(), "tiny");
   EXPECT_EQ(requests[0].output().named_size(), v1::NAMED_SIZE_MODEL_INPUT);
   EXPECT_EQ(requests[0].output().encoding(), v1::MAP_ENCODING_NONE);
   EXPECT_FALSE(requests[0].has_step());
@@ -145,8 +145,7 @@ FakeServer::WeightStages BusyFirst(int calls) {
                 const v1::MeasureWeightSensitivityRequest& request,
                 std::vector<v1::MeasureWeightSensitivityResponse>& stages) {
     if ((*left)-- <= 0) return RampsOfStages(request, stages);
-    context.AddTrailingMetadata("grpc-retry-pushback-ms", "1");
-    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "busy");
+    return PushBack(context, 1);
   };
 }
 
@@ -186,9 +185,7 @@ TEST_F(WeightSensitivityCommandTest, AnInterruptEndsTheWait) {
       [&, calls = 0](grpc::ServerContext& context, const auto&, auto&) mutable {
         const bool last = ++calls == 5;
         if (last) interrupt.Raise();
-        context.AddTrailingMetadata("grpc-retry-pushback-ms",
-                                    last ? "3600000" : "0");
-        return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "busy");
+        return PushBack(context, last ? 3'600'000 : 0);
       });
   const RunResult result =
       RunCommand(Command(server, {"--timeout", "2h"}), interrupt);

@@ -197,14 +197,14 @@ class ExportedModelsAreServedTest(unittest.TestCase):
 
     def get(self, name):
         return self.model_stub.GetModel(
-            self.models_pb.GetModelRequest(model=name), timeout=PATIENCE_S)
+            self.models_pb.GetModelRequest(model={"name": name}), timeout=PATIENCE_S)
 
     def explain(self, name, attributions):
         """The maps of one image of noise, without their pixels."""
         noise = numpy.random.default_rng(0).standard_normal(
             (3, SIZE, SIZE), dtype=numpy.float32)
         request = self.saliency_pb.ComputeSaliencyRequest(
-            model=name, attributions=attributions)
+            model={"name": name}, attributions=attributions)
         request.input.tensor.shape.extend(noise.shape)
         request.input.tensor.data = noise.tobytes()
         request.output.encoding = self.explanation.MAP_ENCODING_NONE

@@ -30,7 +30,7 @@ ServerEnvironment& environment = UseServer([](ModelFolder& models) {
 
 v1::GetModelResponse Describe(const std::string& model) {
   v1::GetModelRequest request;
-  request.set_model(model);
+  request.mutable_model()->set_name(model);
   const auto response = environment.client().GetModel(request);
   EXPECT_TRUE(response.ok()) << response.status();
   return response.ok() ? *response : v1::GetModelResponse();
@@ -92,7 +92,7 @@ TEST_P(EveryMethodTest, AnswersAtEveryListedLayerOrSaysWhyNot) {
   ASSERT_GE(model.methods_size(), 8);
   EXPECT_GE(model.layers_size(), 10);
   v1::ComputeSaliencyRequest request;
-  request.set_model(name);
+  request.mutable_model()->set_name(name);
   *request.mutable_input() = RandomTensor(5, GoldenInputSize(net));
   request.mutable_output()->set_named_size(v1::NAMED_SIZE_LAYER);
   int maps = 0;
@@ -138,9 +138,9 @@ TEST(ScriptAndTraceTest, GiveTheSameMaps) {
     for (const char* method : {"norm_grad", "linear_approximation"}) {
       request.add_attributions()->set_method(method);
     }
-    request.set_model(net + "-script");
+    request.mutable_model()->set_name(net + "-script");
     const auto script = environment.client().ComputeSaliency(request);
-    request.set_model(net + "-trace");
+    request.mutable_model()->set_name(net + "-trace");
     const auto trace = environment.client().ComputeSaliency(request);
     ASSERT_TRUE(script.ok() && trace.ok());
     ASSERT_EQ(script->maps_size(), trace->maps_size());

@@ -85,8 +85,8 @@ TEST(FirstCallTest, APhotographAndNoOptionsFitADefaultChannel) {
   EXPECT_EQ(map.height(), 224) << "the model's input";
   EXPECT_EQ(map.width(), 224);
   EXPECT_EQ(map.data().size(), 224 * 224 * sizeof(float));
-  EXPECT_EQ(answer.response.images(0).height(), 1080);
-  EXPECT_EQ(answer.response.images(0).width(), 1920);
+  EXPECT_EQ(answer.response.summary().images(0).height(), 1080);
+  EXPECT_EQ(answer.response.summary().images(0).width(), 1920);
   // The point is told on the photograph.
   EXPECT_NEAR(map.image_point().y(), (map.point().y() + 0.5) * 1080 / 224, 1);
   EXPECT_NEAR(map.image_point().x(), (map.point().x() + 0.5) * 1920 / 224, 1);

@@ -99,8 +99,8 @@ TEST(MetaEndToEndTest, DescentRaisesTheScoreAndAscentLowersIt) {
       EXPECT_TRUE(ascent ? stepped < score : stepped > score) << stepped;
       EXPECT_EQ(meta->maps(0).map().explained_class().logit(), stepped);
       // Of the model as it is, by another graph: rounding aside.
-      EXPECT_NEAR(meta->images(0).top(0).logit(),
-                  plain->images(0).top(0).logit(), 1e-3);
+      EXPECT_NEAR(meta->summary().images(0).top(0).logit(),
+                  plain->summary().images(0).top(0).logit(), 1e-3);
     }
   }
 }

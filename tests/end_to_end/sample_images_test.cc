@@ -198,8 +198,8 @@ TEST_P(OrientationTest, MapLiesOnTheImageAsDisplayed) {
   request.mutable_input()->set_image(EncodePng(shown).value());
   const auto upright = environment.client().ComputeSaliency(request);
   ASSERT_TRUE(upright.ok()) << upright.status();
-  EXPECT_EQ(turned->images(0).height(), shown.height);
-  EXPECT_EQ(turned->images(0).width(), shown.width);
+  EXPECT_EQ(turned->summary().images(0).height(), shown.height);
+  EXPECT_EQ(turned->summary().images(0).width(), shown.width);
   EXPECT_EQ(turned->maps(0).height(), shown.height);
   EXPECT_EQ(turned->maps(0).width(), shown.width);
   EXPECT_EQ(turned->maps(0).data(), upright->maps(0).data()) << "bit for bit";

@@ -215,7 +215,7 @@ TEST(ServiceTest, RequestIdsComeBackAndStandInTheLog) {
   for (int i = 0; i < 3; ++i) {
     grpc::ClientContext context;
     v1::ComputeSaliencyRequest bad = GoodRequest();
-    bad.set_model("none");
+    bad.mutable_model()->set_name("none");
     EXPECT_EQ(stub->ComputeSaliency(&context, bad, &response).error_code(),
               grpc::StatusCode::NOT_FOUND);
     made.insert(TrailingId(context));

@@ -36,7 +36,7 @@ ServerEnvironment& environment = UseServer([](ModelFolder& models) {
 // Raw maps at layer resolution of random numbers.
 v1::ComputeSaliencyRequest Request(const std::string& model, int seed) {
   v1::ComputeSaliencyRequest request;
-  request.set_model(model);
+  request.mutable_model()->set_name(model);
   *request.mutable_input() = RandomTensor(seed, GoldenInputSize("tiny_resnet"));
   request.mutable_output()->set_named_size(v1::NAMED_SIZE_LAYER);
   request.mutable_output()->set_normalise(false);
@@ -77,8 +77,8 @@ TEST(SharedPassesTest, ThreeTargetsFourMethodsThreeLayersAreAs36Requests) {
   }
   const v1::ComputeSaliencyResponse shared = Ask(all);
   ASSERT_EQ(shared.maps_size(), 36);
-  EXPECT_EQ(shared.batch_requests(), 1);
-  EXPECT_EQ(shared.batch_rows(), 3);
+  EXPECT_EQ(shared.summary().batch().requests(), 1);
+  EXPECT_EQ(shared.summary().batch().rows(), 3);
   int index = 0;
   for (const v1::Target& target : targets) {
     for (const std::string& method : kMethods) {
@@ -144,11 +144,11 @@ TEST(SharedPassesTest, SixteenDifferentRequestsAreOneBatchAndAsSingles) {
   const MetricsPage after = Metrics();
   for (int i = 0; i < kClients; ++i) {
     SCOPED_TRACE(i);
-    EXPECT_EQ(responses[i].batch_requests(), kClients);
-    EXPECT_EQ(responses[i].batch_rows(), kClients);
+    EXPECT_EQ(responses[i].summary().batch().requests(), kClients);
+    EXPECT_EQ(responses[i].summary().batch().rows(), kClients);
     const v1::ComputeSaliencyResponse single =
         Ask(Varied(Request("alone", 100 + i), i));
-    EXPECT_EQ(single.batch_requests(), 1);
+    EXPECT_EQ(single.summary().batch().requests(), 1);
     ASSERT_EQ(responses[i].maps_size(), single.maps_size());
     for (int m = 0; m < single.maps_size(); ++m) {
       ExpectSameMap(responses[i].maps(m), single.maps(m), kTolerance);
@@ -174,7 +174,7 @@ Counted ClosedLoop(const v1::ComputeSaliencyRequest& good, int calls) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < calls; ++i) {
         v1::ComputeSaliencyRequest request = Varied(good, i);
-        if (i % 10 == 4) request.set_model("none");
+        if (i % 10 == 4) request.mutable_model()->set_name("none");
         if (i % 10 == 9) request.mutable_targets(0)->set_class_index(10);
         const auto response = environment.client().ComputeSaliency(request);
         ++counted[t][absl::StatusCodeToString(response.status().code())];

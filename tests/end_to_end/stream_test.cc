@@ -92,8 +92,8 @@ TEST(StreamTest, AnswersAreThoseOfTheUnaryCalls) {
         ExpectSameMap(answers[i]->compute().maps(map), expected->maps(map),
                       kTolerance);
       }
-      most_shared =
-          std::max(most_shared, answers[i]->compute().batch_requests());
+      most_shared = std::max(
+          most_shared, answers[i]->compute().summary().batch().requests());
     }
   }
   EXPECT_GT(most_shared, 1) << "questions of a stream share passes";
@@ -135,7 +135,7 @@ TEST(StreamTest, MalformedQuestionsAreAnsweredAndTheStreamGoesOn) {
       {"no id", [](Question& q) { q.clear_id(); }, "id: empty"},
       {"long id", [](Question& q) { q.set_id(std::string(1 << 20, 'i')); },
        "id: bytes: 1048576 of at most 256"},
-      {"no question", [](Question& q) { q.clear_question(); }, "question"},
+      {"no question", [](Question& q) { q.clear_request(); }, "request"},
       {"no time", [](Question& q) { q.set_timeout_seconds(-1); },
        "timeout_seconds: -1"},
       {"no image",

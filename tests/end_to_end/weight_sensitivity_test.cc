@@ -75,7 +75,7 @@ TEST(WeightSensitivityTest, StageZeroIsTheModelThatServes) {
     ExpectSameMap(stages[0].maps(i).map(), plain->maps(i), 1e-5F);
     EXPECT_EQ(stages[0].maps(i).correlation(), 1.0);
   }
-  EXPECT_EQ(stages[0].stages(), static_cast<int>(stages.size()));
+  EXPECT_EQ(stages[0].num_stages(), static_cast<int>(stages.size()));
 }
 
 TEST(WeightSensitivityTest, MapsChangeAndTheExplainedClassDoesNot) {

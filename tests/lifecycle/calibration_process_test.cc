@@ -30,7 +30,7 @@ data: "old"
 
 v1::CalibrationSettings Settings() {
   v1::CalibrationSettings settings;
-  settings.set_model(kModel);
+  settings.mutable_model()->set_name(kModel);
   settings.add_layers("layer1");
   settings.add_layers("layer3");
   settings.set_data("new");
@@ -63,7 +63,7 @@ std::unique_ptr<ServerProcess> ServeCalibrated(const ModelFolder& models) {
 std::string WeightsInUse(const ServerProcess& server) {
   const auto client = ClientOf(server);
   v1::CombineLayersRequest request;
-  request.set_model(kModel);
+  request.mutable_model()->set_name(kModel);
   *request.mutable_input() = ImageOf(1).input();
   v1::Combination& combination = *request.add_combinations();
   *combination.mutable_attribution() = At("norm_grad", {"layer1", "layer3"});

@@ -46,7 +46,7 @@ std::unique_ptr<ServerProcess> Serve(const ModelFolder& models,
 v1::ComputeSaliencyRequest Question(int rows) {
   const ImageSize size = GoldenInputSize(kNet);
   v1::ComputeSaliencyRequest request;
-  request.set_model(kModel);
+  request.mutable_model()->set_name(kModel);
   *request.mutable_input() = RandomTensor(/*seed=*/1, size);
   v1::Tensor& tensor = *request.mutable_input()->mutable_tensor();
   const std::string image = tensor.data();

@@ -66,7 +66,7 @@ TEST(StartTest, ALoadWhoseTimeIsUpFailsAndIsWaitedForByNobody) {
   ASSERT_TRUE(server->process().AwaitError("not loaded within 20s"));
   ASSERT_TRUE(server->AwaitServing("model/resnet").ok());
   v1::ComputeSaliencyRequest question = Question();
-  question.set_model("a_endless");
+  question.mutable_model()->set_name("a_endless");
   const absl::Status refused = AskOnce(server->channel(), question);
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()),

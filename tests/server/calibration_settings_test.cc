@@ -79,12 +79,13 @@ INSTANTIATE_TEST_SUITE_P(
                     .spoil = [](auto& s) { s.set_data(std::string(257, 'x')); },
                     .message = "settings.data: bytes: 257 of at most 256"},
         BadSettings{.name = "Version",
-                    .spoil = [](auto& s) { s.set_version(0); },
-                    .message = "version: 0 is less than 1"},
-        BadSettings{.name = "Model",
-                    .spoil = [](auto& s) { s.set_model("fame"); },
-                    .code = grpc::StatusCode::NOT_FOUND,
-                    .message = "model \"fame\" not found; nearest: \"fake\""}),
+                    .spoil = [](auto& s) { s.mutable_model()->set_version(0); },
+                    .message = "settings: model.version: 0 is less than 1"},
+        BadSettings{
+            .name = "Model",
+            .spoil = [](auto& s) { s.mutable_model()->set_name("fame"); },
+            .code = grpc::StatusCode::NOT_FOUND,
+            .message = "model \"fame\" not found; nearest: \"fake\""}),
     [](const auto& suite) { return suite.param.name; });
 
 struct BadImage {

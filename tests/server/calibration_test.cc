@@ -70,8 +70,8 @@ TEST(CalibrationTest, WeightsAreMeasuredStoredShownAndUsedAtOnce) {
   EXPECT_THAT(outcome.rejected, IsEmpty());
   EXPECT_EQ(outcome.result.stored().code(), 0)
       << outcome.result.stored().message();
-  EXPECT_EQ(outcome.result.model(), "fake");
-  EXPECT_EQ(outcome.result.version(), 1);
+  EXPECT_EQ(outcome.result.model().name(), "fake");
+  EXPECT_EQ(outcome.result.model().version(), 1);
   EXPECT_EQ(outcome.result.training_images(), 42);
   EXPECT_EQ(outcome.result.held_out_images(), 18);
   const v1::LayerWeights& weights = outcome.result.layer_weights();
@@ -107,12 +107,12 @@ TEST(CalibrationTest, ProgressEndsWithAllImagesAndAllLayers) {
   const CalibrationOutcome outcome = Calibrate(server, 20);
   ASSERT_GE(outcome.progress.size(), 2);
   const auto last = outcome.progress.end() - 1;
-  EXPECT_EQ(last->stage(), v1::CalibrationProgress::STAGE_CLASSIFIERS);
+  EXPECT_EQ(last->phase(), v1::CalibrationProgress::PHASE_CLASSIFIERS);
   EXPECT_EQ(last->done(), 2);
   EXPECT_EQ(last->total(), 2);
   int64_t images = 0;
   for (const v1::CalibrationProgress& progress : outcome.progress) {
-    if (progress.stage() != v1::CalibrationProgress::STAGE_FEATURES) continue;
+    if (progress.phase() != v1::CalibrationProgress::PHASE_FEATURES) continue;
     EXPECT_GE(progress.done(), images);
     images = progress.done();
   }

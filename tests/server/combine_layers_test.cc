@@ -43,7 +43,7 @@ Request FakeMapsRequest() {
   Request request;
   const float maps[2][4] = {{0, 1, 2, 4}, {7, 6, 6, 5}};
   for (const auto& values : maps) {
-    v1::GivenMap* map = request.mutable_maps()->add_maps();
+    v1::PrecomputedMap* map = request.mutable_maps()->add_maps();
     map->set_layer(request.maps().maps_size() == 1 ? "early" : "late");
     map->mutable_values()->add_shape(2);
     map->mutable_values()->add_shape(2);
@@ -68,9 +68,9 @@ TEST(CombineLayersTest, AnswersWithTheMapItsSharesAndItsLayers) {
   v1::CombineLayersResponse response;
   const grpc::Status status = Ask(server, request, response);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(response.model(), "fake");
-  EXPECT_EQ(response.batch_requests(), 1);
-  EXPECT_EQ(response.images(0).top_size(), 5);
+  EXPECT_EQ(response.summary().model().name(), "fake");
+  EXPECT_EQ(response.summary().batch().requests(), 1);
+  EXPECT_EQ(response.summary().images(0).top_size(), 5);
   ASSERT_EQ(response.combined_size(), 1);
   const v1::CombinedMap& combined = response.combined(0);
   EXPECT_EQ(combined.map().status().code(), 0);
@@ -130,8 +130,8 @@ TEST(CombineLayersTest, MapsNeedNoModel) {
   v1::CombineLayersResponse response;
   const grpc::Status status = Ask(server, FakeMapsRequest(), response);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(response.model(), "");
-  EXPECT_EQ(response.images_size(), 0);
+  EXPECT_FALSE(response.summary().has_model());
+  EXPECT_EQ(response.summary().images_size(), 0);
   ASSERT_EQ(response.combined_size(), 1);
   EXPECT_THAT(Floats(response.combined(0).map().data()),
               ElementsAre(0.5F, 0.375F, 0.5F, 0.5F));
@@ -148,7 +148,7 @@ TEST(CombineLayersTest, MapsOfAnEarlierAnswerCombineAsTheModelWould) {
   ASSERT_TRUE(Ask(server, request, first).ok());
   Request again;
   for (const v1::SaliencyMap& map : first.layer_maps()) {
-    v1::GivenMap* given = again.mutable_maps()->add_maps();
+    v1::PrecomputedMap* given = again.mutable_maps()->add_maps();
     given->set_layer(map.layer());
     given->mutable_values()->add_shape(map.height());
     given->mutable_values()->add_shape(map.width());
@@ -196,7 +196,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, RefusedCombinationTest,
     testing::Values(
         Case{"UnknownModel", FakeCombineRequest(),
-             [](Request& r) { r.set_model("fke"); }, kNotFound,
+             [](Request& r) { r.mutable_model()->set_name("fke"); }, kNotFound,
              "model \"fke\" not found; nearest: \"fake\""},
         Case{"UnknownLayer", FakeCombineRequest(),
              [](Request& r) {
@@ -245,7 +245,7 @@ INSTANTIATE_TEST_SUITE_P(
              kInvalid, "combinations[0]: weighting: unknown value 9"},
         Case{"Nothing", FakeCombineRequest(),
              [](Request& r) { r.clear_subject(); }, kInvalid,
-             "neither input nor maps is set"},
+             "input: not set, nor are maps"},
         Case{"MapTooShort", FakeMapsRequest(),
              [](Request& r) {
                r.mutable_maps()
@@ -256,7 +256,7 @@ INSTANTIATE_TEST_SUITE_P(
              },
              kInvalid, "maps.maps[1].values.data has 15 bytes"},
         Case{"MapsOfAModel", FakeMapsRequest(),
-             [](Request& r) { r.set_model("fake"); }, kInvalid,
+             [](Request& r) { r.mutable_model()->set_name("fake"); }, kInvalid,
              "model: not allowed with maps"},
         Case{"CalibratedWeightingOfMaps", FakeMapsRequest(),
              [](Request& r) {

@@ -45,12 +45,12 @@ TEST(ConvertAnswerTest, EveryFieldArrives) {
                        .render = absl::Seconds(6)};
   v1::ComputeSaliencyResponse response;
   ToProto(std::move(explanation), "id", &response);
-  EXPECT_EQ(response.model(), "m");
-  EXPECT_EQ(response.version(), 9);
-  ASSERT_EQ(response.images_size(), 1);
-  EXPECT_EQ(response.images(0).height(), 10);
-  EXPECT_EQ(response.images(0).width(), 11);
-  EXPECT_EQ(response.images(0).top(0).label(), "a");
+  EXPECT_EQ(response.summary().model().name(), "m");
+  EXPECT_EQ(response.summary().model().version(), 9);
+  ASSERT_EQ(response.summary().images_size(), 1);
+  EXPECT_EQ(response.summary().images(0).height(), 10);
+  EXPECT_EQ(response.summary().images(0).width(), 11);
+  EXPECT_EQ(response.summary().images(0).top(0).label(), "a");
   ASSERT_EQ(response.maps_size(), 1);
   const v1::SaliencyMap& map = response.maps(0);
   EXPECT_EQ(map.status().code(), 0);
@@ -74,14 +74,14 @@ TEST(ConvertAnswerTest, EveryFieldArrives) {
   EXPECT_FALSE(map.has_region());
   EXPECT_EQ(map.encoding(), v1::MAP_ENCODING_PNG16);
   EXPECT_EQ(map.data(), "pixels");
-  EXPECT_EQ(response.seconds().decode(), 1);
-  EXPECT_EQ(response.seconds().queue(), 2);
-  EXPECT_EQ(response.seconds().forward(), 3);
-  EXPECT_EQ(response.seconds().backward(), 4);
-  EXPECT_EQ(response.seconds().aggregate(), 5);
-  EXPECT_EQ(response.seconds().render(), 6);
-  EXPECT_EQ(response.batch_requests(), 2);
-  EXPECT_EQ(response.batch_rows(), 5);
+  EXPECT_EQ(response.summary().timing().decode_seconds(), 1);
+  EXPECT_EQ(response.summary().timing().queue_seconds(), 2);
+  EXPECT_EQ(response.summary().timing().forward_seconds(), 3);
+  EXPECT_EQ(response.summary().timing().backward_seconds(), 4);
+  EXPECT_EQ(response.summary().timing().aggregate_seconds(), 5);
+  EXPECT_EQ(response.summary().timing().render_seconds(), 6);
+  EXPECT_EQ(response.summary().batch().requests(), 2);
+  EXPECT_EQ(response.summary().batch().rows(), 5);
 }
 
 TEST(ConvertAnswerTest, ACroppedMapTellsItsRegion) {

@@ -22,8 +22,8 @@ Request ImageRequest() {
 
 TEST(ConvertClassSensitivityTest, AsksForBothEndsOfTheRankingInOneItem) {
   Request request = ImageRequest();
-  request.set_model("m");
-  request.set_version(2);
+  request.mutable_model()->set_name("m");
+  request.mutable_model()->set_version(2);
   request.set_score(v1::SCORE_LOG_SOFTMAX);
   request.add_combinations();
   const Job job = JobFromProto(request, {}).value();
@@ -89,7 +89,7 @@ Explanation TwoImages() {
 TEST(ConvertClassSensitivityTest, EachImageHasItsMeasurements) {
   v1::MeasureClassSensitivityResponse response;
   ToProto(TwoImages(), "id", &response);
-  EXPECT_EQ(response.model(), "m");
+  EXPECT_EQ(response.summary().model().name(), "m");
   ASSERT_EQ(response.measurements_size(), 6);
   const v1::ClassSensitivity& second = response.measurements(1);
   EXPECT_EQ(second.status().code(), 0);

@@ -22,7 +22,7 @@ v1::CombineLayersRequest ImageRequest() {
 v1::CombineLayersRequest MapsRequest() {
   v1::CombineLayersRequest request;
   for (const char* layer : {"early", "late"}) {
-    v1::GivenMap* map = request.mutable_maps()->add_maps();
+    v1::PrecomputedMap* map = request.mutable_maps()->add_maps();
     map->set_layer(layer);
     map->mutable_values()->add_shape(2);
     map->mutable_values()->add_shape(3);
@@ -46,8 +46,8 @@ TEST(ConvertCombinationTest, NothingButAnImageIsNormGradSummedUniformly) {
 
 TEST(ConvertCombinationTest, EveryFieldArrives) {
   v1::CombineLayersRequest request = ImageRequest();
-  request.set_model("m");
-  request.set_version(7);
+  request.mutable_model()->set_name("m");
+  request.mutable_model()->set_version(7);
   request.add_targets()->set_class_index(4);
   request.set_score(v1::SCORE_SOFTMAX);
   request.mutable_output()->set_smooth_sigma(0.25F);
@@ -123,11 +123,12 @@ INSTANTIATE_TEST_SUITE_P(
     Table, BadRequestTest,
     testing::Values(
         Bad{"NoSubject", [](Request& r) { r.clear_subject(); },
-            "neither input nor maps is set"},
+            "input: not set, nor are maps"},
         Bad{"EmptyInput", [](Request& r) { r.mutable_input()->Clear(); },
             "input: neither image nor tensor is set"},
-        Bad{"VersionZero", [](Request& r) { r.set_version(0); },
-            "version: 0 is less than 1"},
+        Bad{"VersionZero",
+            [](Request& r) { r.mutable_model()->set_version(0); },
+            "model.version: 0 is less than 1"},
         Bad{"TooManyTargets",
             [](Request& r) {
               for (int i = 0; i < 65; ++i) r.add_targets();
@@ -180,10 +181,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"UnknownScore",
             [](Request& r) { r.set_score(static_cast<v1::Score>(77)); },
             "score: unknown value 77"},
-        Bad{"MapsOfAModel", [](Request& r) { r.set_model("m"); },
+        Bad{"MapsOfAModel",
+            [](Request& r) { r.mutable_model()->set_name("m"); },
             "model: not allowed with maps, which ask no model", true},
-        Bad{"MapsOfAVersion", [](Request& r) { r.set_version(1); },
-            "version: not allowed with maps, which ask no model", true},
+        Bad{"MapsOfAVersion",
+            [](Request& r) { r.mutable_model()->set_version(1); },
+            "model: not allowed with maps, which ask no model", true},
         Bad{"MapsOfATarget", [](Request& r) { r.add_targets(); },
             "targets: not allowed with maps, which ask no model", true},
         Bad{"MapsOfAScore", [](Request& r) { r.set_score(v1::SCORE_LOGIT); },
@@ -232,10 +235,10 @@ TEST(ConvertCombinationTest, AnswersCarryMapsSharesAndLayers) {
   answer.layer_maps = {{.layer = "a", .data = "more"}};
   v1::CombineLayersResponse response;
   ToProto(std::move(answer), "id", &response);
-  EXPECT_EQ(response.model(), "m");
-  EXPECT_EQ(response.version(), 3);
-  EXPECT_EQ(response.batch_requests(), 2);
-  EXPECT_EQ(response.images(0).width(), 5);
+  EXPECT_EQ(response.summary().model().name(), "m");
+  EXPECT_EQ(response.summary().model().version(), 3);
+  EXPECT_EQ(response.summary().batch().requests(), 2);
+  EXPECT_EQ(response.summary().images(0).width(), 5);
   ASSERT_EQ(response.combined_size(), 2);
   const v1::CombinedMap& combined = response.combined(0);
   EXPECT_EQ(combined.map().attribution(), 3);

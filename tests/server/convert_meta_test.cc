@@ -34,8 +34,8 @@ TEST(ConvertMetaTest, NothingButAnImageIsNormGradAfterADefaultStep) {
 
 TEST(ConvertMetaTest, EveryFieldArrives) {
   Request request = ImageRequest();
-  request.set_model("m");
-  request.set_version(7);
+  request.mutable_model()->set_name("m");
+  request.mutable_model()->set_version(7);
   request.add_targets()->set_class_index(4);
   request.set_score(v1::SCORE_SOFTMAX);
   request.mutable_output()->set_smooth_sigma(0.25F);
@@ -140,7 +140,7 @@ TEST(ConvertMetaTest, EachMapComesWithItsPlainOneAndItsCorrelation) {
   answer.combined_correlations = {0.5};
   v1::MetaSaliencyResponse response;
   ToProto(std::move(answer), "id", &response);
-  EXPECT_EQ(response.model(), "m");
+  EXPECT_EQ(response.summary().model().name(), "m");
   ASSERT_EQ(response.maps_size(), 2);
   EXPECT_EQ(response.maps(0).map().data(), "stepped");
   EXPECT_EQ(response.maps(0).plain().data(), "plain");

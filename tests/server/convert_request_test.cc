@@ -55,8 +55,8 @@ TEST(ConvertRequestTest, TheDefaultSizeGoesByTheEncoding) {
 
 TEST(ConvertRequestTest, EveryFieldArrives) {
   v1::ComputeSaliencyRequest request = FakeRequest();
-  request.set_model("m");
-  request.set_version(7);
+  request.mutable_model()->set_name("m");
+  request.mutable_model()->set_version(7);
   request.set_top_k(3);
   request.set_score(v1::SCORE_LOG_SOFTMAX);
   request.add_targets()->set_class_index(4);
@@ -164,10 +164,12 @@ INSTANTIATE_TEST_SUITE_P(
                     r.mutable_input()->set_image(std::string(11, 'x'));
                   },
                   "input.image: bytes: 11 of at most 10"},
-        Malformed{"VersionZero", [](Request& r) { r.set_version(0); },
-                  "version: 0 is less than 1"},
-        Malformed{"NegativeVersion", [](Request& r) { r.set_version(-1); },
-                  "version: -1 is less than 1"},
+        Malformed{"VersionZero",
+                  [](Request& r) { r.mutable_model()->set_version(0); },
+                  "model.version: 0 is less than 1"},
+        Malformed{"NegativeVersion",
+                  [](Request& r) { r.mutable_model()->set_version(-1); },
+                  "model.version: -1 is less than 1"},
         Malformed{"TooManyTargets",
                   [](Request& r) {
                     for (int i = 0; i < 3; ++i) r.add_targets();
@@ -242,7 +244,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(ConvertRequestTest, AllViolationsAreToldAtOnce) {
   v1::ComputeSaliencyRequest request = FakeRequest();
   request.clear_input();
-  request.set_version(-3);
+  request.mutable_model()->set_version(-3);
   request.set_score(static_cast<v1::Score>(99));
   request.add_targets()->set_label("");
   request.add_targets()->set_label("cat");
@@ -257,7 +259,7 @@ TEST(ConvertRequestTest, AllViolationsAreToldAtOnce) {
   const std::string message(status.message());
   EXPECT_THAT(message, testing::StartsWith("11 violations: (1) "));
   for (const char* part :
-       {"version: -3 is less than 1", "score: unknown value 99",
+       {"model.version: -3 is less than 1", "score: unknown value 99",
         "targets[0]: label: empty", "targets[2]: label: empty",
         "output.named_size: unknown value 99",
         "output.encoding: unknown value 99",

@@ -73,7 +73,7 @@ TEST(RefusedAtOnceTest, AnUnknownModelDoesNotHideTheRest) {
   TestServer server;
   server.AddFakeModel();
   Request request = FakeRequest();
-  request.set_model("fke");
+  request.mutable_model()->set_name("fke");
   request.mutable_attributions(0)->set_method("grad_cma");
   grpc::ClientContext context;
   v1::ComputeSaliencyResponse response;
@@ -87,7 +87,7 @@ TEST(RefusedAtOnceTest, AnUnknownModelDoesNotHideTheRest) {
 TEST(RefusedAtOnceTest, PrecomputedMapsAreLookedAtAsAWhole) {
   TestServer server;
   v1::CombineLayersRequest request;
-  request.set_model("fake");
+  request.mutable_model()->set_name("fake");
   request.mutable_maps()->add_maps()->set_layer("a");
   request.set_top_k(0);
   request.add_combinations()->set_rule(static_cast<v1::CombineRule>(99));
@@ -137,9 +137,11 @@ constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
 INSTANTIATE_TEST_SUITE_P(
     All, RefusedRequestTest,
     testing::Values(
-        Case{"UnknownModel", [](Request& r) { r.set_model("fke"); }, kNotFound,
+        Case{"UnknownModel",
+             [](Request& r) { r.mutable_model()->set_name("fke"); }, kNotFound,
              "model \"fke\" not found; nearest: \"fake\""},
-        Case{"UnknownVersion", [](Request& r) { r.set_version(2); }, kNotFound,
+        Case{"UnknownVersion",
+             [](Request& r) { r.mutable_model()->set_version(2); }, kNotFound,
              "version \"2\" not found; nearest: \"1\""},
         Case{
             "UnknownLayer",

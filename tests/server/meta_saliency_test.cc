@@ -54,7 +54,8 @@ TEST(MetaSaliencyTest, AnswersWithBothMapsAndTheirCorrelation) {
   EXPECT_EQ(pair.map().explained_class().logit(), 109);
   EXPECT_EQ(pair.plain().explained_class().logit(), 9);
   EXPECT_EQ(pair.plain_correlation(), -1);
-  EXPECT_EQ(response.images(0).top(0).logit(), 9) << "the model as it is";
+  EXPECT_EQ(response.summary().images(0).top(0).logit(), 9)
+      << "the model as it is";
   EXPECT_EQ(server.Metric("saliency_requests_total",
                           {{"rpc", "MetaSaliency"}, {"code", "OK"}}),
             1);
@@ -92,8 +93,8 @@ TEST(MeasureClassSensitivityTest, AnswersPerImageAndInSum) {
   const grpc::Status status =
       server.saliency().MeasureClassSensitivity(&context, request, &response);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(response.model(), "fake");
-  EXPECT_EQ(response.batch_rows(), 2);
+  EXPECT_EQ(response.summary().model().name(), "fake");
+  EXPECT_EQ(response.summary().batch().rows(), 2);
   ASSERT_EQ(response.measurements_size(), 3);
   EXPECT_EQ(response.measurements(1).attribution(), 1);
   EXPECT_EQ(response.measurements(1).layer(), "last");

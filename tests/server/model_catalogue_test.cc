@@ -71,7 +71,7 @@ TEST(ModelCatalogueTest, NamesThatAreNotThereGetNearMatches) {
                                 "nearest: \"1\""));
   EXPECT_EQ(catalogue.FindReady("", 0).status(),
             absl::InvalidArgumentError(
-                "model: not set, but the server has 2 models"));
+                "model.name: not set, but the server has 2 models"));
 }
 
 TEST(ModelCatalogueTest, HealthWaitsForTheRequiredModelsOnly) {

@@ -40,8 +40,8 @@ TEST(ModelServiceTest, GetModelTellsAllAboutTheOnlyModel) {
   grpc::ClientContext context;
   v1::GetModelResponse response;
   ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
-  EXPECT_EQ(response.name(), "fake");
-  EXPECT_EQ(response.version(), 1);
+  EXPECT_EQ(response.model().name(), "fake");
+  EXPECT_EQ(response.model().version(), 1);
   EXPECT_EQ(response.num_classes(), 10);
   EXPECT_EQ(response.labels_size(), 10);
   EXPECT_EQ(response.sha256(), std::string(64, 'a'));
@@ -159,7 +159,7 @@ TEST(ModelServiceTest, AFailedModelStillTellsWhy) {
   grpc::ClientContext context;
   v1::GetModelResponse response;
   ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
-  EXPECT_EQ(response.name(), "bad");
+  EXPECT_EQ(response.model().name(), "bad");
   EXPECT_EQ(response.versions(0).message(), "labels.txt: line 2 is empty");
   EXPECT_EQ(response.layers_size(), 0);
 }
@@ -171,8 +171,8 @@ TEST(ModelServiceTest, BadQuestionsGetTheCodesOfTheTable) {
     grpc::ClientContext context;
     v1::GetModelRequest request;
     v1::GetModelResponse response;
-    request.set_model(model);
-    request.set_version(version);
+    request.mutable_model()->set_name(model);
+    request.mutable_model()->set_version(version);
     return server.models().GetModel(&context, request, &response).error_code();
   };
   EXPECT_EQ(ask("fake", 1), grpc::StatusCode::OK);

@@ -41,8 +41,8 @@ TEST(SaliencyServiceTest, AnswersWithTheEnginesMaps) {
   const grpc::Status status =
       server.saliency().ComputeSaliency(&context, FakeRequest(), &response);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(response.model(), "fake");
-  EXPECT_EQ(response.version(), 1);
+  EXPECT_EQ(response.summary().model().name(), "fake");
+  EXPECT_EQ(response.summary().model().version(), 1);
   ASSERT_EQ(response.maps_size(), 1);
   const v1::SaliencyMap& map = response.maps(0);
   EXPECT_EQ(map.method(), "norm_grad");
@@ -54,7 +54,7 @@ TEST(SaliencyServiceTest, AnswersWithTheEnginesMaps) {
   EXPECT_EQ(map.point().x(), 1);
   EXPECT_EQ(map.data().size(), 4 * sizeof(float));
   EXPECT_EQ(map.explained_class().label(), "class9");
-  EXPECT_EQ(response.images(0).top_size(), 5);
+  EXPECT_EQ(response.summary().images(0).top_size(), 5);
 }
 
 // The size of an encoded image is known only when it is made.

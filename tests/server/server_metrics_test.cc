@@ -25,7 +25,7 @@ grpc::StatusCode Call(TestServer& server, int kind) {
     case 0:
       break;
     case 1:
-      request.set_model("invented-by-a-caller");
+      request.mutable_model()->set_name("invented-by-a-caller");
       break;
     case 2:
       request.add_targets()->set_class_index(1000);

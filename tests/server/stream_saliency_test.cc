@@ -76,7 +76,7 @@ TEST(StreamSaliencyTest, AThousandQuestionsAreEachAnsweredOnce) {
   ASSERT_EQ(answers.size(), static_cast<size_t>(kQuestions));
   for (const auto& [id, answer] : answers) {
     ASSERT_EQ(answer.status().code(), 0) << answer.status().message();
-    EXPECT_FALSE(answer.has_retry_after_ms());
+    EXPECT_EQ(answer.status().details_size(), 0);
     EXPECT_EQ(answer.compute().maps(0).raw_max(), 3);
   }
   EXPECT_TRUE(server.tracker().AwaitEmpty(absl::Now() + kPatience));
@@ -170,7 +170,7 @@ TEST_P(BadQuestionTest, IsAnsweredAndTheStreamGoesOn) {
   EXPECT_EQ(answer.id(), bad.id());
   EXPECT_EQ(answer.status().code(), Code(GetParam().code));
   EXPECT_THAT(answer.status().message(), HasSubstr(GetParam().message));
-  EXPECT_EQ(answer.answer_case(), Answer::ANSWER_NOT_SET);
+  EXPECT_EQ(answer.response_case(), Answer::RESPONSE_NOT_SET);
   ASSERT_TRUE(stream.Ask(Compute("good")));
   EXPECT_EQ(stream.Read().status().code(), 0);
   EXPECT_TRUE(stream.End().ok());
@@ -186,8 +186,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadQuestion{"LongId",
                     [](Question& q) { q.set_id(std::string(257, 'x')); },
                     kInvalid, "id: bytes: 257 of at most 256"},
-        BadQuestion{"NoQuestion", [](Question& q) { q.clear_question(); },
-                    kInvalid, "question: none is set"},
+        BadQuestion{"NoQuestion", [](Question& q) { q.clear_request(); },
+                    kInvalid, "request: none is set"},
         BadQuestion{"NoTime", [](Question& q) { q.set_timeout_seconds(0); },
                     kInvalid, "timeout_seconds: 0 is not positive"},
         BadQuestion{"TimeThatIsNoNumber",
@@ -200,7 +200,9 @@ INSTANTIATE_TEST_SUITE_P(
                     [](Question& q) { q.set_timeout_seconds(1e-9); },
                     grpc::StatusCode::DEADLINE_EXCEEDED, ""},
         BadQuestion{"UnknownModel",
-                    [](Question& q) { q.mutable_compute()->set_model("fke"); },
+                    [](Question& q) {
+                      q.mutable_compute()->mutable_model()->set_name("fke");
+                    },
                     grpc::StatusCode::NOT_FOUND, "nearest: \"fake\""},
         BadQuestion{"UnknownLayer",
                     [](Question& q) {
@@ -239,7 +241,7 @@ TEST(StreamSaliencyTest, AnIdMayNotBeThatOfAQuestionInWorkAndMayBeUsedAgain) {
   EXPECT_TRUE(stream.End().ok());
 }
 
-TEST(StreamSaliencyTest, AFullQueueTellsWhenToAskAgain) {
+TEST(StreamSaliencyTest, RefusalsOfTheEngineAreAnsweredAndCounted) {
   HeldJobs jobs;
   TestServer server({.submit = jobs.Submit()});
   server.AddFakeModel();
@@ -252,9 +254,9 @@ TEST(StreamSaliencyTest, AFullQueueTellsWhenToAskAgain) {
   auto answers = stream.Read(3);
   EXPECT_EQ(answers["full"].status().code(),
             Code(grpc::StatusCode::RESOURCE_EXHAUSTED));
-  EXPECT_EQ(answers["full"].retry_after_ms(), 200);
-  EXPECT_EQ(answers["large"].retry_after_ms(), -1);
-  EXPECT_FALSE(answers["gone"].has_retry_after_ms());
+  EXPECT_EQ(answers["large"].status().message(), "one row does not fit");
+  EXPECT_EQ(answers["gone"].status().code(),
+            Code(grpc::StatusCode::UNAVAILABLE));
   EXPECT_TRUE(stream.End().ok());
   EXPECT_EQ(server.Metric("saliency_refused_total", {{"reason", "queue_full"}}),
             1);

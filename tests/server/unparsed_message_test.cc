@@ -83,9 +83,9 @@ TEST(ParseMessageTest, TextThatIsNotUtf8IsNamedByItsPath) {
   EXPECT_THAT(std::string(Parse(WithText(request), message).message()),
               HasSubstr("attributions[0].layers[0]: the text is not UTF-8"));
   request = FakeRequest();
-  request.set_model(kNoUtf8);
+  request.mutable_model()->set_name(kNoUtf8);
   EXPECT_THAT(std::string(Parse(WithText(request), message).message()),
-              HasSubstr("model: the text is not UTF-8"));
+              HasSubstr("model.name: the text is not UTF-8"));
 }
 
 // Every method, unary and not.

@@ -82,17 +82,17 @@ TEST(WeightSensitivityTest, OneMessageForEachStage) {
   EXPECT_EQ(copies.seed(), 7U);
   std::vector<std::string> modules;
   for (size_t i = 0; i < stages.size(); ++i) {
-    EXPECT_EQ(stages[i].model(), "fake");
-    EXPECT_EQ(stages[i].version(), 1);
+    EXPECT_EQ(stages[i].summary().model().name(), "fake");
+    EXPECT_EQ(stages[i].summary().model().version(), 1);
     EXPECT_EQ(stages[i].stage(), static_cast<int>(i));
-    EXPECT_EQ(stages[i].stages(), 5);
+    EXPECT_EQ(stages[i].num_stages(), 5);
     ASSERT_EQ(stages[i].maps_size(), 1);
     EXPECT_EQ(stages[i].maps(0).correlation(), 1.0);
     EXPECT_EQ(stages[i].maps(0).absolute_correlation(), 1.0);
     EXPECT_EQ(stages[i].maps(0).map().explained_class().label(), "class9");
     EXPECT_EQ(stages[i].maps(0).map().encoding(), v1::MAP_ENCODING_NONE)
         << "the default here";
-    EXPECT_EQ(stages[i].images_size(), 1);
+    EXPECT_EQ(stages[i].summary().images_size(), 1);
     modules.push_back(stages[i].module());
   }
   EXPECT_THAT(modules, ElementsAre("", "d", "c", "b", "a"));
@@ -117,7 +117,8 @@ TEST(WeightSensitivityTest, WhatIsWrongIsSaidAsByOtherCalls) {
     EXPECT_TRUE(ReadAll(*reader).empty());
     return reader->Finish();
   };
-  grpc::Status status = ask([](auto& q) { q.set_model("fke"); });
+  grpc::Status status =
+      ask([](auto& q) { q.mutable_model()->set_name("fke"); });
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   status = ask([](auto& q) { q.add_stages("e"); });
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);

@@ -46,8 +46,7 @@ class ClassSensitivityEvaluation final : public Evaluation {
                      MakeStepIf(flags_.meta, flags_.step));
     requests_ = ClassSensitivityRequests(plan, step);
     for (v1::MeasureClassSensitivityRequest& request : requests_) {
-      request.set_model(model.name());
-      request.set_version(model.version());
+      *request.mutable_model() = model.model();
     }
     return absl::StrCat(
         IsVocFolder(folder()) ? absl::StrCat("set=", flags_.evaluation.set, " ")

@@ -116,10 +116,7 @@ ExitCode Merge(const EvaluationFlags& flags, const Evaluation& evaluation,
 
 v1::GetModelRequest QuestionOf(const ConnectionFlags& connection) {
   v1::GetModelRequest question;
-  question.set_model(connection.model);
-  if (connection.model_version.has_value()) {
-    question.set_version(*connection.model_version);
-  }
+  *question.mutable_model() = ModelOf(connection);
   return question;
 }
 
@@ -173,8 +170,8 @@ ExitCode Run(const EvaluationFlags& flags, Evaluation& evaluation,
   const absl::StatusOr<std::string> plan = evaluation.Plan(*model);
   if (!plan.ok()) return Refuse(evaluation, plan.status(), console);
   const std::string title =
-      absl::StrCat(evaluation.kind().name, " model=", model->name(), "/",
-                   model->version(), " ", *plan);
+      absl::StrCat(evaluation.kind().name, " model=", model->model().name(),
+                   "/", model->model().version(), " ", *plan);
   return RunAndReport(flags, *items, title, **client, evaluation, console);
 }
 

@@ -33,8 +33,7 @@ class IdentityEvaluation final : public Evaluation {
 
   absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override {
     ASSIGN_OR_RETURN(layers_, IdentityLayers(flags_.layers, model));
-    model_ = model.name();
-    version_ = model.version();
+    model_ = model.model();
     const v1::InputSpec& input = model.config().input();
     input_pixels_ = int64_t{input.height()} * input.width();
     return absl::StrCat(
@@ -70,8 +69,7 @@ class IdentityEvaluation final : public Evaluation {
 
   const EvaluationFlags& flags_;
   std::vector<std::string> layers_;
-  std::string model_;
-  int64_t version_ = 0;
+  v1::ModelRef model_;
   int64_t input_pixels_ = 0;  // of the model
 };
 
@@ -82,8 +80,7 @@ IdentityEvaluation::Ask(const SaliencyClient& client,
                         const std::shared_ptr<CancelToken>& cancel) const {
   std::vector<v1::ComputeSaliencyResponse> answers;
   for (v1::ComputeSaliencyRequest request : requests) {
-    request.set_model(model_);
-    request.set_version(version_);
+    *request.mutable_model() = model_;
     request.mutable_input()->set_image(image);
     ASSIGN_OR_RETURN(v1::ComputeSaliencyResponse answer,
                      client.ComputeSaliency(request, {.cancel = cancel}));

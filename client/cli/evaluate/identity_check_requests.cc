@@ -111,7 +111,7 @@ absl::StatusOr<std::vector<std::string>> IdentityLayers(
       [](const v1::Method& one) { return one.name() == kRealConvMethod; });
   if (method == model.methods().end()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("model ", model.name(),
+        absl::StrCat("model ", model.model().name(),
                      " has no convolution whose output can be probed"));
   }
   const std::vector<std::string> known(method->layers().begin(),

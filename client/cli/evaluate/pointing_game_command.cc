@@ -41,8 +41,7 @@ class PointingGameEvaluation final : public Evaluation {
   absl::StatusOr<std::string> Plan(const v1::GetModelResponse& model) override {
     ASSIGN_OR_RETURN(plan_, PlanFor(flags_, model));
     if (plan_.joins.empty()) plan_.joins = AllJoins(plan_, model);
-    model_ = model.name();
-    version_ = model.version();
+    model_ = model.model();
     weights_ = WeightCurves(plan_, model);
     return absl::StrCat("set=", flags_.set, " ", plan_.Text());
   }
@@ -70,8 +69,7 @@ class PointingGameEvaluation final : public Evaluation {
  private:
   const EvaluationFlags& flags_;
   EvaluationPlan plan_;
-  std::string model_;
-  int64_t version_ = 0;
+  v1::ModelRef model_;
   std::vector<WeightCurve> weights_;
 };
 
@@ -91,8 +89,7 @@ absl::StatusOr<JournalRows> PointingGameEvaluation::Measure(
   }
   for (v1::CombineLayersRequest& request :
        PointingRequests(plan_, categories, PixelsOf(image))) {
-    request.set_model(model_);
-    request.set_version(version_);
+    *request.mutable_model() = model_;
     request.mutable_input()->set_image(image);
     ASSIGN_OR_RETURN(const v1::CombineLayersResponse answer,
                      client.CombineLayers(request, {.cancel = cancel}));

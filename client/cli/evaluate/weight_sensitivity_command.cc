@@ -102,8 +102,7 @@ absl::StatusOr<std::string> WeightSensitivityEvaluation::Plan(
     const v1::GetModelResponse& model) {
   ASSIGN_OR_RETURN(const EvaluationPlan plan,
                    PlanFor(flags_.evaluation, model));
-  request_.set_model(model.name());
-  request_.set_version(model.version());
+  *request_.mutable_model() = model.model();
   request_.set_seed(flags_.seed);
   for (const std::string& text : flags_.targets) {
     ASSIGN_OR_RETURN(*request_.add_targets(), ParseTarget(text));

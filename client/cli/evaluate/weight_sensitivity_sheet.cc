@@ -53,9 +53,9 @@ std::string ColumnTitle(const v1::MeasureWeightSensitivityResponse& stage) {
 }
 
 std::string Heading(const CascadeSheet& sheet, const v1::SaliencyMap& map) {
-  const auto& first = sheet.stages.front();
+  const v1::ModelRef& model = sheet.stages.front().summary().model();
   return absl::StrCat(sheet.name, "   ", ClassText(map.explained_class()),
-                      "   ", first.model(), "/", first.version());
+                      "   ", model.name(), "/", model.version());
 }
 
 }  // namespace
