@@ -25,8 +25,10 @@ void AddRecursive(CLI::App& command, bool& recursive) {
 
 void AddQuestionFlags(CLI::App& command, RequestFlags& flags) {
   AddRepeatable(command, "-m,--method", flags.methods,
-                "method, such as norm_grad or grad_cam, or a pair such as "
-                "conv1x1+norm; repeatable");
+                "method, such as norm_grad or grad_cam, one with parameters, "
+                "such as smooth_grad(of=norm_grad,samples=20), "
+                "noise_level=, seed= or integrated_gradients(steps=100,"
+                "baseline=mean), or a pair such as conv1x1+norm; repeatable");
   AddRepeatable(command, "--pair", flags.pairs,
                 "EXTRACT+AGGREGATE, such as conv1x1+norm; repeatable");
   AddRepeatable(command, "-l,--layer", flags.layers,

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/cli/enum_text.h"
+#include "client/cli/method_text.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
 
@@ -117,6 +118,7 @@ absl::StatusOr<v1::ExtractAggregate> ParsePair(absl::string_view text) {
 absl::StatusOr<v1::Attribution> ParseMethod(absl::string_view text) {
   v1::Attribution attribution;
   if (text.empty()) return Refuse("method", text, "is empty");
+  if (HasParameters(text)) return ParseParameters(text);
   if (!IsPair(text)) {
     attribution.set_method(std::string(text));
     return attribution;

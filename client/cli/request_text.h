@@ -22,8 +22,8 @@ absl::StatusOr<v1::Target> ParseTarget(absl::string_view text);
 // the names of methods have none or, as Grad-CAM++, two.
 bool IsPair(absl::string_view text);
 
-// A method's name, or EXTRACT+AGGREGATE.  Names are checked by the server,
-// pairs here.
+// A method's name, one with parameters (method_text.h), or EXTRACT+AGGREGATE.
+// Names are checked by the server, parameters' names and pairs here.
 absl::StatusOr<v1::Attribution> ParseMethod(absl::string_view text);
 
 // "conv1x1+norm".

@@ -79,6 +79,9 @@ void AddMap(const v1::SaliencyMap& map, Json& json) {
   json["raw_max"] = Shortest(map.raw_max());
   json["constant"] = map.constant();
   if (!map.warning().empty()) json["warning"] = map.warning();
+  if (map.has_completeness_gap()) {
+    json["completeness_gap"] = map.completeness_gap();
+  }
   if (map.has_region()) {
     json["region"] = {{"y", map.region().y()},
                       {"x", map.region().x()},
@@ -193,6 +196,10 @@ std::string ResultLine(const ImageAnswer& answer, int map_index) {
   } else {
     absl::StrAppend(&line, "point y=", map.image_point().y(),
                     " x=", map.image_point().x(), ", ");
+  }
+  if (map.has_completeness_gap()) {
+    absl::StrAppend(&line,
+                    absl::StrFormat("gap %.3g, ", map.completeness_gap()));
   }
   if (const v1::CombinedMap* combined = CombinedOf(answer, map_index)) {
     absl::StrAppend(&line, SharesText(*combined), ", ");

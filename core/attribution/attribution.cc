@@ -7,12 +7,24 @@
 namespace saliency {
 
 absl::StatusOr<Attribution> Attribution::Named(absl::string_view method) {
+  if (const SamplingMethod* sampling = FindSamplingMethod(method)) {
+    return WithDefaults(*sampling);
+  }
   ASSIGN_OR_RETURN(const Method* found, FindMethod(method));
   return Attribution(found);
 }
 
 Attribution Attribution::Pair(Extract extract, Aggregate aggregate) {
   return Attribution(Grid(extract, aggregate));
+}
+
+absl::StatusOr<Attribution> Attribution::WithDefaults(
+    const SamplingMethod& method) {
+  if (const auto* smooth = std::get_if<SmoothGrad>(&method.defaults)) {
+    ASSIGN_OR_RETURN(const Attribution gradient, Named("gradient"));
+    return Smoothed(*smooth, gradient);
+  }
+  return Integrated(std::get<IntegratedGradients>(method.defaults));
 }
 
 absl::StatusOr<Attribution> Attribution::Smoothed(const SmoothGrad& smooth,

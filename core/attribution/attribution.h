@@ -21,6 +21,7 @@ namespace saliency {
 
 class Attribution {
  public:
+  // A method that samples has the defaults of its parameters.
   // Errors: INVALID_ARGUMENT for an unknown name, listing the known ones.
   static absl::StatusOr<Attribution> Named(absl::string_view method);
   static Attribution Pair(Extract extract, Aggregate aggregate);
@@ -50,6 +51,7 @@ class Attribution {
 
  private:
   using Grid = std::pair<Extract, Aggregate>;
+  static absl::StatusOr<Attribution> WithDefaults(const SamplingMethod& method);
   std::string InnerName() const;
   explicit Attribution(std::variant<const Method*, Grid> what) : what_(what) {}
 

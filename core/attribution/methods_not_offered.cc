@@ -16,13 +16,8 @@ struct NotOffered {
 constexpr NotOffered kNotOffered[] = {
     {"scorecam ablationcam fullgrad shapleycam finercam",
      "it is not offered; grad_cam and norm_grad need one backward pass"},
-    {"integratedgradients integratedgradient integratedgrad ig "
-     "expectedgradients blurig guidedig",
-     "integrated gradients are not offered yet; linear_approximation at layer "
-     "input is gradient times input"},
-    {"smoothgrad smoothgradients noisetunnel vargrad",
-     "SmoothGrad is not offered yet; gradient with output.smooth_sigma smooths "
-     "the map, not the gradient"},
+    {"expectedgradients blurig guidedig",
+     "of the methods that follow a path integrated_gradients is offered"},
     {"guidedbackprop guidedbackpropagation guidedgradcam deconvnet "
      "deconvolution deconv rectgrad",
      "methods that change the backward rule are not offered yet; gradient is "

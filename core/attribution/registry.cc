@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/attribution/methods_not_offered.h"
+#include "core/attribution/sampling.h"
 #include "core/base/near_names.h"
 
 namespace saliency {
@@ -34,6 +35,10 @@ bool GoesBy(const Method& method, const std::string& folded) {
 std::string KnownMethodNames(absl::string_view wanted) {
   std::vector<std::string> names;
   for (const Method* method : kMethods) names.emplace_back(method->name);
+  for (const SamplingMethod& method : AllSamplingMethods()) {
+    names.emplace_back(method.name);
+  }
+  std::sort(names.begin(), names.end());
   if (wanted.empty())
     return absl::StrCat("known: ", absl::StrJoin(names, ", "));
   const auto all = static_cast<int>(names.size());

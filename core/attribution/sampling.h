@@ -9,6 +9,8 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace saliency {
 
@@ -56,6 +58,22 @@ struct IntegratedGradients {
 };
 
 using Sampling = std::variant<SmoothGrad, IntegratedGradients>;
+
+// A method of this kind as GetModel describes it.
+struct SamplingMethod {
+  const char* name;
+  const char* summary;
+  const char* formula;
+  const char* source;
+  const char* aliases;  // as Method::aliases
+  bool is_signed;
+  Sampling defaults;
+};
+
+absl::Span<const SamplingMethod> AllSamplingMethods();
+// By its name or one of its aliases, whose case and punctuation do not count;
+// null: there is none.
+const SamplingMethod* FindSamplingMethod(absl::string_view name);
 
 int64_t SampleCount(const Sampling& sampling);
 // "smooth_grad", "smooth_grad_squared", "var_grad", "integrated_gradients".

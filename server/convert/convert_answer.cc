@@ -49,6 +49,9 @@ void FillMap(MapResult&& result, v1::SaliencyMap* out) {
   out->set_is_signed(result.is_signed);
   out->set_constant(result.constant);
   out->set_warning(result.warning);
+  if (result.completeness_gap.has_value()) {
+    out->set_completeness_gap(*result.completeness_gap);
+  }
   if (!SeesAll(result)) {
     v1::Rect* region = out->mutable_region();
     region->set_y(static_cast<int32_t>(result.region.y));

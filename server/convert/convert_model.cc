@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "absl/strings/str_split.h"
 #include "core/attribution/registry.h"
+#include "core/attribution/sampling.h"
 #include "core/engine/inputs_rule.h"
 #include "core/model/probed_model.h"
 #include "server/convert/layer_weights_text.h"
@@ -145,6 +147,27 @@ void AddMethods(const ModelMetadata& metadata, v1::GetModelResponse* response) {
   }
 }
 
+void AddSamplingMethods(const ModelMetadata& metadata,
+                        v1::GetModelResponse* response) {
+  for (const SamplingMethod& method : AllSamplingMethods()) {
+    v1::Method* out = response->add_methods();
+    out->set_name(method.name);
+    out->set_summary(method.summary);
+    out->set_formula(method.formula);
+    out->set_source(method.source);
+    out->set_is_signed(method.is_signed);
+    for (const absl::string_view alias :
+         absl::StrSplit(method.aliases, ' ', absl::SkipEmpty())) {
+      out->add_aliases(std::string(alias));
+    }
+    if (!std::holds_alternative<IntegratedGradients>(method.defaults)) continue;
+    for (const std::string& layer :
+         LayersFor(MethodInputs::kInputAndGradient, metadata)) {
+      out->add_layers(layer);
+    }
+  }
+}
+
 }  // namespace
 
 v1::ModelConfig ToProto(const ModelConfig& config) {
@@ -206,6 +229,7 @@ void ToProto(const ModelMetadata& metadata, v1::GetModelResponse* response) {
     LayerToProto(layer, response->add_layers());
   }
   AddMethods(metadata, response);
+  AddSamplingMethods(metadata, response);
   response->set_rows_independent(metadata.self_check.rows_independent);
   response->set_rows_depend_because(metadata.self_check.rows_depend_because);
   response->set_deterministic(metadata.self_check.deterministic);

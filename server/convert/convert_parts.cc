@@ -192,6 +192,81 @@ Attribution DefaultAttribution() {
   return Attribution::Named("norm_grad").value();
 }
 
+namespace {
+
+absl::StatusOr<SampleStatistic> StatisticFromProto(
+    v1::SampleStatistic statistic) {
+  switch (statistic) {
+    case v1::SAMPLE_STATISTIC_UNSPECIFIED:
+    case v1::SAMPLE_STATISTIC_MEAN:
+      return SampleStatistic::kMean;
+    case v1::SAMPLE_STATISTIC_MEAN_OF_SQUARES:
+      return SampleStatistic::kMeanOfSquares;
+    case v1::SAMPLE_STATISTIC_VARIANCE:
+      return SampleStatistic::kVariance;
+    default:
+      return UnknownValue("statistic", statistic);
+  }
+}
+
+absl::StatusOr<IntegratedGradients::Baseline> BaselineFromProto(
+    v1::Baseline baseline) {
+  switch (baseline) {
+    case v1::BASELINE_UNSPECIFIED:
+    case v1::BASELINE_BLACK:
+      return IntegratedGradients::Baseline::kBlack;
+    case v1::BASELINE_MEAN:
+      return IntegratedGradients::Baseline::kMean;
+    default:
+      return UnknownValue("baseline", baseline);
+  }
+}
+
+Attribution BaseOf(const v1::SmoothGrad& proto, Violations& found) {
+  const Attribution gradient = Attribution::Named("gradient").value();
+  if (!proto.has_base()) return gradient;
+  Violations of_base;
+  if (!proto.base().layers().empty()) {
+    of_base.Add(Invalid("layers: set; they belong to the attribution itself"));
+  }
+  // A method that samples may not hold another, so that this goes no deeper.
+  if (proto.base().has_smooth_grad()) {
+    of_base.Add(Invalid("smooth_grad: is no method to take samples of"));
+  }
+  const Attribution base =
+      of_base.empty() ? AttributionFromProto(proto.base(), of_base) : gradient;
+  found.Add("base", of_base);
+  return base;
+}
+
+Attribution SmoothGradFromProto(const v1::SmoothGrad& proto,
+                                Violations& found) {
+  Violations of_this;
+  SmoothGrad smooth = {
+      .statistic = of_this.Take(StatisticFromProto(proto.statistic())),
+      .seed = proto.seed()};
+  if (proto.has_samples()) smooth.samples = proto.samples();
+  if (proto.has_noise_level()) smooth.noise_level = proto.noise_level();
+  const Attribution base = BaseOf(proto, of_this);
+  Attribution made = of_this.Take(Attribution::Smoothed(smooth, base), base);
+  found.Add("smooth_grad", of_this);
+  return made;
+}
+
+Attribution IntegratedGradientsFromProto(const v1::IntegratedGradients& proto,
+                                         Violations& found) {
+  Violations of_this;
+  IntegratedGradients method = {
+      .baseline = of_this.Take(BaselineFromProto(proto.baseline()))};
+  if (proto.has_steps()) method.steps = proto.steps();
+  Attribution made =
+      of_this.Take(Attribution::Integrated(method), DefaultAttribution());
+  found.Add("integrated_gradients", of_this);
+  return made;
+}
+
+}  // namespace
+
 Attribution AttributionFromProto(const v1::Attribution& attribution,
                                  Violations& found) {
   switch (attribution.kind_case()) {
@@ -205,11 +280,16 @@ Attribution AttributionFromProto(const v1::Attribution& attribution,
           found.Take(AggregateFromProto(pair.aggregate()));
       return Attribution::Pair(extract, aggregate);
     }
+    case v1::Attribution::kSmoothGrad:
+      return SmoothGradFromProto(attribution.smooth_grad(), found);
+    case v1::Attribution::kIntegratedGradients:
+      return IntegratedGradientsFromProto(attribution.integrated_gradients(),
+                                          found);
     case v1::Attribution::KIND_NOT_SET:
       break;
   }
   const absl::Status known = CheckKindKnown(attribution);
-  found.Add(known.ok() ? Invalid("neither method nor pair is set") : known);
+  found.Add(known.ok() ? Invalid("no method is set") : known);
   return DefaultAttribution();
 }
 

@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
             },
             "combinations: 65 of at most 64"},
         Bad{"EmptyAttribution", [](Request& r) { r.add_attributions(); },
-            "attributions[0]: neither method nor pair is set"},
+            "attributions[0]: no method is set"},
         Bad{"UnknownRule",
             [](Request& r) {
               r.add_combinations()->set_rule(static_cast<v1::CombineRule>(5));

@@ -113,6 +113,64 @@ TEST(ConvertRequestTest, EveryFieldArrives) {
   EXPECT_EQ(job.output.max_answer_bytes, 12345);
 }
 
+TEST(ConvertRequestTest, ParametersOfMethodsArriveAndHaveDefaults) {
+  v1::ComputeSaliencyRequest request;
+  request.mutable_input()->set_image("x");
+  v1::SmoothGrad* smooth = request.add_attributions()->mutable_smooth_grad();
+  smooth->mutable_base()->set_method("norm_grad");
+  smooth->set_statistic(v1::SAMPLE_STATISTIC_VARIANCE);
+  smooth->set_samples(12);
+  smooth->set_noise_level(0.25);
+  smooth->set_seed(99);
+  request.add_attributions()->mutable_smooth_grad();
+  request.add_attributions()->set_method("SmoothGrad");
+  v1::IntegratedGradients* path =
+      request.add_attributions()->mutable_integrated_gradients();
+  path->set_baseline(v1::BASELINE_MEAN);
+  path->set_steps(7);
+  request.add_attributions()->set_method("integrated_gradients");
+  const Job job = JobFromProto(request, {}).value();
+  ASSERT_EQ(job.attributions.size(), 5);
+  const auto sampling = [&](int i) {
+    return *job.attributions[i].attribution.sampling();
+  };
+  EXPECT_EQ(sampling(0),
+            Sampling(SmoothGrad{.statistic = SampleStatistic::kVariance,
+                                .samples = 12,
+                                .noise_level = 0.25,
+                                .seed = 99}));
+  EXPECT_EQ(job.attributions[0].attribution.name(), "var_grad(norm_grad)");
+  EXPECT_EQ(sampling(1), Sampling(SmoothGrad()));
+  EXPECT_EQ(job.attributions[1].attribution, job.attributions[2].attribution);
+  EXPECT_EQ(sampling(3),
+            Sampling(IntegratedGradients{
+                .baseline = IntegratedGradients::Baseline::kMean, .steps = 7}));
+  EXPECT_EQ(sampling(4), Sampling(IntegratedGradients()));
+}
+
+TEST(ConvertRequestTest, WrongParametersAreNamedByTheirPath) {
+  v1::ComputeSaliencyRequest request;
+  request.mutable_input()->set_image("x");
+  v1::SmoothGrad* smooth = request.add_attributions()->mutable_smooth_grad();
+  smooth->set_samples(0);
+  v1::SmoothGrad* nested = request.add_attributions()->mutable_smooth_grad();
+  nested->mutable_base()->mutable_smooth_grad();
+  v1::SmoothGrad* layered = request.add_attributions()->mutable_smooth_grad();
+  layered->mutable_base()->set_method("gradient");
+  layered->mutable_base()->add_layers("input");
+  request.add_attributions()->mutable_integrated_gradients()->set_steps(1001);
+  const absl::Status status = JobFromProto(request, {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(status.message());
+  for (const char* part :
+       {"attributions[0]: smooth_grad: samples: 0 not in [1, 1000]",
+        "attributions[1]: smooth_grad: base: smooth_grad: is no method",
+        "attributions[2]: smooth_grad: base: layers: set",
+        "attributions[3]: integrated_gradients: steps: 1001 not in"}) {
+    EXPECT_THAT(message, HasSubstr(part));
+  }
+}
+
 TEST(ConvertRequestTest, EveryPairOfTheProtoIsAPairOfTheRoom) {
   for (int e = v1::Extract_MIN + 1; e <= v1::Extract_MAX; ++e) {
     for (int a = v1::Aggregate_MIN + 1; a <= v1::Aggregate_MAX; ++a) {
@@ -194,7 +252,7 @@ INSTANTIATE_TEST_SUITE_P(
                   },
                   "attributions: layers in all: 4 of at most 3"},
         Malformed{"NoKind", [](Request& r) { r.add_attributions(); },
-                  "attributions[1]: neither method nor pair is set"},
+                  "attributions[1]: no method is set"},
         Malformed{
             "UnknownMethod",
             [](Request& r) { r.mutable_attributions(0)->set_method("nope"); },
@@ -264,7 +322,7 @@ TEST(ConvertRequestTest, AllViolationsAreToldAtOnce) {
         "output.named_size: unknown value 99",
         "output.encoding: unknown value 99",
         "attributions[0]: method \"grad_cma\" is unknown",
-        "attributions[1]: neither method nor pair is set",
+        "attributions[1]: no method is set",
         "attributions[2]: pair.extract: unspecified",
         "attributions[2]: pair.aggregate: unspecified",
         "input: neither image nor tensor is set"}) {

@@ -150,12 +150,7 @@ std::vector<JoinKind> AllJoins(const EvaluationPlan& plan,
 
 v1::Attribution AttributionFor(const EvaluationPlan& plan,
                                const std::string& method) {
-  v1::Attribution attribution;
-  if (IsPair(method)) {
-    *attribution.mutable_pair() = *ParsePair(method);
-  } else {
-    attribution.set_method(method);
-  }
+  v1::Attribution attribution = *ParseMethod(method);
   attribution.mutable_layers()->Add(plan.layers.begin(), plan.layers.end());
   return attribution;
 }

@@ -129,6 +129,11 @@ PlannedResult PlanOne(const Job& job, const ModelMetadata& model,
 
 const std::vector<std::string>& LayersOf(const JobAttribution& attribution,
                                          const ModelMetadata& model) {
+  static const auto* const input = new std::vector<std::string>{"input"};
+  if (attribution.layers.empty() && attribution.attribution.method_inputs() ==
+                                        MethodInputs::kInputAndGradient) {
+    return *input;
+  }
   return attribution.layers.empty() ? model.config.default_layers
                                     : attribution.layers;
 }

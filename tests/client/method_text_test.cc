@@ -1,0 +1,81 @@
+#include "client/cli/method_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "client/cli/request_text.h"
+
+namespace saliency::method_text_test {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(MethodTextTest, ParametersArriveWhereTheyBelong) {
+  const v1::Attribution smooth =
+      ParseMethod("Smooth-Grad( samples=20, noise_level=0.05, seed=7 )")
+          .value();
+  ASSERT_TRUE(smooth.has_smooth_grad());
+  EXPECT_EQ(smooth.smooth_grad().samples(), 20);
+  EXPECT_EQ(smooth.smooth_grad().noise_level(), 0.05);
+  EXPECT_EQ(smooth.smooth_grad().seed(), 7);
+  EXPECT_FALSE(smooth.smooth_grad().has_base());
+  const v1::Attribution path =
+      ParseMethod("ig(steps=100,baseline=mean)").value();
+  EXPECT_EQ(path.integrated_gradients().steps(), 100);
+  EXPECT_EQ(path.integrated_gradients().baseline(), v1::BASELINE_MEAN);
+  EXPECT_TRUE(
+      ParseMethod("integrated_gradients()").value().has_integrated_gradients());
+}
+
+TEST(MethodTextTest, TheNameTellsTheStatistic) {
+  const auto statistic = [](const char* text) {
+    return ParseMethod(text).value().smooth_grad().statistic();
+  };
+  EXPECT_EQ(statistic("smooth_grad(samples=2)"),
+            v1::SAMPLE_STATISTIC_UNSPECIFIED);
+  EXPECT_EQ(statistic("smooth_grad_squared(samples=2)"),
+            v1::SAMPLE_STATISTIC_MEAN_OF_SQUARES);
+  EXPECT_EQ(statistic("var_grad(samples=2)"), v1::SAMPLE_STATISTIC_VARIANCE);
+}
+
+TEST(MethodTextTest, TheMethodThatIsAveragedMayBeAnyName) {
+  EXPECT_EQ(ParseMethod("smooth_grad(of=grad_cam)")
+                .value()
+                .smooth_grad()
+                .base()
+                .method(),
+            "grad_cam");
+  EXPECT_EQ(ParseMethod("var_grad(of=scaling+norm,samples=3)")
+                .value()
+                .smooth_grad()
+                .base()
+                .pair()
+                .extract(),
+            v1::EXTRACT_SCALING);
+}
+
+TEST(MethodTextTest, WhatCannotBeReadIsNamed) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"norm_grad(samples=2)", "it takes no parameters"},
+      {"smooth_grad(n=2)",
+       "unknown parameter \"n\"; known: samples, noise_level, seed, of"},
+      {"smooth_grad(samples)", "\"samples\" is not NAME=VALUE"},
+      {"smooth_grad(samples=many)", "samples: \"many\" is not a number"},
+      {"smooth_grad(samples=2.5)", "samples: \"2.5\" is not a number"},
+      {"smooth_grad(seed=-1)", "seed: \"-1\" is not a number"},
+      {"ig(baseline=white)", "baseline \"white\""},
+      {"ig(step=3)", "unknown parameter \"step\"; known: steps, baseline"},
+  };
+  for (const auto& [text, why] : cases) {
+    SCOPED_TRACE(text);
+    const absl::Status status = ParseMethod(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(why));
+    EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+  }
+}
+
+}  // namespace
+}  // namespace saliency::method_text_test
