@@ -39,6 +39,8 @@ at::Tensor RecordValue(const at::Tensor& x, bool copy_values,
   if (slot.passed) return x;
   slot.passed = true;
   slot.sizes = x.sizes().vec();
+  slot.holds_whole_numbers =
+      at::isIntegralType(x.scalar_type(), /*includeBool=*/true);
   if (slot.mode == ProbeRecorder::Mode::kDigest) {
     slot.digest = DigestOfEntries(x);
     return x;
@@ -71,6 +73,17 @@ void RunExpandRows(Stack& stack) {
   torch::jit::push(stack, x);
 }
 
+// A hook, and no tensor of its own: what overwrites the tensor may go on.
+void RunOrderGradient(Stack& stack) {
+  const at::Tensor& x = torch::jit::peek(stack, 0, 1).toTensor();
+  if (!x.requires_grad() || !x.is_non_overlapping_and_dense()) return;
+  x.register_hook([strides = x.strides().vec()](const at::Tensor& gradient) {
+    if (!gradient.defined() || gradient.strides() == strides) return gradient;
+    return at::empty_strided(gradient.sizes(), strides, gradient.options())
+        .copy_(gradient);
+  });
+}
+
 // Marks are taken out before a graph runs; to be safe it is the identity.
 void RunMark(Stack& stack) { torch::jit::drop(stack, 1); }
 
@@ -97,6 +110,9 @@ void RegisterProbeOps() {
         Operator("saliency::virtual_identity(Tensor x, Any recorder, int slot) "
                  "-> Tensor",
                  &VirtualIdentity, c10::AliasAnalysisKind::CONSERVATIVE));
+    torch::jit::registerOperator(
+        Operator("saliency::order_gradient(Tensor(a) x) -> Tensor(a)",
+                 &RunOrderGradient, c10::AliasAnalysisKind::CONSERVATIVE));
     torch::jit::registerOperator(
         Operator("saliency::expand_rows(Tensor x, Any recorder) -> Tensor",
                  &RunExpandRows, c10::AliasAnalysisKind::CONSERVATIVE));

@@ -26,6 +26,8 @@ namespace saliency {
 inline constexpr char kMarkOp[] = "saliency::mark";
 inline constexpr char kVirtualIdentityOp[] = "saliency::virtual_identity";
 inline constexpr char kExpandRowsOp[] = "saliency::expand_rows";
+// The identity, whose gradient lies in memory as the tensor does.
+inline constexpr char kOrderGradientOp[] = "saliency::order_gradient";
 
 // One run's memory.
 struct ProbeRecorder : torch::CustomClassHolder {
@@ -39,7 +41,8 @@ struct ProbeRecorder : torch::CustomClassHolder {
     bool passed = false;  // the pass has come by; later calls are not recorded
     at::Tensor value;     // undefined when the pass did not get here
     std::vector<int64_t> sizes;
-    at::Tensor digest;  // kDigest: see DigestOfEntries
+    at::Tensor digest;                 // kDigest: see DigestOfEntries
+    bool holds_whole_numbers = false;  // integers or truth values
   };
 
   std::vector<Slot> slots;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/model/graph/node_kind.h"
+
 namespace saliency {
 namespace {
 
@@ -58,6 +60,22 @@ class MarkReplacer {
   Value* const recorder_;
 };
 
+// LibTorch 1.13's gelu_backward leaves its result unwritten (so that it holds
+// what lay there) where the gradient has another memory order than gelu's own
+// result: behind a GELU whose pixels become tokens, say.
+void OrderGradients(Graph& graph, Block* block) {
+  for (auto it = block->nodes().begin(); it != block->nodes().end();) {
+    Node* node = *it++;
+    for (Block* inner : node->blocks()) OrderGradients(graph, inner);
+    if (!IsOp(node, "aten::gelu") && !IsOp(node, "aten::gelu_")) continue;
+    Node* ordered = graph.create(c10::Symbol::fromQualString(kOrderGradientOp),
+                                 {node->output()});
+    ordered->insertAfter(node);
+    ordered->output()->setType(c10::TensorType::get());
+    node->output()->replaceAllUsesAfterNodeWith(ordered, ordered->output());
+  }
+}
+
 std::shared_ptr<Graph> WithProbes(const MarkedGraph& marked,
                                   const std::vector<int>& slots,
                                   int expand_rows,
@@ -65,6 +83,7 @@ std::shared_ptr<Graph> WithProbes(const MarkedGraph& marked,
   std::shared_ptr<Graph> graph = marked.graph->copy();
   MarkReplacer(*graph, slots, expand_rows).Replace(graph->block());
   if (rewrite) rewrite(*graph);
+  OrderGradients(*graph, graph->block());
   return graph;
 }
 
