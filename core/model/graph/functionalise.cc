@@ -2,6 +2,7 @@
 
 #include <torch/script.h>
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -271,19 +272,99 @@ void FindWrites(Block* block, Aliases& aliases,
   }
 }
 
+bool IsContainer(const c10::Type& type) {
+  const c10::TypeKind kind = type.kind();
+  if (kind == c10::TypeKind::ListType || kind == c10::TypeKind::DictType) {
+    return true;
+  }
+  // Not those within objects, whose attributes cannot be set either.
+  return kind != c10::TypeKind::ClassType &&
+         std::any_of(type.containedTypes().begin(), type.containedTypes().end(),
+                     [](const auto& inner) { return IsContainer(*inner); });
+}
+
+bool WritesContainer(const Block* block) {
+  for (const Node* node : block->nodes()) {
+    for (const Block* inner : node->blocks()) {
+      if (WritesContainer(inner)) return true;
+    }
+    if (WritesFirstInput(node) && IsContainer(*node->input(0)->type())) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Takes numbers or tensors out of the container and keeps no hold of it.
+bool OnlyReads(const torch::jit::Use& use) {
+  const Node* node = use.user;
+  const c10::FunctionSchema* schema = node->maybeSchema();
+  if (schema == nullptr || !node->kind().is_aten()) return false;
+  if (use.offset >= schema->arguments().size()) return false;
+  const auto* alias = schema->arguments()[use.offset].alias_info();
+  if (alias != nullptr && alias->isWrite()) return false;
+  return std::none_of(
+      node->outputs().begin(), node->outputs().end(),
+      [](const Value* output) { return IsContainer(*output->type()); });
+}
+
+// Where in a normalisation's inputs the running statistics are that it moves,
+// as its schema does not tell; empty: it moves none.
+std::vector<size_t> MovedStatistics(const Node* node) {
+  const c10::FunctionSchema* schema = node->maybeSchema();
+  if (schema == nullptr) return {};
+  for (const char* flag : {"training", "train", "use_input_stats"}) {
+    const auto at = schema->argumentIndexWithName(flag);
+    const auto mean = schema->argumentIndexWithName("running_mean");
+    const auto variance = schema->argumentIndexWithName("running_var");
+    if (!at || !mean || !variance) continue;
+    const auto moves = torch::jit::toIValue(node->input(*at));
+    if (!moves || !moves->isBool() || !moves->toBool()) continue;
+    return {static_cast<size_t>(*mean), static_cast<size_t>(*variance)};
+  }
+  return {};
+}
+
+void ForgetStatistics(Graph& graph, Block* block) {
+  for (Node* node : block->nodes()) {
+    for (Block* inner : node->blocks()) ForgetStatistics(graph, inner);
+    for (const size_t input : MovedStatistics(node)) {
+      torch::jit::WithInsertPoint guard(node);
+      node->replaceInput(input, graph.insertConstant(c10::IValue()));
+    }
+  }
+}
+
 }  // namespace
+
+void ForgetRunningStatistics(Graph& graph) {
+  ForgetStatistics(graph, graph.block());
+}
 
 bool FunctionaliseInPlaceOps(Graph& graph) {
   return FunctionaliseBlock(graph, graph.block());
+}
+
+bool WritesContainers(const Graph& graph) {
+  return WritesContainer(graph.block());
+}
+
+bool IsChangedContainer(const Value* value) {
+  if (!IsContainer(*value->type())) return false;
+  return std::any_of(
+      value->uses().begin(), value->uses().end(),
+      [](const torch::jit::Use& use) { return !OnlyReads(use); });
 }
 
 std::vector<bool> WrittenInputs(Graph& graph) {
   Aliases aliases(graph.block());
   std::unordered_set<Value*> classes;
   FindWrites(graph.block(), aliases, classes);
+  const bool any_container = WritesContainers(graph);
   std::vector<bool> written;
   for (Value* input : graph.inputs()) {
-    written.push_back(classes.count(aliases.Class(input)) != 0);
+    written.push_back(classes.count(aliases.Class(input)) != 0 ||
+                      (any_container && IsContainer(*input->type())));
   }
   return written;
 }

@@ -16,6 +16,7 @@
 
 namespace torch::jit {
 struct Graph;
+struct Value;
 }  // namespace torch::jit
 
 namespace saliency {
@@ -23,7 +24,19 @@ namespace saliency {
 // Returns whether tensor-writing operators are left.
 bool FunctionaliseInPlaceOps(torch::jit::Graph& graph);
 
-// By input: whether an operator that is left may write to its memory.
+// Normalisations by the batch's own statistics that would move their running
+// ones no longer do: nothing else reads these in that pass.
+void ForgetRunningStatistics(torch::jit::Graph& graph);
+
+// Whether an operator of the graph writes to a list or dict.
+bool WritesContainers(const torch::jit::Graph& graph);
+
+// Whether `value` is a list or dict, or holds one, that a user of it may write
+// to or hand on to one that does.
+bool IsChangedContainer(const torch::jit::Value* value);
+
+// By input: whether an operator that is left may write to its memory, or to a
+// list or dict that the input is.
 std::vector<bool> WrittenInputs(torch::jit::Graph& graph);
 
 }  // namespace saliency

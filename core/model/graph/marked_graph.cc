@@ -184,7 +184,9 @@ class AttributeLifter {
       : module_(module),
         marked_(marked),
         graph_(*marked.graph),
-        root_(graph_.inputs().at(0)) {}
+        root_(graph_.inputs().at(0)) {
+    if (WritesContainers(graph_)) FindChanged(graph_.block());
+  }
 
   void Lift(Block* block) {
     for (auto it = block->nodes().begin(); it != block->nodes().end();) {
@@ -203,10 +205,20 @@ class AttributeLifter {
     return type && type->is_module();
   }
 
+  // A constant is the same list or dict in each pass.
+  void FindChanged(const Block* block) {
+    for (const Node* node : block->nodes()) {
+      for (const Block* inner : node->blocks()) FindChanged(inner);
+      if (node->kind() != c10::prim::GetAttr) continue;
+      const auto path = ModulePath(node->output(), root_);
+      if (path && IsChangedContainer(node->output())) changed_.insert(*path);
+    }
+  }
+
   Value* Replacement(Node* node, const std::string& path) {
     const c10::IValue value = Attribute(module_, path);
-    if (!value.isTensor() && !value.isTensorList() &&
-        !HoldsParameters(module_, value)) {
+    if (changed_.count(path) == 0 && !value.isTensor() &&
+        !value.isTensorList() && !HoldsParameters(module_, value)) {
       torch::jit::WithInsertPoint guard(node);
       if (auto constant = torch::jit::tryInsertConstant(graph_, value)) {
         return *constant;
@@ -227,6 +239,7 @@ class AttributeLifter {
   Graph& graph_;
   Value* const root_;
   std::map<std::string, Value*> inputs_;
+  std::set<std::string> changed_;  // paths of lists and dicts
 };
 
 // forward() may have further arguments when they have defaults.
@@ -355,8 +368,9 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
   UnrollLoops(marked.graph, marked.marks, &Simplify);
   Graph& graph = *marked.graph;
   RETURN_IF_ERROR(CheckNothingLeft(graph.block()));
+  ForgetRunningStatistics(graph);
   marked.overwrites_tensors = FunctionaliseInPlaceOps(graph);
-  if (marked.overwrites_tensors) marked.written_inputs = WrittenInputs(graph);
+  marked.written_inputs = WrittenInputs(graph);
   NameMarks(marked);
   MarkLayerInputs(marked);
   torch::jit::EliminateDeadCode(marked.graph);
@@ -367,9 +381,7 @@ absl::StatusOr<MarkedGraph> MarkGraph(const torch::jit::Module& module) {
         "the model uses itself in a way that cannot be followed");
   }
   graph.eraseInput(0);
-  if (marked.overwrites_tensors) {
-    marked.written_inputs.erase(marked.written_inputs.begin());
-  }
+  marked.written_inputs.erase(marked.written_inputs.begin());
   return marked;
 }
 

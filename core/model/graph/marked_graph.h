@@ -59,8 +59,9 @@ struct MarkedGraph {
   std::string immovable;
   bool overwrites_tensors = false;  // an in-place op could not be made
                                     // functional
-  // By input of the graph, when such an op is left: whether it may write there,
-  // so that a run must hand in a copy.
+  // By input of the graph: whether an operator may write there (an in-place one
+  // that is left, or one that changes lists or dicts), so that a run must hand
+  // in a copy.
   std::vector<bool> written_inputs;
   // Owns the functions that were inlined: the interpreter names them, by bare
   // pointers, in the error of an operator that fails.

@@ -19,6 +19,14 @@ inline bool IsOp(const torch::jit::Node* node, const char* name) {
 // A mark that MarkGraph set behind a module's call.
 inline bool IsMark(const torch::jit::Node* node) { return IsOp(node, kMarkOp); }
 
+// As append() to a list and add_() to a tensor.
+inline bool WritesFirstInput(const torch::jit::Node* node) {
+  const c10::FunctionSchema* schema = node->maybeSchema();
+  if (schema == nullptr || schema->arguments().empty()) return false;
+  const auto* alias = schema->arguments()[0].alias_info();
+  return alias != nullptr && alias->isWrite() && !node->inputs().empty();
+}
+
 // The constant 1, of whatever type.
 inline bool IsConstantOne(const torch::jit::Value* value) {
   const auto constant = torch::jit::toIValue(value);
