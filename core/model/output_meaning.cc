@@ -10,6 +10,8 @@ namespace {
 const char* NameOf(EndActivation activation) {
   switch (activation) {
     case EndActivation::kNone:
+    case EndActivation::kUnitInterval:
+    case EndActivation::kNonNegative:
       return "";
     case EndActivation::kSoftmax:
       return "softmax";
@@ -69,15 +71,17 @@ void TrySeveral(OutputActivation declared, const at::Tensor& numbers,
 
 OutputMeaning MeaningOf(OutputActivation declared, EndActivation found,
                         int64_t output_class) {
-  OutputMeaning meaning = {.basis = OutputBasis::kDeclared,
-                           .activation = NameOf(found),
-                           .output_class = output_class};
+  OutputMeaning meaning = {
+      .basis = OutputBasis::kDeclared,
+      .activation = NameOf(found),
+      .never_negative = found == EndActivation::kNonNegative,
+      .output_class = output_class};
   if (declared == OutputActivation::kRegression) {
     meaning.probabilities = Probabilities::kNone;
     meaning.exclusive = false;
     return meaning;
   }
-  if (found != EndActivation::kNone) {
+  if (found != EndActivation::kNone && found != EndActivation::kNonNegative) {
     meaning.probabilities =
         IsLog(found) ? Probabilities::kGivenLogs : Probabilities::kGiven;
     meaning.exclusive = IsSoftmax(found);
@@ -107,8 +111,8 @@ absl::Status AddTrial(OutputActivation declared, const at::Tensor& output,
                       OutputMeaning& meaning) {
   const bool is_single = output.dim() == 1 || output.size(1) == 1;
   if (!is_single) {
-    const bool is_open = declared != OutputActivation::kRegression &&
-                         meaning.basis != OutputBasis::kGraph;
+    const bool is_open =
+        declared != OutputActivation::kRegression && meaning.activation.empty();
     if (is_open) TrySeveral(declared, output.to(at::kDouble), meaning);
     return absl::OkStatus();
   }
@@ -117,6 +121,11 @@ absl::Status AddTrial(OutputActivation declared, const at::Tensor& output,
     return absl::InvalidArgumentError(
         "output_activation SOFTMAX of a model with one output is 1 for every "
         "image; SIGMOID makes two classes of it, REGRESSION shows its value");
+  }
+  // No logit is that sure of one class.
+  if (meaning.never_negative && declared == OutputActivation::kDefault) {
+    meaning.probabilities = Probabilities::kNone;
+    meaning.basis = OutputBasis::kGraph;
   }
   meaning.one_output = meaning.probabilities != Probabilities::kNone;
   if (meaning.probabilities == Probabilities::kSoftmax) {

@@ -34,7 +34,7 @@ enum class Probabilities {
 enum class OutputBasis {
   kDefault,   // nobody: assumed
   kDeclared,  // config.pbtxt
-  kGraph,     // the operator that made the output
+  kGraph,     // the operators that made the output
   kTrial,     // the outputs of random images at load
 };
 
@@ -45,6 +45,8 @@ struct OutputMeaning {
   OutputBasis basis = OutputBasis::kDefault;
   // The activation that the model ends in, "log_softmax"; empty: none found.
   std::string activation;
+  // The graph tells that no output can be negative.
+  bool never_negative = false;
   // The model returns one number an image, of which two classes are made.
   bool one_output = false;
   // With one_output: the class whose score the output is; the other is 1 minus
@@ -58,7 +60,9 @@ enum class EndActivation {
   kSoftmax,
   kLogSoftmax,
   kSigmoid,
-  kLogSigmoid
+  kLogSigmoid,
+  kUnitInterval,  // none of these, but all numbers lie in [0,1]
+  kNonNegative    // nor that, but no number is negative
 };
 
 // What follows from the graph and the declaration alone.

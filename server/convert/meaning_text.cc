@@ -29,6 +29,12 @@ std::string MeaningText(const OutputMeaning& output) {
     case OutputBasis::kDeclared:
       return absl::StrCat(how, ", declared");
     case OutputBasis::kGraph:
+      if (output.probabilities == Probabilities::kNone) {
+        return absl::StrCat(how, ", found: one number that is never negative");
+      }
+      if (output.activation.empty()) {
+        return absl::StrCat(how, ", found: they can only lie in [0,1]");
+      }
       return absl::StrCat(how, ", found: the model ends in ",
                           output.activation);
     case OutputBasis::kTrial:

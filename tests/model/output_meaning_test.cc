@@ -127,10 +127,55 @@ TEST_P(OutputMeaningTest, WhatSumsToOneIsProbabilitiesWhateverMadeIt) {
             Probabilities::kGivenLogs);
 }
 
+// Sigmoids written by hand, and limits.
+TEST_P(OutputMeaningTest, WhatCanOnlyLieInTheUnitIntervalIsAProbability) {
+  for (const char* body :
+       {"return 1. / (1. + torch.exp(-z))",
+        "return torch.reciprocal(torch.exp(-z) + 1.)",
+        "return 0.5 * (torch.tanh(z) + 1.)", "return torch.clamp(z, 0., 1.)",
+        "return torch.hardtanh(z, 0., 1.)", "return torch.relu6(z + 3.) / 6.",
+        "return 1. - torch.exp(-torch.relu(z))",
+        "return torch.cat([torch.sigmoid(z), 0.5 * torch.sigmoid(o)], 1)"}) {
+    SCOPED_TRACE(body);
+    for (const OutputActivation declared :
+         {OutputActivation::kDefault, OutputActivation::kSigmoid}) {
+      const OutputMeaning meaning = Of(body, declared);
+      EXPECT_EQ(meaning.probabilities, Probabilities::kGiven);
+      EXPECT_EQ(meaning.basis, OutputBasis::kGraph);
+      EXPECT_FALSE(meaning.exclusive);
+    }
+  }
+  const OutputMeaning one = Of("return 1. / (1. + torch.exp(-o))");
+  EXPECT_EQ(one.probabilities, Probabilities::kGiven);
+  EXPECT_TRUE(one.one_output);
+}
+
+TEST_P(OutputMeaningTest, OneNumberThatIsNeverNegativeIsAPlainValue) {
+  for (const char* body :
+       {"return torch.relu(o)", "return torch.exp(o)",
+        "return torch.softplus(o)", "return 100. * torch.sigmoid(o)",
+        "return torch.abs(o)[:, 0]"}) {
+    SCOPED_TRACE(body);
+    const OutputMeaning meaning = Of(body);
+    EXPECT_EQ(meaning.probabilities, Probabilities::kNone);
+    EXPECT_EQ(meaning.basis, OutputBasis::kGraph);
+    EXPECT_FALSE(meaning.one_output);
+    EXPECT_EQ(Of(body, OutputActivation::kSigmoid).probabilities,
+              Probabilities::kSigmoid);
+  }
+  for (const char* body : {"return torch.tanh(o)", "return torch.relu(o) - 1.",
+                           "return torch.max(o, -o) * o"}) {
+    SCOPED_TRACE(body);
+    EXPECT_EQ(Of(body).probabilities, Probabilities::kSigmoid);
+    EXPECT_EQ(Of(body).basis, OutputBasis::kDefault);
+  }
+}
+
 TEST_P(OutputMeaningTest, LogitsAreNotTakenForProbabilities) {
   for (const char* body :
        {"return z", "return torch.relu(z) + 2.", "return torch.sigmoid(z) * 3.",
-        "return z * torch.sigmoid(z)",
+        "return z * torch.sigmoid(z)", "return torch.sigmoid(z) * 2. - 0.5",
+        "return torch.sigmoid(z) / (torch.sigmoid(o) - 0.5)",
         "return self.fc.forward(torch.softmax(z, 1)) * 5."}) {
     SCOPED_TRACE(body);
     EXPECT_EQ(Of(body).probabilities, Probabilities::kSoftmax);
@@ -144,7 +189,7 @@ TEST_P(OutputMeaningTest, LogitsAreNotTakenForProbabilities) {
 
 TEST_P(OutputMeaningTest, NoneShowsWhatLiesInTheUnitIntervalAsProbabilities) {
   const OutputMeaning meaning =
-      Of("return 1. / (1. + torch.exp(-z))", OutputActivation::kNone);
+      Of("return torch.abs(torch.sin(z))", OutputActivation::kNone);
   EXPECT_EQ(meaning.probabilities, Probabilities::kGiven);
   EXPECT_EQ(meaning.basis, OutputBasis::kDeclared);
   EXPECT_FALSE(meaning.exclusive);

@@ -134,5 +134,15 @@ TEST_F(MeaningTextTest, AnActivationThatIsNotAppliedIsToldToTheOperator) {
   EXPECT_EQ(UnusedActivation(OutputActivation::kSoftmax, OutputMeaning()), "");
 }
 
+TEST_F(MeaningTextTest, BoundsThatTheGraphSetsAreTold) {
+  const auto told = [&](const char* result) {
+    return MeaningText(MetadataOf(**Load(result)).meaning);
+  };
+  EXPECT_EQ(told("1. / (1. + torch.exp(-z))"),
+            "probabilities, found: they can only lie in [0,1]");
+  EXPECT_EQ(told("torch.relu(o) + 1."),
+            "plain values, found: one number that is never negative");
+}
+
 }  // namespace
 }  // namespace saliency::meaning_text_test

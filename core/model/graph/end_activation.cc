@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "core/model/graph/value_range.h"
 #include "core/model/probe_ops.h"
 
 namespace saliency {
@@ -52,34 +53,6 @@ const Value* ChosenOutput(const MarkedGraph& marked, std::optional<int> index,
   const auto parts = node->inputs();
   const auto first = std::find_if(parts.begin(), parts.end(), &IsTensor);
   return first == parts.end() ? nullptr : *first;
-}
-
-// What passes numbers on, all of them or some.
-bool KeepsNumbers(const Node* node) {
-  return IsOneOf(node, {kMarkOp,
-                        "aten::alias",
-                        "aten::clone",
-                        "aten::contiguous",
-                        "aten::detach",
-                        "aten::dropout",
-                        "aten::expand",
-                        "aten::flatten",
-                        "aten::float",
-                        "aten::permute",
-                        "aten::reshape",
-                        "aten::select",
-                        "aten::slice",
-                        "aten::squeeze",
-                        "aten::t",
-                        "aten::to",
-                        "aten::transpose",
-                        "aten::type_as",
-                        "aten::unflatten",
-                        "aten::unsqueeze",
-                        "aten::view",
-                        "aten::view_as",
-                        "aten::_reshape_alias",
-                        "prim::data"});
 }
 
 // What makes probabilities of probabilities: means, maxima and limits of some.
@@ -168,7 +141,13 @@ EndActivation FindEndActivation(const MarkedGraph& marked,
                                 std::optional<int> index,
                                 const std::string& key) {
   const Value* output = ChosenOutput(marked, index, key);
-  return output == nullptr ? EndActivation::kNone : ActivationBehind(output);
+  if (output == nullptr) return EndActivation::kNone;
+  const EndActivation named = ActivationBehind(output);
+  if (named != EndActivation::kNone) return named;
+  const ValueRange range = RangeOf(output);
+  if (range.low < 0) return EndActivation::kNone;
+  return range.high <= 1 ? EndActivation::kUnitInterval
+                         : EndActivation::kNonNegative;
 }
 
 }  // namespace saliency

@@ -1,6 +1,7 @@
 // Which activation a model ends in: softmax, sigmoid or the logarithm of one,
 // as the operator that made the chosen output, behind views, casts and whatever
-// else keeps numbers probabilities.
+// else keeps numbers probabilities; or else the bounds that its last operators
+// set to the output (value_range.h).
 // Internal to the model room.  Pure functions of the graph.
 
 #ifndef SALIENCY_CORE_MODEL_GRAPH_END_ACTIVATION_H_
