@@ -313,13 +313,15 @@ absl::StatusOr<ProbedNetwork::Survey> ProbedNetwork::SurveyMarks(
   recorder->slots.resize(slots.size());
   for (auto& slot : recorder->slots) slot.mode = ProbeRecorder::Mode::kDigest;
   const c10::IValue output = RunOnce(input, slots, recorder);
-  ASSIGN_OR_RETURN(const ClassLogits logits, ReadLogits(output));
+  ASSIGN_OR_RETURN(const ClassLogits logits, ReadLogits(output, input.size(0)));
   Survey survey = {.logits = logits.values.cpu()};
   survey.sizes.resize(marked_.marks.size());
   survey.digests.resize(marked_.marks.size());
+  survey.holds_whole_numbers.resize(marked_.marks.size());
   for (size_t i = 0; i < slots.size(); ++i) {
     const ProbeRecorder::Slot& slot = recorder->slots[i];
     survey.sizes[slots[i]] = slot.sizes;
+    survey.holds_whole_numbers[slots[i]] = slot.holds_whole_numbers;
     if (slot.digest.defined()) survey.digests[slots[i]] = slot.digest.cpu();
   }
   return survey;
@@ -342,7 +344,9 @@ absl::StatusOr<at::Tensor> ProbedNetwork::Output(const at::Tensor& input) {
       Plan({}, /*expand_rows=*/-1)
           .Run(Upload(input, device_, dtype_), marked_.attributes,
                c10::make_intrusive<ProbeRecorder>());
-  return SelectOutput(output, output_.index, output_.key);
+  ASSIGN_OR_RETURN(const at::Tensor raw,
+                   SelectOutput(output, output_.index, output_.key));
+  return WithImageAxis(raw, input.size(0));
 }
 
 absl::StatusOr<at::Tensor> ProbedNetwork::Forward(const at::Tensor& input,
@@ -355,29 +359,31 @@ absl::StatusOr<at::Tensor> ProbedNetwork::Forward(const at::Tensor& input,
                               .repeat_interleave(repeats)
                               .to(device_);
   }
+  const c10::IValue output =
+      Plan({}, expand_rows)
+          .Run(Upload(input, device_, dtype_), marked_.attributes, recorder);
   ASSIGN_OR_RETURN(const ClassLogits logits,
-                   ReadLogits(Plan({}, expand_rows)
-                                  .Run(Upload(input, device_, dtype_),
-                                       marked_.attributes, recorder)));
+                   ReadLogits(output, input.size(0) * repeats));
   return logits.values;
 }
 
 absl::StatusOr<at::Tensor> ProbedNetwork::Logits(
     const at::Tensor& input, const NetworkWeights& weights) {
   const at::AutoGradMode with_grad(true);
-  ASSIGN_OR_RETURN(const ClassLogits logits,
-                   ReadLogits(Plan({}, /*expand_rows=*/-1)
-                                  .Run(Upload(input, device_, weights.dtype),
-                                       weights.attributes,
-                                       c10::make_intrusive<ProbeRecorder>())));
+  const c10::IValue output =
+      Plan({}, /*expand_rows=*/-1)
+          .Run(Upload(input, device_, weights.dtype), weights.attributes,
+               c10::make_intrusive<ProbeRecorder>());
+  ASSIGN_OR_RETURN(const ClassLogits logits, ReadLogits(output, input.size(0)));
   return logits.values;
 }
 
-absl::StatusOr<ClassLogits> ProbedNetwork::ReadLogits(
-    const c10::IValue& output) const {
+absl::StatusOr<ClassLogits> ProbedNetwork::ReadLogits(const c10::IValue& output,
+                                                      int64_t images) const {
   ASSIGN_OR_RETURN(const at::Tensor raw,
                    SelectOutput(output, output_.index, output_.key));
-  ASSIGN_OR_RETURN(const at::Tensor pooled, PoolLogits(raw));
+  ASSIGN_OR_RETURN(const at::Tensor pooled,
+                   PoolLogits(WithImageAxis(raw, images)));
   return ClassLogits{.values = ClassOutputs(pooled, output_.meaning),
                      .one_output = pooled.size(1) == 1};
 }
@@ -426,9 +432,9 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   ProbeResult result;
   const absl::Time start = absl::Now();
   const c10::IValue output = run(request.input, recorder);
-  ASSIGN_OR_RETURN(const ClassLogits logits, ReadLogits(output));
-  const at::Tensor logits_cpu = logits.values.detach().to(at::kCPU);
   const int64_t entries = repeated ? rows : request.input.size(0);
+  ASSIGN_OR_RETURN(const ClassLogits logits, ReadLogits(output, entries));
+  const at::Tensor logits_cpu = logits.values.detach().to(at::kCPU);
   if (logits_cpu.size(0) != entries) {
     return absl::InvalidArgumentError(
         absl::StrCat("the model returned ", logits_cpu.size(0),

@@ -79,6 +79,7 @@ class ProbedNetwork {
     at::Tensor logits;                        // [N,C] float32, CPU
     std::vector<std::vector<int64_t>> sizes;  // empty: the pass came not by
     std::vector<at::Tensor> digests;          // see DigestOfEntries; CPU
+    std::vector<bool> holds_whole_numbers;    // integers or truth values
   };
   absl::StatusOr<Survey> SurveyMarks(const at::Tensor& input);
 
@@ -97,8 +98,10 @@ class ProbedNetwork {
   absl::StatusOr<at::Tensor> Logits(const at::Tensor& input,
                                     const NetworkWeights& weights);
 
-  // Out of what forward() returned.  Errors: as SelectOutput and PoolLogits.
-  absl::StatusOr<ClassLogits> ReadLogits(const c10::IValue& output) const;
+  // Out of what forward() returned for `images` images (or rows).  Errors: as
+  // SelectOutput and PoolLogits.
+  absl::StatusOr<ClassLogits> ReadLogits(const c10::IValue& output,
+                                         int64_t images) const;
 
   // `slots` are mark ids, one for each of the request's probes; `expand_rows`
   // the mark where rows part.  Meta steps are not looked at; they come in by

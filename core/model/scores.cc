@@ -124,8 +124,8 @@ ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
   const at::Tensor taken = *SelectOutput(output, index, key);
   ModelOutput described;
   for (const auto& [name, tensor] : tensors) {
-    std::vector<int64_t> shape = tensor.sizes().vec();
-    if (!shape.empty()) shape.erase(shape.begin());
+    std::vector<int64_t> shape = WithImageAxis(tensor, 1).sizes().vec();
+    shape.erase(shape.begin());
     if (described.name.empty() && tensor.is_same(taken)) {
       described.name = name;
       described.shape = std::move(shape);
@@ -135,6 +135,13 @@ ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
     }
   }
   return described;
+}
+
+at::Tensor WithImageAxis(const at::Tensor& output, int64_t images) {
+  if (images != 1) return output;
+  if (output.dim() == 0) return output.unsqueeze(0);
+  const bool lacks_it = output.dim() % 2 == 1 && output.size(0) != 1;
+  return lacks_it ? output.unsqueeze(0) : output;
 }
 
 absl::StatusOr<at::Tensor> PoolLogits(const at::Tensor& output) {

@@ -25,7 +25,8 @@ absl::StatusOr<at::Tensor> SelectOutput(const c10::IValue& output,
                                         std::optional<int> index,
                                         const std::string& key);
 
-// What SelectOutput picks, and what it leaves, in words.
+// What SelectOutput picks of what a model returned for one image, and what it
+// leaves, in words.
 // REQUIRES: SelectOutput picks something.
 ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
                            const std::string& key);
@@ -36,6 +37,10 @@ ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
 // of this very number: d/dz_u = p_u (1 + z_u - sum p z). Errors:
 // INVALID_ARGUMENT another number of dimensions.
 absl::StatusOr<at::Tensor> PoolLogits(const at::Tensor& output);
+
+// A model's output for `images` images with the axis of a single image that
+// squeeze() took away: [C] as [1,C], a number as [1].
+at::Tensor WithImageAxis(const at::Tensor& output, int64_t images);
 
 // The class that `target` means for one row of logits [C] (CPU, float32).  Ties
 // go to the lowest index, at both ends.

@@ -113,13 +113,31 @@ TEST_P(OutputsTest, LogitsOfOtherShapesAreRefused) {
   const absl::Status three = LoadStatus(NetReturning("torch.mean(y, 3)"), {});
   EXPECT_EQ(three.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(three.message()), HasSubstr("3 dimensions"));
-  const absl::Status none = LoadStatus(NetReturning("torch.mean(y)"), {});
-  EXPECT_THAT(std::string(none.message()), HasSubstr("0 dimensions"));
   const absl::Status rows =
-      LoadStatus(NetReturning("torch.squeeze(torch.mean(y, [2, 3]))"), {});
+      LoadStatus(NetReturning("torch.mean(y, [2, 3]).t()"), {});
   EXPECT_EQ(rows.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(rows.message()),
               HasSubstr("4 rows of logits for one image"));
+}
+
+// squeeze() of one image takes the images' axis, too.
+TEST_P(OutputsTest, ASqueezedOutputIsThatOfItsImage) {
+  for (const char* result : {"torch.squeeze(torch.mean(y, [2, 3]))",
+                             "torch.squeeze(torch.mean(y, [2, 3], True))",
+                             "(torch.squeeze(torch.mean(y, [2, 3])), y)"}) {
+    SCOPED_TRACE(result);
+    ExpectLogits(NetReturning(result), {}, &Mean);
+  }
+  const auto map = Load(NetReturning("torch.squeeze(y)"));
+  EXPECT_EQ(map->num_classes(), 4);
+  EXPECT_TRUE(map->self_check().rows_independent);
+  const auto one =
+      Load(NetReturning("torch.squeeze(torch.mean(y, [1, 2, 3]))"));
+  EXPECT_TRUE(one->meaning().one_output);
+  EXPECT_TRUE(one->self_check().rows_independent);
+  // One of all images together is right for one at a time.
+  const auto all = Load(NetReturning("torch.mean(y)"));
+  EXPECT_FALSE(all->self_check().rows_independent);
 }
 
 // The mean of a class's logits, weighted by their own spatial softmax.

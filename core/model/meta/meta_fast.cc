@@ -165,7 +165,8 @@ absl::Status MetaFastPath::Record(const ProbeRequest& request, Rows& rows) {
       RunPlan(*record_plan_, rows.input, c10::make_intrusive<ProbeRecorder>(),
               rows.run);
   if (run.is_unfit) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const ClassLogits logits, network_.ReadLogits(output));
+  ASSIGN_OR_RETURN(const ClassLogits logits,
+                   network_.ReadLogits(output, rows.input.size(0)));
   rows.logits = logits.values.detach().to(at::kCPU);
   for (size_t r = 0; r < request.rows.size(); ++r) {
     ASSIGN_OR_RETURN(const int64_t explained,
