@@ -77,6 +77,7 @@ struct NotedOperator {
   std::vector<std::string> devices;  // that its constants name
   // Of a convolution that is not transposed.
   std::optional<int64_t> groups;
+  std::string exception;  // what the model says when it raises one
 };
 
 // A constant argument of the node, by its name in the operator's schema.
@@ -132,6 +133,10 @@ class Notetaker {
     NotedOperator described = {
         .name = std::string(
             absl::StripPrefix(absl::StripPrefix(kind, "aten::"), "prim::"))};
+    if (described.name == "RaiseException") {
+      const auto text = torch::jit::toIValue(node->input(0));
+      described.exception = text && text->isString() ? text->toStringRef() : "";
+    }
     if (kind == "aten::cuda") described.devices.push_back("cuda");
     const auto transposed = ConstantArgument(node, "transposed");
     const auto groups = ConstantArgument(node, "groups");
@@ -194,6 +199,17 @@ std::string NamedText(const NotedOperator& what) {
   return named;
 }
 
+// The model's author's words, "AssertionError: expects 64x64".
+std::string ExceptionText(absl::string_view text) {
+  constexpr size_t kLongest = 200;
+  text = absl::StripSuffix(absl::StripTrailingAsciiWhitespace(text), ":");
+  return absl::StrCat(
+      "an assert or raise of its own stops it",
+      text.empty()
+          ? ""
+          : absl::StrCat(": \"", Printable(text.substr(0, kLongest)), "\""));
+}
+
 // A device that is named in the file and is not the instance's.
 std::optional<std::string> OtherDevice(const NotedOperator& what,
                                        c10::Device device) {
@@ -240,6 +256,7 @@ std::optional<std::string> SizesThatDiffer(
 std::string DescribeStop(const NotedOperator& what, const RunNotes& notes,
                          c10::Device device, at::IntArrayRef image,
                          bool with_gradients) {
+  if (what.name == "RaiseException") return ExceptionText(what.exception);
   const std::string named = NamedText(what);
   if (const auto other = OtherDevice(what, device)) {
     return absl::StrCat(named, " asks for device ", *other,

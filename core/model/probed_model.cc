@@ -17,6 +17,7 @@
 #include "core/model/graph/graph_facts.h"
 #include "core/model/graph/layer_notes.h"
 #include "core/model/graph/marked_graph.h"
+#include "core/model/graph/weighted_path.h"
 #include "core/model/meta/meta_fast.h"
 #include "core/model/meta/meta_reference.h"
 #include "core/model/meta/meta_step.h"
@@ -170,6 +171,7 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
   const auto convs = ConvLayers(network.marked());
   const auto batch_norms = BatchNormLayers(network.marked());
   const std::vector<bool> before_weights = FindBeforeWeights(network.marked());
+  const std::vector<bool> behind_weights = FindBehindWeights(network.marked());
   std::vector<int> ids;
   for (const auto& [probe, id] : id_of) {
     if (probe.side == Probe::Side::kOutput) ids.push_back(id);
@@ -190,12 +192,15 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
     }
     layer.is_cut = network.cuts()[id] && form.by_row;
     layer.before_weights = before_weights[id];
+    layer.behind_weights = behind_weights[id];
     if (const auto it = convs.find(layer.name); it != convs.end()) {
       layer.conv = it->second;
     }
     if (const auto it = batch_norms.find(layer.name); it != batch_norms.end()) {
       layer.batch_norm = it->second;
     }
+    layer.in_every_pass = !places[id].in_loop && !places[id].in_branch;
+    layer.has_gradient = network.gradient_ends()[id].empty();
     layer.note = LayerNote(places[id], network.gradient_ends()[id]);
     layer_index[layer.name] = layers.size();
     layers.push_back(std::move(layer));

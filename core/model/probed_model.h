@@ -50,6 +50,10 @@ struct LayerInfo {
   bool is_cut = false;
   // An operator with weights follows before the output: no map of class scores.
   bool before_weights = true;
+  // One lies between the image and it: not the image, resized or normalised.
+  bool behind_weights = true;
+  bool in_every_pass = true;  // false: within control flow on what the image is
+  bool has_gradient = true;   // false: the graph tells that none reaches it
   std::optional<ConvGeometry> conv;               // set for a 2-d convolution
   std::optional<BatchNormStatistics> batch_norm;  // set for a batch norm
   // What is to be known before it is asked for, in words for callers: which

@@ -14,7 +14,8 @@ namespace {
 constexpr char kInput[] = "input";
 
 bool IsCandidate(const LayerInfo& layer) {
-  return layer.spatial() && layer.name != kInput &&
+  return layer.spatial() && layer.name != kInput && layer.behind_weights &&
+         layer.in_every_pass && layer.has_gradient &&
          layer.shape[1] * layer.shape[2] > 1 &&
          !absl::StrContains(layer.kind, "AvgPool") &&
          !absl::StrContains(layer.kind, "Dropout");
@@ -67,12 +68,6 @@ absl::Status CheckLayers(absl::string_view field,
 
 }  // namespace
 
-std::vector<std::string> LastSpatialLayer(absl::Span<const LayerInfo> layers) {
-  const std::vector<const LayerInfo*> candidates = Candidates(layers);
-  if (candidates.empty()) return {};
-  return {candidates.back()->name};
-}
-
 std::vector<std::string> StageEnds(absl::Span<const LayerInfo> layers) {
   std::vector<const LayerInfo*> ends;
   for (const LayerInfo* layer : Candidates(layers)) {
@@ -90,6 +85,12 @@ std::vector<std::string> StageEnds(absl::Span<const LayerInfo> layers) {
   std::vector<std::string> names;
   for (const LayerInfo* end : ends) names.push_back(end->name);
   return names;
+}
+
+std::vector<std::string> LastSpatialLayer(absl::Span<const LayerInfo> layers) {
+  const std::vector<std::string> ends = StageEnds(layers);
+  if (ends.empty()) return {};
+  return {ends.back()};
 }
 
 absl::Status FillDefaultLayers(absl::Span<const LayerInfo> layers,

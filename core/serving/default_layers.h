@@ -15,16 +15,17 @@
 
 namespace saliency {
 
-// For single maps: the last spatial layer, not counting the input, average
-// pools, dropouts, what has shrunk to 1 x 1 and, where there is something else,
+// For combining: the last spatial layer of each resolution, shallow to deep;
+// one that every path crosses where the resolution has one, so that it is no
+// branch of a block.  Not counting the input (also where it was only resized or
+// normalised), average pools, dropouts, what has shrunk to 1 x 1, what a pass
+// may not come by, what no gradient reaches and, where there is something else,
 // what no weights follow (a map of class scores).  Empty when there is none (a
 // frozen file without module paths).
-std::vector<std::string> LastSpatialLayer(absl::Span<const LayerInfo> layers);
-
-// For combining: the last such layer of each resolution, shallow to deep; one
-// that every path crosses where the resolution has one, so that it is no branch
-// of a block.
 std::vector<std::string> StageEnds(absl::Span<const LayerInfo> layers);
+
+// For single maps: the deepest of these, or none.
+std::vector<std::string> LastSpatialLayer(absl::Span<const LayerInfo> layers);
 
 // Checks the configured layers, fills in those that are not configured; a model
 // with nothing but its input is looked at there.

@@ -94,6 +94,7 @@ TEST_P(ControlFlowTest, BranchOnDataRecordsTheLayerThatRan) {
     EXPECT_FALSE(both.records[1].activation.defined());
     EXPECT_THAT((*model->FindLayer(other))->note,
                 HasSubstr("not every pass comes by it"));
+    EXPECT_FALSE((*model->FindLayer(other))->in_every_pass);
     // Whichever way the image went that shapes were measured with.
     EXPECT_TRUE((*model->FindLayer(other))->spatial());
   }

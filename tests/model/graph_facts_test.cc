@@ -303,5 +303,58 @@ TEST_P(GraphFactsTest, CutsOfBranchesLoopsAndSizes) {
   }
 }
 
+// Resized or normalised, it is the image still.
+TEST_P(GraphFactsTest, LayersThatOnlyPrepareTheImageAreBehindNoWeights) {
+  TinyModule norm = Function("Normalize", "(x - self.mean) / self.std");
+  norm.buffers["mean"] = at::rand({1, 3, 1, 1});
+  norm.buffers["std"] = at::rand({1, 3, 1, 1}) + 0.5;
+  const auto model =
+      Load(Net({{"norm", norm},
+                {"resize", Function("Resize", "torch.avg_pool2d(x, [2, 2])")},
+                {"conv", Conv(3, 4)},
+                {"relu", Relu()},
+                {"fc", Linear(4, 5)}},
+               "x = self.resize.forward(self.norm.forward(x))\n"
+               "l = [self.relu.forward(self.conv.forward(x))]\n"
+               "l.append(l[0])\n"
+               "return self.fc.forward(torch.mean(torch.cat(l)[:x.size(0)], "
+               "[2, 3]))"));
+  for (const char* layer : {"norm", "resize"}) {
+    EXPECT_FALSE((*model->FindLayer(layer))->behind_weights) << layer;
+  }
+  for (const char* layer : {"conv", "relu"}) {
+    EXPECT_TRUE((*model->FindLayer(layer))->behind_weights) << layer;
+    EXPECT_TRUE((*model->FindLayer(layer))->before_weights) << layer;
+  }
+}
+
+// Weight norm, cosine classifiers.
+TEST_P(GraphFactsTest, WeightsThatAreComputedAreWeights) {
+  TinyModule net =
+      Net({{"conv", Conv(3, 4)}, {"relu", Relu()}},
+          "y = torch.mean(self.relu.forward(self.conv.forward(x)), [2, 3])\n"
+          "w = self.w / torch.norm(self.w, 2, [1], True)\n"
+          "return torch.linear(y, w * self.scale)");
+  net.parameters["w"] = at::rand({5, 4});
+  net.parameters["scale"] = at::rand({1});
+  EXPECT_TRUE((*Load(net)->FindLayer("relu"))->before_weights);
+}
+
+TEST_P(GraphFactsTest, WholeNumbersHaveNoMaps) {
+  TinyModule pool = Function("Pool", "x");
+  pool.code =
+      "def forward(self, x):\n"
+      "  return torch.max_pool2d_with_indices(x, [2, 2])\n";
+  const auto model =
+      Load(Net({{"conv", Conv(3, 4)}, {"pool", pool}, {"fc", Linear(4, 5)}},
+               "y, i = self.pool.forward(self.conv.forward(x))\n"
+               "y = torch.max_unpool2d(y, i, [8, 8])\n"
+               "return self.fc.forward(torch.mean(y, [2, 3]))"));
+  EXPECT_TRUE((*model->FindLayer("pool:0"))->spatial());
+  const LayerInfo& positions = **model->FindLayer("pool:1");
+  EXPECT_FALSE(positions.spatial());
+  EXPECT_THAT(positions.no_maps_because, testing::HasSubstr("whole numbers"));
+}
+
 }  // namespace
 }  // namespace saliency::graph_facts_test

@@ -273,6 +273,8 @@ TEST_P(ReasonsTest, NoGradLeavesTheLayersBehindItTheirGradients) {
   EXPECT_THAT((*model->FindLayer("a"))->note,
               HasSubstr("no gradient reaches it: behind it the model uses "
                         "detach or no_grad"));
+  EXPECT_FALSE((*model->FindLayer("a"))->has_gradient);
+  EXPECT_TRUE((*model->FindLayer("b"))->has_gradient);
   const TinyModule net = {.kind = "Net", .children = {{"a", a}, {"b", b}}};
   const at::Tensor images = Images(2);
   LayerValues v;
@@ -294,6 +296,30 @@ TEST_P(ReasonsTest, NoGradAroundAllOfAModelIsToldAtEachLayer) {
   for (const LayerInfo& layer : model->layers()) {
     EXPECT_THAT(layer.note, HasSubstr("detach or no_grad")) << layer.name;
   }
+}
+
+// What its author wrote there is told, however long.
+TEST_P(ReasonsTest, AnAssertOfTheModelsOwnIsQuoted) {
+  const auto refusal = [&](const std::string& line) {
+    const ModelFile file(
+        Net({{"a", Conv(3, 4)}},
+            line + "\nreturn torch.mean(self.a.forward(x), [2, 3])"));
+    LoadOptions options;
+    options.device = GetParam();
+    options.input_height = options.input_width = 8;
+    return std::string(
+        ProbedModel::Load(file.path(), options).status().message());
+  };
+  EXPECT_THAT(refusal("assert x.size(2) == 64, 'expects 64x64'"),
+              AllOf(HasSubstr("an assert or raise of its own stops it: "),
+                    HasSubstr("expects 64x64")));
+  EXPECT_THAT(refusal("assert bool(torch.min(x) > 9.), 'values below nine'"),
+              HasSubstr("values below nine"));
+  EXPECT_THAT(refusal("assert x.size(1) == 1"),
+              HasSubstr("an assert or raise of its own stops it"));
+  EXPECT_LT(
+      refusal("assert x.size(1) == 1, '" + std::string(5000, 'a') + "'").size(),
+      1000U);
 }
 
 TEST_P(ReasonsTest, NoGradThatHandsOnAListIsRefused) {

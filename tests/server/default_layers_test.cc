@@ -45,6 +45,17 @@ TEST(DefaultLayersTest, AStageEndsOnTheTrunkAndNotInABranch) {
   EXPECT_THAT(StageEnds(layers), ElementsAre("conv1", "layer1", "layer2"));
 }
 
+// A block that shrinks to 1 x 1, as InceptionV3's last ones on small images:
+// what is left of it with positions is a branch.
+TEST(DefaultLayersTest, TheDefaultIsOnTheTrunk) {
+  std::vector<LayerInfo> layers = ResNetLike();
+  layers[2].is_cut = layers[4].is_cut = true;
+  layers.insert(
+      layers.begin() + 5,
+      {.name = "layer3.branch", .kind = "Conv2d", .shape = {16, 8, 8}});
+  EXPECT_THAT(LastSpatialLayer(layers), ElementsAre("layer2"));
+}
+
 TEST(DefaultLayersTest, LayersWithoutMapsAreNoDefaults) {
   std::vector<LayerInfo> layers = ResNetLike();
   layers[4].no_maps_because = "it has 4 entries for 1 image";
@@ -69,6 +80,23 @@ TEST(DefaultLayersTest, ADropoutAtTheEndIsNoDefault) {
   std::vector<LayerInfo> layers = ResNetLike();
   layers[4].kind = "Dropout";
   EXPECT_THAT(LastSpatialLayer(layers), ElementsAre("layer2.0"));
+}
+
+// Their maps would be missing for some images, or zero.
+TEST(DefaultLayersTest, ALayerThatMayHaveNothingToShowIsNoDefault) {
+  std::vector<LayerInfo> layers = ResNetLike();
+  layers[4].in_every_pass = false;
+  layers[2].has_gradient = false;
+  EXPECT_THAT(LastSpatialLayer(layers), ElementsAre("layer2.0"));
+  EXPECT_THAT(StageEnds(layers), ElementsAre("conv1", "layer2.0"));
+  for (LayerInfo& layer : layers) layer.in_every_pass = false;
+  ModelConfig config;
+  ASSERT_TRUE(FillDefaultLayers(layers, config).ok());
+  EXPECT_THAT(config.default_layers, ElementsAre("input"));
+  EXPECT_THAT(config.combine_layers, IsEmpty());
+  // Whoever names one gets it.
+  config.default_layers = {"layer2"};
+  EXPECT_TRUE(FillDefaultLayers(layers, config).ok());
 }
 
 TEST(DefaultLayersTest, ConfiguredLayersAreKept) {

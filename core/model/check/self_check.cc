@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -176,6 +177,11 @@ class Trial {
                     : together_.at(images - 2).survey.sizes[id];
     return sizes.empty() ? 0 : sizes[0];
   }
+  bool HoldsWholeNumbers(size_t id) const {
+    return std::any_of(alone_.begin(), alone_.end(), [&](const Survey& survey) {
+      return survey.holds_whole_numbers[id];
+    });
+  }
   size_t largest_batch() const { return 1 + together_.size(); }
 
   bool TensorIsThatAlone(size_t id, double tolerance) const {
@@ -249,12 +255,15 @@ std::string WhyNotByRow(const Trial& trial, size_t id, bool rows_independent,
   for (size_t images = 1; images <= batches; ++images) {
     const int64_t entries = trial.EntriesFor(id, images);
     if (entries == static_cast<int64_t>(images)) continue;
+    const std::string count =
+        images == 1 ? "1 image" : absl::StrCat(images, " images");
+    if (entries == 0) {
+      return absl::StrCat("a pass of ", count, " at load did not come by it");
+    }
     return absl::StrCat(
-        "it has ", entries,
-        images == 1 ? " entries for 1 image"
-                    : absl::StrCat(" entries for ", images, " images"),
+        "it has ", entries, " entries for ", count,
         ": tiles, views, frames or windows of an image lie along its first "
-        "axis");
+        "axis, or that is not the axis of images");
   }
   if (!rows_independent) return "";
   if (!origins.rows_apart) {
@@ -265,6 +274,10 @@ std::string WhyNotByRow(const Trial& trial, size_t id, bool rows_independent,
   }
   return "";
 }
+
+// Whole numbers (positions of maxima, masks) have no gradient.
+constexpr char kWholeNumbers[] =
+    "it holds whole numbers or truth values, which have no gradient";
 
 std::string WhyNoGrid(const std::vector<int64_t>& sizes, GridKind kind) {
   if (sizes.size() == 3) {
@@ -321,8 +334,10 @@ TensorForm FormOf(const Trial& trial, size_t id, bool rows_independent,
   if (axes.kind == GridKind::kUnknown) {
     axes = SinglePosition(form.sizes).value_or(axes);
   }
-  form.no_maps_because =
-      form.by_row ? WhyNoGrid(form.sizes, axes.kind) : folded;
+  form.no_maps_because = !form.by_row ? folded
+                         : trial.HoldsWholeNumbers(id)
+                             ? kWholeNumbers
+                             : WhyNoGrid(form.sizes, axes.kind);
   form.axes = {0, axes.channels, axes.height, axes.width};
   return form;
 }

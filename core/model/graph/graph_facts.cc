@@ -176,75 +176,6 @@ class Dataflow {
   std::unordered_map<Value*, int> last_use_;
 };
 
-// Whether a value meets an operator with weights on its way to the output.
-class WeightsAhead {
- public:
-  explicit WeightsAhead(const MarkedGraph& marked) : marked_(marked) {
-    for (Value* output : marked.graph->outputs()) Reach(output, false);
-  }
-
-  std::vector<bool> ByMark() const {
-    std::vector<bool> before(marked_.marks.size(), false);
-    ForEachNode(marked_.graph->block(), [&](Node* node) {
-      if (!IsMark(node)) return;
-      const auto found = ahead_.find(node->output());
-      before[MarkId(node)] = found != ahead_.end() && found->second;
-    });
-    return before;
-  }
-
- private:
-  bool IsWeight(const Value* value) const {
-    const auto attribute = TensorOf(marked_, value);
-    if (attribute) return attribute->dim() >= 2;
-    const auto constant = torch::jit::toIValue(value);
-    return constant && constant->isTensor() && constant->toTensor().dim() >= 2;
-  }
-
-  // Packed weights are objects.
-  bool HasWeights(const Node* node) const {
-    for (const Value* input : node->inputs()) {
-      if (IsWeight(input)) return true;
-      const auto constant = torch::jit::toIValue(input);
-      if (constant && constant->isObject()) return true;
-    }
-    return false;
-  }
-
-  // Backwards, each value at most once without and once with weights ahead.
-  void Reach(Value* first, bool weights) {
-    std::vector<std::pair<Value*, bool>> pending = {{first, weights}};
-    while (!pending.empty()) {
-      const auto [value, ahead] = pending.back();
-      pending.pop_back();
-      const auto [it, is_new] = ahead_.emplace(value, ahead);
-      if (!is_new && (it->second || !ahead)) continue;
-      it->second |= ahead;
-      Node* node = value->node();
-      const bool more = ahead || HasWeights(node);
-      for (Value* input : node->inputs()) pending.emplace_back(input, more);
-      for (Block* inner : node->blocks()) {
-        ForEachNode(inner, [&](Node* n) {
-          for (Value* input : n->inputs()) pending.emplace_back(input, more);
-        });
-        for (Value* output : inner->outputs()) {
-          pending.emplace_back(output, more);
-        }
-      }
-      // Out of a block: what its node is given.
-      if (node->kind() == c10::prim::Param &&
-          node->owningBlock()->owningNode() != nullptr) {
-        for (Value* input : node->owningBlock()->owningNode()->inputs()) {
-          pending.emplace_back(input, more);
-        }
-      }
-    }
-  }
-
-  const MarkedGraph& marked_;
-  std::unordered_map<const Value*, bool> ahead_;
-};
-
 // Steps over what changes nothing but shape, precision or name.
 const Value* SkipReshapes(const Value* value) {
   while (Is(value->node(), {kMarkOp, "aten::flatten", "aten::view",
@@ -374,10 +305,6 @@ std::vector<bool> FindCuts(const MarkedGraph& marked) {
     cuts[MarkId(mark)] = !crossed && trusted;
   });
   return cuts;
-}
-
-std::vector<bool> FindBeforeWeights(const MarkedGraph& marked) {
-  return WeightsAhead(marked).ByMark();
 }
 
 std::vector<int> MarkPositions(const MarkedGraph& marked) {

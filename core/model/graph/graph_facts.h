@@ -40,11 +40,6 @@ std::map<std::string, BatchNormStatistics> BatchNormLayers(
 // sizes read off tensors included.
 std::vector<bool> FindCuts(const MarkedGraph& marked);
 
-// before_weights[id]: an operator with weights (a matrix or more) lies between
-// mark id's tensor and the output: it belongs to what the model sees with, not
-// to its map of class scores.
-std::vector<bool> FindBeforeWeights(const MarkedGraph& marked);
-
 // Where the marks are: positions[id] grows along the graph, through the inner
 // blocks of each If or Loop where it stands; -1 when the mark is gone.
 std::vector<int> MarkPositions(const MarkedGraph& marked);
