@@ -88,8 +88,9 @@ absl::Status CheckLabels(LoadedModel& loaded) {
   }
   const std::string choice = OutputChoice(loaded.config, model.output());
   return absl::InvalidArgumentError(
-      absl::StrCat("labels.txt has ", labels, " lines, but the model has ",
-                   classes, " classes", choice.empty() ? "" : ": ", choice));
+      absl::StrCat("labels.txt has ", labels, labels == 1 ? " line" : " lines",
+                   ", but the model has ", classes, " classes",
+                   choice.empty() ? "" : ": ", choice));
 }
 
 absl::Status ReadLayerWeights(const RepositoryVersion& version,
@@ -112,7 +113,12 @@ absl::Status WarmUpReplicas(const LoadedModel& loaded) {
   for (const std::unique_ptr<ProbedModel>& replica : loaded.replicas) {
     PassExplainer explainer(*replica,
                             {.max_rows = metadata.config.batching.max_rows});
-    RETURN_IF_ERROR(WarmUp(metadata, explainer));
+    const absl::Status status = WarmUp(metadata, explainer);
+    if (status.ok()) continue;
+    const std::string choice = OutputChoice(loaded.config, metadata.output);
+    if (!absl::IsFailedPrecondition(status) || choice.empty()) return status;
+    return absl::FailedPreconditionError(
+        absl::StrCat(status.message(), "; ", choice));
   }
   return absl::OkStatus();
 }
@@ -137,7 +143,7 @@ std::string LimitsOf(const SelfCheck& check) {
             : absl::StrCat(" (", check.rows_depend_because, ")")));
   } else if (!check.expand_rows_at_probe) {
     limits.push_back(
-        "the part behind a probe fixes its number of rows: the targets of a "
+        "the part behind a probe fixes its number of rows: the targets of an "
         "image share no work");
   }
   return absl::StrJoin(limits, "; ");

@@ -104,6 +104,14 @@ TEST_F(LoadReasonsTest, NoGradientAtAll) {
   }
 }
 
+TEST_F(LoadReasonsTest, NoGradientToTheFirstOfSeveralOutputsTellsTheOthers) {
+  EXPECT_THAT(WhyNot("y = torch.mean(self.conv.forward(x), [2, 3])\n"
+                     "return (torch.argmax(y, 1), y)"),
+              AllOf(HasSubstr("argmax"),
+                    HasSubstr("output_index in config.pbtxt picks another: "
+                              "output 1 [4]")));
+}
+
 TEST_F(LoadReasonsTest, WhoWantsAModelWithoutGradientsMayHaveIt) {
   Write("return torch.mean(self.conv.forward(x), [2, 3]).detach()",
         "warm_up: false");
