@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -205,6 +206,20 @@ absl::Status ChooseVersions(RepositoryModel& model) {
   return absl::OkStatus();
 }
 
+// By what it begins and ends with; a bracket alone may be a label's.
+bool LooksLikeJson(const std::vector<absl::string_view>& lines) {
+  const absl::string_view first = absl::StripAsciiWhitespace(lines.front());
+  const absl::string_view last = absl::StripAsciiWhitespace(lines.back());
+  const bool is_list =
+      absl::StartsWith(first, "[") && absl::EndsWith(last, "]");
+  const bool is_map = absl::StartsWith(first, "{") && absl::EndsWith(last, "}");
+  const auto has_quote = [](absl::string_view line) {
+    return absl::StrContains(line, '"');
+  };
+  return (is_list || is_map) &&
+         std::any_of(lines.begin(), lines.end(), has_quote);
+}
+
 }  // namespace
 
 bool IsModelName(absl::string_view name) {
@@ -223,6 +238,9 @@ absl::StatusOr<std::vector<std::string>> ParseLabels(absl::string_view text) {
   };
   while (!lines.empty() && is_empty(lines.back())) lines.pop_back();
   if (lines.empty()) return absl::InvalidArgumentError("line 1 is empty");
+  if (LooksLikeJson(lines)) {
+    return absl::InvalidArgumentError("is JSON; it must hold one label a line");
+  }
   std::vector<std::string> labels;
   for (const absl::string_view line : lines) {
     const size_t number = labels.size() + 1;
@@ -234,7 +252,7 @@ absl::StatusOr<std::vector<std::string>> ParseLabels(absl::string_view text) {
       return absl::InvalidArgumentError(
           absl::StrCat("line ", number, " is not UTF-8"));
     }
-    labels.emplace_back(line);
+    labels.emplace_back(absl::StripAsciiWhitespace(line));
   }
   return labels;
 }

@@ -64,9 +64,10 @@ absl::StatusOr<RepositoryContents> ScanRepository(
 // Whether `name` matches [A-Za-z0-9_.-]{1,64} and is neither "." nor "..".
 bool IsModelName(absl::string_view name);
 
-// One label for each line (text_lines.h); empty lines at the end are none.
+// One label for each line (text_lines.h) without the blanks around it; empty
+// lines at the end are none.
 // Errors: INVALID_ARGUMENT no label at all, an empty line or one that is no
-//   UTF-8, by number, or a file in another encoding.
+//   UTF-8, by number, a file in another encoding, or JSON.
 absl::StatusOr<std::vector<std::string>> ParseLabels(absl::string_view text);
 
 }  // namespace saliency

@@ -284,6 +284,23 @@ TEST(ParseLabelsTest, LinesMayEndInEitherWay) {
               SizeIs(1));
 }
 
+TEST(ParseLabelsTest, BlanksAroundALabelAreNoPartOfIt) {
+  EXPECT_THAT(ParseLabels("cat \t\r\n\tgreat  dane\r\n bird").value(),
+              ElementsAre("cat", "great  dane", "bird"));
+}
+
+TEST(ParseLabelsTest, JsonIsRefused) {
+  for (const char* text :
+       {"[\"cat\", \"dog\"]", "{\"0\": \"cat\",\n\"1\": \"dog\"}\n",
+        "\xef\xbb\xbf[\n\"cat\",\n\"dog\"\n]\n"}) {
+    EXPECT_EQ(
+        ParseLabels(text).status(),
+        absl::InvalidArgumentError("is JSON; it must hold one label a line"));
+  }
+  EXPECT_THAT(ParseLabels("[unknown]\ncat").value(),
+              ElementsAre("[unknown]", "cat"));
+}
+
 TEST(ParseLabelsTest, WhatIsNoUtf8IsRefusedByItsLine) {
   for (const char* bad : {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80",
                           "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
