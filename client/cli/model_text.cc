@@ -108,7 +108,8 @@ std::string OutputText(const v1::ModelOutput& output) {
 }
 
 // "probabilities given, graph, ends in softmax".
-std::string MeaningText(const v1::OutputMeaning& output) {
+std::string MeaningText(const v1::GetModelResponse& model) {
+  const v1::OutputMeaning& output = model.output_meaning();
   std::string text = absl::StrCat(
       "probabilities ",
       EnumText(*v1::Probabilities_descriptor(), output.probabilities()), ", ",
@@ -119,6 +120,9 @@ std::string MeaningText(const v1::OutputMeaning& output) {
   if (output.has_output_class()) {
     absl::StrAppend(&text, ", one output: that of class ",
                     output.output_class());
+    if (output.output_class() < model.labels_size()) {
+      absl::StrAppend(&text, ", ", model.labels(output.output_class()));
+    }
   }
   return text;
 }
@@ -226,7 +230,7 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
                            {"labels", absl::StrCat(model.labels_size())},
                            {"input", InputText(config.input())}};
   if (model.has_output_meaning()) {
-    rows.push_back({"outputs are", MeaningText(model.output_meaning())});
+    rows.push_back({"outputs are", MeaningText(model)});
   }
   rows.push_back(
       {"default layers", absl::StrJoin(config.default_layers(), " ")});
