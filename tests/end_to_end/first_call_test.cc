@@ -68,14 +68,15 @@ TEST(FirstCallTest, TheFirstQuestionIsAboutAsFastAsTheNext) {
   std::vector<absl::Duration> next;
   for (int i = 0; i < 5; ++i) next.push_back(Ask(request).took);
   std::sort(next.begin(), next.end());
-  const absl::Duration median = next[next.size() / 2];
-  const double ratio = absl::FDivDuration(first.took, median);
-  std::printf("first %.0f ms, then %.0f ms: ratio %.2f\n",
-              absl::ToDoubleMilliseconds(first.took),
-              absl::ToDoubleMilliseconds(median), ratio);
-  // It was twelve times as long when READY did not mean warm for it; a machine
-  // that others use takes twice as long now and then.
-  EXPECT_LT(ratio, 4);
+  const double ratio = absl::FDivDuration(first.took, next.back());
+  std::printf(
+      "first %.0f ms, then %.0f to %.0f ms: ratio to the longest %.2f\n",
+      absl::ToDoubleMilliseconds(first.took),
+      absl::ToDoubleMilliseconds(next.front()),
+      absl::ToDoubleMilliseconds(next.back()), ratio);
+  // It was twelve times as long when READY did not mean warm for it. To the
+  // longest of the next: on a machine that others use they differ tenfold.
+  EXPECT_LT(ratio, 2);
 }
 
 TEST(FirstCallTest, APhotographAndNoOptionsFitADefaultChannel) {
