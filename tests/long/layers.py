@@ -7,13 +7,14 @@ and checks them against the network itself:
   output no longer depends on the image, as it would around a branch;
 - it has positions, behind weights; the combined ones have one for each
   resolution, from fine to coarse;
-- behind the default layer there is none with more positions than its own and
-  weights of its own;
-- its map is that of hooks in PyTorch.
+- behind the default layer no other has positions and weights, but the last that
+  has weights: a map of class scores;
+- its map is that of hooks in PyTorch, in float64, or as near as theirs in float32.
 
     layers.py SERVER [NETWORK...]
 """
 
+import copy
 import os
 import pathlib
 import sys
@@ -35,6 +36,7 @@ from server_process import ServerProcess
 
 TARGET = 7
 TOLERANCE = 1e-3  # of the largest value of a map
+TIMES_PYTORCH = 10  # behind kinks, where rounding chooses a side
 
 
 class Calls:
@@ -98,7 +100,7 @@ class Calls:
 def apart(ours, product, shape):
     """How far the map is from that of the product, [K,H,W] or [H,W,K]."""
     axis = 0 if list(product.shape) == shape else 2
-    exact = product.sum(axis).numpy()
+    exact = product.sum(axis).double().numpy()
     if exact.shape != ours.shape:
         return float("inf")
     return float(abs(ours - exact).max() / abs(exact).max())
@@ -125,6 +127,7 @@ class Check:
         self.shapes = {layer.name: list(layer.shape)
                        for layer in self.info.layers}
         self.calls = Calls(network)
+        self.exact = Calls(copy.deepcopy(network).double())
         torch.manual_seed(4)
         self.images = [torch.randn(1, 3, size, size) for _ in range(2)]
         self.faults = []
@@ -154,21 +157,29 @@ class Check:
                     f"{layer} {shape} has no positions")
         self.expect(self.calls.is_trunk(layer, self.images),
                     f"{layer} is a branch")
-        far = apart(self.map(layer), self.calls.map(layer, self.images[0]),
-                    shape)
-        self.expect(far <= TOLERANCE, f"the map of {layer} is off by {far:.1e}")
+        exact = self.exact.map(layer, self.images[0].double())
+        by_pytorch = self.calls.map(layer, self.images[0])
+        by_pytorch = by_pytorch.sum(0 if list(exact.shape) == shape else 2)
+        limit = max(TOLERANCE, TIMES_PYTORCH * apart(
+            by_pytorch.double().numpy(), exact, shape))
+        far = apart(self.map(layer), exact, shape)
+        self.expect(far <= limit, f"the map of {layer} is off by {far:.1e}, "
+                    f"the limit is {limit:.1e}")
 
     def last(self, layer):
         calls = self.calls.outputs(self.images[0])
         names = [name for name, _, _ in calls]
         self.expect(layer in names, f"{layer} is not called")
-        for name, module, output in calls[names.index(layer) + 1:]:
-            later = self.shapes.get(name, [])
-            has_weights = any(p.dim() >= 2 for p in module.parameters())
+        weighted = [i for i, (_, module, _) in enumerate(calls)
+                    if any(p.dim() >= 2 for p in module._parameters.values()
+                           if p is not None)]
+        for i in weighted[:-1]:
+            later = self.shapes.get(calls[i][0], [])
+            has_positions = len(later) == 3 and later[1] * later[2] > 1
             self.expect(
-                not (len(later) == 3 and later[1] * later[2] > 1
-                     and has_weights and output.dim() == 4),
-                f"{name} {later} follows the default {layer}")
+                i <= names.index(layer) or not has_positions
+                or not self.calls.is_trunk(calls[i][0], self.images),
+                f"{calls[i][0]} {later} follows the default {layer}")
 
     def run(self):
         default = list(self.info.config.default_layers)

@@ -6,7 +6,8 @@ gradients, of the vision transformer.
     step_models.py FOLDER [NETWORK...]
 
 `.smooth` has the same network without kinks: SiLU for ReLU and hard swish, average
-for maximum pooling and so on.  A last layer that torchvision starts at
+for maximum pooling and so on; `.gelu.smooth`, of some, GELU for SiLU, whose own
+gradient LibTorch 1.13 leaves unwritten in some memory orders.  A last layer that torchvision starts at
 zero (vision transformers) gets random weights: behind it all gradients would be
 zero, and after a step nothing but rounding.
 """
@@ -26,24 +27,32 @@ NETWORKS = ("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0",
             "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t",
             "vgg11", "vit_b_16")
 
-SMOOTH = {nn.ReLU: nn.SiLU, nn.ReLU6: nn.SiLU, nn.Hardswish: nn.SiLU,
-          nn.Hardsigmoid: nn.Sigmoid}
+GELU_NETWORKS = ("densenet121", "googlenet", "inception_v3", "resnet18")
 
 
-def smooth(module):
+def smooth(module, activation):
     for name, child in module.named_children():
-        if type(child) in SMOOTH:
-            setattr(module, name, SMOOTH[type(child)]())
+        if isinstance(child, (nn.ReLU, nn.ReLU6, nn.Hardswish)):
+            setattr(module, name, activation())
+        elif isinstance(child, nn.Hardsigmoid):
+            setattr(module, name, nn.Sigmoid())
         elif isinstance(child, nn.MaxPool2d):
             setattr(module, name, nn.AvgPool2d(
                 child.kernel_size, child.stride, child.padding,
                 child.ceil_mode))
         else:
-            smooth(child)
+            smooth(child, activation)
 
 
 def silu(input: torch.Tensor, inplace: bool = False) -> torch.Tensor:
     return torch.nn.functional.silu(input)
+
+
+def gelu(input: torch.Tensor, inplace: bool = False) -> torch.Tensor:
+    return torch.nn.functional.gelu(input)
+
+
+ACTIVATIONS = {".smooth": (nn.SiLU, silu), ".gelu.smooth": (nn.GELU, gelu)}
 
 
 def average(input: torch.Tensor, kernel_size: int, stride: int = 1,
@@ -82,12 +91,15 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or NETWORKS:
         size = 96 if name == "inception_v3" else 64
-        for kind in "", ".smooth":
+        for kind in "", ".smooth", ".gelu.smooth":
+            if kind == ".gelu.smooth" and name not in GELU_NETWORKS:
+                continue
             network = build(name)
             relu, max_pool = functional.relu, functional.max_pool2d
             if kind:
-                smooth(network)
-                functional.relu, functional.max_pool2d = silu, average
+                activation, function = ACTIVATIONS[kind]
+                smooth(network, activation)
+                functional.relu, functional.max_pool2d = function, average
             try:
                 settle(network, size)
                 torch.jit.script(network).save(
