@@ -123,7 +123,7 @@ class Check:
             server.address, options=[("grpc.enable_http_proxy", 0)])
         self.stub = service_grpc.SaliencyServiceStub(channel)
         self.info = models_grpc.ModelServiceStub(channel).GetModel(
-            models.GetModelRequest(model=name), timeout=60)
+            models.GetModelRequest(model={"name": name}), timeout=60)
         self.shapes = {layer.name: list(layer.shape)
                        for layer in self.info.layers}
         self.calls = Calls(network)
@@ -139,7 +139,7 @@ class Check:
     def map(self, layer):
         image = self.images[0].numpy().astype("<f4")
         request = self.service.ComputeSaliencyRequest(
-            model=self.name,
+            model={"name": self.name},
             input=self.explanation.Input(tensor=self.explanation.Tensor(
                 shape=image.shape, data=image.tobytes())),
             targets=[self.explanation.Target(class_index=TARGET)],
