@@ -35,15 +35,24 @@ absl::Status Admission::Admit(const std::shared_ptr<ActiveJob>& job) {
         "queue full: ", items_, " items waiting (limit ", max_items_, ")"));
   }
   const auto found = items_of_.find(job->caller());
-  if (found != items_of_.end() && found->second >= max_items_of_caller_) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "queue full: ", found->second, " items of this caller waiting (limit ",
-        max_items_of_caller_, ")"));
+  const int64_t own = found == items_of_.end() ? 0 : found->second;
+  if (const int64_t limit = LimitOf(own); own >= limit) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("queue full: ", own,
+                     " items of this caller waiting (limit ", limit, ")"));
   }
   Count(job->caller(), 1);
   ++in_flight_;
   entries_[job.get()] = job;
   return absl::OkStatus();
+}
+
+int64_t Admission::LimitOf(int64_t own) const {
+  if (items_ < max_items_ / 2) return max_items_of_caller_;
+  const auto callers =
+      static_cast<int64_t>(items_of_.size()) + (own == 0 ? 1 : 0);
+  return std::min(max_items_of_caller_,
+                  std::max<int64_t>(max_items_ / callers, 1));
 }
 
 void Admission::LeaveQueue(const std::string& caller) {

@@ -29,7 +29,9 @@ struct EngineLoad {          // for gauges
 
 class Admission {
  public:
-  // `caller_share` of both, in (0, 1], is what one caller may have.
+  // `caller_share` of both, in (0, 1], is what one caller may have.  Of items,
+  // when half of all are waiting, an equal part: callers take turns, so that
+  // one with more of them would wait for longer than it takes to work off all.
   Admission(int64_t max_items, int64_t max_bytes, double caller_share = 1);
 
   // Takes the job in; it waits.
@@ -59,6 +61,8 @@ class Admission {
  private:
   bool Empty() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return in_flight_ == 0; }
 
+  // How many items a caller may have of whom `own` wait.
+  int64_t LimitOf(int64_t own) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   void Count(const std::string& caller, int64_t change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -227,6 +227,42 @@ TEST_F(EngineTest, OneCallerHasAShareOfTheQueueAlone) {
   }
 }
 
+// Callers take turns: one with more in the queue than the others would wait for
+// longer than it takes to work off all of it.
+TEST_F(EngineTest, CallersHaveEqualPartsOfAQueueThatFillsUp) {
+  const auto engine =
+      Serve(HoldAtGate(), {.limits = {.queue_items = 12, .caller_share = 0.5}});
+  int id = 0;
+  const auto submit = [&](const std::string& caller) {
+    Job job = FakeJob(id);
+    job.caller = caller;
+    engine->Submit(std::move(job), answers_.For(id));
+    return id++;
+  };
+  submit("z");
+  gate_.AwaitArrivals(1);
+  // While there is room one may have its share.
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(answers_.has(submit("a")));
+  EXPECT_FALSE(answers_.has(submit("b")));
+  // Two callers, six each; then three, four each.
+  EXPECT_FALSE(answers_.has(submit("a")));
+  EXPECT_FALSE(answers_.has(submit("c")));
+  const int sixth = submit("a");
+  ASSERT_TRUE(answers_.has(sixth));
+  EXPECT_EQ(answers_.of(sixth).status(),
+            absl::ResourceExhaustedError(
+                "queue full: 6 items of this caller waiting (limit 4)"));
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(answers_.has(submit("c")));
+  const int fifth = submit("c");
+  ASSERT_TRUE(answers_.has(fifth));
+  EXPECT_EQ(answers_.of(fifth).status(),
+            absl::ResourceExhaustedError(
+                "queue full: 4 items of this caller waiting (limit 4)"));
+  EXPECT_FALSE(answers_.has(submit("b")));
+  gate_.Open();
+  EXPECT_TRUE(engine->Drain(absl::Now() + absl::Seconds(60)));
+}
+
 TEST_F(EngineTest, AnInputLargerThanTheWholeQueueNeedNotComeBack) {
   const auto engine = Serve(nullptr, {.limits = {.queue_bytes = 1000}});
   engine->Submit(FakeJob(0), answers_.For(0));
