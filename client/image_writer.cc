@@ -1,5 +1,6 @@
 #include "client/image_writer.h"
 
+#include <cstdint>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -20,17 +21,21 @@ void ImageWriter::Run() {
   v1::CalibrateLayerWeightsRequest request;
   *request.mutable_settings() = source_.settings;
   bool open = stream_.Write(request);
+  int64_t images = 0;
   while (open) {
     std::optional<v1::LabelledImage> image = source_.next();
     if (!image.has_value()) break;
     *request.mutable_image() = *std::move(image);
     if (request.ByteSizeLong() <= source_.max_bytes) {
       open = stream_.Write(request);
+      ++images;
     } else {
       RefuseTooLarge(request);
     }
   }
-  if (open) stream_.WritesDone();
+  if (!open) return;
+  request.mutable_end()->set_images(images);
+  if (stream_.Write(request)) stream_.WritesDone();
 }
 
 void ImageWriter::RefuseTooLarge(

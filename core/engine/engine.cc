@@ -191,6 +191,8 @@ std::optional<IdleWork> Engine::LongestIdle() {
   return impl_->in_hand.LongestIdle();
 }
 
+WorkInHand& Engine::in_hand() { return impl_->in_hand; }
+
 // Answers what cannot start; the rest goes to the pool.
 absl::Status Engine::Impl::Start(const std::shared_ptr<ActiveJob>& job) {
   RETURN_IF_ERROR(admission->CheckOpen());

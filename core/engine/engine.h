@@ -90,6 +90,9 @@ class Engine {
   // What its threads have had in hand the longest without progress (a pass that
   // ends, an image that is decoded or rendered); none: they are idle.
   std::optional<IdleWork> LongestIdle();
+  // Where long work besides its own (calibrations, weight studies) is noted, to
+  // be seen by LongestIdle.
+  WorkInHand& in_hand();
 
  private:
   struct Impl;

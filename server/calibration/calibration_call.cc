@@ -19,6 +19,7 @@ CalibrationCall::CalibrationCall(grpc::CallbackServerContext* context,
            .admission = tracker.Enter(*context),
            .request = {.type =
                            v1::CalibrateLayerWeightsRequest::descriptor()}}),
+      on_connection_(tracker.request_watches().calls, *context),
       context_(context),
       begin_(std::move(begin)) {}
 
@@ -50,6 +51,11 @@ bool CalibrationCall::LeavesIdle() {
   return std::exchange(is_idle_, false);
 }
 
+void CalibrationCall::Read() {
+  upload_ = AwaitedUpload(&tracker().uploads(), *context_, request_id());
+  StartRead(&request_);
+}
+
 void CalibrationCall::Write(v1::CalibrateLayerWeightsResponse response) {
   response_ = std::move(response);
   StartWrite(&response_);
@@ -68,16 +74,19 @@ absl::Status CalibrationCall::BeginWith(const absl::Status& first) {
 }
 
 void CalibrationCall::OnReadDone(bool ok) {
+  const absl::Status held = upload_.Came(ok ? request_.bytes : 0);
   if (!has_begun_) {
     has_begun_ = true;
     if (!LeavesIdle()) return;  // the server drains
     const absl::Status begun =
-        BeginWith(ok ? request_.parsed
-                     : absl::InvalidArgumentError(
-                           "settings: the stream ended before they came"));
+        BeginWith(!held.ok() ? held
+                  : ok       ? request_.parsed
+                             : absl::InvalidArgumentError(
+                                   "settings: the stream ended before they came"));
     if (!begun.ok()) FinishWith(begun);
     return;  // another thread's from here on
   }
+  if (!held.ok()) return events_->End(held);
   if (!ok) return events_->Put(CallerIsDone());
   // What follows a message that is none may not be all that there was.
   if (!request_.parsed.ok()) return events_->End(request_.parsed);

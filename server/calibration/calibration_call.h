@@ -48,7 +48,7 @@ class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
   // What comes of Read and Write, and the end of the call, is put there.
   const std::shared_ptr<EventQueue>& events() const { return events_; }
   // Asks for the next message.  REQUIRES: the one before has come.
-  void Read() { StartRead(&request_); }
+  void Read();
   // REQUIRES: the one before has left.
   void Write(v1::CalibrateLayerWeightsResponse response);
   // Gives up on a caller that does not take its messages.
@@ -70,6 +70,7 @@ class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
   void OnCancel() override;
   void OnDone() override;
 
+  const ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   const Begin begin_;
   const std::shared_ptr<EventQueue> events_ = std::make_shared<EventQueue>();
@@ -77,6 +78,7 @@ class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
   // Of one read and one write at a time.
   bool has_begun_ = false;
   Incoming<v1::CalibrateLayerWeightsRequest> request_;
+  AwaitedUpload upload_;
   v1::CalibrateLayerWeightsResponse response_;
   int64_t send_ticket_ = 0;  // set before Finish
 

@@ -1,6 +1,7 @@
 #include "server/calibration/calibration_run.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -86,6 +87,12 @@ absl::Status CalibrationRun::Collect() {
     }
     RETURN_IF_ERROR(Turn());
   }
+  RETURN_IF_ERROR(events_->end());
+  if (!has_end_) {
+    return absl::InvalidArgumentError(
+        "end: missing; without it, the last message, the images may not be all "
+        "that were sent");
+  }
   writer_.Write(ProgressMessage(Progress::PHASE_FEATURES, images_done_, 0));
   return absl::OkStatus();
 }
@@ -93,10 +100,15 @@ absl::Status CalibrationRun::Collect() {
 absl::Status CalibrationRun::Measure() {
   std::vector<LeftOutClass> left_out;
   const auto layers = static_cast<int64_t>(plan_.layers.size());
+  std::atomic<int64_t> steps = 0;
   const MeasureOptions options = {
       .classifier = {.multi_label = plan_.multi_label,
                      .l2_penalty = plan_.l2_penalty,
-                     .cancelled = [this] { return !events_->end().ok(); }},
+                     .cancelled =
+                         [&] {
+                           ++steps;  // it is asked at each
+                           return !events_->end().ok();
+                         }},
       .held_out = plan_.held_out,
       .seed = plan_.seed,
       .on_layer = [&](int64_t done) {
@@ -104,14 +116,19 @@ absl::Status CalibrationRun::Measure() {
         CatchUp().IgnoreError();
         writer_.WriteProgress(Progress::PHASE_CLASSIFIERS, done, layers);
       }};
-  absl::StatusOr<LayerMeasurement> measured =
-      MeasureLayers(sample_, plan_.channels, options, left_out);
+  const auto measure = [&] {
+    const WorkInHand::Piece piece = tools_.in_hand.Begin(
+        absl::StrCat("a calibration of model \"", plan_.model.model,
+                     "\" version ", plan_.model.version),
+        [&] { return steps.load(); });
+    return MeasureLayers(sample_, plan_.channels, options, left_out);
+  };
+  absl::StatusOr<LayerMeasurement> measured = measure();
   // The reason for it rather than "cancelled".
   RETURN_IF_ERROR(events_->end());
   RETURN_IF_ERROR(measured.status());
   writer_.Write(ProgressMessage(Progress::PHASE_CLASSIFIERS, layers, layers));
-  // A caller that broke off looks like one that is done, until a message cannot
-  // reach it: nothing is stored for such a one.
+  // Nothing is stored for a caller that has gone meanwhile.
   RETURN_IF_ERROR(Flush());
   const LayerWeights weights =
       WeightsFrom(*measured, plan_, tools_.clock.Now());
@@ -183,10 +200,19 @@ absl::Status CalibrationRun::On(v1::CalibrateLayerWeightsRequest message) {
     case v1::CalibrateLayerWeightsRequest::kSettings:
       return absl::InvalidArgumentError(
           "settings: sent again; they are the first message alone");
+    case v1::CalibrateLayerWeightsRequest::kEnd:
+      if (message.end().images() != images_seen_) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("end.images: ", message.end().images(), ", but ",
+                         images_seen_, " have come"));
+      }
+      has_end_ = true;
+      is_caller_done_ = true;
+      return absl::OkStatus();
     case v1::CalibrateLayerWeightsRequest::PART_NOT_SET:
       break;
   }
-  return absl::InvalidArgumentError("part: neither settings nor image");
+  return absl::InvalidArgumentError("part: neither settings nor image nor end");
 }
 
 absl::Status CalibrationRun::On(CallerIsDone) {

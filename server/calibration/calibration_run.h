@@ -18,6 +18,7 @@
 #include "core/base/cancel_token.h"
 #include "core/base/clock.h"
 #include "core/engine/engine_limits.h"
+#include "core/engine/work_in_hand.h"
 #include "saliency/v1/model_service.pb.h"
 #include "server/calibration/calibration_call.h"
 #include "server/calibration/calibration_plan.h"
@@ -34,6 +35,7 @@ struct CalibrationTools {
   SubmitJob submit;
   Clock& clock;
   const LayerWeightsStore& store;
+  WorkInHand& in_hand;  // where the training of classifiers is noted
   // How long a caller may take for its next message, or to take one of ours.
   absl::Duration idle_timeout = absl::Minutes(5);
   int64_t max_feature_bytes = int64_t{1} << 30;  // that a calibration keeps
@@ -106,7 +108,8 @@ class CalibrationRun {
   int64_t images_run_ = 0;
 
   bool is_reading_ = false;
-  bool is_caller_done_ = false;
+  bool is_caller_done_ = false;  // nothing follows
+  bool has_end_ = false;         // nor was it cut short
 };
 
 }  // namespace saliency

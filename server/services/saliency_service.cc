@@ -155,12 +155,13 @@ void SaliencyService::Answer(PendingCall& call, const Request& request,
 SaliencyService::SaliencyService(const EngineLimits& limits,
                                  const ModelCatalogue& catalogue,
                                  CallTracker& tracker, SubmitJob submit,
-                                 ServiceOptions options)
+                                 WorkInHand& in_hand, ServiceOptions options)
     : StreamedService("saliency.v1.SaliencyService"),
       limits_(limits),
       catalogue_(catalogue),
       tracker_(tracker),
       submit_(std::move(submit)),
+      in_hand_(in_hand),
       options_(std::move(options)),
       studies_(options_.max_weight_studies) {
   ServeUnary<v1::ComputeSaliencyRequest, v1::ComputeSaliencyResponse>(
@@ -242,7 +243,8 @@ absl::Status SaliencyService::StudyWeights(
       .job = job,
       .stages = {request.stages().begin(), request.stages().end()},
       .model = *version.metadata,
-      .limits = limits_};
+      .limits = limits_,
+      .in_hand = in_hand_};
   // The thread that studies has nothing above it to catch an exception.
   return CatchTorch(
       absl::StatusCode::kInternal, "measuring the weights' sensitivity", [&] {

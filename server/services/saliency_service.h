@@ -44,9 +44,10 @@ struct ServiceOptions {
 
 class SaliencyService : public StreamedService {
  public:
-  // `catalogue`, `tracker` and what `submit` refers to outlive this.
+  // `in_hand` is where weight studies are noted.  It, `catalogue`, `tracker`
+  // and what `submit` refers to outlive this.
   SaliencyService(const EngineLimits& limits, const ModelCatalogue& catalogue,
-                  CallTracker& tracker, SubmitJob submit,
+                  CallTracker& tracker, SubmitJob submit, WorkInHand& in_hand,
                   ServiceOptions options = {});
 
  private:
@@ -71,6 +72,7 @@ class SaliencyService : public StreamedService {
   const ModelCatalogue& catalogue_;
   CallTracker& tracker_;
   const SubmitJob submit_;
+  WorkInHand& in_hand_;
   const ServiceOptions options_;
   RandomizationThreads studies_;  // last: its threads use all of the above
 };

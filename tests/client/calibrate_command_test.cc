@@ -51,7 +51,7 @@ TEST_F(CalibrateCommandTest, SendsSettingsThenImagesAndPrintsTheLayers) {
                           "layer3  0.5             0.875"));
   EXPECT_THAT(result.err, HasSubstr("3/3 images"));
   const auto requests = server.calibration_requests();
-  ASSERT_EQ(requests.size(), 4);
+  ASSERT_EQ(requests.size(), 5);
   const v1::CalibrationSettings& settings = requests[0].settings();
   EXPECT_EQ(settings.model().name(), "tiny");
   EXPECT_EQ(settings.model().version(), 3);
@@ -60,6 +60,7 @@ TEST_F(CalibrateCommandTest, SendsSettingsThenImagesAndPrintsTheLayers) {
   EXPECT_FALSE(settings.multi_label()) << "a class each";
   EXPECT_EQ(settings.images_per_class(), 200);
   EXPECT_TRUE(settings.layers().empty());
+  EXPECT_EQ(requests[4].end().images(), 3);
   EXPECT_EQ(requests[1].image().id(), "cat/a.png");
   EXPECT_EQ(requests[3].image().classes(0).label(), "dog");
 }
@@ -106,7 +107,7 @@ TEST_F(CalibrateCommandTest, AVocFolderHasSeveralLabelsUnlessToldOtherwise) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(several.calibration_requests()[0].settings().multi_label());
   EXPECT_EQ(several.calibration_requests()[0].settings().data(), "voc all");
-  EXPECT_EQ(several.calibration_requests().size(), 2)
+  EXPECT_EQ(several.calibration_requests().size(), 3)
       << "the second image shows nothing for certain";
   EXPECT_THAT(result.err, HasSubstr("1 images show nothing for certain"));
   const FakeServer one;

@@ -88,11 +88,13 @@ class CascadingRandomizationTest : public testing::Test {
   absl::Status Run(std::vector<std::string> stages = {}) {
     const ModelMetadata model = FakeModel();
     const EngineLimits limits;
+    WorkInHand in_hand(Clock::Real());
     return RunCascade(
         {.job = job_,
          .stages = std::move(stages),
          .model = model,
-         .limits = limits},
+         .limits = limits,
+         .in_hand = in_hand},
         [this](absl::Span<const std::string> modules)
             -> absl::StatusOr<ModelCopy> {
           log_.random_modules.emplace_back(modules.begin(), modules.end());

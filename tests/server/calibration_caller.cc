@@ -52,6 +52,13 @@ bool CalibrationCaller::Send(const v1::CalibrationSettings& settings) {
 bool CalibrationCaller::Send(const v1::LabelledImage& image) {
   v1::CalibrateLayerWeightsRequest request;
   *request.mutable_image() = image;
+  ++images_;
+  return stream_->Write(request);
+}
+
+bool CalibrationCaller::SendEnd(int64_t images) {
+  v1::CalibrateLayerWeightsRequest request;
+  request.mutable_end()->set_images(images);
   return stream_->Write(request);
 }
 
@@ -62,6 +69,11 @@ void CalibrationCaller::SendTwoClasses(int of_each) {
 }
 
 CalibrationOutcome CalibrationCaller::Finish() {
+  SendEnd(images_);
+  return BreakOff();
+}
+
+CalibrationOutcome CalibrationCaller::BreakOff() {
   stream_->WritesDone();
   return ReadToTheEnd();
 }

@@ -47,6 +47,7 @@ class CalibrationCaller {
   // False: the server has ended the call.
   bool Send(const v1::CalibrationSettings& settings);
   bool Send(const v1::LabelledImage& image);
+  bool SendEnd(int64_t images);
   bool SendNothing() { return stream_->Write({}); }
   // `of_each` images of classes 0 and 1, which their features tell apart.
   void SendTwoClasses(int of_each);
@@ -54,6 +55,8 @@ class CalibrationCaller {
   void Cancel() { context_.TryCancel(); }
   // No more images; waits for the end.
   CalibrationOutcome Finish();
+  // The same without a word about how many there were.
+  CalibrationOutcome BreakOff();
   // The same without saying so.
   CalibrationOutcome ReadToTheEnd();
 
@@ -64,6 +67,7 @@ class CalibrationCaller {
   std::unique_ptr<grpc::ClientReaderWriter<v1::CalibrateLayerWeightsRequest,
                                            v1::CalibrateLayerWeightsResponse>>
       stream_;
+  int64_t images_ = 0;          // sent
   CalibrationOutcome outcome_;  // the listener's until it has been joined
   std::thread listener_;        // last: uses all of the above
 };

@@ -217,7 +217,8 @@ TEST_F(ProtocolTest, AMessageHoldsSomething) {
   CalibrationCaller caller(server_.models());
   caller.Send(FakeSettings());
   caller.SendNothing();
-  ExpectRefusal(caller.ReadToTheEnd(), "part: neither settings nor image");
+  ExpectRefusal(caller.ReadToTheEnd(),
+                "part: neither settings nor image nor end");
 }
 
 TEST_F(ProtocolTest, TooFewImagesAreRefused) {

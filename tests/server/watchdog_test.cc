@@ -126,5 +126,39 @@ TEST(StalledServerTest, AWorkerThatHangsShowsInTheEngine) {
   caller.join();
 }
 
+TEST(StalledServerTest, AWeightStudyThatHangsShowsInTheEngine) {
+  Gate gate;
+  ExplainerLog passes;
+  const FakeExplainer::Hook hang = [&gate](const std::vector<int>&) {
+    gate.Pass();
+    return absl::OkStatus();
+  };
+  TestServer server(
+      {.copies = [&](const CatalogueVersion&, uint64_t) -> CopyModel {
+        return [&](absl::Span<const std::string>) -> absl::StatusOr<ModelCopy> {
+          return ModelCopy{
+              .explainer = std::make_unique<FakeExplainer>(passes, hang),
+              .parameter_names = {"a.weight"}};
+        };
+      }});
+  server.AddFakeModel();
+  v1::MeasureWeightSensitivityRequest question;
+  *question.mutable_input() = FakeRequest().input();
+  *question.mutable_attributions() = FakeRequest().attributions();
+  grpc::ClientContext context;
+  const auto study =
+      server.saliency().MeasureWeightSensitivity(&context, question);
+  gate.AwaitArrivals(1);
+  const std::optional<IdleWork> idle = server.engine().LongestIdle();
+  ASSERT_TRUE(idle.has_value());
+  EXPECT_EQ(idle->what, "a pass of a weight study of model \"fake\" version 1");
+  gate.Open();
+  v1::MeasureWeightSensitivityResponse stage;
+  while (study->Read(&stage)) {
+  }
+  EXPECT_TRUE(study->Finish().ok());
+  EXPECT_FALSE(server.engine().LongestIdle().has_value());
+}
+
 }  // namespace
 }  // namespace saliency

@@ -81,7 +81,7 @@ class Cascade {
 
   // Stage 0; settles what the others are.
   absl::StatusOr<CascadeStage> Begin() {
-    ASSIGN_OR_RETURN(const ModelCopy copy, copy_({}));
+    ASSIGN_OR_RETURN(const ModelCopy copy, Copy({}));
     RETURN_IF_ERROR(SettleModules(copy.parameter_names));
     ASSIGN_OR_RETURN(PassAnswer answer, Explain(*copy.explainer, {item_}));
     for (std::size_t p = 0; p < prepared_.images.size(); ++p) {
@@ -96,7 +96,7 @@ class Cascade {
   // REQUIRES: Begin went well; 1 <= stage < stages().
   absl::StatusOr<CascadeStage> Next(int stage) {
     ASSIGN_OR_RETURN(const ModelCopy copy,
-                     copy_(absl::MakeConstSpan(modules_).first(stage)));
+                     Copy(absl::MakeConstSpan(modules_).first(stage)));
     ASSIGN_OR_RETURN(PassAnswer answer, Explain(*copy.explainer, images_));
     return Finish(stage, std::move(answer));
   }
@@ -127,8 +127,23 @@ class Cascade {
     return item;
   }
 
+  // For whoever looks after threads that make no progress.
+  std::string Working(const char* at) const {
+    return absl::StrCat(at, " of a weight study of model \"",
+                        question_.model.name, "\" version ",
+                        question_.model.version);
+  }
+
+  absl::StatusOr<ModelCopy> Copy(
+      absl::Span<const std::string> random_modules) const {
+    const WorkInHand::Piece piece = question_.in_hand.Begin(Working("a copy"));
+    return copy_(random_modules);
+  }
+
   absl::StatusOr<PassAnswer> Explain(Explainer& explainer,
                                      const std::vector<PassItem>& items) const {
+    const WorkInHand::Piece piece = question_.in_hand.Begin(
+        Working("a pass"), [&] { return explainer.progress(); });
     std::vector<const PassItem*> pointers;
     for (const PassItem& item : items) pointers.push_back(&item);
     absl::StatusOr<PassAnswers> answers = explainer.Explain(pointers);
@@ -141,6 +156,8 @@ class Cascade {
   }
 
   absl::StatusOr<CascadeStage> Finish(int stage, PassAnswer answer) const {
+    const WorkInHand::Piece piece =
+        question_.in_hand.Begin(Working("the maps"));
     answer.variants.push_back(first_);
     // Random weights may well give what is not finite.
     ASSIGN_OR_RETURN(Explanation explanation,

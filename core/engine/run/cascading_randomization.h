@@ -20,6 +20,7 @@
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
 #include "core/engine/model_metadata.h"
+#include "core/engine/work_in_hand.h"
 
 namespace saliency {
 
@@ -50,6 +51,7 @@ struct CascadeQuestion {
   std::vector<std::string> stages;
   const ModelMetadata& model;
   const EngineLimits& limits;
+  WorkInHand& in_hand;  // where each stage is noted
 };
 
 // Explains the job at every stage; the class that a target means at stage 0
