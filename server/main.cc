@@ -66,6 +66,8 @@ constexpr int kStalled = 6;
 constexpr int64_t kOtherFiles = 256;
 // gRPC's, OpenMP's, and ours but for those that options say how many.
 constexpr int kOtherThreads = 24;
+// A caller may have begun the next call before the end of one was noticed here.
+constexpr int kCallsPerStream = 4;
 // The port for probes needs few of everything.
 constexpr int64_t kMaxHealthMessageBytes = 4 << 10;
 constexpr int64_t kHealthTransportBytes = int64_t{32} << 20;
@@ -113,16 +115,21 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
     tokens = *std::move(opened);
   }
 
-  CallTracker tracker(clock, metrics, log,
-                      {.tokens = tokens.get(),
-                       .send_timeout = options.send_timeout,
-                       .receive_timeout = options.receive_timeout,
-                       .max_calls = options.max_calls});
+  ConnectionLedger ledger(connections.caps);
+  CallTracker tracker(
+      clock, metrics, log,
+      {.tokens = tokens.get(),
+       .send_timeout = options.send_timeout,
+       .receive_timeout = options.receive_timeout,
+       .max_calls = options.max_calls,
+       .max_calls_per_connection = kCallsPerStream * connections.max_streams,
+       .upload_bytes = UploadBytes(connections, options.max_message_bytes),
+       .ledger = &ledger});
   const SubmitJob submit = [&](Job job, JobDone done) {
     engine.Submit(std::move(job), std::move(done));
   };
   SaliencyService saliency_service(
-      options.limits, catalogue, tracker, submit,
+      options.limits, catalogue, tracker, submit, engine.in_hand(),
       {.stream = options.stream,
        .max_weight_studies = options.max_weight_studies,
        .hold_bytes = [&](const std::string& caller, int64_t bytes) {
@@ -135,29 +142,38 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
       });
   std::optional<Calibrations> calibrations;
   if (options.allow_calibration) {
-    calibrations.emplace(catalogue, CalibrationTools{.limits = options.limits,
-                                                     .submit = submit,
-                                                     .clock = clock,
-                                                     .store = weights_store});
+    calibrations.emplace(catalogue,
+                         CalibrationTools{.limits = options.limits,
+                                          .submit = submit,
+                                          .clock = clock,
+                                          .store = weights_store,
+                                          .in_hand = engine.in_hand()});
   }
   ModelService model_service(catalogue, tracker,
                              calibrations ? &*calibrations : nullptr);
   HealthService health_service(
       registry, options.health_without_token ? nullptr : tokens.get(),
-      tracker.receive_watch());
-  HealthService health_only_service(registry, nullptr, tracker.receive_watch());
+      tracker.request_watches());
+  ConnectionLedger health_ledger(kHealthCaps);
+  ConnectionCalls health_calls(log, &health_ledger,
+                               kCallsPerStream * connections.max_streams);
+  HealthService health_only_service(
+      registry, nullptr,
+      {.stall = tracker.request_watches().stall, .calls = &health_calls});
   const std::vector<std::string> services = {"saliency.v1.SaliencyService",
                                              "saliency.v1.ModelService",
                                              "grpc.health.v1.Health"};
-  ReflectionService<ReflectionV1> reflection_v1(services, tokens.get());
-  ReflectionService<ReflectionV1Alpha> reflection_v1alpha(services,
-                                                          tokens.get());
+  ReflectionService<ReflectionV1> reflection_v1(services, tokens.get(),
+                                                tracker.request_watches());
+  ReflectionService<ReflectionV1Alpha> reflection_v1alpha(
+      services, tokens.get(), tracker.request_watches());
 
   auto server =
       GrpcServer::Start({.address = options.listen_address,
                          .max_message_bytes = options.max_message_bytes,
                          .tls = options.tls,
-                         .connections = connections},
+                         .connections = connections,
+                         .ledger = &ledger},
                         {&saliency_service, &model_service, &health_service,
                          &reflection_v1, &reflection_v1alpha});
   if (!server.ok()) return failed(server.status());
@@ -177,7 +193,8 @@ int ServeUntilStopped(const ServerOptions& options, Log& log,
         GrpcServer::Start({.address = options.health_address,
                            .flag = "--health-address",
                            .max_message_bytes = kMaxHealthMessageBytes,
-                           .connections = few},
+                           .connections = few,
+                           .ledger = &health_ledger},
                           {&health_only_service});
     if (!started.ok()) return failed(started.status());
     health_server = *std::move(started);

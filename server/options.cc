@@ -96,7 +96,8 @@ class CommandLine {
                      "(CalibrateLayerWeights), which are stored in the model "
                      "repository");
     adder_.AddAddress("listen-address", options_.listen_address,
-                      "Address of the gRPC port; port 0 takes a free one");
+                      "Address of the gRPC port; [::] are all of IPv6 and "
+                      "IPv4, 0.0.0.0 those of IPv4; port 0 takes a free one");
     adder_.AddAddress("health-address", options_.health_address,
                       "Second, plain text port with grpc.health.v1 alone, open "
                       "to all that reach it; none by default");

@@ -68,8 +68,10 @@ void AddConnectionOptions(OptionAdder& adder, ServerOptions& options) {
   adder.AddBytes(
       "transport-bytes", limits.transport_bytes, int64_t{1} << 40,
       "What gRPC may hold of messages that have not come whole or "
-      "not left, bytes; beyond it takes in less and ends calls. At least "
-      "twice --max-message-bytes");
+      "not left, bytes; at least twice --max-message-bytes. When requests that "
+      "have not come whole hold half of it, those of whoever holds the most "
+      "are "
+      "ended");
 }
 
 std::string CheckSecurityOptions(const ServerOptions& options) {

@@ -9,6 +9,7 @@ namespace {
 constexpr absl::string_view kReasonUrl = "saliency/refusal-reason";
 constexpr absl::string_view kStudiesFull = "studies_full";
 constexpr absl::string_view kCallsFull = "calls_full";
+constexpr absl::string_view kUploadsFull = "uploads_full";
 constexpr absl::string_view kFailed = "failed";
 constexpr absl::string_view kReasons[] = {"draining", "loading"};
 
@@ -39,11 +40,18 @@ absl::Status CallsFullError(absl::string_view message) {
   return status;
 }
 
+absl::Status UploadsFullError(absl::string_view message) {
+  absl::Status status = absl::ResourceExhaustedError(message);
+  status.SetPayload(kReasonUrl, absl::Cord(kUploadsFull));
+  return status;
+}
+
 absl::string_view RefusalReason(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kResourceExhausted) {
     if (NeverRetry(status)) return "too_large";
     const auto payload = status.GetPayload(kReasonUrl);
-    for (const absl::string_view reason : {kStudiesFull, kCallsFull}) {
+    for (const absl::string_view reason :
+         {kStudiesFull, kCallsFull, kUploadsFull}) {
       if (payload.has_value() && *payload == reason) return reason;
     }
     return "queue_full";

@@ -26,9 +26,14 @@ absl::Status StudiesFullError(absl::string_view message);
 // in progress.
 absl::Status CallsFullError(absl::string_view message);
 
+// RESOURCE_EXHAUSTED, later, with the reason "uploads_full": too much is held
+// of requests that have not come whole.
+absl::Status UploadsFullError(absl::string_view message);
+
 // The reason behind a refusal: that of UnavailableBecause, "unavailable" for
 // another UNAVAILABLE; "failed" for FailedModelError; "too_large",
-// "studies_full", "calls_full" or else "queue_full" for RESOURCE_EXHAUSTED,
+// "studies_full", "calls_full", "uploads_full" or else "queue_full" for
+// RESOURCE_EXHAUSTED,
 // "unauthenticated" for UNAUTHENTICATED; "" for a status that is no refusal.
 // Never what a caller invented.
 absl::string_view RefusalReason(const absl::Status& status);

@@ -23,6 +23,9 @@ ServingStatus ServingStatusOf(std::optional<Health> health) {
                                      : HealthCheckResponse::NOT_SERVING;
 }
 
+// What a watch holds of its request for as long as it lasts.
+constexpr size_t kMaxNameBytes = 1024;
+
 using CheckBase = OneRequestReactor<HealthCheckRequest, HealthCheckResponse>;
 
 // One Check.
@@ -30,11 +33,11 @@ class CheckReactor final : public CheckBase {
  public:
   CheckReactor(grpc::CallbackServerContext& context,
                const HealthRegistry& registry, const TokenFile* tokens,
-               StallWatch* receives)
-      : registry_(registry) {
+               const RequestWatches& watches)
+      : on_connection_(watches.calls, context), registry_(registry) {
     const absl::Status known = CheckToken(tokens, context);
     if (known.ok()) {
-      ReadRequest(context, receives, "health");
+      ReadRequest(context, watches, "health");
     } else {
       Finish(ToGrpcStatus(known));
     }
@@ -57,6 +60,7 @@ class CheckReactor final : public CheckBase {
   }
   void OnDone() override { delete this; }
 
+  const ConnectionCall on_connection_;
   const HealthRegistry& registry_;
   HealthCheckResponse response_;
 };
@@ -71,19 +75,21 @@ class WatchReactor final : public CheckBase,
  public:
   static WatchReactor* Start(grpc::CallbackServerContext& context,
                              HealthRegistry& registry, const TokenFile* tokens,
-                             StallWatch* receives) {
-    auto watch = std::make_shared<WatchReactor>(registry);
+                             const RequestWatches& watches) {
+    auto watch = std::make_shared<WatchReactor>(context, registry, watches);
     watch->self_ = watch;
     const absl::Status known = CheckToken(tokens, context);
     if (known.ok()) {
-      watch->ReadRequest(context, receives, "health");
+      watch->ReadRequest(context, watches, "health");
     } else {
       watch->End(ToGrpcStatus(known));
     }
     return watch.get();
   }
 
-  explicit WatchReactor(HealthRegistry& registry) : registry_(registry) {}
+  WatchReactor(const grpc::CallbackServerContext& context,
+               HealthRegistry& registry, const RequestWatches& watches)
+      : on_connection_(watches.calls, context), registry_(registry) {}
 
   void OnHealthChange() override { Advance(); }
   void OnHealthClosed() override {
@@ -108,6 +114,12 @@ class WatchReactor final : public CheckBase,
 
  private:
   void OnRequest(std::unique_ptr<HealthCheckRequest> request) override {
+    if (request->service().size() > kMaxNameBytes) {
+      return End(
+          grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                       absl::StrCat("service: ", request->service().size(),
+                                    " bytes; at most ", kMaxNameBytes)));
+    }
     {
       MutexLock lock(&mu_);
       name_ = request->service();
@@ -150,6 +162,7 @@ class WatchReactor final : public CheckBase,
     if (finish) Finish(status);
   }
 
+  const ConnectionCall on_connection_;
   HealthRegistry& registry_;
   std::shared_ptr<WatchReactor> self_;  // set once, moved out by OnDone
 
@@ -165,15 +178,15 @@ class WatchReactor final : public CheckBase,
 }  // namespace
 
 HealthService::HealthService(HealthRegistry& registry, const TokenFile* tokens,
-                             StallWatch* receives)
+                             const RequestWatches& watches)
     : StreamedService("grpc.health.v1.Health") {
   Serve<HealthCheckRequest, HealthCheckResponse>(
       "Check", [=, &registry](grpc::CallbackServerContext* context) {
-        return new CheckReactor(*context, registry, tokens, receives);
+        return new CheckReactor(*context, registry, tokens, watches);
       });
   Serve<HealthCheckRequest, HealthCheckResponse>(
       "Watch", [=, &registry](grpc::CallbackServerContext* context) {
-        return WatchReactor::Start(*context, registry, tokens, receives);
+        return WatchReactor::Start(*context, registry, tokens, watches);
       });
 }
 

@@ -8,18 +8,18 @@
 #include "grpc/health/v1/health.pb.h"
 #include "server/security/token_file.h"
 #include "server/services/health_registry.h"
-#include "server/transport/stall_watch.h"
+#include "server/transport/one_request.h"
 #include "server/transport/streamed_service.h"
 
 namespace saliency {
 
 class HealthService : public StreamedService {
  public:
-  // All outlive this.  `tokens` may be null: everybody may ask.  `receives`
-  // bounds how long a request may take to come; null: nothing does.
+  // All outlive this.  `tokens` may be null: everybody may ask.  `watches`
+  // bound how requests come.
   explicit HealthService(HealthRegistry& registry,
                          const TokenFile* tokens = nullptr,
-                         StallWatch* receives = nullptr);
+                         const RequestWatches& watches = {});
 };
 
 }  // namespace saliency

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/near_names.h"
+#include "core/base/status.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "server/convert/public_status.h"
 
@@ -14,42 +15,68 @@ using google::protobuf::DescriptorPool;
 
 const DescriptorPool& Pool() { return *DescriptorPool::generated_pool(); }
 
-template <typename Version>
-using ReflectionReactor = grpc::ServerBidiReactor<typename Version::Request,
-                                                  typename Version::Response>;
+// A question is a name; its answer repeats it.
+constexpr int64_t kMaxQuestionBytes = 4 << 10;
 
 template <typename Version>
-class RefusedReflection : public ReflectionReactor<Version> {
- public:
-  explicit RefusedReflection(const grpc::Status& status) {
-    this->Finish(status);
-  }
-  void OnDone() override { delete this; }
-};
+using ReflectionReactor =
+    StreamReactor<typename Version::Request, typename Version::Response>;
 
 // One caller: reads a question, writes its answer, reads the next.
 template <typename Version>
 class AnsweringReflection : public ReflectionReactor<Version> {
  public:
-  explicit AnsweringReflection(const ReflectionService<Version>& service)
-      : service_(service) {
-    this->StartRead(&request_);
+  AnsweringReflection(const ReflectionService<Version>& service,
+                      grpc::CallbackServerContext& context,
+                      const absl::Status& known, const RequestWatches& watches)
+      : on_connection_(watches.calls, context),
+        service_(service),
+        context_(context),
+        uploads_(watches.uploads) {
+    if (known.ok()) {
+      Read();
+    } else {
+      this->Finish(ToGrpcStatus(known));
+    }
+  }
+
+ private:
+  void Read() {
+    upload_ = AwaitedUpload(uploads_, context_, "reflection");
+    this->StartRead(&incoming_);
+  }
+
+  // OK: it is to be answered.
+  absl::Status Check(bool ok) {
+    RETURN_IF_ERROR(upload_.Came(ok ? incoming_.bytes : 0));
+    if (!ok) return absl::OkStatus();
+    if (incoming_.bytes > kMaxQuestionBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a question of ", incoming_.bytes, " bytes; at most ",
+                       kMaxQuestionBytes));
+    }
+    return incoming_.parsed;
   }
 
   void OnReadDone(bool ok) override {
+    const absl::Status right = Check(ok);
+    if (!right.ok()) return this->Finish(ToGrpcStatus(right));
     if (!ok) return this->Finish(grpc::Status::OK);  // no more questions
-    response_ = service_.Answer(request_);
+    response_ = service_.Answer(incoming_.message);
     this->StartWrite(&response_);
   }
   void OnWriteDone(bool ok) override {
     if (!ok) return this->Finish(grpc::Status::CANCELLED);
-    this->StartRead(&request_);
+    Read();
   }
   void OnDone() override { delete this; }
 
- private:
+  const ConnectionCall on_connection_;
   const ReflectionService<Version>& service_;
-  typename Version::Request request_;
+  grpc::CallbackServerContext& context_;
+  UploadWatch* const uploads_;
+  AwaitedUpload upload_;
+  Incoming<typename Version::Request> incoming_;
   typename Version::Response response_;
 };
 
@@ -116,8 +143,17 @@ const google::protobuf::FileDescriptor* ReflectedFiles::FileNamed(
 
 template <typename Version>
 ReflectionService<Version>::ReflectionService(std::vector<std::string> services,
-                                              const TokenFile* tokens)
-    : files_(WithReflection(std::move(services))), tokens_(tokens) {}
+                                              const TokenFile* tokens,
+                                              const RequestWatches& watches)
+    : StreamedService(Version::Service::service_full_name()),
+      files_(WithReflection(std::move(services))) {
+  Serve<Request, Response>(
+      "ServerReflectionInfo",
+      [this, tokens, watches](grpc::CallbackServerContext* context) {
+        return new AnsweringReflection<Version>(
+            *this, *context, CheckToken(tokens, *context), watches);
+      });
+}
 
 template <typename Version>
 typename Version::Response ReflectionService<Version>::Answer(
@@ -162,16 +198,6 @@ typename Version::Response ReflectionService<Version>::Answer(
     }
   }
   return response;
-}
-
-template <typename Version>
-grpc::ServerBidiReactor<typename Version::Request, typename Version::Response>*
-ReflectionService<Version>::ServerReflectionInfo(
-    grpc::CallbackServerContext* context) {
-  if (const absl::Status known = CheckToken(tokens_, *context); !known.ok()) {
-    return new RefusedReflection<Version>(ToGrpcStatus(known));
-  }
-  return new AnsweringReflection<Version>(*this);
 }
 
 template class ReflectionService<ReflectionV1>;

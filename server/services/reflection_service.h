@@ -14,6 +14,8 @@
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 #include "server/security/token_file.h"
+#include "server/transport/one_request.h"
+#include "server/transport/streamed_service.h"
 
 namespace saliency {
 
@@ -51,25 +53,23 @@ class ReflectedFiles {
 };
 
 template <typename Version>
-class ReflectionService : public Version::Service::CallbackService {
+class ReflectionService : public StreamedService {
  public:
   using Request = typename Version::Request;
   using Response = typename Version::Response;
 
   // Full names of what the server offers; both versions of this service are
-  // added to them.  `tokens` outlives this and may be null: everybody may ask.
-  // REQUIRES: each name is that of a service compiled into this program.
-  ReflectionService(std::vector<std::string> services, const TokenFile* tokens);
-
-  grpc::ServerBidiReactor<Request, Response>* ServerReflectionInfo(
-      grpc::CallbackServerContext* context) override;
+  // added to them.  `tokens`, null: everybody may ask, and `watches`, which
+  // bound how questions come, outlive this. REQUIRES: each name is that of a
+  // service compiled into this program.
+  ReflectionService(std::vector<std::string> services, const TokenFile* tokens,
+                    const RequestWatches& watches = {});
 
   // The answer to one question.
   Response Answer(const Request& request) const;
 
  private:
   const ReflectedFiles files_;
-  const TokenFile* const tokens_;
 };
 
 }  // namespace saliency

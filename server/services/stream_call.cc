@@ -39,19 +39,23 @@ StreamCall::StreamCall(grpc::CallbackServerContext* context,
                    .deadline = DeadlineOf(*context),
                    .admission = tracker.Enter(*context),
                    .request = {.type = Request::descriptor()}}),
+      on_connection_(tracker.request_watches().calls, *context),
       context_(context),
       limits_(limits),
       answer_(std::move(answer)) {}
 
 void StreamCall::OnReadDone(bool ok) {
   std::unique_ptr<Incoming<Request>> incoming = std::move(incoming_);
-  const bool parsed = ok && incoming->parsed.ok();
+  const absl::Status held = upload_.Came(ok ? incoming->bytes : 0);
+  const bool parsed = ok && held.ok() && incoming->parsed.ok();
   int64_t number = 0;
   {
     MutexLock lock(&mu_);
     reading_ = false;  // from here on the next may come, on another thread
     if (!parsed) caller_done_ = true;
-    if (ok && !parsed) {
+    if (!held.ok()) {
+      broken_ = held;
+    } else if (ok && !parsed) {
       broken_ =
           Annotate(incoming->parsed, absl::StrCat("question ", questions_ + 1));
     }
@@ -213,6 +217,7 @@ void StreamCall::Do(Step step) {
   switch (step) {
     case Step::kRead:
       incoming_ = std::make_unique<Incoming<Request>>();
+      upload_ = AwaitedUpload(&tracker().uploads(), *context_, request_id());
       return StartRead(incoming_.get());
     case Step::kWrite:
       send_ticket_ = tracker().BeginSend(context_->c_call(), request_id());
@@ -240,11 +245,11 @@ absl::Status StreamCall::Ending() const {
   const bool late = tracker().clock().Now() >= deadline();
   const absl::Status open = tracker().CheckOpen();
   MutexLock lock(&mu_);
+  RETURN_IF_ERROR(broken_);
   if (cancelled_) {
     return late ? absl::DeadlineExceededError("the stream's deadline passed")
                 : absl::CancelledError("the caller has gone");
   }
-  RETURN_IF_ERROR(broken_);
   return caller_done_ ? absl::OkStatus() : open;
 }
 

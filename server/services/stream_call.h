@@ -98,6 +98,7 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   bool MayFinish() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Ending() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  const ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   const StreamLimits limits_;
   const AnswerQuestion answer_;
@@ -105,6 +106,7 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   int64_t send_ticket_ = 0;           // of the write under way, then of the end
   // What gRPC reads into and writes from while such a step is under way.
   std::unique_ptr<Incoming<Request>> incoming_;
+  AwaitedUpload upload_;
   Answer outgoing_;
 
   mutable Mutex mu_;
@@ -113,10 +115,10 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   bool caller_done_ ABSL_GUARDED_BY(mu_) = false;  // has written its last
-  absl::Status broken_ ABSL_GUARDED_BY(mu_);     // why its last was no question
-  bool closing_ ABSL_GUARDED_BY(mu_) = false;    // the server is draining
-  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;  // the caller has gone
-  int64_t questions_ ABSL_GUARDED_BY(mu_) = 0;   // read so far
+  absl::Status broken_ ABSL_GUARDED_BY(mu_);       // why its last did not come
+  bool closing_ ABSL_GUARDED_BY(mu_) = false;      // the server is draining
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;    // the caller has gone
+  int64_t questions_ ABSL_GUARDED_BY(mu_) = 0;     // read so far
   int held_ ABSL_GUARDED_BY(mu_) = 0;  // questions whose answer has not left
   std::map<std::string, std::shared_ptr<CancelToken>> in_work_
       ABSL_GUARDED_BY(mu_);  // by id

@@ -16,7 +16,7 @@ WeightSensitivityCall* WeightSensitivityCall::Start(
   call->self_ = call;
   tracker.AddShutdownListener(call);
   if (call->admission().ok()) {
-    call->ReadRequest(*context, tracker.receive_watch(), call->request_id());
+    call->ReadRequest(*context, tracker.request_watches(), call->request_id());
   } else {
     call->FinishWith(call->admission());
   }
@@ -33,6 +33,7 @@ WeightSensitivityCall::WeightSensitivityCall(
                    .deadline = DeadlineOf(*context),
                    .admission = tracker.Enter(*context),
                    .request = {.type = Request::descriptor()}}),
+      on_connection_(tracker.request_watches().calls, *context),
       context_(context),
       threads_(threads),
       produce_(std::move(produce)) {}

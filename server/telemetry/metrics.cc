@@ -9,8 +9,9 @@ namespace {
 
 // What RefusalReason answers.
 constexpr const char* kReasons[] = {
-    "calls_full",   "draining",  "failed",      "loading",        "queue_full",
-    "studies_full", "too_large", "unavailable", "unauthenticated"};
+    "calls_full",   "draining",       "failed",    "loading",
+    "queue_full",   "studies_full",   "too_large", "unavailable",
+    "uploads_full", "unauthenticated"};
 
 }  // namespace
 

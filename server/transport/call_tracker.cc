@@ -31,13 +31,15 @@ CallTracker::CallTracker(Clock& clock, Metrics& metrics, Log& log,
       log_(log),
       tokens_(options.tokens),
       max_calls_(options.max_calls),
+      connection_calls_(log, options.ledger, options.max_calls_per_connection),
       sends_(Watch(clock, log,
                    {.timeout = options.send_timeout,
                     .what = "the caller does not take its answer"})),
       receives_(Watch(clock, log,
                       {.timeout = options.receive_timeout,
                        .what = "the request did not come whole",
-                       .code = GRPC_STATUS_DEADLINE_EXCEEDED})) {}
+                       .code = GRPC_STATUS_DEADLINE_EXCEEDED})),
+      uploads_(clock, log, options.ledger, {.bytes = options.upload_bytes}) {}
 
 absl::Status CallTracker::Enter(const grpc::ServerContextBase& context) {
   // First: a stranger does not hear that the server is shutting down.

@@ -19,7 +19,10 @@
 #include "server/security/token_file.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
+#include "server/transport/connection_calls.h"
+#include "server/transport/one_request.h"
 #include "server/transport/stall_watch.h"
+#include "server/transport/upload_watch.h"
 
 namespace saliency {
 
@@ -37,9 +40,16 @@ class CallTracker {
     absl::Duration send_timeout;     // for an answer to leave; zero: for ever
     absl::Duration receive_timeout;  // for a request to come; zero: for ever
     int max_calls = 4096;            // in progress, streams included; >= 1
+    // In progress on one connection, those that their caller has reset and
+    // that have not been noticed yet included; beyond it is reset.  >= 1
+    int max_calls_per_connection = 400;
+    // That may be held of requests that have not come whole.
+    int64_t upload_bytes = UploadWatch::Options().bytes;
+    // Knows the connections; null: calls and bytes of one are not bounded.
+    ConnectionLedger* ledger = nullptr;
   };
 
-  // All references, and the tokens, outlive this.
+  // All references, the tokens and the ledger outlive this.
   CallTracker(Clock& clock, Metrics& metrics, Log& log, const Options& options);
   CallTracker(Clock& clock, Metrics& metrics, Log& log)
       : CallTracker(clock, metrics, log, Options()) {}
@@ -58,8 +68,11 @@ class CallTracker {
   // Its answer is on its way to the caller: counts and logs it.
   void Answered(const CallRecord& record, const std::string& request_id,
                 int64_t rows);
-  // Bounds how long a request may take to come; null: nothing does.
-  StallWatch* receive_watch() const { return receives_.get(); }
+  // Bound how requests come.
+  RequestWatches request_watches() {
+    return {receives_.get(), &uploads_, &connection_calls_};
+  }
+  UploadWatch& uploads() { return uploads_; }
   // The answer is about to leave; the ticket is for EndSend or Leave.
   int64_t BeginSend(grpc_call* call, const std::string& request_id);
   // That answer of several has left.
@@ -88,9 +101,11 @@ class CallTracker {
   Log& log_;
   const TokenFile* const tokens_;
   const int max_calls_;
+  ConnectionCalls connection_calls_;
   // Null: answers, or requests, have all the time.
   const std::unique_ptr<StallWatch> sends_;
   const std::unique_ptr<StallWatch> receives_;
+  UploadWatch uploads_;
   mutable Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   int64_t in_progress_ ABSL_GUARDED_BY(mu_) = 0;

@@ -1,8 +1,8 @@
 #include "server/transport/connection_acceptor.h"
 
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -48,25 +48,28 @@ int Accept(int socket, sockaddr_storage& peer) {
 }  // namespace
 
 ConnectionAcceptor::ConnectionAcceptor(ListeningSockets sockets,
-                                       const ConnectionCaps& caps, Take take)
+                                       ConnectionLedger& ledger, Take take)
     : sockets_(std::move(sockets)),
+      ledger_(ledger),
       take_(std::move(take)),
       wake_(eventfd(0, EFD_CLOEXEC)),
       spare_(SpareFile()),
-      ledger_(caps),
       thread_([this] { Run(); }) {}
 
-ConnectionAcceptor::~ConnectionAcceptor() {
+void ConnectionAcceptor::StopListening() {
+  if (!thread_.joinable()) return;
   const uint64_t one = 1;
   // Eight bytes always find room in an event's counter.
   [[maybe_unused]] const ssize_t written =
       write(wake_.get(), &one, sizeof(one));
   thread_.join();
+  sockets_.Close();
 }
 
 ConnectionCounts ConnectionAcceptor::counts() {
+  const int open = ledger_.Open(absl::Now());
   MutexLock lock(&mu_);
-  counts_.open = ledger_.Open(absl::Now());
+  counts_.open = open;
   return counts_;
 }
 
@@ -78,6 +81,11 @@ void ConnectionAcceptor::Expect(int own_port) {
 void ConnectionAcceptor::ExpectNoMore(int own_port) {
   MutexLock lock(&mu_);
   own_ports_.erase(own_port);
+}
+
+bool ConnectionAcceptor::IsExpected(int own_port) {
+  MutexLock lock(&mu_);
+  return own_ports_.count(own_port) > 0;
 }
 
 void ConnectionAcceptor::Run() {
@@ -120,11 +128,12 @@ void ConnectionAcceptor::HandOn(int fd, const sockaddr_storage& peer) {
 bool ConnectionAcceptor::MayEnter(int fd, const sockaddr_storage& peer) {
   const std::string name = PeerName(peer);
   const bool ours = IsOurs(fd, peer);
+  if (ours && IsExpected(PeerPort(peer))) return true;
+  const Room room = ledger_.RoomFor(name, absl::Now());
+  if (room == Room::kFree) ledger_.Enter(fd, name, ConnectionName(peer));
   MutexLock lock(&mu_);
-  if (ours && own_ports_.count(PeerPort(peer)) > 0) return true;
-  switch (ledger_.RoomFor(name, absl::Now())) {
+  switch (room) {
     case Room::kFree:
-      ledger_.Enter(fd, name);
       return true;
     case Room::kFull:
       ++counts_.refused_full;

@@ -34,16 +34,18 @@ class ConnectionAcceptor {
   // Takes a connection that does not block, and closes it.
   using Take = std::function<void(int fd)>;
 
-  // Begins; what `take` refers to outlives this.
-  ConnectionAcceptor(ListeningSockets sockets, const ConnectionCaps& caps,
+  // Begins; `ledger`, and what `take` refers to, outlive this.
+  ConnectionAcceptor(ListeningSockets sockets, ConnectionLedger& ledger,
                      Take take);
-  // Stops listening.
-  ~ConnectionAcceptor();
+  ~ConnectionAcceptor() { StopListening(); }
   ConnectionAcceptor(const ConnectionAcceptor&) = delete;
   ConnectionAcceptor& operator=(const ConnectionAcceptor&) = delete;
 
   int port() const { return sockets_.port(); }
   ConnectionCounts counts() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes no more connections.  By one thread alone.
+  void StopListening();
 
   // Lets a connection in that comes from this port of our own machine, however
   // full it is: a look at ourselves.
@@ -51,6 +53,7 @@ class ConnectionAcceptor {
   void ExpectNoMore(int own_port) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  bool IsExpected(int own_port) ABSL_LOCKS_EXCLUDED(mu_);
   void Run();
   // Takes all that wait at one socket.
   void AcceptFrom(int socket);
@@ -59,12 +62,12 @@ class ConnectionAcceptor {
   // No descriptor is left: hangs up on one peer all the same.
   void RefuseWithoutFiles(int socket) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const ListeningSockets sockets_;
+  ListeningSockets sockets_;
+  ConnectionLedger& ledger_;
   const Take take_;
   const FileDescriptor wake_;  // readable: stop
   FileDescriptor spare_;       // the thread's own; given up to hang up
   Mutex mu_;
-  ConnectionLedger ledger_ ABSL_GUARDED_BY(mu_);
   std::set<int> own_ports_ ABSL_GUARDED_BY(mu_);
   ConnectionCounts counts_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;  // last: uses all of the above

@@ -1,7 +1,7 @@
 // Which connections are open and whose they are.  They belong to gRPC, which
 // does not tell when it closes one: an entry is compared with what its file
 // descriptor is now.
-// Thread-compatible.
+// Thread-safe.
 
 #ifndef SALIENCY_SERVER_TRANSPORT_CONNECTION_LEDGER_H_
 #define SALIENCY_SERVER_TRANSPORT_CONNECTION_LEDGER_H_
@@ -10,9 +10,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 
 namespace saliency {
 
@@ -21,39 +23,74 @@ struct ConnectionCaps {
   int per_peer = 500;  // of one address, or one /64 of IPv6; >= 1
 };
 
+inline constexpr absl::Duration kPenalty = absl::Seconds(10);
+
 enum class Room { kFree, kFull, kPeerFull };
+
+// What has come on a connection since it was opened.
+struct Arrived {
+  std::string peer;   // PeerName
+  int64_t bytes = 0;  // headers and TLS included
+};
 
 class ConnectionLedger {
  public:
   explicit ConnectionLedger(const ConnectionCaps& caps) : caps_(caps) {}
 
   // Whether one more of `peer` (PeerName) may come in.
-  Room RoomFor(const std::string& peer, absl::Time now);
-  // Enters a connection, before it is handed on.
-  void Enter(int fd, const std::string& peer);
+  Room RoomFor(const std::string& peer, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Enters a connection, before it is handed on; `name` is its ConnectionName.
+  void Enter(int fd, const std::string& peer, const std::string& name)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Those that are still open.
-  int Open(absl::Time now);
+  int Open(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+  // Of that name; nullopt: there is none, or the kernel does not tell.
+  std::optional<Arrived> Find(const std::string& name) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Resets that connection, since its peer does harm: what has come on it and
+  // was not read is dropped, and its peer has no room for kPenalty.
+  void Reset(const std::string& name, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+  // Ends all that are open; what was written still goes out.
+  void HangUpAll() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Entry {
     uint64_t inode = 0;
     std::string peer;
+    std::string name;
   };
   using Entries = std::map<int, Entry>;
 
+  Room RoomNow(const std::string& peer) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // -1: there is none, or no more.
+  int OpenNamed(const std::string& name) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Removes what has been closed, not more often than is worth it.
-  void Sweep(absl::Time now);
-  Entries::iterator Remove(Entries::iterator entry);
+  void Sweep(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Entries::iterator Remove(Entries::iterator entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const ConnectionCaps caps_;
-  Entries entries_;                   // by file descriptor
-  std::map<std::string, int> peers_;  // how many entries each has, > 0
-  absl::Time swept_at_ = absl::InfinitePast();
+  mutable Mutex mu_;
+  Entries entries_ ABSL_GUARDED_BY(mu_);  // by file descriptor
+  // How many entries each has, > 0.
+  std::map<std::string, int> peers_ ABSL_GUARDED_BY(mu_);
+  // Until when each has no room.
+  std::map<std::string, absl::Time> penalties_ ABSL_GUARDED_BY(mu_);
+  // Whose descriptor it was last.
+  std::map<std::string, int> names_ ABSL_GUARDED_BY(mu_);
+  absl::Time swept_at_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
 
 // Whose address it is: IPv4's, also mapped into IPv6, or the /64 of IPv6's,
 // which is one customer's.
 std::string PeerName(const sockaddr_storage& address);
+
+// How gRPC names the connection of that peer: "ipv4:127.0.0.1:4711",
+// "ipv6:%5B::1%5D:4711".
+std::string ConnectionName(const sockaddr_storage& address);
 
 }  // namespace saliency
 

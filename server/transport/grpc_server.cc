@@ -72,14 +72,30 @@ void AddArguments(const ListenOptions& options, grpc::ServerBuilder& builder) {
   // Answers are bounded by maps x pixels instead.
   builder.SetMaxSendMessageSize(-1);
   RefuseCompression(builder);
-  // Less would never take the largest message.
-  BoundMemory(std::max(options.connections.transport_bytes,
-                       2 * options.max_message_bytes),
+  BoundMemory(TransportBytes(options.connections, options.max_message_bytes),
               builder);
   AddConnectionLimits(options.connections, builder);
+  // All that was read is taken in before a peer that does harm is reset: 4 MiB
+  // by default, which are calls by the ten thousand.
+  constexpr int kReadBytes = 64 << 10;
+  builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadBytes);
 }
 
 }  // namespace
+
+int64_t TransportBytes(const ConnectionLimits& limits,
+                       int64_t max_message_bytes) {
+  // Less would never take the largest message.
+  return std::max(limits.transport_bytes, 2 * max_message_bytes);
+}
+
+int64_t UploadBytes(const ConnectionLimits& limits, int64_t max_message_bytes) {
+  // gRPC begins to hesitate, and to end calls, when it is near its own bound.
+  // Frames and headers come on top of the largest message.
+  return std::max(
+      TransportBytes(limits, max_message_bytes) / 2,
+      max_message_bytes + max_message_bytes / 64 + 2 * kMessageSlackBytes);
+}
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const ListenOptions& options, const std::vector<grpc::Service*>& services) {
@@ -90,7 +106,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   // Acts on servers built later; setting it again changes nothing.
   grpc::EnableDefaultHealthCheckService(false);
   auto started =
-      std::unique_ptr<GrpcServer>(new GrpcServer(std::move(identity)));
+      std::unique_ptr<GrpcServer>(new GrpcServer(options, std::move(identity)));
   grpc::ServerBuilder builder;
   AddArguments(options, builder);
   std::optional<ListeningSockets> sockets;
@@ -110,20 +126,23 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   }
   if (sockets.has_value()) {
     started->acceptor_ = std::make_unique<ConnectionAcceptor>(
-        *std::move(sockets), options.connections.caps,
+        *std::move(sockets), started->ledger_,
         [server = started.get()](int fd) { server->Take(fd); });
   }
   return started;
 }
 
 GrpcServer::~GrpcServer() {
-  const bool has_port = acceptor_ != nullptr;
-  acceptor_ = nullptr;
+  if (acceptor_ != nullptr) {
+    acceptor_->StopListening();
+    // The last answers leave; what comes meanwhile is answered as ever.
+    constexpr absl::Duration kLastAnswers = absl::Milliseconds(300);
+    absl::SleepFor(kLastAnswers);
+    // gRPC cancels what comes after Shutdown, as if its callers had left.  To
+    // peers that were hung up on it is UNAVAILABLE: they go elsewhere.
+    ledger_.HangUpAll();
+  }
   if (server_ == nullptr) return;
-  // gRPC cancels what arrives after Shutdown.  Callers that are told that the
-  // server is going, which takes them a round trip, go elsewhere before.
-  constexpr absl::Duration kLateCalls = absl::Milliseconds(300);
-  if (has_port) absl::SleepFor(kLateCalls);
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   server_->Wait();
 }

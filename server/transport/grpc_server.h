@@ -25,7 +25,16 @@ struct ListenOptions {
   int64_t max_message_bytes = int64_t{32} << 20;
   ServerTlsFiles tls;
   ConnectionLimits connections;
+  // Where its connections are entered, with the caps; outlives the server.
+  // Null: one of its own.
+  ConnectionLedger* ledger = nullptr;
 };
+
+// What gRPC may hold of messages on their way and of its calls, and how much of
+// that of requests that have not come whole.
+int64_t TransportBytes(const ConnectionLimits& limits,
+                       int64_t max_message_bytes);
+int64_t UploadBytes(const ConnectionLimits& limits, int64_t max_message_bytes);
 
 class GrpcServer {
  public:
@@ -34,7 +43,7 @@ class GrpcServer {
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const ListenOptions& options,
       const std::vector<grpc::Service*>& services);
-  // Cancels what is still in progress.
+  // Ends what is still in progress, and hangs up: callers see UNAVAILABLE.
   ~GrpcServer();
 
   int port() const;  // the bound one; 0: in process only
@@ -47,12 +56,17 @@ class GrpcServer {
  private:
   using Connections = grpc::experimental::ExternalConnectionAcceptor;
 
-  explicit GrpcServer(std::shared_ptr<TlsIdentity> identity)
-      : identity_(std::move(identity)) {}
+  GrpcServer(const ListenOptions& options,
+             std::shared_ptr<TlsIdentity> identity)
+      : identity_(std::move(identity)),
+        own_ledger_(options.connections.caps),
+        ledger_(options.ledger == nullptr ? own_ledger_ : *options.ledger) {}
 
   void Take(int fd);
 
   const std::shared_ptr<TlsIdentity> identity_;
+  ConnectionLedger own_ledger_;
+  ConnectionLedger& ledger_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<ConnectionAcceptor> acceptor_;  // uses the above

@@ -8,6 +8,8 @@
 #ifndef SALIENCY_SERVER_TRANSPORT_INCOMING_H_
 #define SALIENCY_SERVER_TRANSPORT_INCOMING_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "google/protobuf/message.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
@@ -20,6 +22,7 @@ template <typename Message>
 struct Incoming {
   Message message;
   absl::Status parsed;  // OK, or as ParseMessage
+  int64_t bytes = 0;    // as it came
 };
 
 // Parses and lets go `bytes`.
@@ -37,6 +40,7 @@ class SerializationTraits<saliency::Incoming<Message>, void> {
  public:
   static Status Deserialize(ByteBuffer* bytes,
                             saliency::Incoming<Message>* incoming) {
+    incoming->bytes = static_cast<int64_t>(bytes->Length());
     incoming->parsed = saliency::ParseMessage(*bytes, incoming->message);
     return Status::OK;
   }

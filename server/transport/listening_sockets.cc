@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -91,7 +92,14 @@ absl::StatusOr<ListeningSockets> ListeningSockets::Bind(
       return failed();
     }
   }
-  if (sockets.empty()) return failed();
+  if (sockets.empty()) {
+    // A kernel without IPv6.
+    constexpr absl::string_view kAll = "[::]:";
+    return absl::StartsWith(address, kAll)
+               ? Bind(absl::StrCat("0.0.0.0:", address.substr(kAll.size())),
+                      flag)
+               : failed();
+  }
   return ListeningSockets(std::move(sockets), port);
 }
 

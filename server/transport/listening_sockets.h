@@ -15,15 +15,18 @@ namespace saliency {
 class ListeningSockets {
  public:
   // `address` is HOST:PORT: a name, an IPv4 address, or an IPv6 address in
-  // brackets; 0.0.0.0 are all of IPv4, [::] all addresses; port 0 takes a free
-  // one.  A name with several addresses listens at all of them.  `flag` is for
-  // messages.  Sockets do not block.
-  // Errors: UNAVAILABLE naming flag and address: it cannot be bound.
+  // brackets; 0.0.0.0 are all of IPv4, [::] all addresses of both families, or
+  // of IPv4 where the kernel has no IPv6; port 0 takes a free one.  A name with
+  // several addresses listens at all of them.  `flag` is for messages.  Sockets
+  // do not block. Errors: UNAVAILABLE naming flag and address: it cannot be
+  // bound.
   static absl::StatusOr<ListeningSockets> Bind(const std::string& address,
                                                const std::string& flag);
 
   const std::vector<FileDescriptor>& sockets() const { return sockets_; }
   int port() const { return port_; }  // the bound one
+  // Listens no more; the port stays known.
+  void Close() { sockets_.clear(); }
 
  private:
   ListeningSockets(std::vector<FileDescriptor> sockets, int port)

@@ -14,10 +14,20 @@
 #include "absl/status/status.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
+#include "server/transport/connection_calls.h"
 #include "server/transport/stall_watch.h"
 #include "server/transport/streamed_service.h"
+#include "server/transport/upload_watch.h"
 
 namespace saliency {
+
+// Who bounds how long a request may take to come, what may be held of it, and
+// how many calls a connection has; null: nobody does.
+struct RequestWatches {
+  StallWatch* stall = nullptr;
+  UploadWatch* uploads = nullptr;
+  ConnectionCalls* calls = nullptr;
+};
 
 // How a call ends whose request did not come; `in_time` is what the watch says.
 // Errors: always one.  DEADLINE_EXCEEDED it took too long; CANCELLED the caller
@@ -29,15 +39,16 @@ absl::Status NoRequestError(const grpc::CallbackServerContext& context,
 template <typename Request, typename Response>
 class OneRequestReactor : public StreamReactor<Request, Response> {
  protected:
-  // Asks for the request, once; `watch`, null for none, bounds how long it may
-  // take and outlives this.
-  void ReadRequest(grpc::CallbackServerContext& context, StallWatch* watch,
+  // Asks for the request, once; `watches` bound it and outlive this.
+  void ReadRequest(grpc::CallbackServerContext& context,
+                   const RequestWatches& watches,
                    const std::string& request_id) {
     context_ = &context;
-    watch_ = watch;
-    if (watch_ != nullptr) {
-      ticket_ = watch_->Begin(context.c_call(), request_id);
+    watches_ = watches;
+    if (watches_.stall != nullptr) {
+      stall_ticket_ = watches_.stall->Begin(context.c_call(), request_id);
     }
+    upload_ = AwaitedUpload(watches_.uploads, context, request_id);
     incoming_ = std::make_unique<Incoming<Request>>();
     this->StartRead(incoming_.get());
   }
@@ -49,16 +60,20 @@ class OneRequestReactor : public StreamReactor<Request, Response> {
   virtual void OnNoRequest(const absl::Status& why) = 0;
 
   void OnReadDone(bool ok) final {
-    const bool in_time = watch_ == nullptr || watch_->End(ticket_);
+    const bool in_time =
+        watches_.stall == nullptr || watches_.stall->End(stall_ticket_);
     const std::unique_ptr<Incoming<Request>> incoming = std::move(incoming_);
+    const absl::Status held = upload_.Came(ok ? incoming->bytes : 0);
+    if (!held.ok()) return OnNoRequest(held);
     if (!ok) return OnNoRequest(NoRequestError(*context_, in_time));
     if (!incoming->parsed.ok()) return OnNoRequest(incoming->parsed);
     OnRequest(std::make_unique<Request>(std::move(incoming->message)));
   }
 
   grpc::CallbackServerContext* context_ = nullptr;
-  StallWatch* watch_ = nullptr;
-  int64_t ticket_ = 0;
+  RequestWatches watches_;
+  int64_t stall_ticket_ = 0;
+  AwaitedUpload upload_;
   std::unique_ptr<Incoming<Request>> incoming_;
 };
 

@@ -51,8 +51,7 @@ std::string TlsGreeting() {
 // Where we listen at all addresses, loopback is one of them.
 sockaddr_storage AddressOf(const std::string& host, int port, socklen_t& size) {
   std::string name = host;
-  if (name == "0.0.0.0") name = "127.0.0.1";
-  if (name == "[::]") name = "[::1]";
+  if (name == "0.0.0.0" || name == "[::]") name = "127.0.0.1";
   if (name.size() > 1 && name.front() == '[') {
     name = name.substr(1, name.size() - 2);
   }

@@ -45,10 +45,11 @@ class UnaryCall final : public OneRequestReactor<Request, Response>,
                      .deadline = DeadlineOf(*context),
                      .admission = tracker.Enter(*context),
                      .request = {.type = Request::descriptor()}}),
+        on_connection_(tracker.request_watches().calls, *context),
         context_(context),
         answer_(std::move(answer)) {
     if (admission().ok()) {
-      this->ReadRequest(*context, tracker.receive_watch(), request_id());
+      this->ReadRequest(*context, tracker.request_watches(), request_id());
     } else {
       FinishWith(admission());
     }
@@ -79,6 +80,7 @@ class UnaryCall final : public OneRequestReactor<Request, Response>,
     delete this;
   }
 
+  const ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   AnswerRequest answer_;
   Response response_;

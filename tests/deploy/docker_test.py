@@ -91,7 +91,7 @@ class DockerfileTest(unittest.TestCase):
 
     def test_its_ports_are_those_of_the_configuration(self):
         text = (DOCKER / "server.toml").read_text()
-        ports = [re.search(rf'^{name}-address = "0.0.0.0:(\d+)"$', text,
+        ports = [re.search(rf'^{name}-address = "\[::\]:(\d+)"$', text,
                            re.MULTILINE)[1]
                  for name in ("listen", "health", "metrics")]
         self.assertEqual(steps("EXPOSE"), [" ".join(ports)])
@@ -160,7 +160,7 @@ class ComposeTest(unittest.TestCase):
         target = scrape["scrape_configs"][0]["static_configs"][0]["targets"][0]
         host, port = target.split(":")
         self.assertIn(host, COMPOSE["services"])
-        self.assertIn(f'metrics-address = "0.0.0.0:{port}"',
+        self.assertIn(f'metrics-address = "[::]:{port}"',
                       (DOCKER / "server.toml").read_text())
         source = yaml.safe_load(
             (ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml")

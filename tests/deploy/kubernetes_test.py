@@ -160,7 +160,7 @@ class KubernetesTest(unittest.TestCase):
             "metrics": port_of(options["metrics-address"])})
         for address in ("listen", "health", "metrics"):
             self.assertTrue(
-                options[f"{address}-address"].startswith("0.0.0.0:"))
+                options[f"{address}-address"].startswith("[::]:"))
         self.assertEqual(options["insecure"], "true")
 
     @for_each(SERVERS)

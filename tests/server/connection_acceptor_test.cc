@@ -64,7 +64,7 @@ TEST(ConnectionLedgerTest, WhatWasClosedMakesRoom) {
   for (const char* peer : {"a", "a", "b"}) {
     ASSERT_EQ(ledger.RoomFor(peer, now), Room::kFree);
     sockets.push_back(ASocket());
-    ledger.Enter(sockets.back().get(), peer);
+    ledger.Enter(sockets.back().get(), peer, absl::StrCat(sockets.size()));
   }
   now += absl::Seconds(1);
   EXPECT_EQ(ledger.RoomFor("c", now), Room::kFull);
@@ -81,11 +81,37 @@ TEST(ConnectionLedgerTest, ANumberThatIsUsedAgainIsAnotherConnection) {
   ConnectionLedger ledger({.total = 1, .per_peer = 1});
   FileDescriptor first = ASocket();
   const int number = first.get();
-  ledger.Enter(number, "a");
+  ledger.Enter(number, "a", "a:1");
   first = FileDescriptor();
   const FileDescriptor second = ASocket();
   ASSERT_EQ(second.get(), number);
+  EXPECT_FALSE(ledger.Find("a:1").has_value());
   EXPECT_EQ(ledger.RoomFor("a", absl::Now()), Room::kFree);
+}
+
+TEST(ConnectionLedgerTest, APeerThatWasResetHasNoRoomForAWhile) {
+  ConnectionLedger ledger({.total = 10, .per_peer = 10});
+  const absl::Time now = absl::Now();
+  const FileDescriptor socket = ASocket();
+  ledger.Enter(socket.get(), "a", "a:1");
+  ledger.Reset("a:2", now);
+  EXPECT_EQ(ledger.RoomFor("a", now), Room::kFree) << "nobody's";
+  ledger.Reset("a:1", now);
+  EXPECT_EQ(ledger.RoomFor("a", now), Room::kPeerFull);
+  EXPECT_EQ(ledger.RoomFor("b", now), Room::kFree);
+  EXPECT_EQ(ledger.RoomFor("a", now + kPenalty), Room::kFree);
+}
+
+TEST(ConnectionNameTest, IsThatOfGrpc) {
+  const auto name = [](const std::string& text) {
+    sockaddr_storage address = AddressFrom(text);
+    // The port lies at the same place in both families.
+    reinterpret_cast<sockaddr_in&>(address).sin_port = htons(4711);
+    return ConnectionName(address);
+  };
+  EXPECT_EQ(name("10.0.0.1"), "ipv4:10.0.0.1:4711");
+  EXPECT_EQ(name("::ffff:10.0.0.1"), "ipv4:10.0.0.1:4711");
+  EXPECT_EQ(name("2001:db8::1"), "ipv6:%5B2001:db8::1%5D:4711");
 }
 
 std::unique_ptr<TestServer> Listen(const ConnectionCaps& caps,
@@ -200,6 +226,16 @@ TEST(FileExhaustionTest, ThePortServesAgainWhenFilesAreFree) {
   EXPECT_TRUE(CallOn(*server).ok());
 }
 
+// Callers of both families, and our own look at it.
+TEST(SelfDialTest, APortAtAllAddressesAnswersThoseOfIpv4Too) {
+  TestServer::Options options;
+  options.listen = {.address = "[::]:0"};
+  TestServer server(options);
+  EXPECT_TRUE(CallOn(server).ok());
+  EXPECT_TRUE(
+      DialOnce({.host = "[::]"}, *server.grpc_server().acceptor()).ok());
+}
+
 TEST(SelfDialTest, APortThatServesAnswersEvenWhenItIsFull) {
   const auto server = Listen({.total = 2, .per_peer = 2});
   ConnectionAcceptor& acceptor = *server->grpc_server().acceptor();
@@ -234,8 +270,9 @@ TEST(SelfDialTest, APortThatDoesNotAnswerIsToldOnceAndAgainWhenItDoes) {
   std::vector<int> taken;
   Mutex mu;
   bool answering = false;
+  ConnectionLedger ledger{ConnectionCaps()};
   ConnectionAcceptor acceptor(
-      ListeningSockets::Bind("127.0.0.1:0", "--listen-address").value(), {},
+      ListeningSockets::Bind("127.0.0.1:0", "--listen-address").value(), ledger,
       [&](int fd) {
         MutexLock lock(&mu);
         if (answering) send(fd, "x", 1, MSG_NOSIGNAL);

@@ -1,5 +1,6 @@
 #include "server/drain.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -157,32 +158,48 @@ TEST(DrainTest, ACalibrationThatIsOpenedAfterwardsIsRefused) {
             grpc::StatusCode::UNAVAILABLE);
 }
 
-// What is being answered when the port goes is answered.
-TEST(DrainTest, AnAnswerUnderWaySurvivesTheEndOfItsPort) {
-  Gate gate;
-  auto server = std::make_unique<TestServer>(TestServer::Options{
-      .hook = Held(gate).hook, .listen = {.address = "127.0.0.1:0"}});
+// A caller that goes on asking hears that the server has gone, never that it
+// had cancelled its own call.
+TEST(DrainTest, LateCallersHearUnavailable) {
+  auto server = std::make_unique<TestServer>(
+      TestServer::Options{.listen = {.address = "127.0.0.1:0"}});
   server->AddFakeModel();
-  const auto channel =
-      grpc::CreateChannel(absl::StrCat("127.0.0.1:", server->port()),
-                          grpc::InsecureChannelCredentials());
-  const auto stub = v1::SaliencyService::NewStub(channel);
-  grpc::Status status;
-  std::thread caller([&] {
-    grpc::ClientContext context;
-    v1::ComputeSaliencyResponse response;
-    status = stub->ComputeSaliency(&context, FakeRequest(), &response);
-  });
-  gate.AwaitArrivals(1);
-  std::thread end([&] { server->StopListening(); });
-  // The connection is told first.
-  while (channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
-    std::this_thread::yield();
+  const std::string address = absl::StrCat("127.0.0.1:", server->port());
+  std::atomic<bool> over = false;
+  std::atomic<int> served = 0;
+  std::atomic<int> unavailable = 0;
+  std::atomic<int> others = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([&] {
+      grpc::ChannelArguments arguments;
+      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+      const auto stub = v1::ModelService::NewStub(grpc::CreateCustomChannel(
+          address, grpc::InsecureChannelCredentials(), arguments));
+      while (!over) {
+        grpc::ClientContext context;
+        v1::ListModelsResponse response;
+        const grpc::Status status = stub->ListModels(&context, {}, &response);
+        if (status.ok()) {
+          ++served;
+        } else if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+          ++unavailable;
+        } else {
+          ++others;
+          ADD_FAILURE() << status.error_code() << " " << status.error_message();
+        }
+      }
+    });
   }
-  gate.Open();
-  caller.join();
-  end.join();
-  EXPECT_TRUE(status.ok()) << status.error_message();
+  while (served < 100) std::this_thread::yield();
+  Drain({.delay = absl::ZeroDuration(), .timeout = absl::Seconds(60)},
+        server->clock(), server->registry(), server->tracker(),
+        EngineOf(*server));
+  server->StopListening();
+  over = true;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_GT(unavailable, 8) << "nobody came late";
+  EXPECT_EQ(others, 0);
 }
 
 }  // namespace

@@ -116,6 +116,19 @@ TEST(HealthServiceTest, NothingIsKeptOfAWatchThatWent) {
   }
 }
 
+// Its name would be held for as long as it lasts.
+TEST(HealthServiceTest, AWatchOfALongNameIsRefused) {
+  TestServer server;
+  grpc::ClientContext context;
+  const auto watch =
+      server.health().Watch(&context, For(std::string(1025, 'a')));
+  HealthCheckResponse response;
+  EXPECT_FALSE(watch->Read(&response));
+  const grpc::Status status = watch->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "service: 1025 bytes; at most 1024");
+}
+
 TEST(HealthServiceTest, AServerThatEndsEndsItsWatches) {
   auto server = std::make_unique<TestServer>();
   grpc::ClientContext context;

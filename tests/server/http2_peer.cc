@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 
@@ -17,8 +18,15 @@ namespace {
 
 constexpr size_t kHeadBytes = 9;  // length 3, type 1, flags 1, stream 4
 
-int Connect(int port) {
+int Connect(int port, const std::string& from) {
   const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in own = {};
+  own.sin_family = AF_INET;
+  inet_pton(AF_INET, from.c_str(), &own.sin_addr);
+  if (bind(connection, reinterpret_cast<const sockaddr*>(&own), sizeof own) !=
+      0) {
+    std::abort();
+  }
   sockaddr_in server = {};
   server.sin_family = AF_INET;
   server.sin_port = htons(static_cast<uint16_t>(port));
@@ -55,7 +63,34 @@ std::string FrameBytes(const Frame& frame) {
   return bytes + frame.payload;
 }
 
-Http2Peer::Http2Peer(int port) : socket_(Connect(port)) {}
+std::string CallHeaders(const std::string& path) {
+  std::string block;
+  // Literals without indexing, of less than 127 bytes each.
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{
+           {":method", "POST"},
+           {":scheme", "http"},
+           {":path", path},
+           {":authority", "test"},
+           {"te", "trailers"},
+           {"content-type", "application/grpc"}}) {
+    block.push_back('\0');
+    for (const std::string& text : {name, value}) {
+      block.push_back(static_cast<char>(text.size()));
+      block += text;
+    }
+  }
+  return block;
+}
+
+std::string MessagePrefix(uint32_t bytes) {
+  std::string prefix(1, '\0');  // not compressed
+  AppendBigEndian(bytes, 4, prefix);
+  return prefix;
+}
+
+Http2Peer::Http2Peer(int port, const std::string& from)
+    : socket_(Connect(port, from)) {}
 
 Http2Peer::~Http2Peer() { close(socket_); }
 

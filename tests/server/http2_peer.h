@@ -30,8 +30,9 @@ struct Frame {
 
 class Http2Peer {
  public:
-  // Connects to 127.0.0.1:port.  Aborts the test when nobody listens.
-  explicit Http2Peer(int port);
+  // Connects to 127.0.0.1:port, from an IPv4 address of loopback.  Aborts the
+  // test when nobody listens.
+  explicit Http2Peer(int port, const std::string& from = "127.0.0.1");
   ~Http2Peer();
   Http2Peer(const Http2Peer&) = delete;
   Http2Peer& operator=(const Http2Peer&) = delete;
@@ -63,6 +64,11 @@ class Http2Peer {
 
 // The bytes of a frame.
 std::string FrameBytes(const Frame& frame);
+// The payload of HEADERS that begin a call of gRPC; `path` is
+// "/package.Service/Method".
+std::string CallHeaders(const std::string& path);
+// A message's prefix, which claims that it has so many bytes.
+std::string MessagePrefix(uint32_t bytes);
 
 inline constexpr char kHttp2Preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

@@ -151,6 +151,22 @@ TYPED_TEST(ReflectionServiceTest, OneStreamAnswersQuestionAfterQuestion) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+// The answer repeats the question, and lies there until it is taken.
+TYPED_TEST(ReflectionServiceTest, ALongQuestionIsRefused) {
+  TestServer server;
+  const auto stub = TypeParam::Service::NewStub(server.channel());
+  grpc::ClientContext context;
+  const auto stream = stub->ServerReflectionInfo(&context);
+  typename TypeParam::Request question;
+  question.set_file_by_filename(std::string(5000, 'a'));
+  stream->Write(question);
+  typename TypeParam::Response answer;
+  EXPECT_FALSE(stream->Read(&answer));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("at most 4096"));
+}
+
 TYPED_TEST(ReflectionServiceTest, AStreamThatIsLeftOpenDoesNotHoldTheServer) {
   grpc::ClientContext context;
   auto server = std::make_unique<TestServer>();

@@ -41,17 +41,21 @@ TestServer::TestServer(Options options)
           {.limits = options_.limits, .cpu_threads = options_.cpu_threads},
           Clock::Real(), reporter_),
       tokens_(OpenTokens(options_.token_file, log_)),
+      ledger_(options_.listen.connections.caps),
       tracker_(Clock::Real(), metrics_, log_,
             {.tokens = tokens_.get(),
              .send_timeout = options_.send_timeout,
              .receive_timeout = options_.receive_timeout,
-             .max_calls = options_.max_calls}),
+             .max_calls = options_.max_calls,
+             .max_calls_per_connection = options_.max_calls_per_connection,
+             .upload_bytes = options_.upload_bytes,
+             .ledger = &ledger_}),
       submit_(options_.submit != nullptr
                   ? options_.submit
                   : [this](Job job, JobDone done) {
                       engine_.Submit(std::move(job), std::move(done));
                     }),
-      saliency_service_(options_.limits, catalogue_, tracker_, submit_,
+      saliency_service_(options_.limits, catalogue_, tracker_, submit_, engine_.in_hand(),
                         {.stream = options_.stream,
                          .copies = options_.copies,
                          .hold_bytes =
@@ -67,21 +71,23 @@ TestServer::TestServer(Options options)
                         .submit = submit_,
                         .clock = Clock::Real(),
                         .store = weights_store_,
+                        .in_hand = engine_.in_hand(),
                         .idle_timeout = options_.calibration_idle_timeout,
                         .max_feature_bytes = options_.max_feature_bytes})
               : nullptr),
       model_service_(catalogue_, tracker_, calibrations_.get()),
       health_service_(registry_,
                       options_.health_without_token ? nullptr : tokens_.get(),
-                      tracker_.receive_watch()),
-      reflection_v1_(OwnServices(), tokens_.get()),
-      reflection_v1alpha_(OwnServices(), tokens_.get()) {
+                      tracker_.request_watches()),
+      reflection_v1_(OwnServices(), tokens_.get(), tracker_.request_watches()),
+      reflection_v1alpha_(OwnServices(), tokens_.get(), tracker_.request_watches()) {
   registry_.Publish(HealthOf(catalogue_));
-  server_ =
-      GrpcServer::Start(options_.listen,
-                        {&saliency_service_, &model_service_, &health_service_,
+  ListenOptions listen = options_.listen;
+  listen.ledger = &ledger_;
+  server_ = GrpcServer::Start(
+                listen, {&saliency_service_, &model_service_, &health_service_,
                          &reflection_v1_, &reflection_v1alpha_})
-          .value();
+                .value();
   if (options_.listen.tls.enabled()) {
     tls_watch_ = std::make_unique<TlsFileWatch>(server_->identity(),
                                                 Clock::Real(), log_);

@@ -70,6 +70,8 @@ class TestServer {
     absl::Duration send_timeout = absl::ZeroDuration();     // zero: for ever
     absl::Duration receive_timeout = absl::ZeroDuration();  // for ever
     int max_calls = 4096;
+    int max_calls_per_connection = 400;
+    int64_t upload_bytes = UploadWatch::Options().bytes;
     StreamLimits stream = {};
     bool allow_calibration = false;
     std::string folder = {};  // of FakeModel's version
@@ -123,6 +125,7 @@ class TestServer {
   Engine engine_;
   LiveGauges gauges_{[this] { return engine_.load(); }, catalogue_};
   const std::unique_ptr<TokenFile> tokens_;
+  ConnectionLedger ledger_;
   CallTracker tracker_;
   const SubmitJob submit_;
   SaliencyService saliency_service_;

@@ -114,7 +114,9 @@ TEST(UnparsedMessageTest, EveryCallEndsWithInvalidArgumentAndIsCounted) {
               ++calls);
   }
   for (const char* path :
-       {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}) {
+       {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"}) {
     RawCall call(ChannelTo(*server), path);
     call.Write(garbage);
     call.WritesDone();
@@ -168,6 +170,29 @@ TEST(UnparsedMessageTest, AStreamAnswersWhatCameBeforeAndEndsWithTheReason) {
                   {{"rpc", "StreamSaliency"}, {"code", "INVALID_ARGUMENT"}}),
               1);
   }
+}
+
+// gRPC takes half a message before the end of a stream for the end.
+TEST(UnparsedMessageTest, ACalibrationWithoutItsEndStoresNothing) {
+  const TemporaryFolder folder;
+  const auto server =
+      Serve({.allow_calibration = true, .folder = folder.path()});
+  const auto file = folder / std::string("layer_weights.pbtxt");
+  CalibrationCaller cut(server->models());
+  cut.Send(FakeSettings());
+  cut.SendTwoClasses(10);
+  const CalibrationOutcome outcome = cut.BreakOff();
+  EXPECT_EQ(outcome.status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(outcome.status.error_message(), HasSubstr("end: missing"));
+  CalibrationCaller lost(server->models());
+  lost.Send(FakeSettings());
+  lost.SendTwoClasses(10);
+  lost.SendEnd(21);
+  const grpc::Status status = lost.BreakOff().status;
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              HasSubstr("end.images: 21, but 20 have come"));
+  EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 TEST(UnparsedMessageTest, ACutImageEndsACalibrationAndStoresNothing) {
