@@ -87,11 +87,17 @@ class Honest:
 
     def _run(self):
         while not self._over.is_set() and self._server.alive():
+            if self._server.quiet.is_set():
+                self._over.wait(EVERY_S)
+                continue
             try:
                 self.seconds.append(self.one_call())
             except grpc.RpcError as error:
                 if not self._server.alive():
                     return
+                if (self._server.stopping
+                        and error.code() == grpc.StatusCode.UNAVAILABLE):
+                    return  # as it should be
                 if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
                     self.calls["ComputeSaliency"] += 1
                 if error.code() in REFUSED:

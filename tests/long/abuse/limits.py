@@ -32,6 +32,11 @@ class Group:
         """Whether that limit is in force."""
         return controller in self.folders
 
+    def holds(self, process):
+        """Whether all of its limits are in force for that process."""
+        return all(str(process) in (folder / "cgroup.procs").read_text().split()
+                   for folder in self.folders.values())
+
     def enter(self):
         """Called in the child, before the program starts."""
         for folder in self.folders.values():

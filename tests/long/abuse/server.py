@@ -39,11 +39,14 @@ class Server:
         self.folder = tempfile.TemporaryDirectory(prefix="abuse-")
         self.port_file = pathlib.Path(self.folder.name) / "ports"
         self.group = Group(name, memory=LIMIT_BYTES, pids=pids)
-        if pids is not None and not self.group.limits("pids"):
-            print(f"{name}: no cgroup for pids here", flush=True)
+        for controller, limit in (("memory", LIMIT_BYTES), ("pids", pids)):
+            if limit is not None and not self.group.limits(controller):
+                print(f"{name}: no cgroup for {controller} here", flush=True)
         self._files = files
         self._log_path = (pathlib.Path(logs) / f"{name}.log") if logs else None
         self.lines = []
+        self.stopping = False  # it was told to go
+        self.quiet = threading.Event()  # others are to ask nothing
         command = [str(program), f"--models={models}",
                    "--listen-address=127.0.0.1:0",
                    "--health-address=127.0.0.1:0",
@@ -54,6 +57,8 @@ class Server:
         self.process = subprocess.Popen(
             command, env=_environment(), stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE, preexec_fn=self._prepare)
+        if not self.group.holds(self.process.pid):
+            raise AssertionError(f"{name}: not in its cgroup")
         self._reader = None
         if read_log:
             self.read_log()
@@ -177,11 +182,16 @@ class Server:
     def open_files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def tell_to_go(self):
+        """SIGTERM.  Others' calls are refused from here on."""
+        self.peak_mib()
+        self.stopping = True
+        self.process.send_signal(signal.SIGTERM)
+
     def stop(self):
         """SIGTERM; how long it took.  The exit code must be 0."""
-        self.peak_mib()
         start = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
+        self.tell_to_go()
         code = self.process.wait(STOP_S)
         if code != 0:
             raise AssertionError(f"exit code {code} after SIGTERM")

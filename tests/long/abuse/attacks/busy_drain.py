@@ -21,9 +21,8 @@ def attack(server):
     while server.metric("saliency_in_flight") == 0:
         time.sleep(0.05)
     time.sleep(1)
-    server.peak_mib()
     start = time.monotonic()
-    server.process.terminate()
+    server.tell_to_go()
     code = server.process.wait(60)
     seconds = time.monotonic() - start
     thread.join()

@@ -1,5 +1,6 @@
 """Four times as many calls as the server can answer."""
 
+import json
 import statistics
 import threading
 import time
@@ -35,10 +36,21 @@ def capacity(server, channels):
     return len(done) / 8
 
 
+def in_server(lines):
+    """Seconds from arrival to answer of the calls that were served."""
+    calls = [json.loads(line) for line in lines if '"code":"OK"' in line]
+    return [call["seconds"] for call in calls]
+
+
+def p99(seconds):
+    return statistics.quantiles(seconds, n=100)[98]
+
+
 def attack(server):
     channels = [channel_to(server.port) for _ in range(16)]
     rate = capacity(server, channels)
     message = question()
+    lines_before = len(server.lines)
     latencies, codes = [], []
     lock = threading.Lock()
     pending = []
@@ -64,13 +76,17 @@ def attack(server):
             call.result()
         except grpc.RpcError:
             pass
-    served = len(latencies) / SECONDS
-    p99 = statistics.quantiles(latencies, n=100)[98]
+    # What waited at the end of the flood was served after it.
+    served = len(latencies) / (time.monotonic() - start)
+    here = p99(latencies)
+    there = p99(in_server(server.lines[lines_before:]))
     promised = QUEUE / served + 0.5
     for channel in channels:
         channel.close()
-    if p99 > promised:
-        raise AssertionError(f"p99 {p99:.2f} s > {promised:.2f} s")
+    if there > promised:
+        raise AssertionError(f"p99 {there:.2f} s > {promised:.2f} s, at the "
+                             f"callers {here:.2f} s")
     return {"note": f"{served:.0f} of {4 * rate:.0f} a second served, p99 "
-                    f"{p99:.2f} s (promised {promised:.2f} s), "
+                    f"{there:.2f} s in the server (promised {promised:.2f} s), "
+                    f"{here:.2f} s at the callers, "
                     f"{len(codes) - len(latencies)} refused", "calls": None}

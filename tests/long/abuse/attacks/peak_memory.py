@@ -1,10 +1,12 @@
 """What 1,800 mixed questions leave behind."""
 
+import contextlib
+import threading
 import time
 
 import grpc
 
-from asking import COMPUTE, META, STREAM, compute, side_by_side
+from asking import COMPUTE, META, STREAM, ask, compute, count, side_by_side
 from honest import api, channel_to
 
 ITEM = "17"
@@ -13,6 +15,7 @@ BOUND_MIB = 2600
 MAY_REFUSE = True
 CALLERS = 16
 QUESTIONS = 1800
+IDLE_S = 20
 
 
 def mixed(number):
@@ -29,7 +32,7 @@ def mixed(number):
         return COMPUTE, request
     if kind == 3:
         request = service.CombineLayersRequest(input=compute().input)
-        request.combinations.add(method="norm_grad")
+        request.combinations.add()
         return "/saliency.v1.SaliencyService/CombineLayers", request
     if kind == 4:
         request = service.MetaSaliencyRequest(input=compute().input)
@@ -40,48 +43,49 @@ def mixed(number):
     return COMPUTE, bad
 
 
-def caller(server, first):
+def caller(server, first, codes):
     _, service = api()
     with channel_to(server.port) as channel:
         for number in range(first, QUESTIONS, CALLERS):
             path, request = mixed(number)
-            try:
-                channel.unary_unary(path)(request.SerializeToString(),
-                                          timeout=60)
-            except grpc.RpcError:
-                pass
+            codes.append(ask(server, path, request, 60, channel))
         question = service.StreamSaliencyRequest(id="x")
         question.compute.CopyFrom(compute())
-        for _ in channel.stream_stream(STREAM)(
-                iter([question.SerializeToString()] * 1), timeout=60):
-            pass
+        stream = channel.stream_stream(STREAM)(
+            iter([question.SerializeToString()]), timeout=60)
+        with contextlib.suppress(grpc.RpcError):  # its code tells
+            for _ in stream:
+                pass
+        codes.append(stream.code())
 
 
 def attack(server):
     start = time.monotonic()
     before = server.resident_mib()
     curve = [(0, before)]
+    over = threading.Event()
 
     def watch():
-        while not curve or not watch.over:
-            time.sleep(2)
+        while not over.wait(1):
             curve.append((time.monotonic() - start, server.resident_mib()))
-    watch.over = False
-
-    def work():
-        side_by_side([lambda first=first: caller(server, first)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    codes = []
+    try:
+        side_by_side([lambda first=first: caller(server, first, codes)
                       for first in range(CALLERS)])
         worked = time.monotonic() - start
-        time.sleep(20)
-        watch.over = True
-        return worked
-
-    _, worked = side_by_side([watch, work])
+        server.quiet.set()
+        time.sleep(IDLE_S)
+    finally:
+        over.set()
+        watcher.join()
+    for seconds, mib in curve[::10] + curve[-1:]:
+        print(f"  {seconds:5.0f} s {mib:6.0f} MiB", flush=True)
     peak = max(mib for _, mib in curve)
     after = server.resident_mib()
-    for seconds, mib in curve:
-        print(f"  {seconds:5.0f} s {mib:6.0f} MiB", flush=True)
     if after > before + 200:
         raise AssertionError(f"{before:.0f} MiB before, {after:.0f} after")
     return {"note": f"{before:.0f} MiB before, {peak:.0f} at most in "
-                    f"{worked:.0f} s, {after:.0f} after"}
+                    f"{worked:.0f} s, {after:.0f} after {IDLE_S} s idle; "
+                    f"{count(codes)}"}
