@@ -16,11 +16,11 @@ void ParseOne(absl::string_view xml) {
   for (const VocObject& object : annotation->objects) {
     Require(!object.category.empty(), "objects have names");
     const PixelRect& box = object.box;
-    Require(box.y >= 0 && box.x >= 0 && box.height >= 0 && box.width >= 0,
-            "boxes are cut at the top and left");
-    Require((box.height == 0 || box.y + box.height <= annotation->height) &&
-                (box.width == 0 || box.x + box.width <= annotation->width),
-            "boxes are cut at the bottom and right");
+    Require(box.y >= 0 && box.x >= 0 && box.height >= 1 && box.width >= 1,
+            "boxes hold a pixel");
+    Require(box.y + box.height <= annotation->height &&
+                box.x + box.width <= annotation->width,
+            "boxes are cut to the image");
   }
   size_t grouped = 0;
   for (const auto& [category, boxes] : GroupByCategory(*annotation)) {
