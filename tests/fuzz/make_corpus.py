@@ -6,7 +6,8 @@
 
 Images are the fixtures of tests/golden/pil, annotations those of the bundled
 samples; requests are encoded from the text in seeds/request, a folder for each
-message, and one for each of a few images.
+message, and one for each of a few images.  What once broke a target is in
+regressions/<name>, byte for byte.
 """
 
 import argparse
@@ -82,15 +83,16 @@ def main():
     folders = {name: options.out / (name + '_fuzz')
                for name in ['image', 'labels', 'model_config', 'request',
                             'layer_weights', 'voc_annotation']}
-    for folder in folders.values():
+    for name, folder in folders.items():
         folder.mkdir(parents=True)
+        for path in (HERE / 'regressions' / name).glob('*'):
+            shutil.copy(path, folder / f'regression.{path.name}')
     write_images(folders['image'])
     for name, text in LABELS.items():
         (folders['labels'] / name).write_bytes(text)
-    for path in (HERE / 'seeds' / 'model_config').iterdir():
-        shutil.copy(path, folders['model_config'] / path.name)
-    for path in (HERE / 'seeds' / 'layer_weights').iterdir():
-        shutil.copy(path, folders['layer_weights'] / path.name)
+    for name in ['model_config', 'layer_weights']:
+        for path in (HERE / 'seeds' / name).iterdir():
+            shutil.copy(path, folders[name] / path.name)
     for path in (ROOT / 'deploy/models/voc-emoji/samples').glob('*.xml'):
         shutil.copy(path, folders['voc_annotation'] / path.name)
     write_requests(folders['request'], options.protoc)

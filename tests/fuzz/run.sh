@@ -5,10 +5,11 @@
 #   tests/fuzz/run.sh [SECONDS] [TARGET...]
 #
 # builds into build/fuzz and runs each target for SECONDS (default 60; 0 builds
-# only).  Needs clang and its run-time library (clang-14 libclang-rt-14-dev); CXX
-# names another clang++.  What was learnt stays in build/fuzz/found and is where
-# the next run begins.  Ends with 1 when an input breaks a target; the input is
-# then in build/fuzz/broken: run build/fuzz/bin/TARGET INPUT to see it again.
+# only).  CXX names another clang++ than that of deploy/packages/sanitize.txt.
+# What was learnt stays in build/fuzz/found and is where the next run begins.
+# Ends with 1 when an input breaks a target; the input is then in
+# build/fuzz/broken: run build/fuzz/bin/TARGET INPUT to see it again.  Once the
+# cause is mended it belongs into regressions/, which the test suite runs too.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,11 +20,8 @@ if [ ${#targets[@]} -eq 0 ]; then
   targets=(image_fuzz model_config_fuzz labels_fuzz layer_weights_fuzz
     voc_annotation_fuzz request_fuzz)
 fi
+deploy/install_packages.sh build run test sanitize
 cxx=${CXX:-clang++-14}
-if ! command -v "$cxx" >/dev/null; then
-  echo "$cxx not found: apt-get install clang-14 libclang-rt-14-dev" >&2
-  exit 2
-fi
 
 build=build/fuzz
 if [ ! -f $build/build.ninja ]; then
@@ -32,7 +30,7 @@ if [ ! -f $build/build.ninja ]; then
     -DSALIENCY_FUZZ=ON -DSALIENCY_SANITIZER=address,undefined \
     -DSALIENCY_TESTS=OFF -DSALIENCY_BENCH=OFF
 fi
-ninja -C $build -j"${JOBS:-2}" fuzz
+ninja -C $build -j"${JOBS:-2}" "${targets[@]}"
 [ "$seconds" -gt 0 ] || exit 0
 
 corpus=$build/tests/fuzz/corpus
