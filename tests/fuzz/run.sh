@@ -10,6 +10,7 @@
 # Ends with 1 when an input breaks a target; the input is then in
 # build/fuzz/broken: run build/fuzz/bin/TARGET INPUT to see it again.  Once the
 # cause is mended it belongs into regressions/, which the test suite runs too.
+# Bytes at the port of a whole server are http2_fuzz.py's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
