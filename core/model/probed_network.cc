@@ -1,6 +1,5 @@
 #include "core/model/probed_network.h"
 
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/script.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/base/status.h"
+#include "core/model/backward_pass.h"
 #include "core/model/graph/gradient_reach.h"
 #include "core/model/graph/graph_facts.h"
 #include "core/model/scores.h"
@@ -18,30 +18,6 @@ namespace {
 
 // Executable graphs kept; the probe sets are the callers' choice.
 constexpr size_t kMaxPlans = 64;
-
-using Slots = std::vector<ProbeRecorder::Slot>;
-
-// Which rows go backward together.  With repeated rows that is all of them, and
-// batch entry r is row r; on a retained graph each round takes one row of each
-// image, and a row's batch entry is its image.
-struct Round {
-  std::vector<int64_t> rows;
-  std::vector<int64_t> entries;  // of the batch, per row
-};
-
-std::vector<Round> PlanRounds(const std::vector<ProbeRow>& rows,
-                              bool repeated) {
-  std::vector<Round> rounds;
-  std::map<int64_t, size_t> rows_so_far;  // by image
-  for (size_t r = 0; r < rows.size(); ++r) {
-    const size_t round = repeated ? 0 : rows_so_far[rows[r].image]++;
-    if (round >= rounds.size()) rounds.resize(round + 1);
-    rounds[round].rows.push_back(static_cast<int64_t>(r));
-    rounds[round].entries.push_back(repeated ? static_cast<int64_t>(r)
-                                             : rows[r].image);
-  }
-  return rounds;
-}
 
 bool RowsAreImages(const ProbeRequest& request) {
   if (request.input.size(0) != static_cast<int64_t>(request.rows.size())) {
@@ -59,35 +35,6 @@ at::Tensor ImageOfRow(const std::vector<ProbeRow>& rows, c10::Device device) {
   return at::tensor(images, at::kLong).to(device);
 }
 
-// Puts a round's gradients [entries,K,H,W] at their rows; a probe that the
-// score does not depend on has gradient zero, and is noted in `unreached`.
-void StoreGradients(const std::vector<at::Tensor>& gradients,
-                    const std::vector<size_t>& slot_of, const Slots& slots,
-                    const Round& round, bool is_whole,
-                    std::vector<std::vector<at::Tensor>>& by_row,
-                    std::vector<std::vector<bool>>& unreached) {
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    const at::Tensor& value = slots[slot_of[i]].value;
-    for (const int64_t row : round.rows) {
-      unreached[slot_of[i]][row] = !gradients[i].defined();
-    }
-    const at::Tensor gradient =
-        gradients[i].defined() ? gradients[i] : at::zeros_like(value);
-    if (is_whole) {
-      by_row[slot_of[i]] = {gradient};
-      continue;
-    }
-    for (size_t j = 0; j < round.rows.size(); ++j) {
-      by_row[slot_of[i]][round.rows[j]] = gradient.select(0, round.entries[j]);
-    }
-  }
-}
-
-at::Tensor ToFloat(const at::Tensor& tensor) {
-  const at::Tensor value = tensor.detach();
-  return (value.is_quantized() ? value.dequantize() : value).to(at::kFloat);
-}
-
 // Rows are told apart by the first axis: a tensor that has another number of
 // entries there (tiles or frames, at this size of input) is not recorded.
 absl::Status CheckEntries(const std::string& layer, const at::Tensor& value,
@@ -98,125 +45,6 @@ absl::Status CheckEntries(const std::string& layer, const at::Tensor& value,
       "] in a pass of ", entries,
       " rows: it has not one entry for each row at this size of input"));
 }
-
-// One forward's result on its way to the rows' gradients.
-class BackwardPass {
- public:
-  BackwardPass(const ProbeRequest& request, const at::Tensor& logits,
-               const Slots& slots, bool repeated)
-      : request_(request),
-        logits_(logits),
-        slots_(slots),
-        rounds_(PlanRounds(request.rows, repeated)),
-        by_row_(slots.size(), std::vector<at::Tensor>(request.rows.size())),
-        unreached_(slots.size(), std::vector<bool>(request.rows.size())) {
-    for (size_t i = 0; i < slots.size(); ++i) {
-      // A branch not taken leaves its probes without a value.
-      const bool wanted = slots[i].mode == ProbeRecorder::Mode::kGradient &&
-                          slots[i].value.defined();
-      if (wanted && slots[i].value.requires_grad()) slot_of_.push_back(i);
-      if (wanted) unreached_[i].assign(request.rows.size(), true);
-    }
-  }
-
-  // Resolves every row's class from the logits of this very pass.
-  // `output_class` is what a single output itself is the score of.
-  absl::Status ResolveClasses(const at::Tensor& logits_cpu, bool one_output,
-                              int64_t output_class, ProbeResult& result) {
-    result.class_index.resize(request_.rows.size());
-    result.score.resize(request_.rows.size());
-    for (const Round& round : rounds_) {
-      for (size_t j = 0; j < round.rows.size(); ++j) {
-        const ProbeRow& row = request_.rows[round.rows[j]];
-        if (row.score == Score::kScalarOutput && !one_output) {
-          return absl::InvalidArgumentError(
-              absl::StrCat("score SCALAR_OUTPUT needs a model with one output; "
-                           "this one has ",
-                           logits_cpu.size(1)));
-        }
-        if (row.score == Score::kScalarOutput) {
-          result.class_index[round.rows[j]] =
-              logits_cpu.size(1) == 1 ? 0 : output_class;
-          continue;
-        }
-        ASSIGN_OR_RETURN(
-            result.class_index[round.rows[j]],
-            ResolveTarget(row.target, logits_cpu[round.entries[j]]));
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  void Run(ProbeResult& result) {
-    for (size_t i = 0; i < rounds_.size(); ++i) {
-      RunRound(rounds_[i], i + 1 == rounds_.size(), result);
-    }
-  }
-
-  // [R,K,H,W] float32.
-  at::Tensor Gradient(size_t slot) const {
-    const std::vector<at::Tensor>& parts = by_row_[slot];
-    if (parts.empty() || !parts[0].defined()) return {};
-    return ToFloat(parts.size() == 1 && IsWhole() ? parts[0]
-                                                  : at::stack(parts));
-  }
-
-  // By row: whether autograd found no way from its score to the slot.
-  const std::vector<bool>& Unreached(size_t slot) const {
-    return unreached_[slot];
-  }
-
- private:
-  // One round holds every batch entry once, in order: no need to take it apart.
-  bool IsWhole() const {
-    if (rounds_.size() != 1) return false;
-    const Round& round = rounds_[0];
-    return round.rows == round.entries &&
-           static_cast<int64_t>(round.rows.size()) == logits_.size(0);
-  }
-
-  void RunRound(const Round& round, bool is_last, ProbeResult& result) {
-    std::vector<int64_t> classes;
-    std::vector<Score> kinds;
-    for (const int64_t row : round.rows) {
-      classes.push_back(result.class_index[row]);
-      kinds.push_back(request_.rows[row].score);
-    }
-    const at::Tensor chosen =
-        IsWhole()
-            ? logits_
-            : logits_.index_select(
-                  0, at::tensor(round.entries, at::kLong).to(logits_.device()));
-    const at::Tensor scores = RowScores(chosen, classes, kinds);
-    const at::Tensor scores_cpu = scores.detach().to(at::kCPU, at::kFloat);
-    for (size_t j = 0; j < round.rows.size(); ++j) {
-      result.score[round.rows[j]] =
-          scores_cpu[static_cast<int64_t>(j)].item<float>();
-    }
-    if (slot_of_.empty()) return;
-    StoreGradients(Gradients(scores.sum(), is_last), slot_of_, slots_, round,
-                   IsWhole(), by_row_, unreached_);
-  }
-
-  std::vector<at::Tensor> Gradients(const at::Tensor& total, bool is_last) {
-    std::vector<at::Tensor> probes;
-    for (const size_t slot : slot_of_) probes.push_back(slots_[slot].value);
-    if (!total.requires_grad()) return std::vector<at::Tensor>(probes.size());
-    return torch::autograd::grad({total}, probes, /*grad_outputs=*/{},
-                                 /*retain_graph=*/!is_last,
-                                 /*create_graph=*/false,
-                                 /*allow_unused=*/true);
-  }
-
-  const ProbeRequest& request_;
-  const at::Tensor logits_;  // [entries,C]
-  const Slots& slots_;
-  const std::vector<Round> rounds_;
-  std::vector<size_t> slot_of_;  // the slots that want gradients
-  // By slot: one tensor of all rows, or one [K,H,W] a row.
-  std::vector<std::vector<at::Tensor>> by_row_;
-  std::vector<std::vector<bool>> unreached_;
-};
 
 // By row, why the gradient [R,K,H,W] of a layer is zero; empty when it is not.
 // `why` is what the graph tells of the layer, whose gradient is then looked at:
@@ -251,6 +79,56 @@ at::Tensor ImageLogits(const at::Tensor& row_logits,
 
 std::string Describe(const std::vector<int>& slots, int expand_rows) {
   return absl::StrCat(absl::StrJoin(slots, ","), "@", expand_rows);
+}
+
+c10::intrusive_ptr<ProbeRecorder> NewRecorder(const ProbeRequest& request,
+                                              size_t slots, bool copy_values) {
+  auto recorder = c10::make_intrusive<ProbeRecorder>();
+  recorder->copy_values = copy_values;
+  recorder->slots.resize(slots);
+  for (size_t i = 0; i < slots; ++i) {
+    const bool no_gradient =
+        !request.activation_only.empty() && request.activation_only[i];
+    recorder->slots[i].mode = no_gradient ? ProbeRecorder::Mode::kActivation
+                                          : ProbeRecorder::Mode::kGradient;
+  }
+  return recorder;
+}
+
+// Of each slot whether what came by can be a record; one that cannot gets no
+// gradient.
+std::vector<absl::Status> CheckSlots(const ProbeRequest& request,
+                                     int64_t entries, Slots& slots) {
+  std::vector<absl::Status> recorded;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    recorded.push_back(
+        slots[i].value.defined()
+            ? CheckEntries(request.probes[i].layer, slots[i].value, entries)
+            : absl::OkStatus());
+    if (!recorded.back().ok()) {
+      slots[i].mode = ProbeRecorder::Mode::kActivation;
+    }
+  }
+  return recorded;
+}
+
+// What came by slot `i`; its rows by `row_image` where that is defined.
+ProbeResult::Record RecordOf(const ProbeRecorder::Slot& slot, size_t i,
+                             const at::Tensor& row_image,
+                             const std::string& gradient_end,
+                             const BackwardPass& backward) {
+  ProbeResult::Record record;
+  record.activation = ToFloat(
+      row_image.defined() ? slot.value.detach().index_select(0, row_image)
+                          : slot.value);
+  record.gradient = backward.Gradient(i);
+  if (slot.mode != ProbeRecorder::Mode::kGradient) return record;
+  if (!record.gradient.defined()) {
+    record.gradient = at::zeros_like(record.activation);
+  }
+  record.no_gradient =
+      WhyNoGradient(record.gradient, backward.Unreached(i), gradient_end);
+  return record;
 }
 
 }  // namespace
@@ -415,16 +293,8 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   const ExpandRows how = fans_out ? expand_rows_cost_.Choose(name, targets)
                                   : ExpandRows::kRetainGraph;
   const bool repeated = how == ExpandRows::kRepeatRows;
-
-  const auto recorder = c10::make_intrusive<ProbeRecorder>();
-  recorder->copy_values = marked_.overwrites_tensors;
-  recorder->slots.resize(slots.size());
-  for (size_t i = 0; i < slots.size(); ++i) {
-    const bool no_gradient =
-        !request.activation_only.empty() && request.activation_only[i];
-    recorder->slots[i].mode = no_gradient ? ProbeRecorder::Mode::kActivation
-                                          : ProbeRecorder::Mode::kGradient;
-  }
+  const auto recorder =
+      NewRecorder(request, slots.size(), marked_.overwrites_tensors);
   at::Tensor row_image;
   if (fans_out) row_image = ImageOfRow(request.rows, device_);
   if (repeated) recorder->row_image = row_image;
@@ -440,15 +310,8 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
         absl::StrCat("the model returned ", logits_cpu.size(0),
                      " rows of logits for ", entries));
   }
-  std::vector<absl::Status> recorded;
-  for (size_t i = 0; i < slots.size(); ++i) {
-    ProbeRecorder::Slot& slot = recorder->slots[i];
-    recorded.push_back(
-        slot.value.defined()
-            ? CheckEntries(request.probes[i].layer, slot.value, entries)
-            : absl::OkStatus());
-    if (!recorded.back().ok()) slot.mode = ProbeRecorder::Mode::kActivation;
-  }
+  const std::vector<absl::Status> recorded =
+      CheckSlots(request, entries, recorder->slots);
   BackwardPass backward(request, logits.values, recorder->slots, repeated);
   RETURN_IF_ERROR(backward.ResolveClasses(
       logits_cpu, logits.one_output, output_.meaning.output_class, result));
@@ -456,27 +319,16 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   backward.Run(result);
 
   for (size_t i = 0; i < slots.size(); ++i) {
+    const ProbeRecorder::Slot& slot = recorder->slots[i];
     if (!recorded[i].ok()) {
       result.records.push_back({.status = recorded[i]});
-      continue;
+    } else if (!slot.value.defined()) {
+      result.records.push_back({.missed = std::vector<bool>(rows, true)});
+    } else {
+      result.records.push_back(RecordOf(slot, i,
+                                        repeated ? at::Tensor() : row_image,
+                                        gradient_ends_[slots[i]], backward));
     }
-    const at::Tensor& value = recorder->slots[i].value;
-    if (!value.defined()) {
-      result.records.push_back(
-          {.missed = std::vector<bool>(request.rows.size(), true)});
-      continue;
-    }
-    const bool share = fans_out && !repeated;
-    ProbeResult::Record& record = result.records.emplace_back();
-    record.activation =
-        ToFloat(share ? value.detach().index_select(0, row_image) : value);
-    record.gradient = backward.Gradient(i);
-    if (recorder->slots[i].mode != ProbeRecorder::Mode::kGradient) continue;
-    if (!record.gradient.defined()) {
-      record.gradient = at::zeros_like(record.activation);
-    }
-    record.no_gradient = WhyNoGradient(record.gradient, backward.Unreached(i),
-                                       gradient_ends_[slots[i]]);
   }
   const absl::Time done = TimeWhenDone(device_);
   result.forward_time = forward_done - start;

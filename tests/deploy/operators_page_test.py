@@ -157,8 +157,9 @@ class OperatorsPageTest(unittest.TestCase):
         self.assertEqual(told, exported)
 
     def test_its_exit_codes_are_those_of_the_server(self):
-        source = ((ROOT / "server/main.cc").read_text()
-                  + (ROOT / "server/stop_signal.cc").read_text())
+        source = "".join((ROOT / "server" / name).read_text()
+                         for name in ("server_process.h", "server_process.cc",
+                                      "stop_signal.cc"))
         codes = set(re.findall(r"constexpr int k\w+ = (\d);", source))
         self.assertEqual(codes, {"1", "3", "4", "5", "6"})
         for code in codes | {"0", "2"}:
