@@ -1,6 +1,7 @@
 """HTTP/2 by hand, for what no well-behaved client sends.  From 127.0.0.66, so
 that others are another peer."""
 
+import contextlib
 import select
 import socket
 import struct
@@ -51,6 +52,15 @@ def connect(port, address=ATTACKER):
     peer.settimeout(10)
     peer.connect(("127.0.0.1", port))
     return peer
+
+
+def connect_many(port, count):
+    """Those that come about: a server may hang up before connect returns."""
+    peers = []
+    for _ in range(count):
+        with contextlib.suppress(OSError):
+            peers.append(connect(port))
+    return peers
 
 
 class Peer:

@@ -2,7 +2,7 @@
 
 import time
 
-from http2 import connect
+from http2 import connect_many
 
 ITEM = "1"
 WHAT = "1,024 idle connections of a process that may open 1,024 files"
@@ -16,12 +16,7 @@ FLAGS = ["--max-connections-per-peer=1000000"]
 
 
 def attack(server):
-    peers = []
-    for _ in range(1024):
-        try:
-            peers.append(connect(server.port))
-        except OSError:
-            break
+    peers = connect_many(server.port, 1024)
     time.sleep(2)
     held = server.metric("saliency_connections", port="grpc")
     refused = server.metric("saliency_connections_refused_total", port="grpc")

@@ -2,7 +2,7 @@
 
 import time
 
-from http2 import connect
+from http2 import connect_many
 
 ITEM = "1"
 WHAT = "1,024 idle connections, default limits"
@@ -10,7 +10,7 @@ BOUND_MIB = 700
 
 
 def attack(server):
-    peers = [connect(server.port) for _ in range(1024)]
+    peers = connect_many(server.port, 1024)
     time.sleep(5)
     held = server.metric("saliency_connections", port="grpc")
     refused = server.metric("saliency_connections_refused_total",
