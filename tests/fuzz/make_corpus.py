@@ -82,7 +82,7 @@ def main():
     shutil.rmtree(options.out, ignore_errors=True)
     folders = {name: options.out / (name + '_fuzz')
                for name in ['image', 'labels', 'model_config', 'request',
-                            'layer_weights', 'voc_annotation']}
+                            'layer_weights', 'voc_annotation', 'graph']}
     for name, folder in folders.items():
         folder.mkdir(parents=True)
         for path in (HERE / 'regressions' / name).glob('*'):
@@ -90,7 +90,7 @@ def main():
     write_images(folders['image'])
     for name, text in LABELS.items():
         (folders['labels'] / name).write_bytes(text)
-    for name in ['model_config', 'layer_weights']:
+    for name in ['model_config', 'layer_weights', 'graph']:
         for path in (HERE / 'seeds' / name).iterdir():
             shutil.copy(path, folders[name] / path.name)
     for path in (ROOT / 'deploy/models/voc-emoji/samples').glob('*.xml'):

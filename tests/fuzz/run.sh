@@ -19,7 +19,7 @@ shift || true
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
   targets=(image_fuzz model_config_fuzz labels_fuzz layer_weights_fuzz
-    voc_annotation_fuzz request_fuzz)
+    voc_annotation_fuzz request_fuzz graph_fuzz)
 fi
 deploy/install_packages.sh build run test sanitize
 cxx=${CXX:-clang++-14}
