@@ -93,7 +93,7 @@ struct ServerProcess::Services {
                             model, version, std::move(weights));
                       }),
         calibrations(MakeCalibrations(process)),
-        model(process.catalogue_, *process.tracker_, calibrations.get()),
+        models(process.catalogue_, *process.tracker_, calibrations.get()),
         health(process.registry_,
                process.options_.health_without_token ? nullptr
                                                      : process.tokens_.get(),
@@ -124,7 +124,7 @@ struct ServerProcess::Services {
   SaliencyService saliency;
   const LayerWeightsStore weights_store;
   const std::unique_ptr<Calibrations> calibrations;  // null: not allowed
-  ModelService model;
+  ModelService models;
   HealthService health;
   // Of the port for probes.
   ConnectionLedger health_ledger;
@@ -218,7 +218,7 @@ absl::Status ServerProcess::ListenForCalls() {
            .tls = options_.tls,
            .connections = connections_,
            .ledger = &ledger_},
-          {&services_->saliency, &services_->model, &services_->health,
+          {&services_->saliency, &services_->models, &services_->health,
            &services_->reflection_v1, &services_->reflection_v1alpha}));
   if (options_.tls.enabled()) {
     tls_watch_.emplace(server_->identity(), clock_, log_);

@@ -250,9 +250,25 @@ TEST_F(CommandLineTest, AMistakeIsToldOnceAndWithTheNearestNames) {
   EXPECT_EQ(result.err.find("dgo", first + 1), std::string::npos)
       << "not once for each image: " << result.err;
   const ProgramResult missing =
-      Run({"explain", Sample("dog-tvmonitor"), "--method", "LayerCAM"});
+      Run({"explain", Sample("dog-tvmonitor"), "--method", "LRP"});
   EXPECT_EQ(missing.exit_code, 1);
-  EXPECT_THAT(missing.err, HasSubstr("LayerCAM, the sum over channels"));
+  EXPECT_THAT(missing.err,
+              HasSubstr("methods with a backward rule of their own"));
+}
+
+TEST_F(CommandLineTest, MethodsTakeParametersAndTellTheirGap) {
+  const ProgramResult result =
+      Run({"explain", Sample("dog-tvmonitor"), "-m",
+           "integrated_gradients(steps=12,baseline=mean)", "-m",
+           "smooth_grad(of=norm_grad,samples=4,noise_level=0.1)", "--json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("\"method\":\"integrated_gradients\""));
+  EXPECT_THAT(result.out, HasSubstr("\"completeness_gap\":"));
+  EXPECT_THAT(result.out, HasSubstr("\"method\":\"smooth_grad(norm_grad)\""));
+  const ProgramResult wrong =
+      Run({"explain", Sample("dog-tvmonitor"), "-m", "ig(steps=2000)"});
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("steps: 2000 not in [1, 1000]"));
 }
 
 TEST_F(CommandLineTest, GridMakesAContactSheetOfLayersAndMethods) {

@@ -108,8 +108,9 @@ TEST(MetaEndToEndTest, DescentRaisesTheScoreAndAscentLowersIt) {
 TEST(MetaEndToEndTest, WrongStepsAreRefusedByNameValueAndLimit) {
   for (const double epsilon : {-0.5, 1.5}) {
     const auto meta = environment.client().MetaSaliency(MetaRequest(epsilon));
-    EXPECT_EQ(meta.status(), absl::InvalidArgumentError(absl::StrCat(
-                                 "step.epsilon ", epsilon, " not in [0, 1]")));
+    EXPECT_EQ(meta.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(meta.status().message(),
+              absl::StrCat("step.epsilon ", epsilon, " not in [0, 1]"));
   }
 }
 

@@ -236,17 +236,18 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(FrozenApiTest, AdditionsBreakNobody) {
   EXPECT_THAT(
       GoneAfter([](FileDescriptorProto& file, FileDescriptorProto& service) {
-        DescriptorProto& smooth = *file.add_message_type();
-        smooth.set_name("SmoothGrad");
+        DescriptorProto& occlusion = *file.add_message_type();
+        occlusion.set_name("Occlusion");
         DescriptorProto& attribution = Message(file, "Attribution");
         FieldDescriptorProto& field = *attribution.add_field();
-        field.set_name("smooth_grad");
-        field.set_number(10);
+        field.set_name("occlusion");
+        field.set_number(99);
         field.set_label(FieldDescriptorProto::LABEL_OPTIONAL);
-        field.set_type_name(".saliency.v1.SmoothGrad");
+        field.set_type_name(".saliency.v1.Occlusion");
         field.set_oneof_index(0);
         // The fields of a oneof stand together.
-        attribution.mutable_field()->SwapElements(2, 3);
+        const int last = attribution.field_size() - 1;
+        attribution.mutable_field()->SwapElements(last - 1, last);
         auto& value = *Enum(file, "Extract").add_value();
         value.set_name("EXTRACT_CONV5X5");
         value.set_number(6);

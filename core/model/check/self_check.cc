@@ -170,6 +170,17 @@ class Trial {
     return true;
   }
 
+  // Whether the output of no image of a batch was a number: then nothing was
+  // compared.
+  bool OutputsAreNoNumbers() const {
+    for (const Company& company : together_) {
+      for (const int64_t image : company.images) {
+        if (!alone_[image].logits.isnan().any().item<bool>()) return false;
+      }
+    }
+    return true;
+  }
+
   // How many entries the mark has for `images` images; 0: it was not met.
   int64_t EntriesFor(size_t id, size_t images) const {
     const std::vector<int64_t>& sizes =
@@ -241,6 +252,10 @@ absl::StatusOr<std::string> WhyRowsDepend(
   }
   if (!study->output_apart) {
     return "a row of its output is not that of the row's image alone";
+  }
+  if (trial.OutputsAreNoNumbers()) {
+    return "its outputs for the images of a trial are not numbers, so that "
+           "nothing could be compared";
   }
   if (trial.repeats() &&
       !trial.LogitsAreThoseAlone(RoundingOf(network.dtype()))) {
