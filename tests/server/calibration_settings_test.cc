@@ -199,9 +199,10 @@ TEST_F(ProtocolTest, AnImageMayNotComeFirst) {
                 "settings: missing; they are the first message");
 }
 
-TEST_F(ProtocolTest, NothingMayNotBeAll) {
+TEST_F(ProtocolTest, TheEndMayNotBeAll) {
   CalibrationCaller caller(server_.models());
-  ExpectRefusal(caller.Finish(), "settings: the stream ended before they came");
+  ExpectRefusal(caller.Finish(),
+                "settings: missing; they are the first message");
 }
 
 TEST_F(ProtocolTest, SettingsComeOnce) {

@@ -88,7 +88,7 @@ TEST_F(ModelLoaderTest, ADigestThatDiffersIsRefused) {
 TEST_F(ModelLoaderTest, LabelsMustMatchTheClasses) {
   folder_.Write("net/labels.txt", "only one\n");
   EXPECT_THAT(std::string(Load().status().message()),
-              HasSubstr("labels.txt has 1 lines, but the model has "));
+              HasSubstr("labels.txt has 1 line, but the model has "));
 }
 
 TEST_F(ModelLoaderTest, ADefaultLayerThatIsNotThereIsRefused) {

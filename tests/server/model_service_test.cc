@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/attribution/registry.h"
+#include "core/attribution/sampling.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/test_server.h"
@@ -126,8 +127,15 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
   grpc::ClientContext context;
   v1::GetModelResponse response;
   ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
-  EXPECT_EQ(response.methods_size(), AllMethods().size());
+  EXPECT_EQ(response.methods_size(),
+            AllMethods().size() + AllSamplingMethods().size());
   for (const v1::Method& method : response.methods()) {
+    if (const SamplingMethod* sampling = FindSamplingMethod(method.name())) {
+      EXPECT_EQ(method.summary(), sampling->summary);
+      const bool at_input = method.name() == "integrated_gradients";
+      EXPECT_EQ(method.layers_size(), at_input ? 1 : 0) << method.name();
+      continue;
+    }
     const Method& known = *FindMethod(method.name()).value();
     EXPECT_EQ(method.summary(), known.summary);
     switch (known.method_inputs) {
