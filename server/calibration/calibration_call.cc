@@ -112,6 +112,7 @@ void CalibrationCall::Send(const absl::Status& status,
 void CalibrationCall::OnDone() {
   // The last owner may be a drain that is being told.
   const std::shared_ptr<CalibrationCall> self = std::move(self_);
+  on_connection_.End();
   tracker().Leave(send_ticket_);
 }
 

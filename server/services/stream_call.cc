@@ -110,6 +110,7 @@ void StreamCall::OnClose() {
 void StreamCall::OnDone() {
   // The last owner may be a drain that is being told; it finds `finished_`.
   const std::shared_ptr<StreamCall> self = std::move(self_);
+  on_connection_.End();
   tracker().Leave(send_ticket_);
 }
 

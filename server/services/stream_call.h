@@ -98,7 +98,7 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   bool MayFinish() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Ending() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  const ConnectionCall on_connection_;
+  ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   const StreamLimits limits_;
   const AnswerQuestion answer_;

@@ -92,6 +92,7 @@ void WeightSensitivityCall::OnClose() {
 void WeightSensitivityCall::OnDone() {
   // The last owner may be the thread, or a drain that is being told.
   const std::shared_ptr<WeightSensitivityCall> self = std::move(self_);
+  on_connection_.End();
   tracker().Leave(send_ticket_);
 }
 

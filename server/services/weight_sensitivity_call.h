@@ -72,7 +72,7 @@ class WeightSensitivityCall
   // Waits until no message is under way.
   void AwaitWritten() ABSL_LOCKS_EXCLUDED(mu_);
 
-  const ConnectionCall on_connection_;
+  ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   RandomizationThreads& threads_;
   const Produce produce_;

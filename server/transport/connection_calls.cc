@@ -27,8 +27,9 @@ ConnectionCall::ConnectionCall(ConnectionCalls* calls,
   if (calls_ != nullptr) calls_->Begin(connection_);
 }
 
-ConnectionCall::~ConnectionCall() {
+void ConnectionCall::End() {
   if (calls_ != nullptr) calls_->End(connection_);
+  calls_ = nullptr;
 }
 
 }  // namespace saliency

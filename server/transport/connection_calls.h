@@ -39,15 +39,19 @@ class ConnectionCalls {
 // One call, from its arrival to its end.
 class ConnectionCall {
  public:
-  // `calls` outlives this; null: it is not counted.
+  // `calls` outlives this, or End before; null: it is not counted.
   ConnectionCall(ConnectionCalls* calls,
                  const grpc::ServerContextBase& context);
-  ~ConnectionCall();
+  ~ConnectionCall() { End(); }
   ConnectionCall(const ConnectionCall&) = delete;
   ConnectionCall& operator=(const ConnectionCall&) = delete;
 
+  // For an object that answers may hold after gRPC, and perhaps the server, is
+  // done with the call.  Not from two threads at once.
+  void End();
+
  private:
-  ConnectionCalls* const calls_;
+  ConnectionCalls* calls_;  // null: ended, or never begun
   const std::string connection_;
 };
 
