@@ -11,6 +11,15 @@
 
 #include "gtest/gtest.h"
 
+// g++ and clang tell of their sanitizers in ways of their own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SALIENCY_OTHER_MALLOC
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SALIENCY_OTHER_MALLOC
+#endif
+#endif
+
 namespace saliency::heap_test {
 namespace {
 
@@ -32,8 +41,8 @@ int64_t FaultsOfABlock() {
 // In a process of its own: an arena that a thread of another test has made
 // stays, and a new thread may take it.
 TEST(HeapDeathTest, ALargeBlockIsBroughtOnceForAllThreads) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer has a malloc of its own";
+#ifdef SALIENCY_OTHER_MALLOC
+  GTEST_SKIP() << "the sanitizer has a malloc of its own";
 #endif
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
@@ -52,8 +61,8 @@ TEST(HeapDeathTest, ALargeBlockIsBroughtOnceForAllThreads) {
 }
 
 TEST(HeapTest, FreedMemoryIsKeptUntilItIsReturned) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer has a malloc of its own";
+#ifdef SALIENCY_OTHER_MALLOC
+  GTEST_SKIP() << "the sanitizer has a malloc of its own";
 #endif
   constexpr int64_t kMiB = int64_t{1} << 20;
   KeepFreedMemory();
