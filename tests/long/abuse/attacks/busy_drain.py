@@ -7,9 +7,9 @@ from asking import META, ask
 from attacks.long_meta import question
 
 ITEM = "6"
-WHAT = "SIGTERM during MetaSaliency of 1,024 rows, --drain-timeout 2s"
+WHAT = "SIGTERM during MetaSaliency of 1,024 rows, --drain-timeout 500ms"
 BOUND_MIB = 2000
-FLAGS = ["--drain-timeout=2s"]
+FLAGS = ["--drain-timeout=500ms"]
 ENDS_SERVER = True
 MAY_REFUSE = True
 
