@@ -265,9 +265,9 @@ absl::StatusOr<std::shared_ptr<ServedModel>> Engine::Impl::Reserve(
   while (true) {
     ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,
                      table.Find(job.model, job.version));
-    const absl::Status announced = model->batcher.Reserve();
-    if (announced.ok()) return model;
-    if (model == last) return announced;
+    const absl::Status reserved = model->batcher.Reserve();
+    if (reserved.ok()) return model;
+    if (model == last) return reserved;
     last = std::move(model);
   }
 }

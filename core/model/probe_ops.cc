@@ -66,7 +66,7 @@ void VirtualIdentity(Stack& stack) {
 void RunExpandRows(Stack& stack) {
   ProbeRecorder& recorder = PopRecorder(stack);
   at::Tensor x = torch::jit::pop(stack).toTensor();
-  recorder.fanned_out_at = TimeWhenDone(x.device());
+  recorder.expanded_at = TimeWhenDone(x.device());
   if (recorder.row_image.defined()) {
     x = x.index_select(0, recorder.row_image);
   }

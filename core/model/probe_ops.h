@@ -51,7 +51,7 @@ struct ProbeRecorder : torch::CustomClassHolder {
   at::Tensor row_image;
   // The graph still overwrites tensors in place: keep copies.
   bool copy_values = false;
-  absl::Time fanned_out_at = absl::InfinitePast();
+  absl::Time expanded_at = absl::InfinitePast();
 };
 
 // What tells an entry of the first axis [n] from another without keeping it:

@@ -25,7 +25,7 @@ class ProbePlan {
   // has.
   using Rewrite = std::function<void(torch::jit::Graph&)>;
 
-  // `slots[i]` is the mark that becomes slot i; rows fan out at mark
+  // `slots[i]` is the mark that becomes slot i; rows are expanded at mark
   // `expand_rows`.
   ProbePlan(const MarkedGraph& marked, const std::vector<int>& slots,
             int expand_rows, const Rewrite& rewrite = nullptr);

@@ -46,7 +46,7 @@ struct LayerInfo {
   std::string no_maps_because;
   bool spatial() const { return shape.size() == 3 && no_maps_because.empty(); }
   // Every path from the input to the output crosses this tensor, so rows may
-  // fan out here.
+  // be expanded here.
   bool is_cut = false;
   // An operator with weights follows before the output: no map of class scores.
   bool before_weights = true;
@@ -95,7 +95,7 @@ struct LoadOptions {
 // running several images, alone and together.
 struct SelfCheck {
   bool rows_independent = true;      // false: served one image at a time
-  bool expand_rows_at_probe = true;  // false: rows fan out at the input
+  bool expand_rows_at_probe = true;  // false: rows are expanded at the input
   // false: it answers the same question differently each time.
   bool deterministic = true;
   // Why rows depend on each other, "operator aten::max mixes the images of a

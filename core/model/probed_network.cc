@@ -285,18 +285,18 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
     const RunGraph& run, const ProbeRequest& request,
     const std::vector<int>& slots, int expand_rows) {
   const at::AutoGradMode with_grad(true);
-  const bool fans_out = !RowsAreImages(request);
+  const bool expands = !RowsAreImages(request);
   const auto rows = static_cast<int64_t>(request.rows.size());
   const double targets =
       static_cast<double>(rows) / static_cast<double>(request.input.size(0));
   const std::string name = Describe(slots, expand_rows);
-  const ExpandRows how = fans_out ? expand_rows_cost_.Choose(name, targets)
-                                  : ExpandRows::kRetainGraph;
+  const ExpandRows how = expands ? expand_rows_cost_.Choose(name, targets)
+                                 : ExpandRows::kRetainGraph;
   const bool repeated = how == ExpandRows::kRepeatRows;
   const auto recorder =
       NewRecorder(request, slots.size(), marked_.overwrites_tensors);
   at::Tensor row_image;
-  if (fans_out) row_image = ImageOfRow(request.rows, device_);
+  if (expands) row_image = ImageOfRow(request.rows, device_);
   if (repeated) recorder->row_image = row_image;
 
   ProbeResult result;
@@ -333,9 +333,9 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   const absl::Time done = TimeWhenDone(device_);
   result.forward_time = forward_done - start;
   result.backward_time = done - forward_done;
-  if (fans_out) {
+  if (expands) {
     expand_rows_cost_.Record(name, targets, how, rows,
-                             done - recorder->fanned_out_at);
+                             done - recorder->expanded_at);
   }
   result.logits = repeated ? ImageLogits(logits_cpu, request) : logits_cpu;
   return result;

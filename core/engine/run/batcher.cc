@@ -14,14 +14,14 @@ namespace saliency {
 absl::Status Batcher::Reserve() {
   MutexLock lock(&mu_);
   RETURN_IF_ERROR(failure_);
-  if (retired_) return absl::UnavailableError("the model is being unloaded");
-  ++announced_;
+  if (closed_) return absl::UnavailableError("the model is being unloaded");
+  ++reserved_;
   return absl::OkStatus();
 }
 
 void Batcher::Release() {
   MutexLock lock(&mu_);
-  --announced_;
+  --reserved_;
   ++changes_;
 }
 
@@ -58,7 +58,7 @@ absl::Status Batcher::Push(const std::shared_ptr<ActiveJob>& job) {
   Waiting waiting = WaitingOf(job);
   job->work().queued_at = waiting.arrival;
   MutexLock lock(&mu_);
-  --announced_;
+  --reserved_;
   ++changes_;
   RETURN_IF_ERROR(failure_);
   queue_.push_back(std::move(waiting));
@@ -162,7 +162,7 @@ BatchDecision Batcher::Decide(const Turns& turns, absl::Time now) const {
   std::vector<int64_t> rows;
   BatchCandidates candidates = {
       .oldest_arrival = absl::InfiniteFuture(),
-      .arrivals = retired_ ? Arrivals::kEnded : Arrivals::kOpen};
+      .arrivals = closed_ ? Arrivals::kEnded : Arrivals::kOpen};
   for (const Queue::iterator& waiting : turns) {
     rows.push_back(NextSlice(*waiting).rows());
     candidates.oldest_arrival =
@@ -206,7 +206,7 @@ absl::Time Batcher::EarliestDeadline() const {
 
 void Batcher::Close() {
   MutexLock lock(&mu_);
-  retired_ = true;
+  closed_ = true;
   ++changes_;
 }
 

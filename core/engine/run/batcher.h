@@ -7,9 +7,8 @@
 // and not for a job.
 //
 // Expired and cancelled jobs are answered when a batch is formed and run no
-// further.  Every job is announced before it is decoded, so that a batcher
-// which is retired knows when nothing more will come.
-// Thread-safe.
+// further.  Every job has a place reserved before it is decoded, so that a
+// batcher which is closed knows when nothing more will come. Thread-safe.
 
 #ifndef SALIENCY_CORE_ENGINE_RUN_BATCHER_H_
 #define SALIENCY_CORE_ENGINE_RUN_BATCHER_H_
@@ -50,7 +49,7 @@ class Batcher {
   // Errors: UNAVAILABLE after Close or Fail.
   absl::Status Reserve() ABSL_LOCKS_EXCLUDED(mu_);
   void Release() ABSL_LOCKS_EXCLUDED(mu_);
-  // REQUIRES: the job was announced and is prepared.
+  // REQUIRES: the job has a place reserved and is prepared.
   // Errors: that of Fail; the job is not taken.
   absl::Status Push(const std::shared_ptr<ActiveJob>& job)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -66,10 +65,10 @@ class Batcher {
   void Remove(const ActiveJob* job) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Waits for the next batch: the job whose turn it is and those compatible
-  // with it. Empty: retired and nothing more will come, or failed.
+  // with it. Empty: closed and nothing more will come, or failed.
   Batch Pull() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Announces nothing more; what was announced still runs, without delay.
+  // Reserves nothing more; what was reserved still runs, without delay.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
   // Takes nothing more and hands out what waits, for the caller to answer.
   // REQUIRES: `why` is not OK.
@@ -117,7 +116,7 @@ class Batcher {
   Batch Take(const Turns& turns, int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Time EarliestDeadline() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return !failure_.ok() || (retired_ && announced_ == 0 && queue_.empty());
+    return !failure_.ok() || (closed_ && reserved_ == 0 && queue_.empty());
   }
 
   const BatchLimits limits_;
@@ -127,8 +126,8 @@ class Batcher {
   // Oldest first, but for jobs that had a slice since.
   Queue queue_ ABSL_GUARDED_BY(mu_);
   FairShares shares_ ABSL_GUARDED_BY(mu_);
-  int64_t announced_ ABSL_GUARDED_BY(mu_) = 0;
-  bool retired_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t reserved_ ABSL_GUARDED_BY(mu_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   int64_t changes_ ABSL_GUARDED_BY(mu_) = 0;  // wakes sleeping workers
 };
