@@ -13,37 +13,32 @@ constexpr absl::string_view kUploadsFull = "uploads_full";
 constexpr absl::string_view kFailed = "failed";
 constexpr absl::string_view kReasons[] = {"draining", "loading"};
 
-}  // namespace
-
-absl::Status UnavailableBecause(absl::string_view reason,
-                                absl::string_view message) {
-  absl::Status status = absl::UnavailableError(message);
+absl::Status WithReason(absl::Status status, absl::string_view reason) {
   status.SetPayload(kReasonUrl, absl::Cord(reason));
   return status;
 }
 
+}  // namespace
+
+absl::Status UnavailableBecause(absl::string_view reason,
+                                absl::string_view message) {
+  return WithReason(absl::UnavailableError(message), reason);
+}
+
 absl::Status FailedModelError(absl::string_view message) {
-  absl::Status status = absl::FailedPreconditionError(message);
-  status.SetPayload(kReasonUrl, absl::Cord(kFailed));
-  return status;
+  return WithReason(absl::FailedPreconditionError(message), kFailed);
 }
 
 absl::Status StudiesFullError(absl::string_view message) {
-  absl::Status status = absl::ResourceExhaustedError(message);
-  status.SetPayload(kReasonUrl, absl::Cord(kStudiesFull));
-  return status;
+  return WithReason(absl::ResourceExhaustedError(message), kStudiesFull);
 }
 
 absl::Status CallsFullError(absl::string_view message) {
-  absl::Status status = absl::ResourceExhaustedError(message);
-  status.SetPayload(kReasonUrl, absl::Cord(kCallsFull));
-  return status;
+  return WithReason(absl::ResourceExhaustedError(message), kCallsFull);
 }
 
 absl::Status UploadsFullError(absl::string_view message) {
-  absl::Status status = absl::ResourceExhaustedError(message);
-  status.SetPayload(kReasonUrl, absl::Cord(kUploadsFull));
-  return status;
+  return WithReason(absl::ResourceExhaustedError(message), kUploadsFull);
 }
 
 absl::string_view RefusalReason(const absl::Status& status) {
