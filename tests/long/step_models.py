@@ -12,6 +12,7 @@ zero (vision transformers) gets random weights: behind it all gradients would be
 zero, and after a step nothing but rounding.
 """
 
+import multiprocessing
 import pathlib
 import sys
 
@@ -86,32 +87,37 @@ def build(name):
     return network
 
 
+def write(folder, name, kind):
+    size = 96 if name == "inception_v3" else 64
+    network = build(name)
+    if kind:
+        activation, function = ACTIVATIONS[kind]
+        smooth(network, activation)
+        functional.relu, functional.max_pool2d = function, average
+    settle(network, size)
+    torch.jit.script(network).save(str(folder / f"{name}{kind}.script.pt"))
+    if name.startswith("vit"):
+        with torch.no_grad():
+            traced = torch.jit.trace(
+                network, torch.randn(1, 3, size, size), check_trace=False)
+        traced.save(str(folder / f"{name}{kind}.fused.pt"))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or NETWORKS:
-        size = 96 if name == "inception_v3" else 64
         for kind in "", ".smooth", ".gelu.smooth":
             if kind == ".gelu.smooth" and name not in GELU_NETWORKS:
                 continue
-            network = build(name)
-            relu, max_pool = functional.relu, functional.max_pool2d
-            if kind:
-                activation, function = ACTIVATIONS[kind]
-                smooth(network, activation)
-                functional.relu, functional.max_pool2d = function, average
-            try:
-                settle(network, size)
-                torch.jit.script(network).save(
-                    str(folder / f"{name}{kind}.script.pt"))
-            finally:
-                functional.relu, functional.max_pool2d = relu, max_pool
-            if name.startswith("vit"):
-                with torch.no_grad():
-                    traced = torch.jit.trace(
-                        network, torch.randn(1, 3, size, size),
-                        check_trace=False)
-                traced.save(str(folder / f"{name}{kind}.fused.pt"))
+            # A process of its own: TorchScript compiles a class once, and would
+            # give the second network of a class the first one's activations.
+            process = multiprocessing.Process(
+                target=write, args=(folder, name, kind))
+            process.start()
+            process.join()
+            if process.exitcode != 0:
+                sys.exit(f"{name}{kind} was not written")
             print(name + kind, flush=True)
 
 
