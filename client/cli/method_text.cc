@@ -13,10 +13,15 @@
 #include "client/cli/request_text.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
 
 namespace saliency {
 namespace {
 
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
 using Parameter = std::pair<std::string, std::string>;
 
 // Parts between commas that stand in no brackets of their own.
@@ -35,15 +40,29 @@ std::vector<std::string> SplitOutsideBrackets(absl::string_view text) {
   return parts;
 }
 
-absl::Status UnknownParameter(const Parameter& parameter,
-                              const std::vector<std::string>& known) {
+// What a field is called between brackets.
+std::string NameOf(const FieldDescriptor& field) {
+  return field.message_type() == v1::Attribution::descriptor() ? "of"
+                                                               : field.name();
+}
+
+// The field of `message` that a parameter sets.
+absl::StatusOr<const FieldDescriptor*> FindField(const Message& message,
+                                                 const std::string& name) {
+  std::vector<std::string> known;
+  for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
+    const FieldDescriptor* field = message.GetDescriptor()->field(i);
+    if (NameOf(*field) == name) return field;
+    known.push_back(NameOf(*field));
+  }
   return absl::InvalidArgumentError(
-      absl::StrCat("unknown parameter \"", Printable(parameter.first),
+      absl::StrCat("unknown parameter \"", Printable(name),
                    "\"; known: ", absl::StrJoin(known, ", ")));
 }
 
-template <typename Number, typename Parse>
-absl::StatusOr<Number> NumberOf(const Parameter& parameter, Parse parse) {
+template <typename Number>
+absl::StatusOr<Number> NumberOf(const Parameter& parameter,
+                                bool (*parse)(absl::string_view, Number*)) {
   Number value = 0;
   if (parse(parameter.second, &value)) return value;
   return absl::InvalidArgumentError(
@@ -51,54 +70,44 @@ absl::StatusOr<Number> NumberOf(const Parameter& parameter, Parse parse) {
                    "\" is not a number of its kind"));
 }
 
-absl::StatusOr<int32_t> IntegerOf(const Parameter& parameter) {
-  return NumberOf<int32_t>(parameter, [](const std::string& text, int32_t* n) {
-    return absl::SimpleAtoi(text, n);
-  });
-}
-
-absl::Status SetSmoothGrad(const Parameter& parameter, v1::SmoothGrad& smooth) {
-  const auto& [name, value] = parameter;
-  if (name == "samples") {
-    ASSIGN_OR_RETURN(const int32_t samples, IntegerOf(parameter));
-    smooth.set_samples(samples);
-  } else if (name == "noise_level") {
-    ASSIGN_OR_RETURN(
-        const double level,
-        NumberOf<double>(parameter, [](const std::string& text, double* n) {
-          return absl::SimpleAtod(text, n);
-        }));
-    smooth.set_noise_level(level);
-  } else if (name == "seed") {
-    ASSIGN_OR_RETURN(
-        const uint64_t seed,
-        NumberOf<uint64_t>(parameter, [](const std::string& text, uint64_t* n) {
-          return absl::SimpleAtoi(text, n);
-        }));
-    smooth.set_seed(seed);
-  } else if (name == "of") {
-    ASSIGN_OR_RETURN(*smooth.mutable_base(), ParseMethod(value));
-  } else {
-    return UnknownParameter(parameter,
-                            {"samples", "noise_level", "seed", "of"});
+// REQUIRES: parameters of methods are of the types below.
+absl::Status SetField(const Parameter& parameter, Message& message) {
+  ASSIGN_OR_RETURN(const FieldDescriptor* const field,
+                   FindField(message, parameter.first));
+  const Reflection& reflection = *message.GetReflection();
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32: {
+      ASSIGN_OR_RETURN(const auto value,
+                       NumberOf<int32_t>(parameter, &absl::SimpleAtoi));
+      reflection.SetInt32(&message, field, value);
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_UINT64: {
+      ASSIGN_OR_RETURN(const auto value,
+                       NumberOf<uint64_t>(parameter, &absl::SimpleAtoi));
+      reflection.SetUInt64(&message, field, value);
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_DOUBLE: {
+      ASSIGN_OR_RETURN(const auto value,
+                       NumberOf<double>(parameter, &absl::SimpleAtod));
+      reflection.SetDouble(&message, field, value);
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      ASSIGN_OR_RETURN(
+          const int value,
+          ParseEnum(*field->enum_type(), field->name(), parameter.second));
+      reflection.SetEnumValue(&message, field, value);
+      return absl::OkStatus();
+    }
+    default: {
+      ASSIGN_OR_RETURN(const v1::Attribution base,
+                       ParseMethod(parameter.second));
+      reflection.MutableMessage(&message, field)->CopyFrom(base);
+      return absl::OkStatus();
+    }
   }
-  return absl::OkStatus();
-}
-
-absl::Status SetIntegratedGradients(const Parameter& parameter,
-                                    v1::IntegratedGradients& method) {
-  const auto& [name, value] = parameter;
-  if (name == "steps") {
-    ASSIGN_OR_RETURN(const int32_t steps, IntegerOf(parameter));
-    method.set_steps(steps);
-  } else if (name == "baseline") {
-    ASSIGN_OR_RETURN(const int baseline,
-                     ParseEnum(*v1::Baseline_descriptor(), "baseline", value));
-    method.set_baseline(static_cast<v1::Baseline>(baseline));
-  } else {
-    return UnknownParameter(parameter, {"steps", "baseline"});
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Parameter>> ParametersOf(absl::string_view text) {
@@ -116,26 +125,54 @@ absl::StatusOr<std::vector<Parameter>> ParametersOf(absl::string_view text) {
   return parameters;
 }
 
-// By the folded name; none for a method without parameters.
+// A name that stands for a method's message with one field set.
+struct StatisticName {
+  const char* folded;
+  v1::SampleStatistic statistic;
+};
+constexpr StatisticName kStatisticNames[] = {
+    {"smoothgradsquared", v1::SAMPLE_STATISTIC_MEAN_OF_SQUARES},
+    {"smoothgradsq", v1::SAMPLE_STATISTIC_MEAN_OF_SQUARES},
+    {"vargrad", v1::SAMPLE_STATISTIC_VARIANCE},
+};
+
+// The fields of `kind` that hold a method's parameters.
+std::vector<const FieldDescriptor*> MethodFields() {
+  std::vector<const FieldDescriptor*> fields;
+  const auto& kinds = *v1::Attribution::descriptor()->FindOneofByName("kind");
+  for (int i = 0; i < kinds.field_count(); ++i) {
+    const FieldDescriptor* field = kinds.field(i);
+    const bool has_parameters =
+        field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+        field->message_type() != v1::ExtractAggregate::descriptor();
+    if (has_parameters) fields.push_back(field);
+  }
+  return fields;
+}
+
+// With the method's message set in `kind`.
+// Errors: INVALID_ARGUMENT listing the methods that have parameters.
 absl::StatusOr<v1::Attribution> NewMethod(absl::string_view name) {
   v1::Attribution attribution;
   const std::string folded = FoldedName(name);
-  if (folded == "integratedgradients" || folded == "ig") {
-    attribution.mutable_integrated_gradients();
-  } else if (folded == "smoothgrad") {
-    attribution.mutable_smooth_grad();
-  } else if (folded == "smoothgradsquared" || folded == "smoothgradsq") {
-    attribution.mutable_smooth_grad()->set_statistic(
-        v1::SAMPLE_STATISTIC_MEAN_OF_SQUARES);
-  } else if (folded == "vargrad") {
-    attribution.mutable_smooth_grad()->set_statistic(
-        v1::SAMPLE_STATISTIC_VARIANCE);
-  } else {
-    return absl::InvalidArgumentError(
-        "it takes no parameters; integrated_gradients, smooth_grad, "
-        "smooth_grad_squared and var_grad do");
+  for (const StatisticName& known : kStatisticNames) {
+    if (folded != known.folded) continue;
+    attribution.mutable_smooth_grad()->set_statistic(known.statistic);
+    return attribution;
   }
-  return attribution;
+  std::vector<std::string> known;
+  for (const FieldDescriptor* field : MethodFields()) {
+    const bool is_short =
+        folded == "ig" && field->name() == "integrated_gradients";
+    if (folded == FoldedName(field->name()) || is_short) {
+      attribution.GetReflection()->MutableMessage(&attribution, field);
+      return attribution;
+    }
+    known.push_back(field->name());
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("it takes no parameters; ", absl::StrJoin(known, ", "),
+                   ", smooth_grad_squared and var_grad do"));
 }
 
 absl::StatusOr<v1::Attribution> Parse(absl::string_view name,
@@ -143,12 +180,12 @@ absl::StatusOr<v1::Attribution> Parse(absl::string_view name,
   ASSIGN_OR_RETURN(v1::Attribution attribution, NewMethod(name));
   ASSIGN_OR_RETURN(const std::vector<Parameter> parameters,
                    ParametersOf(inside));
+  const Reflection& reflection = *attribution.GetReflection();
+  const FieldDescriptor* const kind = reflection.GetOneofFieldDescriptor(
+      attribution, v1::Attribution::descriptor()->FindOneofByName("kind"));
+  Message& method = *reflection.MutableMessage(&attribution, kind);
   for (const Parameter& parameter : parameters) {
-    RETURN_IF_ERROR(
-        attribution.has_smooth_grad()
-            ? SetSmoothGrad(parameter, *attribution.mutable_smooth_grad())
-            : SetIntegratedGradients(
-                  parameter, *attribution.mutable_integrated_gradients()));
+    RETURN_IF_ERROR(SetField(parameter, method));
   }
   return attribution;
 }

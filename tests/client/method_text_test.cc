@@ -60,13 +60,14 @@ TEST(MethodTextTest, WhatCannotBeReadIsNamed) {
   const std::pair<const char*, const char*> cases[] = {
       {"norm_grad(samples=2)", "it takes no parameters"},
       {"smooth_grad(n=2)",
-       "unknown parameter \"n\"; known: samples, noise_level, seed, of"},
+       "unknown parameter \"n\"; known: of, statistic, samples, "
+       "noise_level, seed"},
       {"smooth_grad(samples)", "\"samples\" is not NAME=VALUE"},
       {"smooth_grad(samples=many)", "samples: \"many\" is not a number"},
       {"smooth_grad(samples=2.5)", "samples: \"2.5\" is not a number"},
       {"smooth_grad(seed=-1)", "seed: \"-1\" is not a number"},
       {"ig(baseline=white)", "baseline \"white\""},
-      {"ig(step=3)", "unknown parameter \"step\"; known: steps, baseline"},
+      {"ig(step=3)", "unknown parameter \"step\"; known: baseline, steps"},
   };
   for (const auto& [text, why] : cases) {
     SCOPED_TRACE(text);
