@@ -1,6 +1,7 @@
 #include "core/attribution/attribution.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/attribution/perturbation.h"
 #include "core/attribution/registry.h"
 #include "core/base/status.h"
 
@@ -24,7 +25,10 @@ absl::StatusOr<Attribution> Attribution::WithDefaults(
     ASSIGN_OR_RETURN(const Attribution gradient, Named("gradient"));
     return Smoothed(*smooth, gradient);
   }
-  return Integrated(std::get<IntegratedGradients>(method.defaults));
+  if (const auto* path = std::get_if<IntegratedGradients>(&method.defaults)) {
+    return Integrated(*path);
+  }
+  return Perturbed(method.defaults);
 }
 
 absl::StatusOr<Attribution> Attribution::Smoothed(const SmoothGrad& smooth,
@@ -49,6 +53,13 @@ absl::StatusOr<Attribution> Attribution::Integrated(
   return attribution;
 }
 
+absl::StatusOr<Attribution> Attribution::Perturbed(const Sampling& method) {
+  RETURN_IF_ERROR(CheckSampling(method));
+  Attribution attribution(&kScoreOnRegion);
+  attribution.sampling_ = method;
+  return attribution;
+}
+
 std::string Attribution::InnerName() const {
   if (const auto* method = std::get_if<const Method*>(&what_)) {
     return (*method)->name;
@@ -62,8 +73,7 @@ std::string Attribution::name() const {
   const std::string name = SamplingName(*sampling_);
   const std::string inner = InnerName();
   const bool is_default =
-      std::holds_alternative<IntegratedGradients>(*sampling_) ||
-      inner == "gradient";
+      !std::holds_alternative<SmoothGrad>(*sampling_) || inner == "gradient";
   return is_default ? name : absl::StrCat(name, "(", inner, ")");
 }
 
@@ -78,10 +88,12 @@ MethodInputs Attribution::method_inputs() const {
 }
 
 bool Attribution::is_signed() const {
-  const auto* smooth =
-      sampling_.has_value() ? std::get_if<SmoothGrad>(&*sampling_) : nullptr;
-  if (smooth != nullptr && smooth->statistic != SampleStatistic::kMean) {
-    return false;
+  if (sampling_.has_value()) {
+    const auto* smooth = std::get_if<SmoothGrad>(&*sampling_);
+    if (smooth != nullptr && smooth->statistic != SampleStatistic::kMean) {
+      return false;
+    }
+    if (std::holds_alternative<Rise>(*sampling_)) return false;
   }
   if (const auto* method = std::get_if<const Method*>(&what_)) {
     return (*method)->is_signed;

@@ -1,6 +1,7 @@
 // What a caller can ask for at a layer: a named method, a pair of extract and
-// aggregate, or either of them over variations of the input.  All are used
-// alike from here on. Value type; thread-compatible.
+// aggregate, either of them over variations of the input, or the score alone
+// with parts of it hidden.  All are used alike from here on. Value type;
+// thread-compatible.
 
 #ifndef SALIENCY_CORE_ATTRIBUTION_ATTRIBUTION_H_
 #define SALIENCY_CORE_ATTRIBUTION_ATTRIBUTION_H_
@@ -32,6 +33,9 @@ class Attribution {
   // Errors: INVALID_ARGUMENT as CheckSampling.
   static absl::StatusOr<Attribution> Integrated(
       const IntegratedGradients& method);
+  // Of a method that hides parts of the input: Occlusion or Rise.
+  // Errors: INVALID_ARGUMENT as CheckSampling.
+  static absl::StatusOr<Attribution> Perturbed(const Sampling& method);
 
   // The method's name, "conv1x1+norm" for a pair, "smooth_grad(norm_grad)" for
   // what averages another method than gradient, its default.

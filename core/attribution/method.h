@@ -19,6 +19,7 @@ enum class MethodInputs {
   kActivation,             // MethodContext::layer without its gradient
   kActivationAndHead,      // layer.activation and head_weights
   kRealConv,               // MethodContext::conv
+  kScore,                  // score and region; nothing is recorded
   kInputAndGradient,       // layer at the input: activation = what the caller
                            // of Attribute puts there
   kRealBatchNorm,          // layer: activation = normalised input xhat,
@@ -31,6 +32,8 @@ struct MethodContext {
   std::optional<ConvRecord> conv;
   // [B,K] float32: row b holds the linear head's weights of row b's class.
   at::Tensor head_weights;
+  at::Tensor score;   // [B] float32: that of each row
+  at::Tensor region;  // [B,H,W] float32: where the score belongs
 };
 
 struct Method {

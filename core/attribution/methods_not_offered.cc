@@ -27,10 +27,9 @@ constexpr NotOffered kNotOffered[] = {
      "epsilonlrp",
      "methods with a backward rule of their own are not offered yet; "
      "linear_approximation and norm_grad are the nearest"},
-    {"rise occlusion lime shap kernelshap shapley shapleyvaluesampling "
-     "featureablation extremalperturbation meaningfulperturbation",
-     "methods that perturb the image are not offered yet; norm_grad and "
-     "grad_cam need one pass"},
+    {"lime shap kernelshap shapley shapleyvaluesampling featureablation "
+     "extremalperturbation meaningfulperturbation",
+     "of the methods that perturb the image occlusion and rise are offered"},
     {"attention attentionrollout rollout",
      "attention is not read; gradient and norm_grad at layer input work for "
      "any model"},

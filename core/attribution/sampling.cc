@@ -5,18 +5,54 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/attribution/perturbation.h"
 #include "core/base/near_names.h"
+#include "core/base/status.h"
 
 namespace saliency {
 namespace {
 
 constexpr int kMaxSamples = 1000;
 constexpr double kMaxNoiseLevel = 10;
+constexpr int kMaxPatchSize = 4096;
+constexpr int kMaxMasks = 20000;
+constexpr int kMaxCells = 64;
+constexpr int64_t kPatchesAlongSide = 8;
 
-absl::Status CheckCount(const char* field, int count, int least) {
-  if (count >= least && count <= kMaxSamples) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      field, ": ", count, " not in [", least, ", ", kMaxSamples, "]"));
+template <typename Number>
+absl::Status CheckRange(const char* field, Number value, Number least,
+                        Number most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": ", value, " not in [", least, ", ", most, "]"));
+}
+
+absl::Status Check(const SmoothGrad& smooth) {
+  RETURN_IF_ERROR(
+      CheckRange("noise_level", smooth.noise_level, 0.0, kMaxNoiseLevel));
+  return CheckRange("samples", smooth.samples,
+                    smooth.statistic == SampleStatistic::kVariance ? 2 : 1,
+                    kMaxSamples);
+}
+
+absl::Status Check(const IntegratedGradients& method) {
+  return CheckRange("steps", method.steps, 1, kMaxSamples);
+}
+
+absl::Status Check(const Occlusion& method) {
+  if (method.patch_size.has_value()) {
+    RETURN_IF_ERROR(
+        CheckRange("patch_size", *method.patch_size, 1, kMaxPatchSize));
+  }
+  if (!method.stride.has_value()) return absl::OkStatus();
+  return CheckRange("stride", *method.stride, 1,
+                    method.patch_size.value_or(kMaxPatchSize));
+}
+
+absl::Status Check(const Rise& method) {
+  RETURN_IF_ERROR(CheckRange("masks", method.masks, 1, kMaxMasks));
+  RETURN_IF_ERROR(CheckRange("cells", method.cells, 2, kMaxCells));
+  return CheckRange("keep_probability", method.keep_probability, 0.01, 0.99);
 }
 
 const SamplingMethod kSamplingMethods[] = {
@@ -28,6 +64,20 @@ const SamplingMethod kSamplingMethods[] = {
      .aliases = "integratedgradient integratedgrad ig",
      .is_signed = true,
      .defaults = IntegratedGradients()},
+    {.name = "occlusion",
+     .summary = "What the score loses when a window hides the pixel",
+     .formula = "mean_{w holds u} score(x) - score(x hidden in w)",
+     .source = "Zeiler, Fergus 2014, arXiv:1311.2901, sec. 4.2",
+     .aliases = "slidingwindow occlusionsensitivity featureocclusion",
+     .is_signed = true,
+     .defaults = Occlusion()},
+    {.name = "rise",
+     .summary = "Mean score over random masks that leave the pixel",
+     .formula = "sum_s score(x . M_s) M_s(u) / (n p)",
+     .source = "Petsiuk et al. 2018, arXiv:1806.07421, eq. 6",
+     .aliases = "randomizedinputsampling",
+     .is_signed = false,
+     .defaults = Rise()},
     {.name = "smooth_grad",
      .summary = "Mean over noisy copies of the input, of gradient unless told",
      .formula = "mean_s m(x + noise_s)",
@@ -72,17 +122,36 @@ const SamplingMethod* FindSamplingMethod(absl::string_view name) {
   return nullptr;
 }
 
-int64_t SampleCount(const Sampling& sampling) {
+int64_t OcclusionPatch(const Occlusion& method, int64_t height, int64_t width) {
+  const int64_t shorter = std::min(height, width);
+  return method.patch_size.value_or(
+      static_cast<int>(std::max<int64_t>(shorter / kPatchesAlongSide, 1)));
+}
+
+int64_t OcclusionStride(const Occlusion& method, int64_t height,
+                        int64_t width) {
+  const int64_t half = OcclusionPatch(method, height, width) / 2;
+  return method.stride.value_or(static_cast<int>(std::max<int64_t>(half, 1)));
+}
+
+int64_t SampleCount(const Sampling& sampling, int64_t height, int64_t width) {
   if (const auto* smooth = std::get_if<SmoothGrad>(&sampling)) {
     return smooth->samples;
   }
-  return std::get<IntegratedGradients>(sampling).steps;
+  if (const auto* path = std::get_if<IntegratedGradients>(&sampling)) {
+    return path->steps;
+  }
+  if (const auto* rise = std::get_if<Rise>(&sampling)) return rise->masks;
+  return OcclusionWindows(std::get<Occlusion>(sampling), height, width).count();
 }
 
 std::string SamplingName(const Sampling& sampling) {
-  const auto* smooth = std::get_if<SmoothGrad>(&sampling);
-  if (smooth == nullptr) return "integrated_gradients";
-  switch (smooth->statistic) {
+  if (std::holds_alternative<IntegratedGradients>(sampling)) {
+    return "integrated_gradients";
+  }
+  if (std::holds_alternative<Occlusion>(sampling)) return "occlusion";
+  if (std::holds_alternative<Rise>(sampling)) return "rise";
+  switch (std::get<SmoothGrad>(sampling).statistic) {
     case SampleStatistic::kMean:
       return "smooth_grad";
     case SampleStatistic::kMeanOfSquares:
@@ -94,18 +163,19 @@ std::string SamplingName(const Sampling& sampling) {
 }
 
 absl::Status CheckSampling(const Sampling& sampling) {
-  const auto* smooth = std::get_if<SmoothGrad>(&sampling);
-  if (smooth == nullptr) {
-    return CheckCount("steps", std::get<IntegratedGradients>(sampling).steps,
-                      1);
-  }
-  if (!(smooth->noise_level >= 0 && smooth->noise_level <= kMaxNoiseLevel)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("noise_level: ", smooth->noise_level, " not in [0, ",
-                     kMaxNoiseLevel, "]"));
-  }
-  return CheckCount("samples", smooth->samples,
-                    smooth->statistic == SampleStatistic::kVariance ? 2 : 1);
+  return std::visit([](const auto& method) { return Check(method); }, sampling);
+}
+
+absl::Status CheckSamplingFits(const Sampling& sampling, int64_t height,
+                               int64_t width) {
+  const auto* occlusion = std::get_if<Occlusion>(&sampling);
+  if (occlusion == nullptr) return absl::OkStatus();
+  const int64_t patch = OcclusionPatch(*occlusion, height, width);
+  RETURN_IF_ERROR(CheckRange("occlusion.patch_size", patch, int64_t{1},
+                             std::min(height, width)));
+  return CheckRange("occlusion.stride",
+                    OcclusionStride(*occlusion, height, width), int64_t{1},
+                    patch);
 }
 
 }  // namespace saliency

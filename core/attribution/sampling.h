@@ -1,10 +1,12 @@
-// Methods that average the maps of another method over variations of the input.
+// Methods that run variations of the input: averages of another method's maps,
+// and scores with parts of the image hidden.
 // Value types; what they come to is made by the engine, sample by sample.
 
 #ifndef SALIENCY_CORE_ATTRIBUTION_SAMPLING_H_
 #define SALIENCY_CORE_ATTRIBUTION_SAMPLING_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -20,6 +22,16 @@ enum class SampleStatistic {
   kMeanOfSquares,  // sum_s m_s^2 / n
   kVariance,       // sum_s (m_s - mean)^2 / n
 };
+
+// An image that tells nothing: what a path starts from, and what stands where
+// an image is hidden.
+enum class Baseline {
+  kBlack,    // 0 before preprocessing
+  kMean,     // 0 after it: the mean that is subtracted
+  kBlurred,  // the image itself, by a Gaussian whose standard deviation is
+             // kBlur of the longer side
+};
+inline constexpr double kBlur = 0.05;
 
 // SmoothGrad: copies of the input with independent Gaussian noise.  The mean of
 // squares is SmoothGrad squared, the variance VarGrad, both taken of maps.
@@ -46,10 +58,7 @@ struct SmoothGrad {
 //
 // Source: Sundararajan, Taly, Yan, ICML 2017, arXiv:1703.01365, eq. 1, 3.
 struct IntegratedGradients {
-  enum class Baseline {
-    kBlack,  // 0 before preprocessing
-    kMean,   // 0 after it: the mean that is subtracted
-  };
+  using Baseline = saliency::Baseline;
   Baseline baseline = Baseline::kBlack;
   int steps = 50;  // in [1, 1000]
 
@@ -57,7 +66,42 @@ struct IntegratedGradients {
                          const IntegratedGradients&) = default;
 };
 
-using Sampling = std::variant<SmoothGrad, IntegratedGradients>;
+// Occlusion: a window slides over the image and hides what lies in it.  A pixel
+// gets the mean over the windows that hold it of score(x) - score(x hidden).
+//
+// Source: Zeiler, Fergus, ECCV 2014, arXiv:1311.2901, sec. 4.2.
+struct Occlusion {
+  Baseline baseline = Baseline::kMean;
+  // In pixels of the model's input; in [1, 4096].  Absent: an eighth of the
+  // shorter side.
+  std::optional<int> patch_size;
+  // From window to window; in [1, patch size].  Absent: half the patch.
+  std::optional<int> stride;
+
+  friend bool operator==(const Occlusion&, const Occlusion&) = default;
+};
+
+// The window's side and step on an input of this size; 1 or more.
+int64_t OcclusionPatch(const Occlusion& method, int64_t height, int64_t width);
+int64_t OcclusionStride(const Occlusion& method, int64_t height, int64_t width);
+
+// RISE: sum_s score(x . M_s + x' (1 - M_s)) M_s(u) / (n p) over n random masks
+// that leave a pixel with probability p.
+//
+// Source: Petsiuk, Das, Saenko, BMVC 2018, arXiv:1806.07421, eq. 6 and
+// sec. 3.2.
+struct Rise {
+  Baseline baseline = Baseline::kMean;
+  int masks = 4000;               // in [1, 20000]
+  int cells = 7;                  // along each side of a mask; in [2, 64]
+  double keep_probability = 0.5;  // of a cell; in [0.01, 0.99]
+  // The same seed gives the same masks, whatever else is in the batch.
+  uint64_t seed = 0;
+
+  friend bool operator==(const Rise&, const Rise&) = default;
+};
+
+using Sampling = std::variant<SmoothGrad, IntegratedGradients, Occlusion, Rise>;
 
 // A method of this kind as GetModel describes it.
 struct SamplingMethod {
@@ -75,11 +119,17 @@ absl::Span<const SamplingMethod> AllSamplingMethods();
 // null: there is none.
 const SamplingMethod* FindSamplingMethod(absl::string_view name);
 
-int64_t SampleCount(const Sampling& sampling);
-// "smooth_grad", "smooth_grad_squared", "var_grad", "integrated_gradients".
+// Over a model's input of this size.
+int64_t SampleCount(const Sampling& sampling, int64_t height, int64_t width);
+// "smooth_grad", "smooth_grad_squared", "var_grad", "integrated_gradients",
+// "occlusion", "rise".
 std::string SamplingName(const Sampling& sampling);
 // Errors: INVALID_ARGUMENT naming the field, the value and the limit.
 absl::Status CheckSampling(const Sampling& sampling);
+// Whether it can be had of a model's input of this size.
+// Errors: INVALID_ARGUMENT naming the field, the value and the limit.
+absl::Status CheckSamplingFits(const Sampling& sampling, int64_t height,
+                               int64_t width);
 
 }  // namespace saliency
 

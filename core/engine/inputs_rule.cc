@@ -69,6 +69,11 @@ MethodContext WithGradient(const RecordedLayer& record,
       .layer = {.activation = record.activation, .gradient = record.gradient}};
 }
 
+MethodContext WithScore(const RecordedLayer& record, const LayerInfo& /*layer*/,
+                        const ProbedModel& /*model*/) {
+  return {.score = record.score, .region = record.region};
+}
+
 MethodContext WithHead(const RecordedLayer& record, const LayerInfo& /*layer*/,
                        const ProbedModel& model) {
   const at::Tensor& weight = model.linear_head()->weight;
@@ -110,6 +115,8 @@ constexpr InputsRule kActivation = {.check = &AppliesAnywhere,
                                     .make = &WithGradient};
 constexpr InputsRule kActivationAndHead = {.check = &NeedsHead,
                                            .make = &WithHead};
+constexpr InputsRule kScoreAlone = {
+    .needs_activation = false, .check = &NeedsInput, .make = &WithScore};
 constexpr InputsRule kInputAndGradient = {
     .needs_gradient = true, .check = &NeedsInput, .make = &WithGradient};
 constexpr InputsRule kRealConv = {.needs_gradient = true,
@@ -131,6 +138,8 @@ const InputsRule& RuleOf(MethodInputs inputs) {
       return kActivation;
     case MethodInputs::kActivationAndHead:
       return kActivationAndHead;
+    case MethodInputs::kScore:
+      return kScoreAlone;
     case MethodInputs::kInputAndGradient:
       return kInputAndGradient;
     case MethodInputs::kRealConv:

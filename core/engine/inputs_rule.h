@@ -24,12 +24,15 @@ struct RecordedLayer {
   at::Tensor activation;  // [b,K,H,W]
   at::Tensor gradient;    // as the activation; empty unless asked for
   at::Tensor input;       // what the layer was given; empty unless asked for
+  at::Tensor score;       // [b] of each row
+  at::Tensor region;      // [b,H,W] of each sample; empty for most
   at::IntArrayRef class_index;  // of each row
 };
 
 struct InputsRule {
-  bool needs_gradient = false;  // of the layer's output
-  bool needs_input = false;     // the layer's own
+  bool needs_activation = true;  // false: nothing is recorded
+  bool needs_gradient = false;   // of the layer's output
+  bool needs_input = false;      // the layer's own
   // Errors: INVALID_ARGUMENT why `method` cannot be had at this layer.
   // REQUIRES: the layer is spatial.
   absl::Status (*check)(const ModelMetadata& model, const LayerInfo& layer,

@@ -81,6 +81,13 @@ std::string Describe(const std::vector<int>& slots, int expand_rows) {
   return absl::StrCat(absl::StrJoin(slots, ","), "@", expand_rows);
 }
 
+bool WantsGradient(const ProbeRequest& request) {
+  const std::vector<bool>& without = request.activation_only;
+  return without.empty() ? !request.probes.empty()
+                         : std::find(without.begin(), without.end(), false) !=
+                               without.end();
+}
+
 c10::intrusive_ptr<ProbeRecorder> NewRecorder(const ProbeRequest& request,
                                               size_t slots, bool copy_values) {
   auto recorder = c10::make_intrusive<ProbeRecorder>();
@@ -286,11 +293,13 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
     const std::vector<int>& slots, int expand_rows) {
   const at::AutoGradMode with_grad(true);
   const bool expands = !RowsAreImages(request);
+  // Without a gradient the rows of an image differ in nothing that runs.
+  const bool chooses = expands && WantsGradient(request);
   const auto rows = static_cast<int64_t>(request.rows.size());
   const double targets =
       static_cast<double>(rows) / static_cast<double>(request.input.size(0));
   const std::string name = Describe(slots, expand_rows);
-  const ExpandRows how = expands ? expand_rows_cost_.Choose(name, targets)
+  const ExpandRows how = chooses ? expand_rows_cost_.Choose(name, targets)
                                  : ExpandRows::kRetainGraph;
   const bool repeated = how == ExpandRows::kRepeatRows;
   const auto recorder =
@@ -333,7 +342,7 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   const absl::Time done = TimeWhenDone(device_);
   result.forward_time = forward_done - start;
   result.backward_time = done - forward_done;
-  if (expands) {
+  if (chooses) {
     expand_rows_cost_.Record(name, targets, how, rows,
                              done - recorder->expanded_at);
   }

@@ -160,11 +160,8 @@ void AddSamplingMethods(const ModelMetadata& metadata,
          absl::StrSplit(method.aliases, ' ', absl::SkipEmpty())) {
       out->add_aliases(std::string(alias));
     }
-    if (!std::holds_alternative<IntegratedGradients>(method.defaults)) continue;
-    for (const std::string& layer :
-         LayersFor(MethodInputs::kInputAndGradient, metadata)) {
-      out->add_layers(layer);
-    }
+    if (std::holds_alternative<SmoothGrad>(method.defaults)) continue;
+    out->add_layers("input");
   }
 }
 

@@ -209,14 +209,17 @@ absl::StatusOr<SampleStatistic> StatisticFromProto(
   }
 }
 
-absl::StatusOr<IntegratedGradients::Baseline> BaselineFromProto(
-    v1::Baseline baseline) {
+absl::StatusOr<Baseline> BaselineFromProto(v1::Baseline baseline,
+                                           Baseline otherwise) {
   switch (baseline) {
     case v1::BASELINE_UNSPECIFIED:
+      return otherwise;
     case v1::BASELINE_BLACK:
-      return IntegratedGradients::Baseline::kBlack;
+      return Baseline::kBlack;
     case v1::BASELINE_MEAN:
-      return IntegratedGradients::Baseline::kMean;
+      return Baseline::kMean;
+    case v1::BASELINE_BLURRED:
+      return Baseline::kBlurred;
     default:
       return UnknownValue("baseline", baseline);
   }
@@ -256,13 +259,43 @@ Attribution SmoothGradFromProto(const v1::SmoothGrad& proto,
 Attribution IntegratedGradientsFromProto(const v1::IntegratedGradients& proto,
                                          Violations& found) {
   Violations of_this;
-  IntegratedGradients method = {
-      .baseline = of_this.Take(BaselineFromProto(proto.baseline()))};
+  IntegratedGradients method = {.baseline = of_this.Take(BaselineFromProto(
+                                    proto.baseline(), Baseline::kBlack))};
   if (proto.has_steps()) method.steps = proto.steps();
   Attribution made =
       of_this.Take(Attribution::Integrated(method), DefaultAttribution());
   found.Add("integrated_gradients", of_this);
   return made;
+}
+
+Attribution PerturbedFromProto(const char* field, const Sampling& method,
+                               Violations& of_this, Violations& found) {
+  Attribution made =
+      of_this.Take(Attribution::Perturbed(method), DefaultAttribution());
+  found.Add(field, of_this);
+  return made;
+}
+
+Attribution OcclusionFromProto(const v1::Occlusion& proto, Violations& found) {
+  Violations of_this;
+  Occlusion method = {.baseline = of_this.Take(BaselineFromProto(
+                          proto.baseline(), Baseline::kMean))};
+  if (proto.has_patch_size()) method.patch_size = proto.patch_size();
+  if (proto.has_stride()) method.stride = proto.stride();
+  return PerturbedFromProto("occlusion", method, of_this, found);
+}
+
+Attribution RiseFromProto(const v1::Rise& proto, Violations& found) {
+  Violations of_this;
+  Rise method = {.baseline = of_this.Take(
+                     BaselineFromProto(proto.baseline(), Baseline::kMean)),
+                 .seed = proto.seed()};
+  if (proto.has_masks()) method.masks = proto.masks();
+  if (proto.has_cells()) method.cells = proto.cells();
+  if (proto.has_keep_probability()) {
+    method.keep_probability = proto.keep_probability();
+  }
+  return PerturbedFromProto("rise", method, of_this, found);
 }
 
 }  // namespace
@@ -285,6 +318,10 @@ Attribution AttributionFromProto(const v1::Attribution& attribution,
     case v1::Attribution::kIntegratedGradients:
       return IntegratedGradientsFromProto(attribution.integrated_gradients(),
                                           found);
+    case v1::Attribution::kOcclusion:
+      return OcclusionFromProto(attribution.occlusion(), found);
+    case v1::Attribution::kRise:
+      return RiseFromProto(attribution.rise(), found);
     case v1::Attribution::KIND_NOT_SET:
       break;
   }

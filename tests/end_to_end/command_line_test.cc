@@ -257,14 +257,17 @@ TEST_F(CommandLineTest, AMistakeIsToldOnceAndWithTheNearestNames) {
 }
 
 TEST_F(CommandLineTest, MethodsTakeParametersAndTellTheirGap) {
-  const ProgramResult result =
-      Run({"explain", Sample("dog-tvmonitor"), "-m",
-           "integrated_gradients(steps=12,baseline=mean)", "-m",
-           "smooth_grad(of=norm_grad,samples=4,noise_level=0.1)", "--json"});
+  const ProgramResult result = Run(
+      {"explain", Sample("dog-tvmonitor"), "-m",
+       "integrated_gradients(steps=12,baseline=mean)", "-m",
+       "smooth_grad(of=norm_grad,samples=4,noise_level=0.1)", "-m",
+       "rise(masks=20)", "-m", "occlusion(patch_size=32,stride=32)", "--json"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"integrated_gradients\""));
   EXPECT_THAT(result.out, HasSubstr("\"completeness_gap\":"));
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"smooth_grad(norm_grad)\""));
+  EXPECT_THAT(result.out, HasSubstr("\"method\":\"rise\""));
+  EXPECT_THAT(result.out, HasSubstr("\"method\":\"occlusion\""));
   const ProgramResult wrong =
       Run({"explain", Sample("dog-tvmonitor"), "-m", "ig(steps=2000)"});
   EXPECT_EQ(wrong.exit_code, 1);

@@ -4,12 +4,16 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/attribution/perturbation.h"
+#include "core/attribution/smooth.h"
 #include "core/engine/engine.h"
 #include "core/engine/plan/prepare.h"
 #include "core/engine/run/pass_explainer.h"
@@ -18,6 +22,7 @@
 #include "core/engine/run/sampled_inputs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/engine/sampled_jobs.h"
 #include "tests/engine/tiny_resnet.h"
 #include "tests/support/cpu_memory.h"
 #include "tests/support/fakes.h"
@@ -28,9 +33,6 @@ namespace saliency::sampling_test {
 namespace {
 
 using ::testing::HasSubstr;
-
-// Rounding of other batch sizes, ten layers deep.
-constexpr double kRounding = 1e-4;
 
 // The item slice by slice, as the engine runs it.
 PassAnswer RunSlices(const PassItem& item, Explainer& explainer,
@@ -109,9 +111,9 @@ TEST_P(GoldenSamplingTest, IntegratedGradientsAndTheirGapAreCaptums) {
     std::vector<at::Tensor> maps;
     for (std::size_t i = 0; i < entry.images.size(); ++i) {
       PassItem item = ItemFor(set_, entry, entry.images[i]);
-      item.variants.push_back(
-          Sampled(SampledInputsOf(method, {}),
-                  {{*Attribution::Integrated(method), "input"}}));
+      item.variants.push_back(Sampled(
+          SampledInputsOf(method, {}, set_.input.size(2), set_.input.size(3)),
+          {{*Attribution::Integrated(method), "input"}}));
       item.variants.push_back(Sampled(BaselineInputs(method, {}), {}));
       PassExplainer explainer(*model_, {.max_rows = 8});
       const PassAnswer answer = RunSlices(item, explainer, 5);
@@ -159,46 +161,14 @@ INSTANTIATE_TEST_SUITE_P(Nets, GoldenSamplingTest,
                                   std::get<1>(param.param);
                          });
 
-class SamplingTest : public testing::Test {
- protected:
-  static JobAttribution Smoothed(const SmoothGrad& smooth,
-                                 const std::string& method,
-                                 std::vector<std::string> layers) {
-    return {.attribution =
-                *Attribution::Smoothed(smooth, *Attribution::Named(method)),
-            .layers = std::move(layers)};
-  }
+using SamplingTest = SampledJobsTest;
 
-  static Job JobOf(int seed, std::vector<JobAttribution> attributions) {
-    Job job;
-    job.input = RandomTensor(seed);
-    job.attributions = std::move(attributions);
-    job.output.size = OutputSize::kLayer;
-    job.output.normalise = false;
-    return job;
-  }
-
-  at::Tensor MapOf(const MapResult& result) {
-    EXPECT_TRUE(result.status.ok()) << result.status;
-    return at::from_blob(const_cast<char*>(result.data.data()),
-                         {1, result.height, result.width}, at::kFloat)
-        .clone();
-  }
-
-  // Each job alone, in passes of `max_rows`.
-  Explanation Explain(const Job& job, int64_t max_rows = 16) {
-    model_->config.batching.max_rows = max_rows;
-    RecordingObserver observer;
-    Engine engine({}, Clock::Real(), observer);
-    engine.AddModel(model_);
-    Answers answers(1);
-    engine.Submit(job, answers.For(0));
-    answers.AwaitAll();
-    return answers.of(0).value();
-  }
-
-  const std::shared_ptr<LoadedModel> model_ = LoadTinyResnet();
-};
+JobAttribution Smoothed(const SmoothGrad& smooth, const std::string& method,
+                        std::vector<std::string> layers) {
+  return {.attribution =
+              *Attribution::Smoothed(smooth, *Attribution::Named(method)),
+          .layers = std::move(layers)};
+}
 
 TEST_F(SamplingTest, TheStatisticsAreThoseOfSingleMaps) {
   constexpr int kSamples = 5;
@@ -216,11 +186,9 @@ TEST_F(SamplingTest, TheStatisticsAreThoseOfSingleMaps) {
   // The oracle: each noisy copy is a request for the class that the image
   // itself is predicted as.
   const auto inputs = SampledInputsOf(
-      SmoothGrad{.samples = kSamples, .noise_level = 0.2, .seed = 7}, {});
-  const TensorInput tensor = RandomTensor(3);
-  const at::Tensor image =
-      at::from_blob(const_cast<char*>(tensor.data.data()),
-                    {1, 3, kTinyHeight, kTinyWidth}, at::kFloat);
+      SmoothGrad{.samples = kSamples, .noise_level = 0.2, .seed = 7}, {},
+      kTinyHeight, kTinyWidth);
+  const at::Tensor image = ImageOf(3);
   std::vector<at::Tensor> maps;
   for (int64_t s = 0; s < kSamples; ++s) {
     const at::Tensor sample = inputs->make(image, s).contiguous();
@@ -312,6 +280,23 @@ TEST_F(SamplingTest, TheGapOfIntegratedGradientsFallsWithTheSteps) {
   EXPECT_GT(coarse, 0);
 }
 
+TEST_F(SamplingTest, IntegratedGradientsFromABlurredImageAddUpToItsScore) {
+  const IntegratedGradients method = {.baseline = Baseline::kBlurred,
+                                      .steps = 200};
+  const Explanation answer =
+      Explain(JobOf(8, {{.attribution = *Attribution::Integrated(method)}}));
+  const MapResult& result = answer.results[0];
+  const at::Tensor image = ImageOf(8);
+  const at::Tensor blurred = SmoothMaps(image[0], kBlur).unsqueeze(0);
+  ProbedModel& model = *model_->replicas[0];
+  const double change = ScoreOf(model, image, result.explained.index) -
+                        ScoreOf(model, blurred, result.explained.index);
+  EXPECT_GT(std::abs(change), 0.01);
+  const double sum = MapOf(result).sum(at::kDouble).item<double>();
+  EXPECT_NEAR(sum - change, *result.completeness_gap, 1e-4);
+  EXPECT_LT(std::abs(*result.completeness_gap), 0.1 * std::abs(change));
+}
+
 TEST_F(SamplingTest, WhatCannotBeIsRefusedByName) {
   const ModelMetadata metadata = [&] {
     RecordingObserver observer;
@@ -326,6 +311,12 @@ TEST_F(SamplingTest, WhatCannotBeIsRefusedByName) {
       refusal(JobOf(1, {{.attribution = *Attribution::Integrated({}),
                          .layers = {"layer4"}}})),
       HasSubstr("\"integrated_gradients\" applies only at layer \"input\""));
+  EXPECT_THAT(refusal(JobOf(1, {{.attribution = *Attribution::Named("rise"),
+                                 .layers = {"layer4"}}})),
+              HasSubstr("\"rise\" applies only at layer \"input\""));
+  EXPECT_THAT(refusal(JobOf(1, {{.attribution = *Attribution::Perturbed(
+                                     Occlusion{.patch_size = 1000})}})),
+              HasSubstr("occlusion.patch_size: 1000 not in [1, "));
   Job stepped = JobOf(1, {Smoothed({}, "gradient", {"input"})});
   stepped.meta = JobMetaStep();
   EXPECT_THAT(refusal(stepped), HasSubstr("not offered after a meta step"));
@@ -348,24 +339,29 @@ TEST_F(SamplingTest, WhatCannotBeIsRefusedByName) {
 
 TEST_F(SamplingTest, MemoryDoesNotGrowWithTheSamples) {
   CpuMemory& memory = CpuMemory::Watch();
-  const auto peak_of = [&](int samples) {
+  const auto peak_of = [&](const Attribution& attribution) {
     PassItem item;
     item.input = at::ones({1, 3, kTinyHeight, kTinyWidth});
     item.targets = {ClassIndex{1}};
-    const SmoothGrad smooth = {.samples = samples};
     item.variants.push_back(Sampled(
-        SampledInputsOf(smooth, {}),
-        {{*Attribution::Smoothed(smooth, *Attribution::Named("gradient")),
-          "input"}}));
+        SampledInputsOf(*attribution.sampling(), {}, kTinyHeight, kTinyWidth),
+        {{attribution, "input"}}));
     PassExplainer explainer(*model_->replicas[0], {.max_rows = 8});
     const int64_t before = memory.bytes();
     memory.ResetPeak();
     RunSlices(item, explainer, 8);
     return static_cast<double>(memory.peak_bytes() - before);
   };
-  peak_of(16);  // what is kept from the first use on
-  const double few = peak_of(16);
-  EXPECT_LT(peak_of(160), 1.2 * few);
+  const Attribution gradient = *Attribution::Named("gradient");
+  const auto smoothed = [&](int samples) {
+    return *Attribution::Smoothed({.samples = samples}, gradient);
+  };
+  const auto masked = [](int masks) {
+    return *Attribution::Perturbed(Rise{.masks = masks});
+  };
+  peak_of(smoothed(16));  // what is kept from the first use on
+  EXPECT_LT(peak_of(smoothed(160)), 1.2 * peak_of(smoothed(16)));
+  EXPECT_LT(peak_of(masked(400)), 1.2 * peak_of(masked(16)));
 }
 
 }  // namespace

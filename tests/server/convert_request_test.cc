@@ -129,8 +129,20 @@ TEST(ConvertRequestTest, ParametersOfMethodsArriveAndHaveDefaults) {
   path->set_baseline(v1::BASELINE_MEAN);
   path->set_steps(7);
   request.add_attributions()->set_method("integrated_gradients");
+  v1::Occlusion* occlusion = request.add_attributions()->mutable_occlusion();
+  occlusion->set_baseline(v1::BASELINE_BLURRED);
+  occlusion->set_patch_size(20);
+  occlusion->set_stride(10);
+  v1::Rise* rise = request.add_attributions()->mutable_rise();
+  rise->set_baseline(v1::BASELINE_BLACK);
+  rise->set_masks(100);
+  rise->set_cells(9);
+  rise->set_keep_probability(0.25);
+  rise->set_seed(5);
+  request.add_attributions()->mutable_rise();
+  request.add_attributions()->set_method("RISE");
   const Job job = JobFromProto(request, {}).value();
-  ASSERT_EQ(job.attributions.size(), 5);
+  ASSERT_EQ(job.attributions.size(), 9);
   const auto sampling = [&](int i) {
     return *job.attributions[i].attribution.sampling();
   };
@@ -146,6 +158,15 @@ TEST(ConvertRequestTest, ParametersOfMethodsArriveAndHaveDefaults) {
             Sampling(IntegratedGradients{
                 .baseline = IntegratedGradients::Baseline::kMean, .steps = 7}));
   EXPECT_EQ(sampling(4), Sampling(IntegratedGradients()));
+  EXPECT_EQ(sampling(5), Sampling(Occlusion{.baseline = Baseline::kBlurred,
+                                            .patch_size = 20,
+                                            .stride = 10}));
+  EXPECT_EQ(sampling(6), Sampling(Rise{.baseline = Baseline::kBlack,
+                                       .masks = 100,
+                                       .cells = 9,
+                                       .keep_probability = 0.25,
+                                       .seed = 5}));
+  EXPECT_EQ(job.attributions[7].attribution, job.attributions[8].attribution);
 }
 
 TEST(ConvertRequestTest, WrongParametersAreNamedByTheirPath) {
@@ -159,6 +180,8 @@ TEST(ConvertRequestTest, WrongParametersAreNamedByTheirPath) {
   layered->mutable_base()->set_method("gradient");
   layered->mutable_base()->add_layers("input");
   request.add_attributions()->mutable_integrated_gradients()->set_steps(1001);
+  request.add_attributions()->mutable_occlusion()->set_patch_size(0);
+  request.add_attributions()->mutable_rise()->set_keep_probability(1.5);
   const absl::Status status = JobFromProto(request, {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   const std::string message(status.message());
@@ -166,7 +189,9 @@ TEST(ConvertRequestTest, WrongParametersAreNamedByTheirPath) {
        {"attributions[0]: smooth_grad: samples: 0 not in [1, 1000]",
         "attributions[1]: smooth_grad: base: smooth_grad: is no method",
         "attributions[2]: smooth_grad: base: layers: set",
-        "attributions[3]: integrated_gradients: steps: 1001 not in"}) {
+        "attributions[3]: integrated_gradients: steps: 1001 not in",
+        "attributions[4]: occlusion: patch_size: 0 not in [1, 4096]",
+        "attributions[5]: rise: keep_probability: 1.5 not in [0.01, 0.99]"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
 }

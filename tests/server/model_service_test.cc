@@ -132,7 +132,8 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
   for (const v1::Method& method : response.methods()) {
     if (const SamplingMethod* sampling = FindSamplingMethod(method.name())) {
       EXPECT_EQ(method.summary(), sampling->summary);
-      const bool at_input = method.name() == "integrated_gradients";
+      const bool at_input =
+          !std::holds_alternative<SmoothGrad>(sampling->defaults);
       EXPECT_EQ(method.layers_size(), at_input ? 1 : 0) << method.name();
       continue;
     }
@@ -142,6 +143,7 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
       case MethodInputs::kActivationAndGradient:
       case MethodInputs::kActivation:
       case MethodInputs::kInputAndGradient:
+      case MethodInputs::kScore:
         EXPECT_EQ(method.layers_size(), 0) << method.name();
         break;
       case MethodInputs::kActivationAndHead:

@@ -130,10 +130,10 @@ PlannedResult PlanOne(const Job& job, const ModelMetadata& model,
 const std::vector<std::string>& LayersOf(const JobAttribution& attribution,
                                          const ModelMetadata& model) {
   static const auto* const input = new std::vector<std::string>{"input"};
-  if (attribution.layers.empty() && attribution.attribution.method_inputs() ==
-                                        MethodInputs::kInputAndGradient) {
-    return *input;
-  }
+  const MethodInputs inputs = attribution.attribution.method_inputs();
+  const bool is_of_input = inputs == MethodInputs::kInputAndGradient ||
+                           inputs == MethodInputs::kScore;
+  if (attribution.layers.empty() && is_of_input) return *input;
   return attribution.layers.empty() ? model.config.default_layers
                                     : attribution.layers;
 }

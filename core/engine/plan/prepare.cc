@@ -41,13 +41,18 @@ absl::Status CheckClasses(const Job& job, const ModelMetadata& model) {
                    model.num_classes));
 }
 
-absl::Status CheckSamples(const JobPlan& plan, int64_t images,
+absl::Status CheckSamples(const JobPlan& plan, const InputSize& size,
                           const EngineLimits& limits) {
+  const int64_t shorter = size.input_pixels / size.input_side;
   int64_t samples = 0;
   for (const SampledPass& pass : plan.results.sampled) {
-    samples += pass.baseline ? 1 : SampleCount(pass.sampling);
+    RETURN_IF_ERROR(CheckSamplingFits(pass.sampling, size.input_side, shorter));
+    samples += pass.baseline
+                   ? 1
+                   : SampleCount(pass.sampling, size.input_side, shorter);
   }
   const auto targets = static_cast<int64_t>(plan.targets.size());
+  const int64_t images = size.images;
   const int64_t rows = images * targets * samples;
   if (rows <= limits.max_sampled_rows) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
@@ -68,7 +73,7 @@ JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
   plan.results = PlanResults(job, model, limits, found);
   // Sizes mean something when all else is right.
   if (!found.empty()) return plan;
-  found.Add(CheckSamples(plan, size->images, limits));
+  found.Add(CheckSamples(plan, *size, limits));
   const absl::StatusOr<MapSizes> sizes =
       CheckVolume(job, model, plan.results, *size,
                   static_cast<int64_t>(plan.targets.size()), limits);
@@ -79,11 +84,14 @@ JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
   return plan;
 }
 
-Variant VariantOf(const SampledPass& pass, const InputConfig& config) {
+// Of the images `input` [n,3,H,W].
+Variant VariantOf(const SampledPass& pass, const InputConfig& config,
+                  const at::Tensor& input) {
   Variant variant = Variant::Of(
       pass.baseline
           ? BaselineInputs(std::get<IntegratedGradients>(pass.sampling), config)
-          : SampledInputsOf(pass.sampling, config));
+          : SampledInputsOf(pass.sampling, config, input.size(2),
+                            input.size(3)));
   variant.attributions = pass.attributions;
   return variant;
 }
@@ -143,7 +151,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
     variants.push_back({.attributions = variants.front().attributions});
   }
   for (const SampledPass& pass : plan.results.sampled) {
-    variants.push_back(VariantOf(pass, model.config.input));
+    variants.push_back(VariantOf(pass, model.config.input, input.tensor));
   }
   return PreparedJob{.item = {.input = std::move(input.tensor),
                               .targets = std::move(plan.targets),

@@ -38,14 +38,22 @@ at::Tensor ActivationOf(const MapGroup& group,
 
 MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
                         const ProbedModel& model) {
-  const ProbeResult::Record& record = result.records[group.main_probe];
   std::vector<int64_t> classes;
+  std::vector<float> scores;
   for (const int64_t row : group.rows) {
     classes.push_back(result.class_index[row]);
+    scores.push_back(result.score[row]);
   }
-  RecordedLayer layer = {.activation = ActivationOf(group, record),
-                         .gradient = Pick(record.gradient, group.rows),
-                         .class_index = classes};
+  RecordedLayer layer = {.class_index = classes};
+  if (!group.regions.empty()) {
+    layer.score = at::tensor(scores);
+    layer.region = at::cat(group.regions);
+  }
+  if (group.main_probe >= 0) {
+    const ProbeResult::Record& record = result.records[group.main_probe];
+    layer.activation = ActivationOf(group, record);
+    layer.gradient = Pick(record.gradient, group.rows);
+  }
   if (group.input_probe >= 0) {
     layer.input =
         Pick(result.records[group.input_probe].activation, group.rows);
@@ -56,6 +64,7 @@ MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
 
 // Of the layer, and of its input where that is needed.
 absl::Status CheckRecorded(const MapGroup& group, const ProbeResult& result) {
+  if (group.main_probe < 0) return absl::OkStatus();
   RETURN_IF_ERROR(result.records[group.main_probe].status);
   if (group.input_probe < 0) return absl::OkStatus();
   return result.records[group.input_probe].status;

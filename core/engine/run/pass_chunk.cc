@@ -35,6 +35,10 @@ class ChunkBuilder {
       if (row.sample >= 0 && variant.samples->activation) {
         group.activations.push_back(variant.samples->activation(Image(row)));
       }
+      if (row.sample >= 0 && variant.samples->region) {
+        group.regions.push_back(
+            variant.samples->region(Image(row), row.sample).unsqueeze(0));
+      }
       group.slots.push_back(static_cast<int>(a));
     }
     if (row.target == 0 && row.variant == 0 && row.sample < 0)
@@ -101,6 +105,7 @@ class ChunkBuilder {
   MapGroup NewGroup(const PassAttribution& wanted) {
     MapGroup group = {.attribution = wanted.attribution, .layer = wanted.layer};
     const InputsRule& rule = RuleOf(wanted.attribution.method_inputs());
+    if (!rule.needs_activation) return group;
     group.main_probe = ProbeAt({.layer = wanted.layer},
                                /*activation_only=*/!rule.needs_gradient);
     if (rule.needs_input) {

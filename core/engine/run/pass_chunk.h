@@ -42,11 +42,14 @@ std::vector<std::vector<BatchRow>> OtherRowsOf(
 struct MapGroup {
   Attribution attribution;
   std::string layer;
-  int main_probe = 0;         // into ProbeRequest::probes: the layer's output
+  // Into ProbeRequest::probes: the layer's output; -1: nothing is recorded.
+  int main_probe = -1;
   int input_probe = -1;       // the layer's input, where the method needs it
   std::vector<int64_t> rows;  // of the pass
   // What stands for each row's activation, [1,3,H,W]; empty: what was recorded.
   std::vector<at::Tensor> activations;
+  // Where each row's score belongs, [1,H,W]; empty: no method asks.
+  std::vector<at::Tensor> regions;
   // Where each row's map belongs: index into Variant::attributions.
   std::vector<int> slots;
 };

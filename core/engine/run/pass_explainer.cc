@@ -137,6 +137,7 @@ void TakeOutMissed(absl::Span<const PassItem* const> items,
                    absl::Span<const BatchRow> rows, const ProbeResult& result,
                    PassChunk& chunk, PassAnswers& answers) {
   for (MapGroup& group : chunk.groups) {
+    if (group.main_probe < 0) continue;  // it comes by no layer
     MapGroup left = group;
     left.rows.clear();
     left.slots.clear();
@@ -176,6 +177,7 @@ void StoreWarnings(absl::Span<const PassItem* const> items,
                    absl::Span<const BatchRow> rows, const ProbeResult& result,
                    const PassChunk& chunk, PassAnswers& answers) {
   for (const MapGroup& group : chunk.groups) {
+    if (group.main_probe < 0) continue;
     const std::vector<std::string>& reasons =
         result.records[group.main_probe].no_gradient;
     const bool wants_gradient =

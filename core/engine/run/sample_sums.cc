@@ -88,7 +88,10 @@ void AddSums(VariantAnswer part, int64_t first_row, VariantAnswer& sums) {
   }
 }
 
-void FinishSamples(const SampledInputs& inputs, VariantAnswer& answer) {
+void FinishSamples(const SampledInputs& inputs, absl::Span<const float> scores,
+                   VariantAnswer& answer) {
+  const std::size_t maps =
+      answer.maps.empty() ? 0 : answer.maps.size() / scores.size();
   for (std::size_t m = 0; m < answer.maps.size(); ++m) {
     absl::StatusOr<at::Tensor>& map = answer.maps[m];
     if (!map.ok()) continue;
@@ -96,9 +99,11 @@ void FinishSamples(const SampledInputs& inputs, VariantAnswer& answer) {
       map = absl::InternalError("no map was made");
       continue;
     }
-    map = Statistic(inputs.statistic, *map,
-                    answer.squares.empty() ? at::Tensor() : answer.squares[m])
-              .to(at::kFloat);
+    at::Tensor made =
+        Statistic(inputs.statistic, *map,
+                  answer.squares.empty() ? at::Tensor() : answer.squares[m]);
+    if (inputs.finish) made = inputs.finish(made, scores[m / maps]);
+    map = made.to(at::kFloat);
   }
   answer.squares.clear();
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "ATen/core/Tensor.h"
+#include "absl/types/span.h"
 #include "core/engine/explainer.h"
 #include "core/engine/run/sampled_inputs.h"
 
@@ -26,7 +27,9 @@ void AddSample(const SampledInputs& inputs, int64_t sample,
 void AddSums(VariantAnswer part, int64_t first_row, VariantAnswer& sums);
 
 // Makes of the sums over all samples what the statistic says, in float32.
-void FinishSamples(const SampledInputs& inputs, VariantAnswer& answer);
+// `scores` are those of the images themselves, one for each row.
+void FinishSamples(const SampledInputs& inputs, absl::Span<const float> scores,
+                   VariantAnswer& answer);
 
 }  // namespace saliency
 

@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "core/attribution/gauss_legendre.h"
+#include "core/attribution/perturbation.h"
 #include "core/attribution/random_key.h"
+#include "core/attribution/smooth.h"
 
 namespace saliency {
 namespace {
@@ -26,12 +28,11 @@ std::shared_ptr<const SampledInputs> NoisyInputs(const SmoothGrad& method) {
   return inputs;
 }
 
-// [1,3,1,1]: the baseline's values after preprocessing, in the model's order of
-// channels.
-at::Tensor BaselineOf(const IntegratedGradients& method,
-                      const InputConfig& config) {
+using MakeBaseline = std::function<at::Tensor(const at::Tensor& image)>;
+
+// [1,3,1,1]: black after preprocessing, in the model's order of channels.
+at::Tensor Black(const InputConfig& config) {
   const at::Tensor values = at::zeros({1, 3, 1, 1}, at::kFloat);
-  if (method.baseline == IntegratedGradients::Baseline::kMean) return values;
   for (int64_t channel = 0; channel < 3; ++channel) {
     const int64_t colour = config.bgr ? 2 - channel : channel;
     values[0][channel].fill_(-config.mean[colour] / config.std[colour]);
@@ -39,39 +40,103 @@ at::Tensor BaselineOf(const IntegratedGradients& method,
   return values;
 }
 
+// Of an image [1,3,H,W] its baseline, of the same size.
+MakeBaseline BaselineOf(Baseline baseline, const InputConfig& config) {
+  switch (baseline) {
+    case Baseline::kBlack:
+      return [black = Black(config)](const at::Tensor& image) {
+        return black.expand_as(image);
+      };
+    case Baseline::kMean:
+      break;
+    case Baseline::kBlurred:
+      return [](const at::Tensor& image) {
+        return SmoothMaps(image.squeeze(0), kBlur).unsqueeze(0);
+      };
+  }
+  return [](const at::Tensor& image) { return at::zeros_like(image); };
+}
+
 std::shared_ptr<const SampledInputs> InputsOnPath(
     const IntegratedGradients& method, const InputConfig& config) {
   Quadrature quadrature = GaussLegendre(method.steps);
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights = std::move(quadrature.weights);
-  const at::Tensor baseline = BaselineOf(method, config);
+  const MakeBaseline baseline = BaselineOf(method.baseline, config);
   inputs->make = [baseline, nodes = std::move(quadrature.nodes)](
                      const at::Tensor& image, int64_t sample) {
-    return at::lerp(baseline.expand_as(image), image, nodes[sample]);
+    return at::lerp(baseline(image), image, nodes[sample]);
   };
   inputs->activation = [baseline](const at::Tensor& image) {
-    return image - baseline;
+    return image - baseline(image);
   };
+  return inputs;
+}
+
+std::shared_ptr<const SampledInputs> OccludedInputs(const Occlusion& method,
+                                                    const InputConfig& config,
+                                                    int64_t height,
+                                                    int64_t width) {
+  const OcclusionWindows windows(method, height, width);
+  const auto count = static_cast<double>(windows.count());
+  auto inputs = std::make_shared<SampledInputs>();
+  inputs->weights.assign(windows.count(), 1 / count);
+  inputs->make = [windows, baseline = BaselineOf(method.baseline, config)](
+                     const at::Tensor& image, int64_t sample) {
+    return at::lerp(image, baseline(image), windows.Window(sample));
+  };
+  inputs->region = [windows](const at::Tensor&, int64_t sample) {
+    return windows.Window(sample);
+  };
+  inputs->finish = [count, coverage = windows.Coverage()](const at::Tensor& sum,
+                                                          double score) {
+    return score - sum * count / coverage;
+  };
+  return inputs;
+}
+
+std::shared_ptr<const SampledInputs> MaskedInputs(const Rise& method,
+                                                  const InputConfig& config) {
+  auto inputs = std::make_shared<SampledInputs>();
+  inputs->weights.assign(method.masks, 1.0 / method.masks);
+  const auto mask = [method](const at::Tensor& image, int64_t sample) {
+    return RiseMask(method, sample, image.size(2), image.size(3));
+  };
+  inputs->make = [mask, baseline = BaselineOf(method.baseline, config)](
+                     const at::Tensor& image, int64_t sample) {
+    return at::lerp(baseline(image), image, mask(image, sample));
+  };
+  inputs->region = mask;
+  inputs->finish = [keep = method.keep_probability](
+                       const at::Tensor& sum, double) { return sum / keep; };
   return inputs;
 }
 
 }  // namespace
 
-std::shared_ptr<const SampledInputs> SampledInputsOf(
-    const Sampling& sampling, const InputConfig& config) {
+std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
+                                                     const InputConfig& config,
+                                                     int64_t height,
+                                                     int64_t width) {
   if (const auto* smooth = std::get_if<SmoothGrad>(&sampling)) {
     return NoisyInputs(*smooth);
   }
-  return InputsOnPath(std::get<IntegratedGradients>(sampling), config);
+  if (const auto* path = std::get_if<IntegratedGradients>(&sampling)) {
+    return InputsOnPath(*path, config);
+  }
+  if (const auto* rise = std::get_if<Rise>(&sampling)) {
+    return MaskedInputs(*rise, config);
+  }
+  return OccludedInputs(std::get<Occlusion>(sampling), config, height, width);
 }
 
 std::shared_ptr<const SampledInputs> BaselineInputs(
     const IntegratedGradients& method, const InputConfig& config) {
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights = {1};
-  inputs->make = [baseline = BaselineOf(method, config)](
+  inputs->make = [baseline = BaselineOf(method.baseline, config)](
                      const at::Tensor& image, int64_t) {
-    return baseline.expand_as(image).contiguous();
+    return baseline(image).contiguous();
   };
   return inputs;
 }

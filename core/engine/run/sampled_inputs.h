@@ -23,14 +23,22 @@ struct SampledInputs {
   // What stands for the activation at the input, [1,3,H,W]; null: what the
   // layer was given.
   std::function<at::Tensor(const at::Tensor& image)> activation;
+  // Where a sample's score belongs, [H,W] float32 on the CPU; null: maps are
+  // made of what a pass records.
+  std::function<at::Tensor(const at::Tensor& image, int64_t sample)> region;
+  // Makes the map, [H,W] float64, of the sum of all samples' maps and the score
+  // of the image itself; null: it is the sum.
+  std::function<at::Tensor(const at::Tensor& sum, double score)> finish;
 
   int64_t count() const { return static_cast<int64_t>(weights.size()); }
 };
 
-// `config` says where black lies.  A sample depends on the image, the sampling
-// and the sample's number alone.
+// `config` says where black lies; images are of `height` x `width`.  A sample
+// depends on the image, the sampling and the sample's number alone.
 std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
-                                                     const InputConfig& config);
+                                                     const InputConfig& config,
+                                                     int64_t height,
+                                                     int64_t width);
 
 // The baseline alone, for the score there.
 std::shared_ptr<const SampledInputs> BaselineInputs(
