@@ -145,6 +145,10 @@ at::Tensor WithImageAxis(const at::Tensor& output, int64_t images) {
 }
 
 absl::StatusOr<at::Tensor> PoolLogits(const at::Tensor& output) {
+  if (output.is_complex()) {
+    return absl::InvalidArgumentError(
+        "the model returned complex numbers; logits are real");
+  }
   const at::Tensor logits = output.to(at::kFloat);
   switch (logits.dim()) {
     case 1:

@@ -35,7 +35,7 @@ ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
 // logit of a class is sum_u p_u z_u, its logits z weighted by their own softmax
 // p over the positions u; at 1x1 that is the plain logit.  Gradients are those
 // of this very number: d/dz_u = p_u (1 + z_u - sum p z). Errors:
-// INVALID_ARGUMENT another number of dimensions.
+// INVALID_ARGUMENT another number of dimensions, complex numbers.
 absl::StatusOr<at::Tensor> PoolLogits(const at::Tensor& output);
 
 // A model's output for `images` images with the axis of a single image that

@@ -113,6 +113,13 @@ TEST_P(OutputsTest, LogitsOfOtherShapesAreRefused) {
   const absl::Status three = LoadStatus(NetReturning("torch.mean(y, 3)"), {});
   EXPECT_EQ(three.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(three.message()), HasSubstr("3 dimensions"));
+  for (const char* numbers :
+       {"torch.complex(torch.mean(y, [2, 3]), torch.mean(y, [2, 3]))",
+        "torch.fft_fft(torch.mean(y, [2, 3]))"}) {
+    const absl::Status complex = LoadStatus(NetReturning(numbers), {});
+    EXPECT_EQ(complex.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(complex.message()), HasSubstr("complex numbers"));
+  }
   const absl::Status rows =
       LoadStatus(NetReturning("torch.mean(y, [2, 3]).t()"), {});
   EXPECT_EQ(rows.code(), absl::StatusCode::kInvalidArgument);
