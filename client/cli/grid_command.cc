@@ -87,7 +87,7 @@ std::string SheetLine(const Grid& grid) {
   std::string line = absl::StrCat(grid.answer.path, ": ");
   for (const v1::SaliencyMap& map : grid.answer.response.maps()) {
     if (map.status().code() != 0) continue;
-    absl::StrAppend(&line, ClassText(map.explained_class()), ", ");
+    absl::StrAppend(&line, TargetText(map), ", ");
     break;
   }
   absl::StrAppendFormat(&line, "%d layers x %d methods, %.0f ms -> %s",

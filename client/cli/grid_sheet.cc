@@ -23,7 +23,7 @@ std::string Heading(const Grid& grid) {
   std::string heading = path.substr(path.rfind('/') + 1);
   for (const v1::SaliencyMap& map : response.maps()) {
     if (map.status().code() != 0) continue;
-    absl::StrAppend(&heading, "   ", ClassText(map.explained_class()));
+    absl::StrAppend(&heading, "   ", TargetText(map));
     break;
   }
   const v1::ModelRef& model = response.summary().model();

@@ -70,9 +70,13 @@ std::string ClassText(const v1::ClassScore& score) {
              : absl::StrFormat("%s %.6g", name, score.logit());
 }
 
+std::string TargetText(const v1::SaliencyMap& map) {
+  const std::string text = ClassText(map.explained_class());
+  return map.others().empty() ? text : absl::StrCat(text, " ", map.others());
+}
+
 std::string MapTitle(const v1::SaliencyMap& map) {
-  return absl::StrCat(ClassText(map.explained_class()), "   ", map.method(),
-                      " @ ", map.layer());
+  return absl::StrCat(TargetText(map), "   ", map.method(), " @ ", map.layer());
 }
 
 absl::StatusOr<Image> OverlayOn(const Image& image, const v1::SaliencyMap& map,

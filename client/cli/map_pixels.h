@@ -41,6 +41,9 @@ ColourScale ScaleOf(const v1::SaliencyMap& map, MapForm form);
 // PNG.
 ImageCoding CodingFor(absl::string_view path);
 
+// "tabby 93.2 %", and what else is in the score: "tabby 93.2 % - tiger cat".
+std::string TargetText(const v1::SaliencyMap& map);
+
 // "tabby 93.2 %   norm_grad @ layer4".
 std::string MapTitle(const v1::SaliencyMap& map);
 

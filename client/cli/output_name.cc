@@ -54,6 +54,7 @@ std::string OutputName(absl::string_view image_stem,
   if (!explained.label().empty()) {
     absl::StrAppend(&class_name, "-", explained.label());
   }
+  if (!map.others().empty()) absl::StrAppend(&class_name, " ", map.others());
   return absl::StrCat(SanitisedName(image_stem), "_", SanitisedName(class_name),
                       "_", SanitisedName(map.method()), "_",
                       SanitisedName(map.layer()));

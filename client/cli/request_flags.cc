@@ -36,6 +36,8 @@ void AddQuestionFlags(CLI::App& command, RequestFlags& flags) {
   AddRepeatable(command, "-t,--target", flags.targets,
                 "class: index, label, label:TEXT, top (predicted, the "
                 "default), top:N (N places below it), bottom, bottom:N; "
+                "with further classes between blanks, \"dog - cat\" or "
+                "\"dog + 0.5 cat\", the difference or sum of their scores; "
                 "repeatable");
   command
       .add_option("--score", flags.score,

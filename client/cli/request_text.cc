@@ -76,7 +76,9 @@ absl::StatusOr<v1::Target> ParseIndex(absl::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<v1::Target> ParseTarget(absl::string_view text) {
+namespace {
+
+absl::StatusOr<v1::Target> ParseClass(absl::string_view text) {
   v1::Target target;
   absl::string_view rest = text;
   if (absl::ConsumePrefix(&rest, "label:")) return ParseLabel(text, rest);
@@ -93,6 +95,48 @@ absl::StatusOr<v1::Target> ParseTarget(absl::string_view text) {
   absl::ConsumePrefix(&rest, "-");
   if (IsDigits(rest)) return ParseIndex(text);
   return ParseLabel(text, text);
+}
+
+// The first " + " or " - " of the text; npos: there is none.
+std::size_t NextSign(absl::string_view text) {
+  return std::min(text.find(" + "), text.find(" - "));
+}
+
+// "0.5 cat", "cat".
+absl::StatusOr<v1::ScoreTerm> ParseTerm(absl::string_view text, double sign) {
+  v1::ScoreTerm term;
+  double size = 1;
+  const std::pair<absl::string_view, absl::string_view> sides =
+      absl::StrSplit(text, absl::MaxSplits(' ', 1));
+  const bool has_size =
+      !sides.second.empty() && absl::SimpleAtod(sides.first, &size);
+  ASSIGN_OR_RETURN(const v1::Target other,
+                   ParseClass(has_size ? sides.second : text));
+  if (other.has_class_index()) {
+    term.set_class_index(other.class_index());
+  } else if (other.has_label()) {
+    term.set_label(other.label());
+  } else {
+    return Refuse("target", text,
+                  "is a rank, which only the first class may be");
+  }
+  if (has_size || sign < 0) term.set_weight(sign * size);
+  return term;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Target> ParseTarget(absl::string_view text) {
+  std::size_t sign = NextSign(text);
+  ASSIGN_OR_RETURN(v1::Target target, ParseClass(text.substr(0, sign)));
+  while (sign != absl::string_view::npos) {
+    const double factor = text[sign + 1] == '-' ? -1 : 1;
+    text.remove_prefix(sign + 3);
+    sign = NextSign(text);
+    ASSIGN_OR_RETURN(*target.add_others(),
+                     ParseTerm(text.substr(0, sign), factor));
+  }
+  return target;
 }
 
 bool IsPair(absl::string_view text) {

@@ -16,6 +16,8 @@ namespace saliency {
 // An integer is a class index; "top" or "top:N" the class N places below the
 // predicted one ("top:0" is "top"); "bottom" and "bottom:N" likewise from the
 // least likely; anything else is a label.  "label:TEXT" is always a label.
+// Further classes, weighted, stand behind a sign between blanks: "dog - cat",
+// "top + 0.5 cat".
 absl::StatusOr<v1::Target> ParseTarget(absl::string_view text);
 
 // Whether `text` is meant as EXTRACT+AGGREGATE: it has one plus sign, of which

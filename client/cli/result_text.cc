@@ -69,6 +69,7 @@ Json SecondsJson(const ImageAnswer& answer) {
 
 void AddMap(const v1::SaliencyMap& map, Json& json) {
   json["class"] = ClassJson(map.explained_class());
+  if (!map.others().empty()) json["others"] = map.others();
   json["score"] = Shortest(map.score());
   json["point"] = {{"y", map.point().y()}, {"x", map.point().x()}};
   json["image_point"] = {{"y", map.image_point().y()},
@@ -186,10 +187,10 @@ std::string ResultLine(const ImageAnswer& answer, int map_index) {
                                 map.layer(), ": ",
                                 ErrorText(answer.MapStatus(map_index))));
   }
-  std::string line =
-      absl::StrFormat("%s: %s, score %.6g, %s @ %s, ", answer.path,
-                      NumberedText(map.explained_class()), map.score(),
-                      map.method(), map.layer());
+  std::string line = absl::StrFormat(
+      "%s: %s%s%s, score %.6g, %s @ %s, ", answer.path,
+      NumberedText(map.explained_class()), map.others().empty() ? "" : " ",
+      Printable(map.others()), map.score(), map.method(), map.layer());
   if (map.constant()) {
     line += "constant map, ";
     if (!map.warning().empty()) absl::StrAppend(&line, map.warning(), ", ");

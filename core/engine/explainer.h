@@ -45,12 +45,21 @@ struct Variant {
   }
 };
 
+// What a row explains: a class, and what is added to its score.
+struct PassTarget : ClassTarget {
+  using ClassTarget::ClassTarget;
+  PassTarget(const ClassTarget& target) : ClassTarget(target) {}
+
+  std::vector<ScoreTerm> others;
+  std::string others_text;  // for titles: "- cat + 0.5 dog"; empty: none
+};
+
 // What the model has to do for one job.  Items of one batch share version,
 // input size and whether their first variants take meta steps, and nothing
 // else.
 struct PassItem {
   at::Tensor input;  // [n,3,H,W] float32, CPU; n images of one job
-  std::vector<ClassTarget> targets;  // each applies to each image
+  std::vector<PassTarget> targets;  // each applies to each image
   Score score = Score::kLogit;
   // At least one; those with samples last.  The first explains `targets`, the
   // others the classes that the first came to, whatever the model ranks highest

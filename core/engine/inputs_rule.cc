@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cstddef>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -79,9 +80,14 @@ MethodContext WithHead(const RecordedLayer& record, const LayerInfo& /*layer*/,
   const at::Tensor& weight = model.linear_head()->weight;
   const at::Tensor rows =
       at::tensor(record.class_index, at::kLong).to(weight.device());
+  at::Tensor of_rows = weight.index_select(0, rows);
+  for (std::size_t r = 0; r < record.others.size(); ++r) {
+    for (const ScoreTerm& term : record.others[r]) {
+      of_rows[static_cast<int64_t>(r)].add_(weight[term.index], term.weight);
+    }
+  }
   return {.layer = {.activation = record.activation},
-          .head_weights =
-              weight.index_select(0, rows).to(record.activation.device())};
+          .head_weights = of_rows.to(record.activation.device())};
 }
 
 MethodContext WithConvolution(const RecordedLayer& record,

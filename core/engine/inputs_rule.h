@@ -13,6 +13,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "core/attribution/method.h"
 #include "core/engine/model_metadata.h"
 #include "core/model/probed_model.h"
@@ -27,6 +28,8 @@ struct RecordedLayer {
   at::Tensor score;       // [b] of each row
   at::Tensor region;      // [b,H,W] of each sample; empty for most
   at::IntArrayRef class_index;  // of each row
+  // What each row's score is besides; empty: nothing.
+  absl::Span<const std::vector<ScoreTerm>> others;
 };
 
 struct InputsRule {

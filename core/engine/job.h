@@ -52,7 +52,19 @@ using JobInput = std::variant<EncodedImage, TensorInput, PrecomputedMaps>;
 struct Label {
   std::string text;  // a line of labels.txt
 };
-using JobTarget = std::variant<RankFromTop, ClassIndex, RankFromBottom, Label>;
+// Adds `weight` times the score of a further class to a target's.
+struct JobTerm {
+  std::variant<ClassIndex, Label> target;
+  double weight = 1;
+};
+
+using NamedTarget =
+    std::variant<RankFromTop, ClassIndex, RankFromBottom, Label>;
+struct JobTarget : NamedTarget {
+  using NamedTarget::NamedTarget;
+
+  std::vector<JobTerm> others;
+};
 
 struct JobAttribution {
   Attribution attribution;
@@ -175,6 +187,7 @@ struct MapResult {
   // The resolved class and what was differentiated, at theta' after a meta
   // step.
   ClassScore explained;
+  std::string others_text;  // what the score is besides: "- cat"
   float score = 0;
   int64_t height = 0;  // of the map
   int64_t width = 0;

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/script.h>
 
+#include <algorithm>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -94,6 +95,11 @@ absl::Status BackwardPass::ResolveClasses(const at::Tensor& logits_cpu,
             logits_cpu.size(1) == 1 ? 0 : output_class;
         continue;
       }
+      for (const ScoreTerm& term : row.others) {
+        RETURN_IF_ERROR(
+            ResolveTarget(ClassIndex{term.index}, logits_cpu[round.entries[j]])
+                .status());
+      }
       ASSIGN_OR_RETURN(result.class_index[round.rows[j]],
                        ResolveTarget(row.target, logits_cpu[round.entries[j]]));
     }
@@ -121,6 +127,26 @@ bool BackwardPass::IsWhole() const {
          static_cast<int64_t>(round.rows.size()) == logits_.size(0);
 }
 
+at::Tensor BackwardPass::WithOthers(const BackwardRound& round,
+                                    const at::Tensor& logits,
+                                    const std::vector<Score>& kinds,
+                                    const at::Tensor& scores) const {
+  const bool any = std::any_of(
+      round.rows.begin(), round.rows.end(),
+      [&](int64_t row) { return !request_.rows[row].others.empty(); });
+  if (!any) return scores;
+  std::vector<at::Tensor> rows = scores.unbind();
+  for (size_t j = 0; j < round.rows.size(); ++j) {
+    const auto row = static_cast<int64_t>(j);
+    for (const ScoreTerm& term : request_.rows[round.rows[j]].others) {
+      const at::Tensor one =
+          RowScores(logits.narrow(0, row, 1), {&term.index, 1}, {&kinds[j], 1});
+      rows[j] = rows[j] + term.weight * one[0];
+    }
+  }
+  return at::stack(rows);
+}
+
 void BackwardPass::RunRound(const BackwardRound& round, bool is_last,
                             ProbeResult& result) {
   std::vector<int64_t> classes;
@@ -134,7 +160,8 @@ void BackwardPass::RunRound(const BackwardRound& round, bool is_last,
           ? logits_
           : logits_.index_select(
                 0, at::tensor(round.entries, at::kLong).to(logits_.device()));
-  const at::Tensor scores = RowScores(chosen, classes, kinds);
+  const at::Tensor scores =
+      WithOthers(round, chosen, kinds, RowScores(chosen, classes, kinds));
   const at::Tensor scores_cpu = scores.detach().to(at::kCPU, at::kFloat);
   for (size_t j = 0; j < round.rows.size(); ++j) {
     result.score[round.rows[j]] =

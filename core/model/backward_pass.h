@@ -56,6 +56,10 @@ class BackwardPass {
 
  private:
   bool IsWhole() const;
+  // The scores of a round's rows with what ProbeRow::others adds to them.
+  at::Tensor WithOthers(const BackwardRound& round, const at::Tensor& logits,
+                        const std::vector<Score>& kinds,
+                        const at::Tensor& scores) const;
   void RunRound(const BackwardRound& round, bool is_last, ProbeResult& result);
   std::vector<at::Tensor> Gradients(const at::Tensor& total, bool is_last);
 

@@ -45,6 +45,14 @@ struct RankFromBottom {
 };
 using ClassTarget = std::variant<RankFromTop, ClassIndex, RankFromBottom>;
 
+// Adds `weight` times the score of a further class to a row's score.
+struct ScoreTerm {
+  int64_t index = 0;  // in [0, C)
+  double weight = 1;
+
+  friend bool operator==(const ScoreTerm&, const ScoreTerm&) = default;
+};
+
 // What of the target's logit is differentiated.
 enum class Score {
   kLogit,
@@ -87,6 +95,8 @@ struct ProbeRow {
   int64_t image = 0;  // in [0, N)
   ClassTarget target;
   Score score = Score::kLogit;
+  // What the score is besides the target's; empty for rows with a meta step.
+  std::vector<ScoreTerm> others;
   // All rows of a request have one, or none has; they need not be alike.  A
   // rank is resolved at theta and stays the explained class at theta'.
   std::optional<MetaStep> meta;
@@ -108,8 +118,9 @@ struct ProbeResult {
   // [R,C] float32, CPU: each row's logits at its theta'; undefined without meta
   // steps.
   at::Tensor stepped_logits;
-  std::vector<int64_t> class_index;  // per row, resolved
-  std::vector<float> score;          // per row; at theta' after a meta step
+  std::vector<int64_t> class_index;  // per row, the target resolved
+  // Per row, `others` added; at theta' after a meta step.
+  std::vector<float> score;
   struct Record {
     // Undefined when no row came by the layer.
     at::Tensor activation;  // [R,K,H,W] float32, device

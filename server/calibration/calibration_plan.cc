@@ -85,6 +85,9 @@ absl::StatusOr<int64_t> ClassFromProto(const v1::Target& target,
                                        const std::string& field,
                                        const ModelMetadata& metadata) {
   JobTarget named;
+  if (!target.others().empty()) {
+    return Invalid(field, ".others: the class of an image is one");
+  }
   if (target.kind_case() == v1::Target::kClassIndex) {
     named = ClassIndex{.index = target.class_index()};
   } else if (target.kind_case() == v1::Target::kLabel) {

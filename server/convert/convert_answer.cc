@@ -36,6 +36,7 @@ bool SeesAll(const MapResult& result) {
 
 void FillMap(MapResult&& result, v1::SaliencyMap* out) {
   ToProto(result.explained, out->mutable_explained_class());
+  out->set_others(result.others_text);
   out->set_score(result.score);
   out->set_height(static_cast<int32_t>(result.height));
   out->set_width(static_cast<int32_t>(result.width));

@@ -19,7 +19,22 @@ absl::Status CheckKindKnown(const google::protobuf::Message& message) {
                  " is not known to this server");
 }
 
-absl::StatusOr<JobTarget> TargetFromProto(const v1::Target& target) {
+absl::StatusOr<JobTerm> TermFromProto(const v1::ScoreTerm& term) {
+  const double weight = term.has_weight() ? term.weight() : 1;
+  switch (term.kind_case()) {
+    case v1::ScoreTerm::kClassIndex:
+      return JobTerm{ClassIndex{term.class_index()}, weight};
+    case v1::ScoreTerm::kLabel:
+      if (term.label().empty()) return Invalid("label: empty");
+      return JobTerm{Label{term.label()}, weight};
+    case v1::ScoreTerm::KIND_NOT_SET:
+      break;
+  }
+  RETURN_IF_ERROR(CheckKindKnown(term));
+  return Invalid("neither class_index nor label is set");
+}
+
+absl::StatusOr<JobTarget> NamedFromProto(const v1::Target& target) {
   switch (target.kind_case()) {
     case v1::Target::kClassIndex:
       return JobTarget(ClassIndex{target.class_index()});
@@ -35,6 +50,18 @@ absl::StatusOr<JobTarget> TargetFromProto(const v1::Target& target) {
   }
   RETURN_IF_ERROR(CheckKindKnown(target));
   return JobTarget(RankFromTop{0});
+}
+
+absl::StatusOr<JobTarget> TargetFromProto(const v1::Target& target) {
+  ASSIGN_OR_RETURN(JobTarget named, NamedFromProto(target));
+  for (int i = 0; i < target.others_size(); ++i) {
+    absl::StatusOr<JobTerm> term = TermFromProto(target.others(i));
+    if (!term.ok()) {
+      return Annotate(term.status(), absl::StrCat("others[", i, "]"));
+    }
+    named.others.push_back(*std::move(term));
+  }
+  return named;
 }
 
 absl::StatusOr<Extract> ExtractFromProto(v1::Extract extract) {

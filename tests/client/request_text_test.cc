@@ -52,6 +52,24 @@ TEST(ParseTargetTest, ReadsEveryForm) {
   }
 }
 
+TEST(ParseTargetTest, FurtherClassesStandBehindASign) {
+  const v1::Target target =
+      ParseTarget("label:a-b - 3 + 0.25 grey wolf - label:7").value();
+  EXPECT_EQ(target.label(), "a-b");
+  ASSERT_EQ(target.others_size(), 3);
+  EXPECT_EQ(target.others(0).class_index(), 3);
+  EXPECT_EQ(target.others(0).weight(), -1);
+  EXPECT_EQ(target.others(1).label(), "grey wolf");
+  EXPECT_EQ(target.others(1).weight(), 0.25);
+  EXPECT_EQ(target.others(2).label(), "7");
+  EXPECT_EQ(target.others(2).weight(), -1);
+  EXPECT_EQ(ParseTarget("top - cat").value().rank_from_top(), 0);
+  EXPECT_FALSE(ParseTarget("cat + dog").value().others(0).has_weight());
+  EXPECT_EQ(ParseTarget("black-and-tan").value().label(), "black-and-tan");
+  const absl::Status rank = ParseTarget("cat - top").status();
+  EXPECT_NE(std::string(rank.message()).find("is a rank"), std::string::npos);
+}
+
 TEST(ParseTargetTest, RefusesWhatIsNoTarget) {
   for (const char* text :
        {"", "label:", "top:", "top:x", "top:-1", "top: 1", "bottom:1.5",

@@ -169,6 +169,28 @@ TEST(ConvertRequestTest, ParametersOfMethodsArriveAndHaveDefaults) {
   EXPECT_EQ(job.attributions[7].attribution, job.attributions[8].attribution);
 }
 
+TEST(ConvertRequestTest, TermsOfATargetsScoreArriveWithTheirWeights) {
+  v1::ComputeSaliencyRequest request;
+  request.mutable_input()->set_image("x");
+  v1::Target* target = request.add_targets();
+  target->set_rank_from_top(1);
+  target->add_others()->set_class_index(3);
+  v1::ScoreTerm* second = target->add_others();
+  second->set_label("cat");
+  second->set_weight(-0.5);
+  const Job job = JobFromProto(request, {}).value();
+  EXPECT_EQ(std::get<RankFromTop>(job.targets[0]).rank, 1);
+  ASSERT_THAT(job.targets[0].others, SizeIs(2));
+  EXPECT_EQ(std::get<ClassIndex>(job.targets[0].others[0].target).index, 3);
+  EXPECT_EQ(job.targets[0].others[0].weight, 1);
+  EXPECT_EQ(std::get<Label>(job.targets[0].others[1].target).text, "cat");
+  EXPECT_EQ(job.targets[0].others[1].weight, -0.5);
+  target->add_others();
+  EXPECT_THAT(
+      std::string(JobFromProto(request, {}).status().message()),
+      HasSubstr("targets[0]: others[2]: neither class_index nor label"));
+}
+
 TEST(ConvertRequestTest, WrongParametersAreNamedByTheirPath) {
   v1::ComputeSaliencyRequest request;
   request.mutable_input()->set_image("x");

@@ -140,6 +140,7 @@ FinishRow RowOf(const Ground& ground, const RowPosition& at,
                                           ground.model, item.score)
                                      .Of(explained)
                                : scores.Of(explained),
+          .others_text = item.targets[at.target].others_text,
           .score = made.score[row],
           .stepped = stepped,
           .placement = {.image = ground.prepared.images[at.image],
@@ -150,6 +151,7 @@ FinishRow RowOf(const Ground& ground, const RowPosition& at,
           .pixels = ground.prepared.image,
           .variants = VariantsOf(ground, variant, row),
           .saturated =
+              item.targets[at.target].others.empty() &&
               IsSaturated(made.score[row], item.score, ground.model.meaning),
           .output = ground.options.output};
 }

@@ -111,6 +111,7 @@ CombinedResult OneCombination(const FinishRow& row,
   if (!joined.ok()) return named;
   CombinedResult result = named;
   result.map.explained = row.explained;
+  result.map.others_text = row.others_text;
   result.map.score = row.score;
   named.map.status = Finish(row, plan, *joined, result.map);
   if (!named.map.status.ok()) return named;

@@ -87,6 +87,7 @@ MapResult FinishResult(const FinishRow& row, const PlannedResult& plan) {
   if (!named.status.ok()) return named;
   MapResult result = named;
   result.explained = row.explained;
+  result.others_text = row.others_text;
   result.score = row.score;
   result.warning = WarningOf(row, plan);
   if (plan.baseline_variant >= 0) {
@@ -104,7 +105,10 @@ std::string RowTitle(const FinishRow& row, const MapResult& result) {
       : result.explained.probability.has_value()
           ? absl::StrCat("class ", result.explained.index)
           : absl::StrCat("output ", result.explained.index);
-  return absl::StrFormat("%s %.3g %s%s ", name, result.score,
+  const std::string score = result.others_text.empty()
+                                ? name
+                                : absl::StrCat(name, " ", result.others_text);
+  return absl::StrFormat("%s %.3g %s%s ", score, result.score,
                          row.stepped ? "meta " : "", result.method);
 }
 

@@ -32,6 +32,7 @@ struct FinishRow {
   int image = 0;  // indices into the job
   int target = 0;
   ClassScore explained;
+  std::string others_text;  // PassTarget::others_text
   float score = 0;
   bool stepped = false;  // the maps were taken after a meta step
   MapPlacement placement;

@@ -48,7 +48,7 @@ absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelMetadata& model,
 
 // What is known of a job before its input is looked into.
 struct JobPlan {
-  std::vector<ClassTarget> targets;
+  std::vector<PassTarget> targets;
   std::optional<MetaStep> meta;
   ResultPlan results;
   JobCost cost;

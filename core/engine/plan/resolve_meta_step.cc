@@ -1,5 +1,7 @@
 #include "core/engine/plan/resolve_meta_step.h"
 
+#include <cstddef>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/model/output_meaning.h"
@@ -24,6 +26,12 @@ std::optional<MetaStep> ResolveMetaStep(const Job& job,
     found.Add(absl::InvalidArgumentError(
         "score SCALAR_OUTPUT has no classes, and a meta step needs one for "
         "its loss"));
+  }
+  for (std::size_t i = 0; i < job.targets.size(); ++i) {
+    if (job.targets[i].others.empty()) continue;
+    found.Add(absl::InvalidArgumentError(absl::StrCat(
+        "targets[", i,
+        "].others: a meta step follows the loss of one class alone")));
   }
   const MetaStep step = {
       .epsilon = job.meta->epsilon,

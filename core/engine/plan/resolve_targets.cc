@@ -1,6 +1,7 @@
 #include "core/engine/plan/resolve_targets.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <variant>
 
@@ -11,6 +12,9 @@
 
 namespace saliency {
 namespace {
+
+constexpr std::size_t kMaxOthers = 64;
+constexpr double kMaxWeight = 1000;
 
 absl::Status CheckRange(absl::string_view field, int64_t value, int64_t end) {
   if (value >= 0 && value < end) return absl::OkStatus();
@@ -75,6 +79,17 @@ struct Resolver {
   }
 };
 
+// "- cat", " + 0.5 dog".
+void AddText(const ScoreTerm& term, const ModelMetadata& model,
+             std::string& text) {
+  const auto index = static_cast<std::size_t>(term.index);
+  const double size = std::abs(term.weight);
+  absl::StrAppend(&text, text.empty() ? "" : " ", term.weight < 0 ? "-" : "+",
+                  " ", size == 1 ? "" : absl::StrCat(size, " "),
+                  index < model.labels.size() ? model.labels[index]
+                                              : absl::StrCat("class ", index));
+}
+
 // A score that takes a logit must be given one.
 absl::Status CheckScore(Score score, const OutputMeaning& output) {
   const bool of_all = score == Score::kSoftmax || score == Score::kLogSoftmax;
@@ -114,10 +129,10 @@ absl::Status CheckScore(Score score, const OutputMeaning& output) {
 
 }  // namespace
 
-std::vector<ClassTarget> ResolveTargets(const Job& job,
-                                        const ModelMetadata& model,
-                                        const EngineLimits& limits,
-                                        Violations& found) {
+std::vector<PassTarget> ResolveTargets(const Job& job,
+                                       const ModelMetadata& model,
+                                       const EngineLimits& limits,
+                                       Violations& found) {
   found.Add(CheckScore(job.score, model.meaning));
   if (job.score == Score::kScalarOutput) {
     if (!model.returns_one_number()) {
@@ -132,7 +147,7 @@ std::vector<ClassTarget> ResolveTargets(const Job& job,
     }
   }
   if (job.targets.empty()) return {RankFromTop{}};
-  std::vector<ClassTarget> targets;
+  std::vector<PassTarget> targets;
   if (job.targets.size() > static_cast<std::size_t>(limits.max_targets)) {
     found.Add(absl::InvalidArgumentError(absl::StrCat(
         "targets: ", job.targets.size(), " of at most ", limits.max_targets)));
@@ -145,10 +160,33 @@ std::vector<ClassTarget> ResolveTargets(const Job& job,
   return targets;
 }
 
-absl::StatusOr<ClassTarget> ResolveJobTarget(const JobTarget& target,
-                                             const ModelMetadata& model,
-                                             const std::string& field) {
-  return std::visit(Resolver{.model = model, .field = field}, target);
+absl::StatusOr<PassTarget> ResolveJobTarget(const JobTarget& target,
+                                            const ModelMetadata& model,
+                                            const std::string& field) {
+  const auto resolve = [&](const NamedTarget& named, const std::string& at) {
+    return std::visit(Resolver{.model = model, .field = at}, named);
+  };
+  ASSIGN_OR_RETURN(PassTarget resolved, resolve(target, field));
+  if (target.others.size() > kMaxOthers) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        field, ".others: ", target.others.size(), " of at most ", kMaxOthers));
+  }
+  for (std::size_t i = 0; i < target.others.size(); ++i) {
+    const JobTerm& term = target.others[i];
+    const std::string at = absl::StrCat(field, ".others[", i, "]");
+    if (!(std::abs(term.weight) <= kMaxWeight)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(at, ".weight ", term.weight, " not in [-", kMaxWeight,
+                       ", ", kMaxWeight, "]"));
+    }
+    const NamedTarget named = std::visit(
+        [](const auto& one) { return NamedTarget(one); }, term.target);
+    ASSIGN_OR_RETURN(const ClassTarget other, resolve(named, at));
+    const int64_t index = std::get<ClassIndex>(other).index;
+    resolved.others.push_back({.index = index, .weight = term.weight});
+    AddText(resolved.others.back(), model, resolved.others_text);
+  }
+  return resolved;
 }
 
 }  // namespace saliency

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/violations.h"
 #include "core/engine/engine_limits.h"
+#include "core/engine/explainer.h"
 #include "core/engine/job.h"
 #include "core/engine/model_metadata.h"
 #include "core/model/probe.h"
@@ -20,15 +21,15 @@ namespace saliency {
 // that stands in several lines of labels.txt is refused with their indices.
 // Finds what is INVALID_ARGUMENT, by field, value and limit; a score that takes
 // logits of a model that returns none.
-std::vector<ClassTarget> ResolveTargets(const Job& job,
-                                        const ModelMetadata& model,
-                                        const EngineLimits& limits,
-                                        Violations& found);
+std::vector<PassTarget> ResolveTargets(const Job& job,
+                                       const ModelMetadata& model,
+                                       const EngineLimits& limits,
+                                       Violations& found);
 
 // One target by itself; `field` is its name in messages, as "targets[1]".
-absl::StatusOr<ClassTarget> ResolveJobTarget(const JobTarget& target,
-                                             const ModelMetadata& model,
-                                             const std::string& field);
+absl::StatusOr<PassTarget> ResolveJobTarget(const JobTarget& target,
+                                            const ModelMetadata& model,
+                                            const std::string& field);
 
 }  // namespace saliency
 

@@ -44,7 +44,7 @@ MethodContext ContextOf(const MapGroup& group, const ProbeResult& result,
     classes.push_back(result.class_index[row]);
     scores.push_back(result.score[row]);
   }
-  RecordedLayer layer = {.class_index = classes};
+  RecordedLayer layer = {.class_index = classes, .others = group.others};
   if (!group.regions.empty()) {
     layer.score = at::tensor(scores);
     layer.region = at::cat(group.regions);

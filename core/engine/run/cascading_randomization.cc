@@ -121,7 +121,7 @@ class Cascade {
     const auto at = static_cast<int64_t>(image);
     item.input = item_.input.slice(0, at, at + 1);
     for (std::size_t t = 0; t < item.targets.size(); ++t) {
-      item.targets[t] =
+      static_cast<ClassTarget&>(item.targets[t]) =
           ClassIndex{class_index[image * item.targets.size() + t]};
     }
     return item;

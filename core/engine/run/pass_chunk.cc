@@ -27,6 +27,7 @@ class ChunkBuilder {
     } else {
       pass.target = ClassIndex{row.class_index};
     }
+    pass.others = item.targets[row.target].others;
     chunk_.request.rows.push_back(pass);
     const auto pass_row = static_cast<int64_t>(chunk_.request.rows.size()) - 1;
     for (std::size_t a = 0; a < variant.attributions.size(); ++a) {
@@ -40,6 +41,7 @@ class ChunkBuilder {
             variant.samples->region(Image(row), row.sample).unsqueeze(0));
       }
       group.slots.push_back(static_cast<int>(a));
+      group.others.push_back(pass.others);
     }
     if (row.target == 0 && row.variant == 0 && row.sample < 0)
       AddPools(item, pass_row);

@@ -141,12 +141,14 @@ void TakeOutMissed(absl::Span<const PassItem* const> items,
     MapGroup left = group;
     left.rows.clear();
     left.slots.clear();
+    left.others.clear();
     left.activations.clear();
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       if (!Missed(result, group.main_probe, group.rows[i]) &&
           !Missed(result, group.input_probe, group.rows[i])) {
         left.rows.push_back(group.rows[i]);
         left.slots.push_back(group.slots[i]);
+        left.others.push_back(group.others[i]);
         if (!group.activations.empty()) {
           left.activations.push_back(group.activations[i]);
         }

@@ -59,7 +59,7 @@ PassItem SampledPart(PassItem part, const RowSlice& slice,
   part.variants = {std::move(variant)};
   part.pooled_layers.clear();
   for (std::size_t t = 0; t < part.targets.size(); ++t) {
-    part.targets[t] =
+    static_cast<ClassTarget&>(part.targets[t]) =
         ClassIndex{classes[slice.first_image * part.targets.size() + t]};
   }
   return part;
