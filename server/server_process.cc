@@ -78,22 +78,17 @@ struct ServerProcess::Services {
       : submit([&process](Job job, JobDone done) {
           process.engine_.Submit(std::move(job), std::move(done));
         }),
-        saliency(process.options_.limits, process.catalogue_, *process.tracker_,
-                 submit, process.engine_.in_hand(),
+        saliency(process.options_.limits, process.engine_.models(),
+                 *process.tracker_, submit, process.engine_.in_hand(),
                  {.stream = process.options_.stream,
                   .max_weight_studies = process.options_.max_weight_studies,
                   .hold_bytes =
                       [&process](const std::string& caller, int64_t bytes) {
                         return process.engine_.HoldBytes(caller, bytes);
                       }}),
-        weights_store(process.catalogue_, process.log_,
-                      [&process](absl::string_view model, int64_t version,
-                                 LayerWeights weights) {
-                        return process.engine_.SetLayerWeights(
-                            model, version, std::move(weights));
-                      }),
+        weights_store(process.engine_.models(), process.log_),
         calibrations(MakeCalibrations(process)),
-        models(process.catalogue_, *process.tracker_, calibrations.get()),
+        models(process.engine_.models(), *process.tracker_, calibrations.get()),
         health(process.registry_,
                process.options_.health_without_token ? nullptr
                                                      : process.tokens_.get(),
@@ -112,7 +107,7 @@ struct ServerProcess::Services {
   std::unique_ptr<Calibrations> MakeCalibrations(ServerProcess& process) const {
     if (!process.options_.allow_calibration) return nullptr;
     return std::make_unique<Calibrations>(
-        process.catalogue_,
+        process.engine_.models(),
         CalibrationTools{.limits = process.options_.limits,
                          .submit = submit,
                          .clock = process.clock_,
@@ -141,18 +136,20 @@ ServerProcess::ServerProcess(const ServerOptions& options, Log& log,
       stop_(stop),
       clock_(Clock::Real()),
       exit_guard_(clock_, log),
-      catalogue_([this] { registry_.Publish(HealthOf(catalogue_)); }),
       reporter_(*metrics_.registry(), log,
                 [this] {
                   registry_.StopServing();
                   stop_.Stop(StopReason::kDeviceLost);
                 }),
-      engine_({.limits = options.limits, .cpu_threads = options.cpu_threads},
+      engine_({.limits = options.limits,
+               .cpu_threads = options.cpu_threads,
+               .on_models_change =
+                   [this] { registry_.Publish(HealthOf(engine_.models())); }},
               clock_, reporter_),
       connections_(WithinFiles(options.connections, RaiseFileLimit(), log)),
       ledger_(connections_.caps),
       freed_(options.freed_memory) {
-  registry_.Publish(HealthOf(catalogue_));
+  registry_.Publish(HealthOf(engine_.models()));
 }
 
 ServerProcess::~ServerProcess() = default;
@@ -173,7 +170,7 @@ int ServerProcess::Run() {
       ModelLoader::Options{.repository = options_.models,
                            .parallel_loads = options_.parallel_loads,
                            .load_timeout = options_.load_timeout},
-      catalogue_, engine_, metrics_, log_);
+      engine_, metrics_, log_);
   Watch();
   return DrainFor(stop_.Await());
 }
@@ -252,15 +249,16 @@ absl::Status ServerProcess::ListenForScrapes() {
   if (health_server_ != nullptr) {
     acceptors["health"] = health_server_->acceptor();
   }
-  ASSIGN_OR_RETURN(metrics_endpoint_,
-                   MetricsEndpoint::Start(
-                       options_.metrics_address,
-                       {metrics_.registry(),
-                        std::make_shared<LiveGauges>(
-                            [this] { return engine_.load(); }, catalogue_),
-                        std::make_shared<TransportMetrics>(
-                            std::move(acceptors), log_,
-                            tls_watch_ ? &*tls_watch_ : nullptr)}));
+  ASSIGN_OR_RETURN(
+      metrics_endpoint_,
+      MetricsEndpoint::Start(
+          options_.metrics_address,
+          {metrics_.registry(),
+           std::make_shared<LiveGauges>([this] { return engine_.load(); },
+                                        engine_.models()),
+           std::make_shared<TransportMetrics>(
+               std::move(acceptors), log_,
+               tls_watch_ ? &*tls_watch_ : nullptr)}));
   ports_.metrics = metrics_endpoint_->port();
   return absl::OkStatus();
 }

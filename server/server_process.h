@@ -11,7 +11,6 @@
 #include "core/base/clock.h"
 #include "core/engine/engine.h"
 #include "server/exit_guard.h"
-#include "server/loading/model_catalogue.h"
 #include "server/loading/model_loader.h"
 #include "server/options.h"
 #include "server/periodic.h"
@@ -70,7 +69,6 @@ class ServerProcess {
   ExitGuard exit_guard_;  // sees the end of all the others
   Metrics metrics_;
   HealthRegistry registry_;
-  ModelCatalogue catalogue_;
   EngineReporter reporter_;
   Engine engine_;
   const ConnectionLimits connections_;

@@ -98,6 +98,12 @@ void ActiveJob::Cancel() {
               [&](JobStage stage) { observer_.OnCancelled(StageName(stage)); });
 }
 
+bool ActiveJob::ExpireAt(absl::Time now) {
+  if (now < deadline_) return false;
+  Expire();
+  return true;
+}
+
 bool ActiveJob::TryComplete(absl::StatusOr<Explanation> answer,
                             absl::FunctionRef<void(JobStage)> won) {
   JobDone done;

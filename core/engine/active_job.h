@@ -21,6 +21,7 @@
 #include "core/engine/explainer.h"
 #include "core/engine/finish/rendering.h"
 #include "core/engine/job.h"
+#include "core/engine/model_metadata.h"
 #include "core/engine/plan/prepare.h"
 #include "core/engine/run/pass_progress.h"
 
@@ -34,6 +35,9 @@ absl::string_view StageName(JobStage stage);
 // What the stages hand on.
 struct JobWork {
   Job job;
+  // Of the version that answers, as it was when the job came; null for
+  // PrecomputedMaps.
+  std::shared_ptr<const ModelMetadata> metadata;
   JobPlan plan;  // moved on by Prepare
   JobCost cost;
   PreparedJob prepared;
@@ -69,6 +73,8 @@ class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
   // Answers DEADLINE_EXCEEDED, CANCELLED, and tells the observer.
   void Expire() ABSL_LOCKS_EXCLUDED(mu_);
   void Cancel() ABSL_LOCKS_EXCLUDED(mu_);
+  // Expires when the deadline has come by `now`; returns whether it has.
+  bool ExpireAt(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
   bool answered() const ABSL_LOCKS_EXCLUDED(mu_);
   void Enter(JobStage stage) ABSL_LOCKS_EXCLUDED(mu_);

@@ -12,6 +12,7 @@
 #define SALIENCY_CORE_ENGINE_ENGINE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
 #include "core/engine/model_metadata.h"
+#include "core/engine/model_table.h"
 #include "core/engine/work_in_hand.h"
 #include "core/model/loaded_model.h"
 
@@ -37,7 +39,8 @@ class Engine {
  public:
   struct Options {
     EngineLimits limits;
-    int cpu_threads = 2;  // decode and render
+    int cpu_threads = 2;                     // decode and render
+    std::function<void()> on_models_change;  // as ModelTable's; may be null
   };
 
   // `clock` and `observer` outlive the engine.
@@ -46,34 +49,29 @@ class Engine {
   // all threads.
   ~Engine();
 
-  // Starts serving a model: one worker thread per replica.  A version that is
-  // already served is replaced; its queued work still runs on the old one,
-  // which is released when that is done.
-  void AddModel(std::shared_ptr<LoadedModel> model);
+  // Which models there are.  A job is answered by the version that is found
+  // there when it comes.
+  ModelTable& models();
+
+  // Starts the workers of a model, one thread for each replica.  They get no
+  // jobs but by SubmitTo until what comes back is published in models(); they
+  // end as ServedModel says.
+  // REQUIRES: what comes back is published, or gone, before the engine ends.
+  std::shared_ptr<ServedModel> StartModel(std::shared_ptr<LoadedModel> model);
   // The same from parts: one worker per explainer; `keep_alive` is what they
   // refer to.  REQUIRES: at least one explainer.
-  void AddModel(ModelMetadata metadata,
-                std::vector<std::unique_ptr<Explainer>> explainers,
-                const std::shared_ptr<void>& keep_alive);
-  // Stops serving a version as AddModel replaces one.
-  // Errors: NOT_FOUND with near matches.
-  absl::Status RemoveModel(absl::string_view name, int64_t version);
-
-  // The version a job would use (an empty name: the only model; version 0: the
-  // highest).  Errors: NOT_FOUND with near matches; INVALID_ARGUMENT no name
-  // though several models are served.
-  absl::StatusOr<std::shared_ptr<const ModelMetadata>> FindModel(
-      absl::string_view name, int64_t version) const;
-
-  // The weights of layers that jobs are planned with from now on.
-  // Errors: as FindModel.
-  absl::Status SetLayerWeights(absl::string_view name, int64_t version,
-                               LayerWeights weights);
+  std::shared_ptr<ServedModel> StartModel(
+      const ModelMetadata& metadata,
+      std::vector<std::unique_ptr<Explainer>> explainers,
+      const std::shared_ptr<void>& keep_alive);
 
   // Admits the job or answers it at once.  `done` runs exactly once, on any
   // thread and under no lock.
   // RESOURCE_EXHAUSTED tells "later" from "never" by NeverRetry (refusal.h).
   void Submit(Job job, JobDone done);
+  // The same for a version that need not be published: `model` answers,
+  // whatever the job names.
+  void SubmitTo(const ModelTable::Entry& model, Job job, JobDone done);
 
   // Memory of work that does not come by Submit, from the same budget; returned
   // when what comes back goes.  Errors: as ByteBudget::Take.

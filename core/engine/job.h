@@ -274,6 +274,9 @@ struct Explanation {
 // Runs exactly once per submitted job, on any thread.
 using JobDone = std::function<void(absl::StatusOr<Explanation>)>;
 
+// Takes a job and answers it exactly once: Engine::Submit, or a test's own.
+using SubmitJob = std::function<void(Job job, JobDone done)>;
+
 }  // namespace saliency
 
 #endif  // SALIENCY_CORE_ENGINE_JOB_H_

@@ -134,7 +134,7 @@ std::string LabelOf(const ModelMetadata& metadata, int64_t index) {
 }  // namespace
 
 absl::StatusOr<CalibrationPlan> PlanCalibration(
-    const v1::CalibrationSettings& settings, CatalogueVersion model,
+    const v1::CalibrationSettings& settings, ModelVersion model,
     const EngineLimits& limits) {
   CalibrationPlan plan = {.model = std::move(model)};
   const ModelMetadata& metadata = *plan.model.metadata;

@@ -17,14 +17,14 @@
 #include "core/attribution/measure_layers.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
+#include "core/engine/model_table.h"
 #include "core/model/layer_weights.h"
 #include "saliency/v1/model_service.pb.h"
-#include "server/loading/model_catalogue.h"
 
 namespace saliency {
 
 struct CalibrationPlan {
-  CatalogueVersion model;           // ready
+  ModelVersion model;               // ready
   std::vector<std::string> layers;  // spatial, shallow to deep
   std::vector<int64_t> channels;    // of each
   bool multi_label = false;
@@ -39,7 +39,7 @@ struct CalibrationPlan {
 // Errors: INVALID_ARGUMENT naming the field, the value and the limit; NOT_FOUND
 //   a layer, with near names.
 absl::StatusOr<CalibrationPlan> PlanCalibration(
-    const v1::CalibrationSettings& settings, CatalogueVersion model,
+    const v1::CalibrationSettings& settings, ModelVersion model,
     const EngineLimits& limits);
 
 struct CalibrationImage {

@@ -25,7 +25,6 @@
 #include "server/calibration/event_queue.h"
 #include "server/calibration/layer_weights_store.h"
 #include "server/calibration/response_writer.h"
-#include "server/services/submit_job.h"
 
 namespace saliency {
 

@@ -19,12 +19,12 @@ absl::Status Calibrations::Begin(CalibrationCall& call,
                                  const v1::CalibrationSettings& settings) {
   const absl::StatusOr<int64_t> version = VersionFromProto(settings.model());
   if (!version.ok()) return Annotate(version.status(), "settings");
-  ASSIGN_OR_RETURN(CatalogueVersion model,
-                   catalogue_.FindReady(settings.model().name(), *version));
-  call.SetModel(model.model, model.version);
-  const Key key(model.model, model.version);
+  ASSIGN_OR_RETURN(const ModelVersionPtr model,
+                   models_.FindReady(settings.model().name(), *version));
+  call.SetModel(model->model, model->version);
+  const Key key(model->model, model->version);
   ASSIGN_OR_RETURN(CalibrationPlan plan,
-                   PlanCalibration(settings, std::move(model), tools_.limits));
+                   PlanCalibration(settings, *model, tools_.limits));
   RETURN_IF_ERROR(Enter(key, call.events()));
   threads_.Start([this, &call, plan = std::move(plan)] { Run(call, plan); });
   return absl::OkStatus();

@@ -13,26 +13,26 @@
 
 #include "absl/status/status.h"
 #include "core/base/mutex.h"
+#include "core/engine/model_table.h"
 #include "core/engine/run/worker_threads.h"
 #include "saliency/v1/model_service.pb.h"
 #include "server/calibration/calibration_call.h"
 #include "server/calibration/calibration_plan.h"
 #include "server/calibration/calibration_run.h"
 #include "server/calibration/event_queue.h"
-#include "server/loading/model_catalogue.h"
 
 namespace saliency {
 
 class Calibrations {
  public:
-  // `catalogue` outlives this.
-  Calibrations(const ModelCatalogue& catalogue, CalibrationTools tools)
-      : catalogue_(catalogue), tools_(std::move(tools)) {}
+  // `models` outlives this.
+  Calibrations(const ModelTable& models, CalibrationTools tools)
+      : models_(models), tools_(std::move(tools)) {}
   // Ends them all, and waits for them.
   ~Calibrations() { Close(); }
 
   // Begins to calibrate; `call` is finished on another thread.
-  // Errors: as ModelCatalogue::FindReady and PlanCalibration; ABORTED one of
+  // Errors: as ModelTable::FindReady and PlanCalibration; ABORTED one of
   //   this version is under way; UNAVAILABLE after Close.
   absl::Status Begin(CalibrationCall& call,
                      const v1::CalibrationSettings& settings)
@@ -50,7 +50,7 @@ class Calibrations {
   void Leave(const Key& key) ABSL_LOCKS_EXCLUDED(mu_);
   void Run(CalibrationCall& call, CalibrationPlan plan);
 
-  const ModelCatalogue& catalogue_;
+  const ModelTable& models_;
   const CalibrationTools tools_;
   Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;

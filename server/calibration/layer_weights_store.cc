@@ -9,7 +9,7 @@ namespace {
 
 constexpr char kFile[] = "layer_weights.pbtxt";
 
-absl::Status Replaced(const CatalogueVersion& measured) {
+absl::Status Replaced(const ModelVersion& measured) {
   return absl::AbortedError(absl::StrCat("model \"", measured.model,
                                          "\" version ", measured.version,
                                          " was replaced in the meantime"));
@@ -17,10 +17,10 @@ absl::Status Replaced(const CatalogueVersion& measured) {
 
 }  // namespace
 
-absl::Status LayerWeightsStore::Store(const CatalogueVersion& measured,
+absl::Status LayerWeightsStore::Store(const ModelVersion& measured,
                                       const LayerWeights& weights) const {
-  const auto now = catalogue_.FindReady(measured.model, measured.version);
-  if (!now.ok() || now->sha256 != measured.sha256) return Replaced(measured);
+  const auto now = models_.FindReady(measured.model, measured.version);
+  if (!now.ok() || (*now)->sha256 != measured.sha256) return Replaced(measured);
   const absl::Status written = WriteFileDurably(
       absl::StrCat(measured.folder, "/", kFile), LayerWeightsText(weights));
   if (!written.ok()) {
@@ -30,9 +30,8 @@ absl::Status LayerWeightsStore::Store(const CatalogueVersion& measured,
     return absl::FailedPreconditionError(absl::StrCat(
         kFile, " cannot be written: is the model repository read-only?"));
   }
-  if (!use_(measured.model, measured.version, weights).ok() ||
-      !catalogue_.SetLayerWeights(measured.model, measured.version,
-                                  measured.sha256, weights)) {
+  if (!models_.SetLayerWeights(measured.model, measured.version,
+                               measured.sha256, weights)) {
     return Replaced(measured);
   }
   log_.Info("layer weights stored", {{"model", measured.model},

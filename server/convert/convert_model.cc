@@ -197,21 +197,21 @@ v1::ModelConfig ToProto(const ModelConfig& config) {
   return proto;
 }
 
-void ToProto(const CatalogueVersion& version, v1::ModelVersion* out) {
+void ToProto(const ModelVersion& version, v1::ModelVersion* out) {
   out->set_version(version.version);
   out->set_state(StateToProto(version.state));
   out->set_message(version.message);
 }
 
-void ToProto(const std::vector<CatalogueVersion>& versions,
+void ToProto(const std::vector<ModelVersionPtr>& versions,
              v1::ListModelsResponse* response) {
   v1::ModelSummary* summary = nullptr;
-  for (const CatalogueVersion& version : versions) {
-    if (summary == nullptr || summary->name() != version.model) {
+  for (const ModelVersionPtr& version : versions) {
+    if (summary == nullptr || summary->name() != version->model) {
       summary = response->add_models();
-      summary->set_name(version.model);
+      summary->set_name(version->model);
     }
-    ToProto(version, summary->add_versions());
+    ToProto(*version, summary->add_versions());
   }
 }
 

@@ -1,4 +1,4 @@
-// What the catalogue holds, on the wire.
+// What the table of models holds, on the wire.
 // Pure functions; safe from any thread.
 
 #ifndef SALIENCY_SERVER_CONVERT_CONVERT_MODEL_H_
@@ -7,23 +7,23 @@
 #include <vector>
 
 #include "core/engine/model_metadata.h"
+#include "core/engine/model_table.h"
 #include "core/model/model_config.h"
 #include "saliency/v1/model_service.pb.h"
-#include "server/loading/model_catalogue.h"
 
 namespace saliency {
 
 // The configuration in force, every field set.
 v1::ModelConfig ToProto(const ModelConfig& config);
 
-void ToProto(const std::vector<CatalogueVersion>& versions,
+void ToProto(const std::vector<ModelVersionPtr>& versions,
              v1::ListModelsResponse* response);
 
 // Everything but `versions`: layers, methods and what the self-check found.
 void ToProto(const ModelMetadata& metadata, v1::GetModelResponse* response);
 
 // The state of one version, for either answer.
-void ToProto(const CatalogueVersion& version, v1::ModelVersion* out);
+void ToProto(const ModelVersion& version, v1::ModelVersion* out);
 
 }  // namespace saliency
 

@@ -14,10 +14,6 @@ namespace saliency {
 absl::Status UnavailableBecause(absl::string_view reason,
                                 absl::string_view message);
 
-// FAILED_PRECONDITION with the reason "failed": the model could not be loaded,
-// and asking again does not help.
-absl::Status FailedModelError(absl::string_view message);
-
 // RESOURCE_EXHAUSTED, later, with the reason "studies_full": all places for
 // calls that copy a model are taken.
 absl::Status StudiesFullError(absl::string_view message);
@@ -31,7 +27,7 @@ absl::Status CallsFullError(absl::string_view message);
 absl::Status UploadsFullError(absl::string_view message);
 
 // The reason behind a refusal: that of UnavailableBecause, "unavailable" for
-// another UNAVAILABLE; "failed" for FailedModelError; "too_large",
+// another UNAVAILABLE; "failed" for FailedModelError (refusal.h); "too_large",
 // "studies_full", "calls_full", "uploads_full" or else "queue_full" for
 // RESOURCE_EXHAUSTED,
 // "unauthenticated" for UNAUTHENTICATED; "" for a status that is no refusal.

@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/engine/job.h"
 #include "core/engine/model_metadata.h"
-#include "server/services/submit_job.h"
 
 namespace saliency {
 

@@ -156,6 +156,23 @@ std::string Sentences(std::vector<std::string> notes) {
 
 const char* YesOrNo(bool yes) { return yes ? "yes" : "no"; }
 
+ModelVersion VersionOf(const RepositoryModel& model,
+                       const RepositoryVersion& version,
+                       const LoadedModel& loaded) {
+  auto metadata = std::make_shared<const ModelMetadata>(MetadataOf(loaded));
+  return {
+      .model = model.name,
+      .version = version.version,
+      .state = ModelState::kReady,
+      .message = Sentences({LimitsOf(metadata->self_check),
+                            OutputChoice(metadata->config, metadata->output)}),
+      .required = model.config.required,
+      .metadata = metadata,
+      .sha256 = loaded.sha256,
+      .folder =
+          std::filesystem::path(version.model_file).parent_path().string()};
+}
+
 // How the model takes them, in the words of the log.
 std::string MetaSteps(const ModelMetadata& metadata) {
   switch (metadata.meta_path) {
@@ -167,13 +184,6 @@ std::string MetaSteps(const ModelMetadata& metadata) {
       return "in batches";
   }
   return "";
-}
-
-CatalogueVersion EntryOf(const RepositoryModel& model,
-                         const RepositoryVersion& version) {
-  return {.model = model.name,
-          .version = version.version,
-          .required = model.config.required};
 }
 
 }  // namespace
@@ -201,12 +211,11 @@ absl::StatusOr<std::shared_ptr<LoadedModel>> LoadVersion(
   return loaded;
 }
 
-ModelLoader::ModelLoader(Options options, ModelCatalogue& catalogue,
-                         Engine& engine, Metrics& metrics, Log& log,
-                         Clock& clock)
+ModelLoader::ModelLoader(Options options, Engine& engine, Metrics& metrics,
+                         Log& log, Clock& clock)
     : options_(std::move(options)),
-      catalogue_(catalogue),
       engine_(engine),
+      models_(engine.models()),
       metrics_(metrics),
       log_(log),
       clock_(clock),
@@ -249,12 +258,10 @@ bool ModelLoader::Run() {
       log_.Warning("config.pbtxt", {{"model", model.name}, {"note", note}});
     }
     for (const RepositoryVersion& version : model.versions) {
-      catalogue_.Set({.model = model.name,
-                      .version = version.version,
-                      .required = model.config.required});
+      models_.Reserve(model.name, version.version, model.config.required);
     }
   }
-  catalogue_.MarkListed();
+  models_.MarkListed();
   if (contents->models.empty()) {
     log_.Error("model repository", {{"folder", options_.repository},
                                     {"error", "it has no models"}});
@@ -286,17 +293,17 @@ TimedTask ModelLoader::TaskFor(const RepositoryModel& model,
       Finish(model, version, loaded, took);
     };
   };
-  const CatalogueVersion entry = EntryOf(model, version);
-  task.give_up = [this, entry] {
-    Fail(entry,
+  task.give_up = [this, name = model.name, number = version.version] {
+    Fail(name, number,
          absl::DeadlineExceededError(absl::StrCat(
              "not loaded within ", absl::FormatDuration(options_.load_timeout),
              ", the limit of --load-timeout: given up")));
   };
-  task.ended_late = [this, entry](absl::Duration took) {
+  task.ended_late = [this, name = model.name,
+                     number = version.version](absl::Duration took) {
     log_.Warning("a load that was given up has ended; its result is dropped",
-                 {{"model", entry.model},
-                  {"version", entry.version},
+                 {{"model", name},
+                  {"version", number},
                   {"seconds", absl::ToDoubleSeconds(took)}});
   };
   return task;
@@ -306,49 +313,44 @@ void ModelLoader::Finish(const RepositoryModel& model,
                          const RepositoryVersion& version,
                          absl::StatusOr<std::shared_ptr<LoadedModel>> loaded,
                          absl::Duration took) {
-  CatalogueVersion entry = EntryOf(model, version);
-  if (!loaded.ok()) return Fail(std::move(entry), loaded.status());
-  auto metadata = std::make_shared<const ModelMetadata>(MetadataOf(**loaded));
-  entry.state = ModelState::kReady;
-  entry.message = Sentences({LimitsOf(metadata->self_check),
-                             OutputChoice(metadata->config, metadata->output)});
-  entry.sha256 = (*loaded)->sha256;
-  entry.folder =
-      std::filesystem::path(version.model_file).parent_path().string();
-  entry.metadata = std::move(metadata);
-  const std::string unused = UnusedActivation(entry.metadata->config.activation,
-                                              entry.metadata->meaning);
+  if (!loaded.ok()) return Fail(model.name, version.version, loaded.status());
+  ModelVersion entry = VersionOf(model, version, **loaded);
+  const ModelMetadata& metadata = *entry.metadata;
+  const std::string unused =
+      UnusedActivation(metadata.config.activation, metadata.meaning);
   if (!unused.empty()) {
     log_.Warning("output activation", {{"model", entry.model},
                                        {"version", entry.version},
                                        {"warning", unused}});
   }
   metrics_.ObserveModelLoad(entry.model, took);
-  engine_.AddModel(*std::move(loaded));
-  if (entry.metadata->config.warm_up) AskFirst(*entry.metadata);
+  std::shared_ptr<ServedModel> served = engine_.StartModel(*std::move(loaded));
+  if (metadata.config.warm_up) {
+    AskFirst({std::make_shared<const ModelVersion>(entry), served});
+  }
   log_.Info(
       "model ready",
       {{"model", entry.model},
        {"version", entry.version},
        {"seconds", absl::ToDoubleSeconds(took)},
-       {"classes", entry.metadata->num_classes},
-       {"output", OutputText(entry.metadata->output)},
-       {"outputs_are", MeaningText(entry.metadata->meaning)},
-       {"meta_steps", MetaSteps(*entry.metadata)},
-       {"rows_independent",
-        YesOrNo(entry.metadata->self_check.rows_independent)},
-       {"deterministic", YesOrNo(entry.metadata->self_check.deterministic)},
+       {"classes", metadata.num_classes},
+       {"output", OutputText(metadata.output)},
+       {"outputs_are", MeaningText(metadata.meaning)},
+       {"meta_steps", MetaSteps(metadata)},
+       {"rows_independent", YesOrNo(metadata.self_check.rows_independent)},
+       {"deterministic", YesOrNo(metadata.self_check.deterministic)},
        {"note", entry.message}});
-  catalogue_.Set(std::move(entry));
+  models_.Publish(std::move(entry), std::move(served));
 }
 
 // A model that loaded and cannot answer them is served all the same: its
 // callers are told why, as here.
-void ModelLoader::AskFirst(const ModelMetadata& metadata) {
+void ModelLoader::AskFirst(const ModelTable::Entry& loaded) {
+  const ModelMetadata& metadata = *loaded.version->metadata;
   const absl::Status asked = AskFirstQuestions(
       metadata,
-      [this](Job job, JobDone done) {
-        engine_.Submit(std::move(job), std::move(done));
+      [&](Job job, JobDone done) {
+        engine_.SubmitTo(loaded, std::move(job), std::move(done));
       },
       kPatienceWithFirst);
   if (asked.ok()) return;
@@ -357,15 +359,15 @@ void ModelLoader::AskFirst(const ModelMetadata& metadata) {
                                    {"error", asked.ToString()}});
 }
 
-void ModelLoader::Fail(CatalogueVersion entry, const absl::Status& why) {
-  log_.Error("model failed", {{"model", entry.model},
-                              {"version", entry.version},
-                              {"error", why.ToString()}});
-  entry.state = ModelState::kFailed;
-  entry.message = HidesDetail(why)
-                      ? "internal error while loading; the log says more"
-                      : std::string(why.message());
-  catalogue_.Set(std::move(entry));
+void ModelLoader::Fail(const std::string& model, int64_t version,
+                       const absl::Status& why) {
+  log_.Error(
+      "model failed",
+      {{"model", model}, {"version", version}, {"error", why.ToString()}});
+  models_.Fail(model, version,
+               HidesDetail(why)
+                   ? "internal error while loading; the log says more"
+                   : std::string(why.message()));
 }
 
 }  // namespace saliency

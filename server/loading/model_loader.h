@@ -17,9 +17,9 @@
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "core/engine/engine.h"
+#include "core/engine/model_table.h"
 #include "core/model/loaded_model.h"
 #include "core/serving/model_repository.h"
-#include "server/loading/model_catalogue.h"
 #include "server/loading/timed_tasks.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
@@ -49,8 +49,8 @@ class ModelLoader {
   // served by `engine` as soon as it is ready.  One whose time is up is FAILED;
   // its thread goes on by itself, and what it brings is dropped.  All
   // references outlive this.
-  ModelLoader(Options options, ModelCatalogue& catalogue, Engine& engine,
-              Metrics& metrics, Log& log, Clock& clock = Clock::Real());
+  ModelLoader(Options options, Engine& engine, Metrics& metrics, Log& log,
+              Clock& clock = Clock::Real());
   // Waits for the versions that are being loaded, until their time is up; the
   // rest is left.
   ~ModelLoader();
@@ -68,12 +68,12 @@ class ModelLoader {
   void Finish(const RepositoryModel& model, const RepositoryVersion& version,
               absl::StatusOr<std::shared_ptr<LoadedModel>> loaded,
               absl::Duration took);
-  void AskFirst(const ModelMetadata& metadata);
-  void Fail(CatalogueVersion entry, const absl::Status& why);
+  void AskFirst(const ModelTable::Entry& loaded);
+  void Fail(const std::string& model, int64_t version, const absl::Status& why);
 
   const Options options_;
-  ModelCatalogue& catalogue_;
   Engine& engine_;
+  ModelTable& models_;  // the engine's
   Metrics& metrics_;
   Log& log_;
   Clock& clock_;

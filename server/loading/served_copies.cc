@@ -9,7 +9,7 @@
 namespace saliency {
 
 CopyModel ServedCopies(CopyModel copies, std::string path,
-                       const CatalogueVersion& version) {
+                       const ModelVersion& version) {
   const std::string changed = absl::StrCat(
       "the file of model \"", version.model, "\" version ", version.version,
       " has been changed or removed since it was loaded");

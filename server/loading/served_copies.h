@@ -6,8 +6,8 @@
 
 #include <string>
 
+#include "core/engine/model_table.h"
 #include "core/engine/run/cascading_randomization.h"
-#include "server/loading/model_catalogue.h"
 
 namespace saliency {
 
@@ -16,7 +16,7 @@ namespace saliency {
 // Errors of a copy: FAILED_PRECONDITION the file has been changed or removed;
 //   as `copies`.
 CopyModel ServedCopies(CopyModel copies, std::string path,
-                       const CatalogueVersion& version);
+                       const ModelVersion& version);
 
 }  // namespace saliency
 

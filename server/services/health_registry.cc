@@ -99,17 +99,17 @@ void HealthRegistry::Tell() {
   for (const auto& watcher : living) watcher->OnHealthChange();
 }
 
-std::map<std::string, Health> HealthOf(const ModelCatalogue& catalogue) {
+std::map<std::string, Health> HealthOf(const ModelTable& models) {
   std::map<std::string, Health> names;
-  for (const CatalogueVersion& version : catalogue.List()) {
+  for (const ModelVersionPtr& version : models.List()) {
     Health& health = names
-                         .try_emplace(absl::StrCat("model/", version.model),
+                         .try_emplace(absl::StrCat("model/", version->model),
                                       Health::kNotServing)
                          .first->second;
-    if (version.state == ModelState::kReady) health = Health::kServing;
+    if (version->state == ModelState::kReady) health = Health::kServing;
   }
   const Health overall =
-      catalogue.AllRequiredReady() ? Health::kServing : Health::kNotServing;
+      models.AllRequiredReady() ? Health::kServing : Health::kNotServing;
   names[""] = overall;
   names["saliency.v1.SaliencyService"] = overall;
   // It answers about models in any state.

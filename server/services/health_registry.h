@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "core/base/mutex.h"
-#include "server/loading/model_catalogue.h"
+#include "core/engine/model_table.h"
 
 namespace saliency {
 
@@ -73,10 +73,10 @@ class HealthRegistry {
       ABSL_GUARDED_BY(mu_);
 };
 
-// The names and healths that a catalogue stands for: "" for the server (serving
+// The names and healths that the models stand for: "" for the server (serving
 // when it has models and every required one is ready), one for each gRPC
 // service, one for each "model/<name>" (serving when a version is ready).
-std::map<std::string, Health> HealthOf(const ModelCatalogue& catalogue);
+std::map<std::string, Health> HealthOf(const ModelTable& models);
 
 }  // namespace saliency
 

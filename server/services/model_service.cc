@@ -14,35 +14,37 @@ namespace {
 // GetModel describes what is ready; of the rest it says the state, so that a
 // failed model can be asked why.
 absl::Status Describe(const v1::GetModelRequest& request,
-                      const ModelCatalogue& catalogue, PendingCall& call,
+                      const ModelTable& models, PendingCall& call,
                       v1::GetModelResponse* response) {
   const v1::ModelRef& asked = request.model();
   ASSIGN_OR_RETURN(const int64_t version, VersionFromProto(asked));
-  ASSIGN_OR_RETURN(const std::vector<CatalogueVersion> versions,
-                   catalogue.FindModel(asked.name()));
-  const absl::StatusOr<CatalogueVersion> ready =
-      catalogue.FindReady(asked.name(), version);
+  ASSIGN_OR_RETURN(const std::vector<ModelVersionPtr> versions,
+                   models.FindModel(asked.name()));
+  const absl::StatusOr<ModelVersionPtr> ready =
+      models.FindReady(asked.name(), version);
   if (absl::IsNotFound(ready.status())) return ready.status();
-  const int64_t highest = versions.back().version;
+  const int64_t highest = versions.back()->version;
   const int64_t wanted = version > 0 ? version : highest;
-  call.SetModel(versions.back().model, ready.ok() ? ready->version : wanted);
-  response->mutable_model()->set_name(versions.back().model);
-  response->mutable_model()->set_version(ready.ok() ? ready->version : wanted);
-  for (const CatalogueVersion& each : versions) {
-    ToProto(each, response->add_versions());
+  call.SetModel(versions.back()->model,
+                ready.ok() ? (*ready)->version : wanted);
+  response->mutable_model()->set_name(versions.back()->model);
+  response->mutable_model()->set_version(ready.ok() ? (*ready)->version
+                                                    : wanted);
+  for (const ModelVersionPtr& each : versions) {
+    ToProto(*each, response->add_versions());
   }
   if (!ready.ok()) return absl::OkStatus();
-  ToProto(*ready->metadata, response);
-  response->set_sha256(ready->sha256);
+  ToProto(*(*ready)->metadata, response);
+  response->set_sha256((*ready)->sha256);
   return absl::OkStatus();
 }
 
 }  // namespace
 
-ModelService::ModelService(const ModelCatalogue& catalogue,
-                           CallTracker& tracker, Calibrations* calibrations)
+ModelService::ModelService(const ModelTable& models, CallTracker& tracker,
+                           Calibrations* calibrations)
     : StreamedService("saliency.v1.ModelService"),
-      catalogue_(catalogue),
+      models_(models),
       tracker_(tracker),
       calibrations_(calibrations) {
   using List = UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse>;
@@ -51,7 +53,7 @@ ModelService::ModelService(const ModelCatalogue& catalogue,
         return new List(context, tracker_, "ListModels",
                         [this](PendingCall& call, const auto& /*request*/,
                                v1::ListModelsResponse* response) {
-                          ToProto(catalogue_.List(), response);
+                          ToProto(models_.List(), response);
                           call.FinishWith(absl::OkStatus());
                         });
       });
@@ -62,7 +64,7 @@ ModelService::ModelService(const ModelCatalogue& catalogue,
             context, tracker_, "GetModel",
             [this](PendingCall& call, const v1::GetModelRequest& request,
                    v1::GetModelResponse* response) {
-              call.FinishWith(Describe(request, catalogue_, call, response));
+              call.FinishWith(Describe(request, models_, call, response));
             });
       });
   ServeCalibrate();

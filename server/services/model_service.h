@@ -1,12 +1,12 @@
-// saliency.v1.ModelService: answers from the catalogue, and has models
-// calibrated.
+// saliency.v1.ModelService: answers from the table of models, and has
+// models calibrated.
 // Thread-safe.
 
 #ifndef SALIENCY_SERVER_SERVICES_MODEL_SERVICE_H_
 #define SALIENCY_SERVER_SERVICES_MODEL_SERVICE_H_
 
+#include "core/engine/model_table.h"
 #include "server/calibration/calibrations.h"
-#include "server/loading/model_catalogue.h"
 #include "server/transport/call_tracker.h"
 #include "server/transport/streamed_service.h"
 
@@ -15,13 +15,13 @@ namespace saliency {
 class ModelService : public StreamedService {
  public:
   // All outlive this.  Null `calibrations`: the server allows none.
-  ModelService(const ModelCatalogue& catalogue, CallTracker& tracker,
+  ModelService(const ModelTable& models, CallTracker& tracker,
                Calibrations* calibrations);
 
  private:
   void ServeCalibrate();
 
-  const ModelCatalogue& catalogue_;
+  const ModelTable& models_;
   CallTracker& tracker_;
   Calibrations* const calibrations_;
 };

@@ -36,12 +36,12 @@ bool AsksModel(const v1::CombineLayersRequest& request) {
 
 // All that is wrong with a request that became `job` in part: the engine, which
 // would refuse it as well, sees the rest of it.
-absl::Status AllViolations(const Job& job, const CatalogueVersion& model,
+absl::Status AllViolations(const Job& job, const ModelVersion* model,
                            const EngineLimits& limits, Violations found) {
   if (HoldsGivenMaps(job)) {
     CheckGivenMaps(job, limits, found);
-  } else if (model.metadata != nullptr) {
-    CheckJob(job, *model.metadata, limits, found);
+  } else if (model != nullptr) {
+    CheckJob(job, *model->metadata, limits, found);
   }
   return found.status();
 }
@@ -49,17 +49,16 @@ absl::Status AllViolations(const Job& job, const CatalogueVersion& model,
 // The job that `request` asks for, of a model that is there or of none.
 template <typename Request>
 absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
-                            const ModelCatalogue& catalogue,
-                            PendingCall& call) {
+                            const ModelTable& models, PendingCall& call) {
   RETURN_IF_ERROR(call.admission());
   Violations found;
-  CatalogueVersion model;
+  ModelVersionPtr model;  // null: none
   if (AsksModel(request)) {
-    absl::StatusOr<CatalogueVersion> ready =
-        catalogue.FindReady(request.model().name(), request.model().version());
+    absl::StatusOr<ModelVersionPtr> ready =
+        models.FindReady(request.model().name(), request.model().version());
     if (ready.ok()) {
       model = *std::move(ready);
-      call.SetModel(model.model, model.version);
+      call.SetModel(model->model, model->version);
     } else if (absl::IsNotFound(ready.status()) ||
                absl::IsInvalidArgument(ready.status())) {
       found.Add(ready.status());
@@ -68,9 +67,11 @@ absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
     }
   }
   Job job = JobFromProto(request, limits, found);
-  if (!found.empty()) return AllViolations(job, model, limits, found);
-  job.model = model.model;
-  job.version = model.version;
+  if (!found.empty()) return AllViolations(job, model.get(), limits, found);
+  if (model != nullptr) {
+    job.model = model->model;
+    job.version = model->version;
+  }
   job.request_id = call.request_id();
   job.caller = call.caller();
   job.deadline = call.deadline();
@@ -141,7 +142,7 @@ void FinishCall(PendingCall& call, absl::StatusOr<Explanation> answer,
 template <typename Request, typename Response>
 void SaliencyService::Answer(PendingCall& call, const Request& request,
                              Response* response) {
-  absl::StatusOr<Job> job = MakeJob(request, limits_, catalogue_, call);
+  absl::StatusOr<Job> job = MakeJob(request, limits_, models_, call);
   if (!job.ok()) return call.FinishWith(job.status());
   const std::size_t targets = job->targets.size();
   OutputOptions output = job->output;
@@ -153,12 +154,12 @@ void SaliencyService::Answer(PendingCall& call, const Request& request,
 }
 
 SaliencyService::SaliencyService(const EngineLimits& limits,
-                                 const ModelCatalogue& catalogue,
-                                 CallTracker& tracker, SubmitJob submit,
-                                 WorkInHand& in_hand, ServiceOptions options)
+                                 const ModelTable& models, CallTracker& tracker,
+                                 SubmitJob submit, WorkInHand& in_hand,
+                                 ServiceOptions options)
     : StreamedService("saliency.v1.SaliencyService"),
       limits_(limits),
-      catalogue_(catalogue),
+      models_(models),
       tracker_(tracker),
       submit_(std::move(submit)),
       in_hand_(in_hand),
@@ -233,16 +234,16 @@ void SaliencyService::AnswerStreamed(StreamItem& question,
 absl::Status SaliencyService::StudyWeights(
     WeightSensitivityCall& call,
     const v1::MeasureWeightSensitivityRequest& request) {
-  ASSIGN_OR_RETURN(const Job job, MakeJob(request, limits_, catalogue_, call));
-  ASSIGN_OR_RETURN(const CatalogueVersion version,
-                   catalogue_.FindReady(job.model, job.version));
+  ASSIGN_OR_RETURN(const Job job, MakeJob(request, limits_, models_, call));
+  ASSIGN_OR_RETURN(const ModelVersionPtr version,
+                   models_.FindReady(job.model, job.version));
   ASSIGN_OR_RETURN(const std::shared_ptr<void> hold,
-                   HoldForStudy(job, version));
-  const CopyModel copies = CopiesFor(version, request.seed());
+                   HoldForStudy(job, *version));
+  const CopyModel copies = CopiesFor(*version, request.seed());
   const CascadeQuestion question = {
       .job = job,
       .stages = {request.stages().begin(), request.stages().end()},
-      .model = *version.metadata,
+      .model = *version->metadata,
       .limits = limits_,
       .in_hand = in_hand_};
   // The thread that studies has nothing above it to catch an exception.
@@ -260,7 +261,7 @@ absl::Status SaliencyService::StudyWeights(
 }
 
 absl::StatusOr<std::shared_ptr<void>> SaliencyService::HoldForStudy(
-    const Job& job, const CatalogueVersion& version) const {
+    const Job& job, const ModelVersion& version) const {
   if (options_.hold_bytes == nullptr) return nullptr;
   ASSIGN_OR_RETURN(const JobPlan plan,
                    PlanJob(job, *version.metadata, limits_));
@@ -268,7 +269,7 @@ absl::StatusOr<std::shared_ptr<void>> SaliencyService::HoldForStudy(
       job.caller, plan.cost.input_bytes + 2 * plan.cost.answer_bytes);
 }
 
-CopyModel SaliencyService::CopiesFor(const CatalogueVersion& version,
+CopyModel SaliencyService::CopiesFor(const ModelVersion& version,
                                      uint64_t seed) const {
   if (options_.copies != nullptr) return options_.copies(version, seed);
   const std::string file = version.folder + "/model.pt";

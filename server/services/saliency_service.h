@@ -12,12 +12,12 @@
 
 #include "absl/status/statusor.h"
 #include "core/engine/engine_limits.h"
+#include "core/engine/job.h"
+#include "core/engine/model_table.h"
 #include "core/engine/run/cascading_randomization.h"
 #include "saliency/v1/saliency_service.pb.h"
-#include "server/loading/model_catalogue.h"
 #include "server/services/randomization_threads.h"
 #include "server/services/stream_item.h"
-#include "server/services/submit_job.h"
 #include "server/services/weight_sensitivity_call.h"
 #include "server/transport/call_tracker.h"
 #include "server/transport/pending_call.h"
@@ -28,7 +28,7 @@ namespace saliency {
 
 // Makes private copies of a version; `seed` is that of their random weights.
 using CopiesOfModel =
-    std::function<CopyModel(const CatalogueVersion& version, uint64_t seed)>;
+    std::function<CopyModel(const ModelVersion& version, uint64_t seed)>;
 
 // Engine::HoldBytes.
 using HoldBytes = std::function<absl::StatusOr<std::shared_ptr<void>>(
@@ -44,9 +44,9 @@ struct ServiceOptions {
 
 class SaliencyService : public StreamedService {
  public:
-  // `in_hand` is where weight studies are noted.  It, `catalogue`, `tracker`
+  // `in_hand` is where weight studies are noted.  It, `models`, `tracker`
   // and what `submit` refers to outlive this.
-  SaliencyService(const EngineLimits& limits, const ModelCatalogue& catalogue,
+  SaliencyService(const EngineLimits& limits, const ModelTable& models,
                   CallTracker& tracker, SubmitJob submit, WorkInHand& in_hand,
                   ServiceOptions options = {});
 
@@ -63,13 +63,13 @@ class SaliencyService : public StreamedService {
   // All stages, on the call's own thread.
   absl::Status StudyWeights(WeightSensitivityCall& call,
                             const v1::MeasureWeightSensitivityRequest& request);
-  CopyModel CopiesFor(const CatalogueVersion& version, uint64_t seed) const;
+  CopyModel CopiesFor(const ModelVersion& version, uint64_t seed) const;
   // The memory of all its messages, of which there are two at a time.
   absl::StatusOr<std::shared_ptr<void>> HoldForStudy(
-      const Job& job, const CatalogueVersion& version) const;
+      const Job& job, const ModelVersion& version) const;
 
   const EngineLimits limits_;
-  const ModelCatalogue& catalogue_;
+  const ModelTable& models_;
   CallTracker& tracker_;
   const SubmitJob submit_;
   WorkInHand& in_hand_;

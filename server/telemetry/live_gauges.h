@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/engine/model_table.h"
 #include "prometheus/collectable.h"
 #include "prometheus/metric_family.h"
-#include "server/loading/model_catalogue.h"
 
 namespace saliency {
 
@@ -21,15 +21,15 @@ namespace saliency {
 // state a version is in, 0 for the others.
 class LiveGauges : public prometheus::Collectable {
  public:
-  // `catalogue` and what `load` refers to outlive this.
-  LiveGauges(std::function<EngineLoad()> load, const ModelCatalogue& catalogue)
-      : load_(std::move(load)), catalogue_(catalogue) {}
+  // `models` and what `load` refers to outlive this.
+  LiveGauges(std::function<EngineLoad()> load, const ModelTable& models)
+      : load_(std::move(load)), models_(models) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   const std::function<EngineLoad()> load_;
-  const ModelCatalogue& catalogue_;
+  const ModelTable& models_;
 };
 
 }  // namespace saliency

@@ -22,7 +22,7 @@ namespace saliency {
 // One answered call.
 struct CallRecord {
   std::string rpc;
-  std::string model = "unknown";    // of the catalogue, or "unknown"
+  std::string model = "unknown";    // of a model that exists, or "unknown"
   std::string version = "unknown";  // its number, or "unknown"
   absl::Status status;              // as the caller sees it
   absl::string_view refusal;        // RefusalReason; empty: not refused

@@ -97,7 +97,7 @@ double AllowedFar(CombineRule rule) {
 class EngineCombineTest : public testing::Test {
  protected:
   EngineCombineTest() : engine_({}, Clock::Real(), observer_) {
-    engine_.AddModel(LoadCalibrated());
+    ServeModel(engine_, LoadCalibrated());
   }
 
   Explanation Explain(Job job) {
@@ -228,7 +228,7 @@ TEST(EngineCombineBatchTest, StrangersOfBothKindsRunAsOneBatch) {
   std::shared_ptr<LoadedModel> model = LoadCalibrated();
   model->config.batching.max_rows = 4;
   model->config.batching.max_delay = absl::Hours(1);  // until it is full
-  engine.AddModel(std::move(model));
+  ServeModel(engine, std::move(model));
   Answers answers(4);
   for (int i = 0; i < 4; ++i) {
     Job job = Varied(i);
@@ -265,7 +265,7 @@ TEST_F(EngineCombineTest, EvaluationNeedsNoPixels) {
 TEST(EngineLayerWeightsTest, NewWeightsAreUsedFromTheNextJobOn) {
   RecordingObserver observer;
   Engine engine({}, Clock::Real(), observer);
-  engine.AddModel(LoadTinyResnet());
+  ServeModel(engine, LoadTinyResnet());
   const auto combine = [&] {
     Job job;
     job.input = RandomTensor(1);
@@ -276,23 +276,25 @@ TEST(EngineLayerWeightsTest, NewWeightsAreUsedFromTheNextJobOn) {
     answers.AwaitAll();
     return answers.of(0);
   };
-  const auto before = engine.FindModel("", 0).value();
+  const auto before = engine.models().FindReady("", 0).value()->metadata;
   EXPECT_EQ(combine().status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(combine().status().message()),
               testing::HasSubstr("saliency calibrate"));
   const LayerWeights weights = {
       .layers = {{.layer = "layer1", .feature_spread = 1.0},
                  {.layer = "layer4", .feature_spread = 3.0}}};
-  ASSERT_TRUE(
-      engine.SetLayerWeights(before->name, before->version, weights).ok());
+  ASSERT_TRUE(engine.models().SetLayerWeights(before->name, before->version, "",
+                                              weights));
   const auto after = combine();
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_EQ(after->combined[0].shares[0].weight, 0.25);
   EXPECT_EQ(after->combined[0].shares[1].weight, 0.75);
-  EXPECT_TRUE(engine.FindModel("", 0).value()->layer_weights.calibrated());
+  EXPECT_TRUE(engine.models()
+                  .FindReady("", 0)
+                  .value()
+                  ->metadata->layer_weights.calibrated());
   EXPECT_FALSE(before->layer_weights.calibrated()) << "snapshots stay";
-  EXPECT_EQ(engine.SetLayerWeights("nobody", 1, weights).code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_FALSE(engine.models().SetLayerWeights("nobody", 1, "", weights));
 }
 
 }  // namespace

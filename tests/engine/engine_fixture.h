@@ -34,7 +34,7 @@ class EngineTest : public testing::Test {
     std::vector<std::unique_ptr<Explainer>> explainers;
     explainers.push_back(
         std::make_unique<FakeExplainer>(log_, std::move(hook)));
-    engine.AddModel(std::move(model), std::move(explainers), nullptr);
+    ServeModel(engine, std::move(model), std::move(explainers), nullptr);
   }
 
   // A hook that holds the worker at its first batch until the gate opens.

@@ -90,7 +90,7 @@ at::Tensor TensorOf(const MapResult& result) {
 class EngineMetaTest : public testing::Test {
  protected:
   EngineMetaTest() : engine_({}, Clock::Real(), observer_) {
-    engine_.AddModel(LoadTinyResnet());
+    ServeModel(engine_, LoadTinyResnet());
   }
 
   absl::StatusOr<Explanation> Explain(Job job) {
@@ -340,7 +340,7 @@ TEST(EngineMetaMixtureTest, LeavesTheModelAsItWasWhateverHappens) {
     explainers.push_back(
         std::make_unique<FlakyExplainer>(std::make_unique<PassExplainer>(
             *model->replicas[0], PassExplainer::Options())));
-    engine.AddModel(MetadataOf(*model), std::move(explainers), nullptr);
+    ServeModel(engine, MetadataOf(*model), std::move(explainers), nullptr);
     constexpr int kAtOnce = 100;  // below the queue's bound
     for (int first = 0; first < calls; first += kAtOnce) {
       const int count = std::min(kAtOnce, calls - first);

@@ -74,7 +74,7 @@ void ExpectClose(const MapResult& actual, const MapResult& expected) {
 class EngineModelTest : public testing::Test {
  protected:
   EngineModelTest() : engine_({}, Clock::Real(), observer_) {
-    engine_.AddModel(LoadTinyResnet());
+    ServeModel(engine_, LoadTinyResnet());
   }
 
   absl::StatusOr<Explanation> Explain(Job job) {
@@ -212,7 +212,7 @@ TEST_F(EngineModelTest, ChunksOfRowsAreAsOnePass) {
 
 TEST_F(EngineModelTest, EveryMethodThatAppliesGivesAMap) {
   const std::shared_ptr<const ModelMetadata> metadata =
-      engine_.FindModel("", 0).value();
+      engine_.models().FindReady("", 0).value()->metadata;
   const auto conv = std::find_if(
       metadata->layers.begin(), metadata->layers.end(),
       [](const LayerInfo& layer) { return layer.conv.has_value(); });
@@ -243,7 +243,8 @@ TEST_F(EngineModelTest, EveryMethodThatAppliesGivesAMap) {
 
 // Before global average pooling grad_cam = (cam)+ / (H W).
 TEST_F(EngineModelTest, GradCamAtTheHeadIsThePositivePartOfCam) {
-  const std::string layer = engine_.FindModel("", 0).value()->head_layers[0];
+  const std::string layer =
+      engine_.models().FindReady("", 0).value()->metadata->head_layers[0];
   const Explanation answer =
       Explain(RawJob(RandomTensor(4), {ClassIndex{2}, ClassIndex{7}},
                      {At("cam", {layer}), At("grad_cam", {layer})}))
@@ -335,7 +336,7 @@ TEST_F(EngineModelTest, APooledJobAnswersImageByImage) {
   job.pooled_layers = {"layer1", "layer4"};
   const Explanation answer = Explain(std::move(job)).value();
   ASSERT_EQ(answer.images.size(), 2);
-  const auto metadata = engine_.FindModel("", 0).value();
+  const auto metadata = engine_.models().FindReady("", 0).value()->metadata;
   std::size_t channels = 0;
   for (const LayerInfo& layer : metadata->layers) {
     if (layer.name == "layer1" || layer.name == "layer4") {

@@ -51,7 +51,7 @@ class EngineOutputTest : public testing::Test {
     loaded->config.default_layers = {"relu"};
     loaded->labels = std::move(labels);
     loaded->replicas.push_back(ProbedModel::Load(file.path(), options).value());
-    engine_.AddModel(std::move(loaded));
+    ServeModel(engine_, std::move(loaded));
   }
 
   absl::StatusOr<Explanation> Ask(const std::string& model,

@@ -82,7 +82,7 @@ std::unique_ptr<Engine> ServeByTwo(ExplainerLog& log, EngineObserver& observer,
   }
   ModelMetadata model = FakeModel();
   model.config.batching.max_rows = 8;
-  engine->AddModel(std::move(model), std::move(explainers), nullptr);
+  ServeModel(*engine, std::move(model), std::move(explainers), nullptr);
   return engine;
 }
 
@@ -171,7 +171,7 @@ TEST(EngineStressTest, ReplacingAModelUnderLoadLosesNothing) {
     for (int i = 0; i < 50; ++i) {
       std::vector<std::unique_ptr<Explainer>> explainers;
       explainers.push_back(std::make_unique<FakeExplainer>(log, &Misbehave));
-      engine->AddModel(FakeModel(), std::move(explainers), nullptr);
+      ServeModel(*engine, FakeModel(), std::move(explainers), nullptr);
     }
   });
   std::mt19937 random(1);

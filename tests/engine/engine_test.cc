@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -168,30 +169,31 @@ TEST_F(EngineTest, BadInputIsAnsweredWithoutAPass) {
 
 TEST_F(EngineTest, ModelsAreFoundByNameAndVersion) {
   Engine engine({}, clock_, observer_);
-  EXPECT_EQ(engine.FindModel("", 0).status(),
-            absl::NotFoundError("no model is served"));
+  engine.models().MarkListed();
+  EXPECT_EQ(engine.models().FindReady("", 0).status(),
+            absl::NotFoundError("the server has no models"));
   for (const int64_t version : {1, 3}) {
     ModelMetadata model = FakeModel();
     model.version = version;
     AddFake(engine, std::move(model));
   }
-  EXPECT_EQ((*engine.FindModel("", 0))->version, 3);
-  EXPECT_EQ((*engine.FindModel("fake", 1))->version, 1);
-  EXPECT_EQ(engine.FindModel("fake", 2).status(),
-            absl::NotFoundError(
-                "version 2 of model \"fake\" not found; served: 1, 3"));
+  EXPECT_EQ((*engine.models().FindReady("", 0))->version, 3);
+  EXPECT_EQ((*engine.models().FindReady("fake", 1))->version, 1);
+  EXPECT_EQ(engine.models().FindReady("fake", 2).status(),
+            absl::NotFoundError("model \"fake\": version \"2\" not found; "
+                                "nearest: \"1\", \"3\""));
   EXPECT_EQ(
-      engine.FindModel("fakir", 0).status(),
+      engine.models().FindReady("fakir", 0).status(),
       absl::NotFoundError("model \"fakir\" not found; nearest: \"fake\""));
   ModelMetadata other = FakeModel();
   other.name = "other";
   AddFake(engine, std::move(other));
-  EXPECT_EQ(engine.FindModel("", 0).status(),
+  EXPECT_EQ(engine.models().FindReady("", 0).status(),
             absl::InvalidArgumentError(
-                "model is required, since 2 models are served"));
-  EXPECT_TRUE(engine.RemoveModel("fake", 3).ok());
-  EXPECT_EQ((*engine.FindModel("fake", 0))->version, 1);
-  EXPECT_EQ(engine.RemoveModel("fake", 3).code(), StatusCode::kNotFound);
+                "model.name: not set, but the server has 2 models"));
+  EXPECT_TRUE(engine.models().Remove("fake", 3).ok());
+  EXPECT_EQ((*engine.models().FindReady("fake", 0))->version, 1);
+  EXPECT_EQ(engine.models().Remove("fake", 3).code(), StatusCode::kNotFound);
   engine.Submit(FakeJob(0), answers_.For(0));
   answers_.Await(0);
   EXPECT_EQ(answers_.of(0)->version, 1);
@@ -203,7 +205,7 @@ TEST_F(EngineTest, AReplacedVersionFinishesItsWorkAndIsReleased) {
   const std::weak_ptr<int> old = alive;
   std::vector<std::unique_ptr<Explainer>> explainers;
   explainers.push_back(std::make_unique<FakeExplainer>(log_, HoldAtGate()));
-  engine.AddModel(FakeModel(), std::move(explainers), std::move(alive));
+  ServeModel(engine, FakeModel(), std::move(explainers), std::move(alive));
   engine.Submit(FakeJob(0), answers_.For(0));
   gate_.AwaitArrivals(1);
   engine.Submit(FakeJob(1), answers_.For(1));
@@ -218,6 +220,58 @@ TEST_F(EngineTest, AReplacedVersionFinishesItsWorkAndIsReleased) {
   EXPECT_TRUE(answers_.of(1).ok());
   // The worker lets go of the model when it has found its queue at an end.
   while (!old.expired()) std::this_thread::yield();
+}
+
+TEST_F(EngineTest, ARemovedVersionFinishesItsWorkAndIsReleased) {
+  Engine engine({}, clock_, observer_);
+  engine.models().MarkListed();
+  auto alive = std::make_shared<int>(0);
+  const std::weak_ptr<int> old = alive;
+  std::vector<std::unique_ptr<Explainer>> explainers;
+  explainers.push_back(std::make_unique<FakeExplainer>(log_, HoldAtGate()));
+  ServeModel(engine, FakeModel(), std::move(explainers), std::move(alive));
+  std::optional<ModelTable::Entry> held = *engine.models().Find("fake", 1);
+  engine.Submit(FakeJob(0), answers_.For(0));
+  gate_.AwaitArrivals(1);
+  engine.Submit(FakeJob(1), answers_.For(1));
+  ASSERT_TRUE(engine.models().Remove("fake", 1).ok());
+  engine.Submit(FakeJob(2), answers_.For(2));
+  answers_.Await(2);
+  EXPECT_EQ(CodeOf(2), StatusCode::kNotFound);
+  gate_.Open();
+  answers_.Await(0);
+  answers_.Await(1);
+  EXPECT_TRUE(answers_.of(0).ok());
+  EXPECT_TRUE(answers_.of(1).ok());
+  engine.SubmitTo(*held, FakeJob(3), answers_.For(3));
+  answers_.Await(3);
+  EXPECT_TRUE(answers_.of(3).ok()) << "whoever found it may still ask it";
+  EXPECT_FALSE(old.expired());
+  held.reset();
+  while (!old.expired()) std::this_thread::yield();
+}
+
+TEST_F(EngineTest, AVersionIsAskedBeforeItIsPublished) {
+  Engine engine({}, clock_, observer_);
+  engine.models().Reserve("fake", 1);
+  std::vector<std::unique_ptr<Explainer>> explainers;
+  explainers.push_back(std::make_unique<FakeExplainer>(log_, nullptr));
+  const ModelTable::Entry started = {
+      std::make_shared<const ModelVersion>(ModelVersion{
+          .model = "fake",
+          .version = 1,
+          .metadata = std::make_shared<const ModelMetadata>(FakeModel())}),
+      engine.StartModel(FakeModel(), std::move(explainers), nullptr)};
+  engine.Submit(FakeJob(0), answers_.For(0));
+  engine.SubmitTo(started, FakeJob(1), answers_.For(1));
+  answers_.Await(0);
+  answers_.Await(1);
+  EXPECT_EQ(CodeOf(0), StatusCode::kUnavailable) << "it is loading";
+  EXPECT_TRUE(answers_.of(1).ok());
+  engine.models().Publish(*started.version, started.served);
+  engine.Submit(FakeJob(2), answers_.For(2));
+  answers_.Await(2);
+  EXPECT_TRUE(answers_.of(2).ok());
 }
 
 TEST_F(EngineTest, ACallbackMaySubmitTheNextJob) {

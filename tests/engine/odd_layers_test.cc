@@ -35,7 +35,7 @@ class OddLayersTest : public testing::Test {
     model->config.input.height = model->config.input.width = 8;
     model->config.default_layers = {"input"};
     model->replicas.push_back(ProbedModel::Load(file.path(), options).value());
-    engine_.AddModel(std::move(model));
+    ServeModel(engine_, std::move(model));
   }
 
   // One image for each of `levels`, which is added to noise.

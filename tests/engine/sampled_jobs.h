@@ -60,7 +60,7 @@ class SampledJobsTest : public testing::Test {
     model_->config.batching.max_rows = max_rows;
     RecordingObserver observer;
     Engine engine({}, Clock::Real(), observer);
-    engine.AddModel(model_);
+    ServeModel(engine, model_);
     Answers answers(1);
     engine.Submit(job, answers.For(0));
     answers.AwaitAll();

@@ -228,7 +228,7 @@ TEST_F(SamplingTest, TheSameSeedGivesTheSameMapWhateverTheChunksAndCompany) {
   model_->config.batching.max_rows = 5;
   RecordingObserver observer;
   Engine engine({}, Clock::Real(), observer);
-  engine.AddModel(model_);
+  ServeModel(engine, model_);
   constexpr int kJobs = 6;
   Answers answers(kJobs);
   for (int i = 0; i < kJobs; ++i) {
@@ -301,8 +301,8 @@ TEST_F(SamplingTest, WhatCannotBeIsRefusedByName) {
   const ModelMetadata metadata = [&] {
     RecordingObserver observer;
     Engine engine({}, Clock::Real(), observer);
-    engine.AddModel(model_);
-    return *engine.FindModel("", 0).value();
+    ServeModel(engine, model_);
+    return *engine.models().FindReady("", 0).value()->metadata;
   }();
   const auto refusal = [&](const Job& job) {
     return std::string(PrepareJob(job, metadata, {}).status().message());

@@ -291,9 +291,7 @@ TEST(CalibrationTest, FeaturesBeyondTheBoundEndIt) {
 
 TEST(CalibrationTest, AVersionThatWasReplacedMeanwhileKeepsItsOwnWeights) {
   HeldCalibration held;
-  CatalogueVersion other = *held.server.catalogue().FindReady("fake", 1);
-  other.sha256 = std::string(64, 'b');
-  held.server.catalogue().Set(other);
+  held.server.AddFakeModel(std::string(64, 'b'));
   held.gate.Open();
   held.caller.SendTwoClasses(10);
   const CalibrationOutcome outcome = held.caller.Finish();

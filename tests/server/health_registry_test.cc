@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/fakes.h"
 
 namespace saliency::health_registry_test {
 namespace {
@@ -94,21 +95,21 @@ TEST(HealthRegistryTest, AClosedBoardTellsEarlyAndLateWatchers) {
 }
 
 TEST(HealthOfTest, OverallHealthWaitsForRequiredModels) {
-  ModelCatalogue catalogue;
-  EXPECT_EQ(HealthOf(catalogue)[""], Health::kNotServing);
-  catalogue.MarkListed();
-  EXPECT_EQ(HealthOf(catalogue)[""], Health::kNotServing) << "no models";
-  catalogue.Set({.model = "a", .version = 1});
-  catalogue.Set({.model = "b", .version = 1, .state = ModelState::kReady});
-  auto names = HealthOf(catalogue);
+  ModelTable models;
+  EXPECT_EQ(HealthOf(models)[""], Health::kNotServing);
+  models.MarkListed();
+  EXPECT_EQ(HealthOf(models)[""], Health::kNotServing) << "no models";
+  models.Reserve("a", 1);
+  models.Publish({.model = "b", .version = 1}, NoWorkers());
+  auto names = HealthOf(models);
   EXPECT_EQ(names[""], Health::kNotServing);
   EXPECT_EQ(names["saliency.v1.SaliencyService"], Health::kNotServing);
   EXPECT_EQ(names["saliency.v1.ModelService"], Health::kServing);
   EXPECT_EQ(names["model/a"], Health::kNotServing);
   EXPECT_EQ(names["model/b"], Health::kServing);
   EXPECT_FALSE(names.contains("model/c"));
-  catalogue.Set({.model = "a", .version = 2, .state = ModelState::kReady});
-  names = HealthOf(catalogue);
+  models.Publish({.model = "a", .version = 2}, NoWorkers());
+  names = HealthOf(models);
   EXPECT_EQ(names[""], Health::kServing);
   EXPECT_EQ(names["model/a"], Health::kServing);
 }

@@ -75,8 +75,8 @@ TEST(HealthServiceTest, AChangeThatChangesNothingIsNotWritten) {
   HealthCheckResponse response;
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
-  server.catalogue().MarkListed();
-  server.catalogue().MarkListed();
+  server.table().MarkListed();
+  server.table().MarkListed();
   server.registry().StopServing();
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
@@ -94,7 +94,7 @@ TEST(HealthServiceTest, ManyWatchesThatComeAndGoLeaveTheServerWell) {
     HealthCheckResponse response;
     ASSERT_TRUE(watch->Read(&response));
     context.TryCancel();
-    server.catalogue().MarkListed();
+    server.table().MarkListed();
     watch->Finish();
   }
   EXPECT_EQ(Check(server, ""), HealthCheckResponse::SERVING);

@@ -21,21 +21,14 @@ class LayerWeightsStoreTest : public testing::Test {
   LayerWeightsStoreTest() {
     version_ = {.model = "fake",
                 .version = 1,
-                .state = ModelState::kReady,
                 .metadata = std::make_shared<const ModelMetadata>(FakeModel()),
                 .sha256 = "aa",
                 .folder = folder_.path()};
-    catalogue_.Set(version_);
-    catalogue_.MarkListed();
+    models_.Publish(version_, NoWorkers());
+    models_.MarkListed();
   }
 
-  LayerWeightsStore Store() {
-    return {catalogue_, log_,
-            [this](absl::string_view, int64_t, const LayerWeights& weights) {
-              used_.push_back(weights.data);
-              return engine_status_;
-            }};
-  }
+  LayerWeightsStore Store() { return {models_, log_}; }
   static LayerWeights Weights(const std::string& data) {
     return {.layers = {{.layer = "conv", .feature_spread = 0.5}}, .data = data};
   }
@@ -46,7 +39,7 @@ class LayerWeightsStoreTest : public testing::Test {
     return weights.ok() ? weights->data : text;
   }
   std::string Shown() const {
-    return catalogue_.FindReady("fake", 1)->metadata->layer_weights.data;
+    return models_.FindReady("fake", 1).value()->metadata->layer_weights.data;
   }
   int FilesInFolder() const {
     return static_cast<int>(
@@ -56,10 +49,8 @@ class LayerWeightsStoreTest : public testing::Test {
   const TemporaryFolder folder_;
   LogLines lines_;
   Log log_{LogFormat::kText, LogLevel::kInfo, lines_.Sink()};
-  ModelCatalogue catalogue_;
-  CatalogueVersion version_;
-  absl::Status engine_status_;
-  std::vector<std::string> used_;
+  ModelTable models_;
+  ModelVersion version_;
 };
 
 TEST_F(LayerWeightsStoreTest, WritesUsesAndShows) {
@@ -67,7 +58,6 @@ TEST_F(LayerWeightsStoreTest, WritesUsesAndShows) {
   ASSERT_TRUE(Store().Store(version_, Weights("new")).ok());
   EXPECT_EQ(Stored(), "new");
   EXPECT_EQ(Shown(), "new");
-  EXPECT_THAT(used_, testing::ElementsAre("new"));
   EXPECT_EQ(FilesInFolder(), 1) << "no temporary file remains";
 }
 
@@ -89,15 +79,14 @@ TEST_F(LayerWeightsStoreTest, WhatCannotBeWrittenIsNotUsed) {
   EXPECT_THAT(std::string(status.message()),
               testing::Not(testing::HasSubstr(folder_.path())));
   EXPECT_EQ(Shown(), "");
-  EXPECT_THAT(used_, testing::IsEmpty());
   EXPECT_EQ(FilesInFolder(), 1) << "no temporary file remains";
   EXPECT_THAT(lines_.all().back(), testing::HasSubstr("not stored"));
 }
 
 TEST_F(LayerWeightsStoreTest, AnotherFileThanWasMeasuredGetsNothing) {
-  CatalogueVersion other = version_;
+  ModelVersion other = version_;
   other.sha256 = "bb";
-  catalogue_.Set(other);
+  models_.Publish(other, NoWorkers());
   EXPECT_EQ(Store().Store(version_, Weights("new")).code(),
             absl::StatusCode::kAborted);
   EXPECT_EQ(FilesInFolder(), 0);

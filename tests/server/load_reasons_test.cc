@@ -49,17 +49,21 @@ class LoadReasonsTest : public testing::Test {
   }
 
   // The version as it stands when it has been loaded.
-  CatalogueVersion Serve() {
+  ModelVersion Serve() {
     Gate decided;
-    ModelCatalogue catalogue([&] {
-      for (const CatalogueVersion& version : catalogue.List()) {
-        if (version.state != ModelState::kLoading) decided.Open();
-      }
-    });
-    const ModelLoader loader({.repository = folder_.path()}, catalogue, engine_,
-                             metrics_, log_);
+    Engine engine({.on_models_change =
+                       [&] {
+                         for (const auto& version : engine.models().List()) {
+                           if (version->state != ModelState::kLoading) {
+                             decided.Open();
+                           }
+                         }
+                       }},
+                  Clock::Real(), reporter_);
+    const ModelLoader loader({.repository = folder_.path()}, engine, metrics_,
+                             log_);
     decided.Pass();
-    return catalogue.List().at(0);
+    return *engine.models().List().at(0);
   }
 
   TemporaryFolder folder_;
@@ -67,7 +71,6 @@ class LoadReasonsTest : public testing::Test {
   Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
   Metrics metrics_;
   EngineReporter reporter_{*metrics_.registry(), log_, [] {}};
-  Engine engine_{{}, Clock::Real(), reporter_};
 };
 
 TEST_F(LoadReasonsTest, AnOutputThatIsNotFinite) {
@@ -124,9 +127,9 @@ TEST_F(LoadReasonsTest, AGradientThatEndsHalfWayIsNoReason) {
   EXPECT_TRUE(Load().ok());
 }
 
-TEST_F(LoadReasonsTest, TheOperatorThatFailsReachesLogAndCatalogue) {
+TEST_F(LoadReasonsTest, TheOperatorThatFailsReachesLogAndTable) {
   Write("return torch.mean(self.conv.forward(x.double()), [2, 3])");
-  const CatalogueVersion failed = Serve();
+  const ModelVersion failed = Serve();
   EXPECT_EQ(failed.state, ModelState::kFailed);
   const char kWhy[] = "operator conv2d of layer \"conv\" meets float32 and ";
   EXPECT_THAT(failed.message, HasSubstr(kWhy));
@@ -140,7 +143,7 @@ constexpr char kTwoOutputs[] =
 
 TEST_F(LoadReasonsTest, OfSeveralOutputsTheOneThatIsTakenIsTold) {
   Write(kTwoOutputs);
-  const CatalogueVersion ready = Serve();
+  const ModelVersion ready = Serve();
   EXPECT_EQ(ready.state, ModelState::kReady);
   EXPECT_THAT(ready.message,
               HasSubstr("of 2 outputs the first tensor is explained, output 0 "
@@ -152,7 +155,7 @@ TEST_F(LoadReasonsTest, OfSeveralOutputsTheOneThatIsTakenIsTold) {
 
 TEST_F(LoadReasonsTest, AnOutputThatWasChosenNeedsNoNote) {
   Write(kTwoOutputs, "output_index: 1");
-  const CatalogueVersion ready = Serve();
+  const ModelVersion ready = Serve();
   EXPECT_EQ(ready.state, ModelState::kReady);
   EXPECT_EQ(ready.message, "");
   EXPECT_EQ(ready.metadata->output.name, "output 1");

@@ -4,6 +4,7 @@
 #include "server/loading/model_loader.h"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -58,7 +59,12 @@ class ModelLoaderTest : public testing::Test {
   Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
   Metrics metrics_;
   EngineReporter reporter_{*metrics_.registry(), log_, [] {}};
-  Engine engine_{{}, Clock::Real(), reporter_};
+  // Called at each change of the engine's models, as a test sets it before it
+  // loads any.
+  std::function<void()> on_change_ = [] {};
+  Engine engine_{
+      {.on_models_change = [this] { on_change_(); }}, Clock::Real(), reporter_};
+  ModelTable& models_ = engine_.models();
 };
 
 TEST_F(ModelLoaderTest, FillsInWhatTheConfigLeavesOpen) {
@@ -152,16 +158,16 @@ TEST_F(ModelLoaderTest, ATritonConfigLoadsAndTheLogTellsWhatItLeft) {
   folder_.Write("net/2/model.pt", "of another version");
   std::filesystem::rename(folder_ / "net/1", folder_ / "net/3");
   Gate ready;
-  ModelCatalogue catalogue([&] {
-    if (catalogue.FindReady("net", 3).ok()) ready.Open();
-  });
-  const ModelLoader loader({.repository = folder_.path()}, catalogue, engine_,
-                           metrics_, log_);
+  on_change_ = [&] {
+    if (models_.FindReady("net", 3).ok()) ready.Open();
+  };
+  const ModelLoader loader({.repository = folder_.path()}, engine_, metrics_,
+                           log_);
   ready.Pass();
-  const auto metadata = engine_.FindModel("net", 0).value();
+  const auto metadata = models_.FindReady("net", 0).value()->metadata;
   EXPECT_EQ(metadata->config.batching.max_rows, 4);
   EXPECT_EQ(metadata->config.input.height, 64);
-  EXPECT_THAT(catalogue.List(), testing::SizeIs(1)) << "the latest alone";
+  EXPECT_THAT(models_.List(), testing::SizeIs(1)) << "the latest alone";
   EXPECT_THAT(lines_.all(),
               testing::Contains(HasSubstr("ignored fields: optimization")));
 }
@@ -171,32 +177,31 @@ TEST_F(ModelLoaderTest, GoodModelsServeBesideFailedOnes) {
   folder_.Write("broken/1/model.pt", "x");
   folder_.Write("broken/config.pbtxt", "nonsense");
   Gate net_1_decided;
-  ModelCatalogue catalogue([&] {
-    for (const CatalogueVersion& entry : catalogue.List()) {
-      if (entry.model == "net" && entry.version == 1 &&
-          entry.state != ModelState::kLoading) {
+  on_change_ = [&] {
+    for (const ModelVersionPtr& entry : models_.List()) {
+      if (entry->model == "net" && entry->version == 1 &&
+          entry->state != ModelState::kLoading) {
         net_1_decided.Open();
       }
     }
-  });
-  const ModelLoader loader({.repository = folder_.path()}, catalogue, engine_,
-                           metrics_, log_);
+  };
+  const ModelLoader loader({.repository = folder_.path()}, engine_, metrics_,
+                           log_);
   net_1_decided.Pass();
-  EXPECT_EQ(catalogue.FindReady("net", 0)->version, 1);
+  EXPECT_EQ(models_.FindReady("net", 0).value()->version, 1);
   EXPECT_THAT(lines_.all(), testing::Contains(AllOf(HasSubstr("model ready"),
                                                     HasSubstr("in batches"))));
-  EXPECT_TRUE(engine_.FindModel("net", 1).ok());
-  EXPECT_EQ(catalogue.FindModel("net")->at(1).state, ModelState::kFailed);
-  EXPECT_THAT(catalogue.FindModel("broken")->at(0).message,
+  EXPECT_TRUE(models_.Find("net", 1).ok());
+  EXPECT_EQ(models_.FindModel("net")->at(1)->state, ModelState::kFailed);
+  EXPECT_THAT(models_.FindModel("broken")->at(0)->message,
               HasSubstr("config.pbtxt: line 1"));
 }
 
 TEST_F(ModelLoaderTest, AFolderWithoutModelsIsAnErrorInTheLogThatNamesIt) {
   const TemporaryFolder empty;
-  ModelCatalogue catalogue;
   {
-    const ModelLoader loader({.repository = empty.path()}, catalogue, engine_,
-                             metrics_, log_);
+    const ModelLoader loader({.repository = empty.path()}, engine_, metrics_,
+                             log_);
   }
   EXPECT_THAT(lines_.all(),
               ElementsAre(AllOf(HasSubstr(empty.path()), HasSubstr("error"),
@@ -205,14 +210,13 @@ TEST_F(ModelLoaderTest, AFolderWithoutModelsIsAnErrorInTheLogThatNamesIt) {
 
 TEST_F(ModelLoaderTest, StoppedItTellsWhetherALoadGoesOnAndLeavesTheRest) {
   Gate held;  // its thread, where it tells of the first change
-  ModelCatalogue catalogue([&] { held.Pass(); });
-  ModelLoader loader({.repository = folder_.path()}, catalogue, engine_,
-                     metrics_, log_);
+  on_change_ = [&] { held.Pass(); };
+  ModelLoader loader({.repository = folder_.path()}, engine_, metrics_, log_);
   held.AwaitArrivals(1);
   EXPECT_FALSE(loader.Stop());
   held.Open();
   while (!loader.Stop()) std::this_thread::yield();
-  EXPECT_EQ(catalogue.List().at(0).state, ModelState::kLoading);
+  EXPECT_EQ(models_.List().at(0)->state, ModelState::kLoading);
 }
 
 // Loads in the place of LoadVersion: models named "stalled" wait at `gate`, and
@@ -234,11 +238,11 @@ ModelLoader::Options Stalling(const std::string& repository,
 // Waits until a version is FAILED and returns why.
 class Failures {
  public:
-  void Look(const ModelCatalogue& catalogue) {
-    for (const CatalogueVersion& entry : catalogue.List()) {
-      if (entry.state != ModelState::kFailed) continue;
+  void Look(const ModelTable& models) {
+    for (const ModelVersionPtr& entry : models.List()) {
+      if (entry->state != ModelState::kFailed) continue;
       MutexLock lock(&mu_);
-      messages_[entry.model] = entry.message;
+      messages_[entry->model] = entry->message;
     }
   }
   std::string Await(const std::string& model) {
@@ -263,15 +267,14 @@ TEST_F(ModelLoaderTest, AStalledModelHoldsUpNoneOfTheOthers) {
   }
   const auto gate = std::make_shared<Gate>();
   Failures failures;
-  ModelCatalogue catalogue([&] { failures.Look(catalogue); });
+  on_change_ = [&] { failures.Look(models_); };
   FakeClock clock;
-  const ModelLoader loader(Stalling(folder_.path(), gate), catalogue, engine_,
-                           metrics_, log_, clock);
+  const ModelLoader loader(Stalling(folder_.path(), gate), engine_, metrics_,
+                           log_, clock);
   EXPECT_EQ(failures.Await("b"), "b came");
   EXPECT_EQ(failures.Await("d"), "d came");
   EXPECT_EQ(failures.Await("net"), "net came");
-  EXPECT_EQ(catalogue.FindModel("a_stalled")->at(0).state,
-            ModelState::kLoading);
+  EXPECT_EQ(models_.FindModel("a_stalled")->at(0)->state, ModelState::kLoading);
   gate->Open();
   EXPECT_EQ(failures.Await("a_stalled"), "a_stalled came");
 }
@@ -282,12 +285,12 @@ TEST_F(ModelLoaderTest, LoadsWhoseTimeIsUpAreGivenUpAndMakeRoom) {
   }
   const auto gate = std::make_shared<Gate>();
   Failures failures;
-  ModelCatalogue catalogue([&] { failures.Look(catalogue); });
+  on_change_ = [&] { failures.Look(models_); };
   FakeClock clock;
-  ModelLoader loader(Stalling(folder_.path(), gate), catalogue, engine_,
-                     metrics_, log_, clock);
+  ModelLoader loader(Stalling(folder_.path(), gate), engine_, metrics_, log_,
+                     clock);
   gate->AwaitArrivals(2);
-  EXPECT_EQ(catalogue.FindModel("net")->at(0).state, ModelState::kLoading);
+  EXPECT_EQ(models_.FindModel("net")->at(0)->state, ModelState::kLoading);
   clock.Advance(absl::Minutes(3));
   EXPECT_THAT(failures.Await("a_stalled"),
               HasSubstr("not loaded within 3m, the limit of --load-timeout"));

@@ -17,11 +17,9 @@ using ::testing::ElementsAre;
 TEST(ModelServiceTest, EveryVersionOfEveryModelIsListedWithItsState) {
   TestServer server;
   server.AddFakeModel();
-  server.catalogue().Set({.model = "fake",
-                          .version = 2,
-                          .state = ModelState::kFailed,
-                          .message = "no model.pt"});
-  server.catalogue().Set({.model = "other", .version = 3});
+  server.table().Reserve("fake", 2);
+  server.table().Fail("fake", 2, "no model.pt");
+  server.table().Reserve("other", 3);
   grpc::ClientContext context;
   v1::ListModelsResponse response;
   ASSERT_TRUE(server.models().ListModels(&context, {}, &response).ok());
@@ -65,11 +63,11 @@ TEST(ModelServiceTest, GetModelShowsCombineLayersAndCalibratedWeights) {
   ModelMetadata metadata = FakeModel();
   metadata.config.combine_layers = {"conv", "last"};
   const auto get = [&] {
-    server.catalogue().Set(
+    server.table().Publish(
         {.model = "fake",
          .version = 1,
-         .state = ModelState::kReady,
-         .metadata = std::make_shared<const ModelMetadata>(metadata)});
+         .metadata = std::make_shared<const ModelMetadata>(metadata)},
+        NoWorkers());
     grpc::ClientContext context;
     v1::GetModelResponse response;
     EXPECT_TRUE(server.models().GetModel(&context, {}, &response).ok());
@@ -100,11 +98,11 @@ TEST(ModelServiceTest, GetModelTellsWhatTheSelfCheckFound) {
                          .deterministic = false,
                          .rows_depend_because = "operator aten::max mixes",
                          .random_operator = "aten::dropout"};
-  server.catalogue().Set(
+  server.table().Publish(
       {.model = "fake",
        .version = 1,
-       .state = ModelState::kReady,
-       .metadata = std::make_shared<const ModelMetadata>(metadata)});
+       .metadata = std::make_shared<const ModelMetadata>(metadata)},
+      NoWorkers());
   grpc::ClientContext context;
   v1::GetModelResponse response;
   ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
@@ -161,11 +159,9 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
 
 TEST(ModelServiceTest, AFailedModelStillTellsWhy) {
   TestServer server;
-  server.catalogue().MarkListed();
-  server.catalogue().Set({.model = "bad",
-                          .version = 1,
-                          .state = ModelState::kFailed,
-                          .message = "labels.txt: line 2 is empty"});
+  server.table().MarkListed();
+  server.table().Reserve("bad", 1);
+  server.table().Fail("bad", 1, "labels.txt: line 2 is empty");
   grpc::ClientContext context;
   v1::GetModelResponse response;
   ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());

@@ -198,7 +198,7 @@ TEST(SaliencyServiceTest, AnExplainerThatThrowsLeaksNothing) {
 
 TEST(SaliencyServiceTest, AModelThatIsLoadingIsUnavailable) {
   TestServer server;
-  server.catalogue().Set({.model = "fake", .version = 1});
+  server.table().Reserve("fake", 1);
   grpc::ClientContext context;
   v1::ComputeSaliencyResponse response;
   const grpc::Status status =

@@ -35,7 +35,7 @@ class ServedCopiesTest : public ::testing::Test {
   }
 
   const TemporaryFolder folder_;
-  CatalogueVersion version_;
+  ModelVersion version_;
 };
 
 TEST_F(ServedCopiesTest, TheFileThatServesIsCopied) {

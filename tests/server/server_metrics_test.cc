@@ -152,7 +152,7 @@ TEST(ServerMetricsTest, RefusalsAreCountedByReason) {
       full.Metric("saliency_requests_total", {{"code", "RESOURCE_EXHAUSTED"}}),
       1);
   TestServer loading;
-  loading.catalogue().Set({.model = "fake", .version = 1});
+  loading.table().Reserve("fake", 1);
   Call(loading, 0);
   EXPECT_EQ(loading.Metric("saliency_refused_total", {{"reason", "loading"}}),
             1);
@@ -170,10 +170,9 @@ TEST(ServerMetricsTest, WhatAModelsSelfCheckFoundIsSeen) {
   EXPECT_EQ(server.Metric("saliency_model_deterministic", fake), 1);
   auto metadata = std::make_shared<ModelMetadata>();
   metadata->self_check = {.rows_independent = false, .deterministic = false};
-  server.catalogue().Set({.model = "noise",
-                          .version = 1,
-                          .state = ModelState::kReady,
-                          .metadata = std::move(metadata)});
+  server.table().Publish(
+      {.model = "noise", .version = 1, .metadata = std::move(metadata)},
+      NoWorkers());
   const prometheus::Labels noise = {{"model", "noise"}, {"version", "1"}};
   EXPECT_EQ(server.Metric("saliency_model_rows_independent", noise), 0);
   EXPECT_EQ(server.Metric("saliency_model_deterministic", noise), 0);

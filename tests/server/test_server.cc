@@ -38,7 +38,9 @@ std::vector<std::string> OwnServices() {
 TestServer::TestServer(Options options)
     : options_(std::move(options)),
       engine_(
-          {.limits = options_.limits, .cpu_threads = options_.cpu_threads},
+          {.limits = options_.limits, .cpu_threads = options_.cpu_threads,
+           .on_models_change =
+               [this] { registry_.Publish(HealthOf(engine_.models())); }},
           Clock::Real(), reporter_),
       tokens_(OpenTokens(options_.token_file, log_)),
       ledger_(options_.listen.connections.caps),
@@ -55,7 +57,7 @@ TestServer::TestServer(Options options)
                   : [this](Job job, JobDone done) {
                       engine_.Submit(std::move(job), std::move(done));
                     }),
-      saliency_service_(options_.limits, catalogue_, tracker_, submit_, engine_.in_hand(),
+      saliency_service_(options_.limits, engine_.models(), tracker_, submit_, engine_.in_hand(),
                         {.stream = options_.stream,
                          .copies = options_.copies,
                          .hold_bytes =
@@ -65,7 +67,7 @@ TestServer::TestServer(Options options)
       calibrations_(
           options_.allow_calibration
               ? std::make_unique<Calibrations>(
-                    catalogue_,
+                    engine_.models(),
                     CalibrationTools{
                         .limits = options_.limits,
                         .submit = submit_,
@@ -75,13 +77,13 @@ TestServer::TestServer(Options options)
                         .idle_timeout = options_.calibration_idle_timeout,
                         .max_feature_bytes = options_.max_feature_bytes})
               : nullptr),
-      model_service_(catalogue_, tracker_, calibrations_.get()),
+      model_service_(engine_.models(), tracker_, calibrations_.get()),
       health_service_(registry_,
                       options_.health_without_token ? nullptr : tokens_.get(),
                       tracker_.request_watches()),
       reflection_v1_(OwnServices(), tokens_.get(), tracker_.request_watches()),
       reflection_v1alpha_(OwnServices(), tokens_.get(), tracker_.request_watches()) {
-  registry_.Publish(HealthOf(catalogue_));
+  registry_.Publish(HealthOf(engine_.models()));
   ListenOptions listen = options_.listen;
   listen.ledger = &ledger_;
   server_ = GrpcServer::Start(
@@ -98,20 +100,18 @@ TestServer::TestServer(Options options)
   health_stub_ = grpc::health::v1::Health::NewStub(channel_);
 }
 
-void TestServer::AddFakeModel() {
-  ModelMetadata metadata = FakeModel();
-  auto shared = std::make_shared<const ModelMetadata>(metadata);
+void TestServer::AddFakeModel(const std::string& sha256) {
+  const ModelMetadata metadata = FakeModel();
   std::vector<std::unique_ptr<Explainer>> explainers;
   explainers.push_back(
       std::make_unique<FakeExplainer>(explainer_log_, options_.hook));
-  engine_.AddModel(std::move(metadata), std::move(explainers), nullptr);
-  catalogue_.Set({.model = shared->name,
-                  .version = shared->version,
-                  .state = ModelState::kReady,
-                  .metadata = shared,
-                  .sha256 = std::string(64, 'a'),
-                  .folder = options_.folder});
-  catalogue_.MarkListed();
+  table().Publish({.model = metadata.name,
+                   .version = metadata.version,
+                   .metadata = std::make_shared<const ModelMetadata>(metadata),
+                   .sha256 = sha256,
+                   .folder = options_.folder},
+                  engine_.StartModel(metadata, std::move(explainers), nullptr));
+  table().MarkListed();
 }
 
 double TestServer::Metric(

@@ -19,7 +19,6 @@
 #include "saliency/v1/saliency_service.grpc.pb.h"
 #include "server/calibration/calibrations.h"
 #include "server/calibration/layer_weights_store.h"
-#include "server/loading/model_catalogue.h"
 #include "server/security/tls_file_watch.h"
 #include "server/security/token_file.h"
 #include "server/services/health_registry.h"
@@ -83,8 +82,8 @@ class TestServer {
   TestServer() : TestServer(Options()) {}
   explicit TestServer(Options options);
 
-  // Serves FakeModel() as ready, version 1.
-  void AddFakeModel();
+  // Serves FakeModel() as ready, version 1; one that was there is replaced.
+  void AddFakeModel(const std::string& sha256 = std::string(64, 'a'));
 
   v1::SaliencyService::Stub& saliency() { return *saliency_stub_; }
   v1::ModelService::Stub& models() { return *model_stub_; }
@@ -98,7 +97,7 @@ class TestServer {
   const TlsFileWatch* tls_watch() const { return tls_watch_.get(); }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
-  ModelCatalogue& catalogue() { return catalogue_; }
+  ModelTable& table() { return engine_.models(); }
   HealthRegistry& registry() { return registry_; }
   CallTracker& tracker() { return tracker_; }
   Calibrations& calibrations() { return *calibrations_; }
@@ -118,22 +117,16 @@ class TestServer {
   Log log_{LogFormat::kJson, LogLevel::kDebug, lines_.Sink()};
   Metrics metrics_;
   HealthRegistry registry_;
-  ModelCatalogue catalogue_{
-      [this] { registry_.Publish(HealthOf(catalogue_)); }};
   EngineReporter reporter_{*metrics_.registry(), log_, [] {}};
   ExplainerLog explainer_log_;
   Engine engine_;
-  LiveGauges gauges_{[this] { return engine_.load(); }, catalogue_};
+  LiveGauges gauges_{[this] { return engine_.load(); }, engine_.models()};
   const std::unique_ptr<TokenFile> tokens_;
   ConnectionLedger ledger_;
   CallTracker tracker_;
   const SubmitJob submit_;
   SaliencyService saliency_service_;
-  const LayerWeightsStore weights_store_{
-      catalogue_, log_,
-      [this](absl::string_view model, int64_t version, LayerWeights weights) {
-        return engine_.SetLayerWeights(model, version, std::move(weights));
-      }};
+  const LayerWeightsStore weights_store_{engine_.models(), log_};
   const std::unique_ptr<Calibrations> calibrations_;
   ModelService model_service_;
   HealthService health_service_;

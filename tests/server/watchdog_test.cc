@@ -133,14 +133,13 @@ TEST(StalledServerTest, AWeightStudyThatHangsShowsInTheEngine) {
     gate.Pass();
     return absl::OkStatus();
   };
-  TestServer server(
-      {.copies = [&](const CatalogueVersion&, uint64_t) -> CopyModel {
-        return [&](absl::Span<const std::string>) -> absl::StatusOr<ModelCopy> {
-          return ModelCopy{
-              .explainer = std::make_unique<FakeExplainer>(passes, hang),
-              .parameter_names = {"a.weight"}};
-        };
-      }});
+  TestServer server({.copies = [&](const ModelVersion&, uint64_t) -> CopyModel {
+    return [&](absl::Span<const std::string>) -> absl::StatusOr<ModelCopy> {
+      return ModelCopy{
+          .explainer = std::make_unique<FakeExplainer>(passes, hang),
+          .parameter_names = {"a.weight"}};
+    };
+  }});
   server.AddFakeModel();
   v1::MeasureWeightSensitivityRequest question;
   *question.mutable_input() = FakeRequest().input();

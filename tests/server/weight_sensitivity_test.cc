@@ -38,7 +38,7 @@ class Copies {
       : hook_(std::move(hook)) {}
 
   CopiesOfModel Maker() {
-    return [this](const CatalogueVersion&, uint64_t seed) -> CopyModel {
+    return [this](const ModelVersion&, uint64_t seed) -> CopyModel {
       seed_ = seed;
       return
           [this](absl::Span<const std::string>) -> absl::StatusOr<ModelCopy> {

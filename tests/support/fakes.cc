@@ -179,6 +179,35 @@ ModelMetadata FakeModel() {
   return model;
 }
 
+namespace {
+
+ModelVersion VersionOf(const ModelMetadata& metadata) {
+  return {.model = metadata.name,
+          .version = metadata.version,
+          .metadata = std::make_shared<const ModelMetadata>(metadata)};
+}
+
+}  // namespace
+
+void ServeModel(Engine& engine, std::shared_ptr<LoadedModel> model) {
+  ModelVersion version = VersionOf(MetadataOf(*model));
+  engine.models().Publish(std::move(version),
+                          engine.StartModel(std::move(model)));
+}
+
+void ServeModel(Engine& engine, const ModelMetadata& metadata,
+                std::vector<std::unique_ptr<Explainer>> explainers,
+                const std::shared_ptr<void>& keep_alive) {
+  engine.models().Publish(
+      VersionOf(metadata),
+      engine.StartModel(metadata, std::move(explainers), keep_alive));
+}
+
+std::shared_ptr<ServedModel> NoWorkers() {
+  return std::make_shared<ServedModel>(
+      std::make_shared<Batcher>(BatchLimits(), Clock::Real()));
+}
+
 Job FakeJob(int id, int64_t height, int64_t width) {
   const std::vector<float> values(3 * height * width, static_cast<float>(id));
   TensorInput input = {.shape = {3, height, width}};

@@ -15,10 +15,12 @@
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/engine/engine.h"
 #include "core/engine/engine_observer.h"
 #include "core/engine/explainer.h"
 #include "core/engine/job.h"
 #include "core/engine/model_metadata.h"
+#include "core/engine/model_table.h"
 
 namespace saliency {
 
@@ -93,6 +95,15 @@ class FakeExplainer final : public Explainer {
 // [4,4,4] (a convolution), "norm" [4,4,4] (a batch norm), "last" [8,2,2] (what
 // the linear head pools), "pool" [8].  Labels "class0" to "class9".
 ModelMetadata FakeModel();
+
+// Serves a model at once; nothing else is known of its version.
+void ServeModel(Engine& engine, std::shared_ptr<LoadedModel> model);
+void ServeModel(Engine& engine, const ModelMetadata& metadata,
+                std::vector<std::unique_ptr<Explainer>> explainers,
+                const std::shared_ptr<void>& keep_alive);
+
+// What a version that nobody asks is published with.
+std::shared_ptr<ServedModel> NoWorkers();
 
 // A job for FakeModel: norm_grad at "conv" of a [3,height,width] tensor that is
 // filled with `id`, raw maps at layer resolution.

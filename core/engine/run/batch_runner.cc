@@ -61,19 +61,19 @@ void ReportOutcome(const BisectedBatch& outcome, EngineObserver& observer) {
   }
 }
 
-void LoseDevice(ServedModel& model, const absl::Status& why,
-                EngineObserver& observer) {
-  observer.OnDeviceLost(model.metadata()->device);
-  for (const std::shared_ptr<ActiveJob>& job : model.batcher.Fail(why)) {
+void LoseDevice(const ModelMetadata& model, Batcher& batcher,
+                const absl::Status& why, EngineObserver& observer) {
+  observer.OnDeviceLost(model.device);
+  for (const std::shared_ptr<ActiveJob>& job : batcher.Fail(why)) {
     job->Answer(why);
   }
 }
 
 }  // namespace
 
-Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
-                       const Batcher::Batch& batch, Clock& clock,
-                       EngineObserver& observer) {
+Batcher::Jobs RunBatch(const ModelMetadata& model, Batcher& batcher,
+                       Explainer& explainer, const Batcher::Batch& batch,
+                       Clock& clock, EngineObserver& observer) {
   std::vector<PassItem> items;
   items.reserve(batch.size());
   for (const auto& [job, slice] : batch) {
@@ -82,7 +82,7 @@ Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
                                                work.progress.Classes())
                                       : ItemOf(work.prepared.item, slice));
   }
-  ReportBatch(*model.metadata(), batch, items, clock, observer);
+  ReportBatch(model, batch, items, clock, observer);
   std::vector<const PassItem*> pointers;
   pointers.reserve(items.size());
   for (const PassItem& item : items) pointers.push_back(&item);
@@ -108,7 +108,7 @@ Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
       case PassProgress::Next::kMoreSlices:
         break;
       case PassProgress::Next::kSamples:
-        if (const absl::Status pushed = model.batcher.PushSamples(job);
+        if (const absl::Status pushed = batcher.PushSamples(job);
             !pushed.ok()) {
           job->Answer(pushed);
         }
@@ -119,7 +119,7 @@ Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
     }
   }
   if (!outcome.device_lost.ok()) {
-    LoseDevice(model, outcome.device_lost, observer);
+    LoseDevice(model, batcher, outcome.device_lost, observer);
   }
   return explained;
 }

@@ -8,17 +8,17 @@
 #include "core/base/clock.h"
 #include "core/engine/engine_observer.h"
 #include "core/engine/explainer.h"
-#include "core/engine/model_table.h"
+#include "core/engine/model_metadata.h"
 #include "core/engine/run/batcher.h"
 
 namespace saliency {
 
-// Runs the batch and answers every job that failed.  When the device is lost,
-// all that waits for the model is answered too and its queue is closed.
-// Returns the jobs that have their whole PassAnswer in their work().
-Batcher::Jobs RunBatch(ServedModel& model, Explainer& explainer,
-                       const Batcher::Batch& batch, Clock& clock,
-                       EngineObserver& observer);
+// Runs a batch of `batcher` and answers every job that failed.  When the device
+// is lost, all that waits for the model is answered too and its queue is
+// closed. Returns the jobs that have their whole PassAnswer in their work().
+Batcher::Jobs RunBatch(const ModelMetadata& model, Batcher& batcher,
+                       Explainer& explainer, const Batcher::Batch& batch,
+                       Clock& clock, EngineObserver& observer);
 
 }  // namespace saliency
 

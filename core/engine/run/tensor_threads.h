@@ -13,6 +13,10 @@ namespace saliency {
 // REQUIRES: threads >= 1.
 void UseTensorThreads(int threads);
 
+// One, for good: a thread of the CPU pool works on one small map, and more
+// threads would only wait.
+void ComputeAlone();
+
 }  // namespace saliency
 
 #endif  // SALIENCY_CORE_ENGINE_RUN_TENSOR_THREADS_H_

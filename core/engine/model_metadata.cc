@@ -1,13 +1,4 @@
-// Kept apart from engine.cc, so that what needs no TorchScript model links
-// without one.
-
-#include <memory>
-#include <utility>
-#include <vector>
-
-#include "core/engine/engine.h"
 #include "core/engine/model_metadata.h"
-#include "core/engine/run/pass_explainer.h"
 
 namespace saliency {
 
@@ -32,19 +23,6 @@ ModelMetadata MetadataOf(const LoadedModel& model) {
     metadata.head_layers = replica.linear_head()->layers;
   }
   return metadata;
-}
-
-void Engine::AddModel(std::shared_ptr<LoadedModel> model) {
-  ModelMetadata metadata = MetadataOf(*model);
-  const int64_t max_rows = metadata.self_check.rows_independent
-                               ? metadata.config.batching.max_rows
-                               : 1;
-  std::vector<std::unique_ptr<Explainer>> explainers;
-  for (const std::unique_ptr<ProbedModel>& replica : model->replicas) {
-    explainers.push_back(std::make_unique<PassExplainer>(
-        *replica, PassExplainer::Options{.max_rows = max_rows}));
-  }
-  AddModel(std::move(metadata), std::move(explainers), std::move(model));
 }
 
 }  // namespace saliency
