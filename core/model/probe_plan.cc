@@ -27,7 +27,7 @@ class MarkReplacer {
     for (auto it = block->nodes().begin(); it != block->nodes().end();) {
       Node* node = *it++;
       for (Block* inner : node->blocks()) Replace(inner);
-      if (node->kind() != c10::Symbol::fromQualString(kMarkOp)) continue;
+      if (!IsMark(node)) continue;
       node->output()->replaceAllUsesWith(Replacement(node));
       node->destroy();
     }
@@ -36,8 +36,7 @@ class MarkReplacer {
  private:
   Value* Replacement(Node* mark) {
     torch::jit::WithInsertPoint guard(mark);
-    const auto id =
-        static_cast<int>(torch::jit::toIValue(mark->input(1))->toInt());
+    const int id = MarkId(mark);
     Value* value = mark->input(0);
     if (id == expand_rows_) value = Insert(kExpandRowsOp, {value, recorder_});
     const auto slot = std::find(slots_.begin(), slots_.end(), id);

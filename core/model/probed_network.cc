@@ -11,29 +11,11 @@
 #include "core/model/backward_pass.h"
 #include "core/model/graph/gradient_reach.h"
 #include "core/model/graph/graph_facts.h"
+#include "core/model/image_rows.h"
 #include "core/model/scores.h"
 
 namespace saliency {
 namespace {
-
-// Executable graphs kept; the probe sets are the callers' choice.
-constexpr size_t kMaxPlans = 64;
-
-bool RowsAreImages(const ProbeRequest& request) {
-  if (request.input.size(0) != static_cast<int64_t>(request.rows.size())) {
-    return false;
-  }
-  for (size_t r = 0; r < request.rows.size(); ++r) {
-    if (request.rows[r].image != static_cast<int64_t>(r)) return false;
-  }
-  return true;
-}
-
-at::Tensor ImageOfRow(const std::vector<ProbeRow>& rows, c10::Device device) {
-  std::vector<int64_t> images;
-  for (const ProbeRow& row : rows) images.push_back(row.image);
-  return at::tensor(images, at::kLong).to(device);
-}
 
 // Rows are told apart by the first axis: a tensor that has another number of
 // entries there (tiles or frames, at this size of input) is not recorded.
@@ -65,16 +47,6 @@ std::vector<std::string> WhyNoGradient(const at::Tensor& gradient,
   }
   if (!any) reasons.clear();
   return reasons;
-}
-
-// [N,C]: the logits of each image's first row; every image has one.
-at::Tensor ImageLogits(const at::Tensor& row_logits,
-                       const ProbeRequest& request) {
-  std::vector<int64_t> first(request.input.size(0), -1);
-  for (size_t r = request.rows.size(); r-- > 0;) {
-    first[request.rows[r].image] = static_cast<int64_t>(r);
-  }
-  return row_logits.index_select(0, at::tensor(first, at::kLong));
 }
 
 std::string Describe(const std::vector<int>& slots, int expand_rows) {
@@ -152,22 +124,9 @@ ProbedNetwork::ProbedNetwork(MarkedGraph marked, c10::Device device,
 
 const ProbePlan& ProbedNetwork::Plan(const std::vector<int>& slots,
                                      int expand_rows) {
-  const auto key = std::make_pair(slots, expand_rows);
-  auto found = plans_.find(key);
-  if (found == plans_.end()) {
-    if (plans_.size() >= kMaxPlans) {
-      plans_.erase(std::min_element(
-          plans_.begin(), plans_.end(), [](const auto& a, const auto& b) {
-            return a.second.last_used < b.second.last_used;
-          }));
-    }
-    found = plans_
-                .emplace(key, CachedPlan{std::make_unique<ProbePlan>(
-                                  marked_, slots, expand_rows)})
-                .first;
-  }
-  found->second.last_used = ++plan_uses_;
-  return *found->second.plan;
+  return plans_.Get({slots, expand_rows}, [&] {
+    return std::make_unique<ProbePlan>(marked_, slots, expand_rows);
+  });
 }
 
 std::vector<int> ProbedNetwork::Marks() const {
@@ -346,7 +305,7 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
     expand_rows_cost_.Record(name, targets, how, rows,
                              done - recorder->expanded_at);
   }
-  result.logits = repeated ? ImageLogits(logits_cpu, request) : logits_cpu;
+  result.logits = repeated ? ImageLogits(request, logits_cpu) : logits_cpu;
   return result;
 }
 

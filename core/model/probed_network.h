@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +19,7 @@
 #include "core/model/expand_rows_cost.h"
 #include "core/model/graph/marked_graph.h"
 #include "core/model/output_meaning.h"
+#include "core/model/plan_cache.h"
 #include "core/model/probe.h"
 #include "core/model/probe_plan.h"
 #include "core/model/probed_model.h"
@@ -133,12 +133,8 @@ class ProbedNetwork {
   const std::vector<std::string> gradient_ends_;
 
   ExpandRowsCost expand_rows_cost_;
-  struct CachedPlan {
-    std::unique_ptr<ProbePlan> plan;
-    int64_t last_used = 0;
-  };
-  std::map<std::pair<std::vector<int>, int>, CachedPlan> plans_;
-  int64_t plan_uses_ = 0;
+  // By probes and where rows part.
+  PlanCache<std::pair<std::vector<int>, int>, ProbePlan> plans_{64};
 };
 
 }  // namespace saliency

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "core/model/probe_ops.h"
+#include "core/model/graph/node_kind.h"
 
 namespace saliency {
 namespace {
@@ -81,10 +81,6 @@ std::string OperatorName(const Node* node) {
   if (name == "aten::detach") return "detach or no_grad";
   return std::string(
       absl::StripPrefix(absl::StripPrefix(name, "aten::"), "prim::"));
-}
-
-bool IsMarkOf(const Node* node) {
-  return node->kind() == c10::Symbol::fromQualString(kMarkOp);
 }
 
 // Writes to an argument, a tensor or a list: that flows on unseen.
@@ -249,7 +245,7 @@ void ForEachMark(const Block* block,
                  const std::function<void(const Node*)>& visit) {
   for (const Node* node : block->nodes()) {
     for (const Block* inner : node->blocks()) ForEachMark(inner, visit);
-    if (IsMarkOf(node)) visit(node);
+    if (IsMark(node)) visit(node);
   }
 }
 
@@ -269,8 +265,7 @@ std::vector<std::string> GradientEnds(const MarkedGraph& marked,
   ForEachMark(block, [&](const Node* mark) {
     const Value* value = mark->output();
     if (reached.count(value) != 0) return;
-    const auto id = torch::jit::toIValue(mark->input(1))->toInt();
-    ends[id] = Because(value, used);
+    ends[MarkId(mark)] = Because(value, used);
   });
   return ends;
 }

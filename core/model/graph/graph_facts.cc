@@ -31,10 +31,6 @@ bool IsConv(const Node* node) {
 }
 bool IsBatchNorm(const Node* node) { return Is(node, {"aten::batch_norm"}); }
 
-int MarkId(const Node* mark) {
-  return static_cast<int>(torch::jit::toIValue(mark->input(1))->toInt());
-}
-
 void ForEachNode(Block* block, const std::function<void(Node*)>& visit) {
   for (auto it = block->nodes().begin(); it != block->nodes().end();) {
     Node* node = *it++;
@@ -94,18 +90,14 @@ bool ReadPadding(const Value* value, ConvGeometry& geometry) {
   return true;
 }
 
-// batch_norm(x, weight, bias, mean, var, training, momentum, eps, cudnn).
-std::optional<BatchNormStatistics> ReadBatchNorm(const MarkedGraph& marked,
-                                                 const Node* node) {
-  const auto mean = TensorOf(marked, node->input(3));
-  const auto variance = TensorOf(marked, node->input(4));
-  const auto training = torch::jit::toIValue(node->input(5));
-  const auto eps = torch::jit::toIValue(node->input(7));
-  if (!mean || !variance || !training || training->toBool() || !eps) {
-    return std::nullopt;
-  }
+std::optional<BatchNormStatistics> StatisticsOf(const MarkedGraph& marked,
+                                                const Node* batch_norm) {
+  const auto mean = TensorOf(marked, batch_norm->input(3));
+  const auto variance = TensorOf(marked, batch_norm->input(4));
+  const auto eps = EvalBatchNormEps(batch_norm);
+  if (!mean || !variance || !eps) return std::nullopt;
   return BatchNormStatistics{mean->to(at::kFloat), variance->to(at::kFloat),
-                             eps->toDouble()};
+                             *eps};
 }
 
 // The top-level block in dataflow terms: only what lies on a way from the
@@ -237,6 +229,13 @@ std::optional<ConvGeometry> ReadConv(const MarkedGraph& marked,
   return geometry;
 }
 
+std::optional<double> EvalBatchNormEps(const Node* node) {
+  const auto training = torch::jit::toIValue(node->input(5));
+  const auto eps = torch::jit::toIValue(node->input(7));
+  if (!training || training->toBool() || !eps) return std::nullopt;
+  return eps->toDouble();
+}
+
 void MarkLayerInputs(MarkedGraph& marked) {
   Graph& graph = *marked.graph;
   ForEachNode(graph.block(), [&](Node* mark) {
@@ -275,7 +274,7 @@ std::map<std::string, BatchNormStatistics> BatchNormLayers(
     if (!IsMark(mark) || !IsBatchNorm(Producer(mark))) return;
     const Probe& probe = marked.marks[MarkId(mark)].probe;
     if (probe.side == Probe::Side::kInput) return;
-    if (const auto statistics = ReadBatchNorm(marked, Producer(mark))) {
+    if (const auto statistics = StatisticsOf(marked, Producer(mark))) {
       layers[probe.layer] = *statistics;
     }
   });

@@ -26,6 +26,12 @@ namespace saliency {
 std::optional<ConvGeometry> ReadConv(const MarkedGraph& marked,
                                      const torch::jit::Node* node);
 
+// The eps of a batch norm that is in eval mode by constants; nullopt for one
+// that is not.
+// REQUIRES: `node` is aten::batch_norm, whose inputs are (x, weight, bias,
+// mean, variance, training, momentum, eps, cudnn).
+std::optional<double> EvalBatchNormEps(const torch::jit::Node* node);
+
 // Adds a mark of Side::kInput before every convolution and batch norm whose
 // result is a marked layer.
 void MarkLayerInputs(MarkedGraph& marked);

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/model/probe_ops.h"
+#include "core/model/graph/node_kind.h"
 
 namespace saliency {
 namespace {
@@ -12,9 +12,7 @@ namespace {
 void FindPlaces(const torch::jit::Block* block, const MarkPlace& around,
                 std::vector<MarkPlace>& places) {
   for (const torch::jit::Node* node : block->nodes()) {
-    if (node->kind() == c10::Symbol::fromQualString(kMarkOp)) {
-      places[torch::jit::toIValue(node->input(1))->toInt()] = around;
-    }
+    if (IsMark(node)) places[MarkId(node)] = around;
     MarkPlace inside = around;
     inside.in_loop |= node->kind() == c10::prim::Loop;
     inside.in_branch |= node->kind() == c10::prim::If;

@@ -21,6 +21,7 @@
 #include "core/model/graph/graph_facts.h"
 #include "core/model/graph/nested_tensors.h"
 #include "core/model/graph/no_grad.h"
+#include "core/model/graph/node_kind.h"
 #include "core/model/graph/unroll_loops.h"
 #include "core/model/probe_ops.h"
 
@@ -304,8 +305,7 @@ absl::Status CheckNothingLeft(const Block* block) {
 void MarksInOrder(Block* block, std::vector<int64_t>& ids) {
   for (Node* node : block->nodes()) {
     for (Block* inner : node->blocks()) MarksInOrder(inner, ids);
-    if (node->kind() != c10::Symbol::fromQualString(kMarkOp)) continue;
-    ids.push_back(torch::jit::toIValue(node->input(1))->toInt());
+    if (IsMark(node)) ids.push_back(MarkId(node));
   }
 }
 

@@ -19,6 +19,11 @@ inline bool IsOp(const torch::jit::Node* node, const char* name) {
 // A mark that MarkGraph set behind a module's call.
 inline bool IsMark(const torch::jit::Node* node) { return IsOp(node, kMarkOp); }
 
+// The mark's index into MarkedGraph::marks.  REQUIRES: IsMark(mark).
+inline int MarkId(const torch::jit::Node* mark) {
+  return static_cast<int>(torch::jit::toIValue(mark->input(1))->toInt());
+}
+
 // As append() to a list and add_() to a tensor.
 inline bool WritesFirstInput(const torch::jit::Node* node) {
   const c10::FunctionSchema* schema = node->maybeSchema();

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "core/model/probe_ops.h"
+#include "core/model/graph/node_kind.h"
 
 namespace saliency {
 namespace {
@@ -37,13 +37,9 @@ const c10::Symbol& KeptAttribute() {
   return *symbol;
 }
 
-bool IsMarkNode(const Node* node) {
-  return node->kind() == c10::Symbol::fromQualString(kMarkOp);
-}
-
 bool HoldsMark(const Block* block) {
   for (const Node* node : block->nodes()) {
-    if (IsMarkNode(node)) return true;
+    if (IsMark(node)) return true;
     for (const Block* inner : node->blocks()) {
       if (HoldsMark(inner)) return true;
     }
@@ -158,7 +154,7 @@ class Peeler {
     for (Block* inner : copy->blocks()) {
       for (Node* node : inner->nodes()) Rename(node, call_of);
     }
-    if (!IsMarkNode(copy)) return;
+    if (!IsMark(copy)) return;
     Mark mark = marks_[*ConstantInt(copy->input(1))];
     const auto key = std::make_pair(mark.path, mark.call);
     mark.call = call_of.try_emplace(key, NewCall()).first->second;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
+#include "core/model/graph/node_kind.h"
 
 namespace saliency {
 namespace {

@@ -7,7 +7,10 @@
 
 #include <limits>
 
-#include "core/model/graph/node_kind.h"
+namespace torch::jit {
+struct Node;
+struct Value;
+}  // namespace torch::jit
 
 namespace saliency {
 

@@ -106,9 +106,7 @@ void VisitMarks(const Block* block,
                 const std::function<void(int, const Node*)>& visit) {
   for (const Node* node : block->nodes()) {
     for (const Block* inner : node->blocks()) VisitMarks(inner, visit);
-    if (!IsMark(node)) continue;
-    visit(static_cast<int>(torch::jit::toIValue(node->input(1))->toInt()),
-          node);
+    if (IsMark(node)) visit(MarkId(node), node);
   }
 }
 

@@ -3,12 +3,12 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/script.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "core/base/status.h"
 #include "core/model/device.h"
+#include "core/model/image_rows.h"
 #include "core/model/meta/meta_ops.h"
 #include "core/model/meta/meta_reference.h"
 #include "core/model/meta/meta_step.h"
@@ -18,33 +18,13 @@
 namespace saliency {
 namespace {
 
-// Executable graphs kept; the probe sets are the callers' choice.
-constexpr size_t kMaxPlans = 32;
-
-std::vector<int64_t> ImageOfRow(const ProbeRequest& request) {
-  std::vector<int64_t> images;
-  for (const ProbeRow& row : request.rows) images.push_back(row.image);
-  return images;
-}
-
 // One image for each row, on the device.
 at::Tensor RepeatIntoRows(const ProbeRequest& request, c10::Device device) {
   const at::Tensor input = Upload(request.input, device, at::kFloat);
-  const at::Tensor rows = at::tensor(ImageOfRow(request), at::kLong).to(device);
-  const bool are_images = rows.equal(
-      at::arange(input.size(0), at::TensorOptions(at::kLong).device(device)));
-  return (are_images ? input : input.index_select(0, rows))
+  return (RowsAreImages(request)
+              ? input
+              : input.index_select(0, ImageOfRow(request.rows, device)))
       .contiguous(at::MemoryFormat::ChannelsLast);
-}
-
-// [N,C]: the logits of each image's first row.
-at::Tensor ImageLogits(const ProbeRequest& request,
-                       const at::Tensor& row_logits) {
-  std::vector<int64_t> first(request.input.size(0), 0);
-  for (size_t r = request.rows.size(); r-- > 0;) {
-    first[request.rows[r].image] = static_cast<int64_t>(r);
-  }
-  return row_logits.index_select(0, at::tensor(first, at::kLong));
 }
 
 }  // namespace
@@ -67,7 +47,8 @@ struct MetaFastPath::Rows {
 MetaFastPath::MetaFastPath(ProbedNetwork& network, ParameterizedOps sites)
     : network_(network),
       sites_(std::move(sites)),
-      record_plan_(MakePlan(/*slots=*/{})) {}
+      record_plan_(MakePlan(/*slots=*/{})),
+      plans_(/*capacity=*/32) {}
 
 MetaFastPath::~MetaFastPath() = default;
 
@@ -102,21 +83,6 @@ std::unique_ptr<MetaFastPath::Plan> MetaFastPath::MakePlan(
         plan->stages = RewriteIntoStages(graph, sites_);
       });
   return plan;
-}
-
-const MetaFastPath::Plan& MetaFastPath::PlanFor(const std::vector<int>& slots) {
-  auto found = plans_.find(slots);
-  if (found == plans_.end()) {
-    if (plans_.size() >= kMaxPlans) {
-      plans_.erase(std::min_element(
-          plans_.begin(), plans_.end(), [](const auto& a, const auto& b) {
-            return a.second.last_used < b.second.last_used;
-          }));
-    }
-    found = plans_.emplace(slots, CachedPlan{MakePlan(slots)}).first;
-  }
-  found->second.last_used = ++plan_uses_;
-  return *found->second.plan;
 }
 
 void MetaFastPath::PrepareWeights() {
@@ -215,7 +181,7 @@ absl::StatusOr<std::optional<ProbeResult>> MetaFastPath::Explain(
     stepped.rows[r].target = ClassIndex{rows.classes[r]};
   }
   rows.run->phase = MetaRun::Phase::kStepped;
-  const Plan& plan = PlanFor(slots);
+  const Plan& plan = plans_.Get(slots, [&] { return MakePlan(slots); });
   ASSIGN_OR_RETURN(ProbeResult result,
                    network_.ExplainBy(
                        [&](const at::Tensor& input,

@@ -18,13 +18,13 @@
 #define SALIENCY_CORE_MODEL_META_META_FAST_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/model/meta/meta_run.h"
+#include "core/model/plan_cache.h"
 #include "core/model/probe.h"
 #include "core/model/probed_network.h"
 
@@ -64,7 +64,6 @@ class MetaFastPath {
 
   bool Fits(const at::Tensor& images);
   void PrepareWeights();
-  const Plan& PlanFor(const std::vector<int>& slots);
   std::unique_ptr<Plan> MakePlan(const std::vector<int>& slots) const;
   c10::IValue RunPlan(const Plan& plan, const at::Tensor& input,
                       const c10::intrusive_ptr<ProbeRecorder>& recorder,
@@ -79,12 +78,7 @@ class MetaFastPath {
   // Made at first use.
   NetworkWeights theta_;
   std::vector<SiteWeights> weights_;
-  struct CachedPlan {
-    std::unique_ptr<Plan> plan;
-    int64_t last_used = 0;
-  };
-  std::map<std::vector<int>, CachedPlan> plans_;
-  int64_t plan_uses_ = 0;
+  PlanCache<std::vector<int>, Plan> plans_;  // by probes
 };
 
 }  // namespace saliency

@@ -120,19 +120,16 @@ class SiteFinder {
     return site;
   }
 
-  // batch_norm(x, weight, bias, mean, var, training, momentum, eps, cudnn).
   std::optional<ParameterizedOp> ReadBatchNorm(const Node* node) const {
     ParameterizedOp site = {.kind = ParameterizedOp::Kind::kBatchNorm};
-    const auto training = torch::jit::toIValue(node->input(5));
-    const auto eps = torch::jit::toIValue(node->input(7));
-    if (!training || training->toBool() || !eps ||
-        !ReadOperand(node, 1, site.weight) ||
+    const auto eps = EvalBatchNormEps(node);
+    if (!eps || !ReadOperand(node, 1, site.weight) ||
         !ReadOperand(node, 2, site.bias) || !ReadOperand(node, 3, site.mean) ||
         !ReadOperand(node, 4, site.variance) || site.mean < 0 ||
         site.variance < 0) {
       return std::nullopt;
     }
-    site.eps = eps->toDouble();
+    site.eps = *eps;
     return site;
   }
 
