@@ -1,10 +1,8 @@
 #include "core/model/failure_reason.h"
 
-#include <torch/csrc/jit/runtime/custom_operator.h>
-#include <torch/csrc/jit/runtime/interpreter.h>
-#include <torch/script.h>
 #include <torch/torch.h>
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <vector>
@@ -15,158 +13,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "core/base/near_names.h"
-#include "core/model/probe_ops.h"
+#include "core/model/noted_run.h"
 #include "core/model/scores.h"
 #include "core/model/torch_status.h"
 
 namespace saliency {
 namespace {
-
-using torch::jit::Block;
-using torch::jit::Graph;
-using torch::jit::Node;
-using torch::jit::Value;
-
-constexpr char kNoteOp[] = "saliency::note";
-
-// Which operator the run has come to, and what it was given.
-struct RunNotes : torch::CustomClassHolder {
-  int64_t at = -1;
-  std::vector<at::Tensor> tensors;
-};
-
-// (notes, number of the operator, its tensors...); vararg, so that the number
-// of inputs is on top of the stack.
-void TakeNote(torch::jit::Stack& stack) {
-  const auto count = static_cast<size_t>(torch::jit::pop(stack).toInt());
-  const auto inputs = torch::jit::last(stack, count);
-  RunNotes& notes =
-      *c10::static_intrusive_pointer_cast<RunNotes>(inputs[0].toCapsule());
-  notes.at = inputs[1].toInt();
-  notes.tensors.clear();
-  for (size_t i = 2; i < count; ++i) {
-    if (inputs[i].isTensor()) {
-      notes.tensors.push_back(inputs[i].toTensor());
-    } else if (inputs[i].isTensorList()) {
-      for (const at::Tensor& tensor : inputs[i].toTensorVector()) {
-        notes.tensors.push_back(tensor);
-      }
-    }
-  }
-  torch::jit::drop(stack, count);
-}
-
-void RegisterNoteOp() {
-  static const bool registered = [] {
-    torch::jit::registerOperator(
-        torch::jit::Operator(absl::StrCat(kNoteOp, "(...) -> ()"), &TakeNote,
-                             c10::AliasAnalysisKind::CONSERVATIVE));
-    return true;
-  }();
-  static_cast<void>(registered);
-}
-
-bool IsMarkKind(const Node* node) {
-  return node->kind() == c10::Symbol::fromQualString(kMarkOp);
-}
-
-// What is known of an operator before it runs.
-struct NotedOperator {
-  std::string name;                  // "conv2d"
-  std::string layer;                 // that returns its result; empty: none
-  std::vector<std::string> devices;  // that its constants name
-  // Of a convolution that is not transposed.
-  std::optional<int64_t> groups;
-  std::string exception;  // what the model says when it raises one
-};
-
-// A constant argument of the node, by its name in the operator's schema.
-std::optional<c10::IValue> ConstantArgument(const Node* node,
-                                            const std::string& name) {
-  const c10::FunctionSchema* schema = node->maybeSchema();
-  if (schema == nullptr) return std::nullopt;
-  const auto index = schema->argumentIndexWithName(name);
-  if (!index) return std::nullopt;
-  const auto constant = torch::jit::toIValue(node->input(*index));
-  if (!constant) return std::nullopt;
-  return *constant;
-}
-
-class Notetaker {
- public:
-  Notetaker(Graph& graph, const std::vector<Mark>& marks)
-      : graph_(graph),
-        marks_(marks),
-        notes_(graph.addInput("notes")->setType(c10::AnyType::get())) {}
-
-  void Take(Block* block) {
-    for (auto it = block->nodes().begin(); it != block->nodes().end();) {
-      Node* node = *it++;
-      const bool quiet = node->kind() == c10::prim::Constant ||
-                         IsMarkKind(node) || !node->blocks().empty();
-      if (!quiet) NoteNode(node);
-      for (Block* inner : node->blocks()) Take(inner);
-    }
-  }
-
-  const std::vector<NotedOperator>& operators() const { return operators_; }
-
- private:
-  void NoteNode(Node* node) {
-    torch::jit::WithInsertPoint guard(node);
-    std::vector<Value*> inputs = {
-        notes_, graph_.insertConstant(static_cast<int64_t>(operators_.size()))};
-    for (Value* input : node->inputs()) {
-      const c10::Type& type = *input->type();
-      if (type.isSubtypeOf(*c10::TensorType::get()) ||
-          type.isSubtypeOf(*c10::ListType::ofTensors())) {
-        inputs.push_back(input);
-      }
-    }
-    graph_.insertNode(
-        graph_.create(c10::Symbol::fromQualString(kNoteOp), inputs, 0));
-    operators_.push_back(DescribeStop(node));
-  }
-
-  NotedOperator DescribeStop(Node* node) const {
-    const std::string kind = node->kind().toQualString();
-    NotedOperator described = {
-        .name = std::string(
-            absl::StripPrefix(absl::StripPrefix(kind, "aten::"), "prim::"))};
-    if (described.name == "RaiseException") {
-      const auto text = torch::jit::toIValue(node->input(0));
-      described.exception = text && text->isString() ? text->toStringRef() : "";
-    }
-    if (kind == "aten::cuda") described.devices.push_back("cuda");
-    const auto transposed = ConstantArgument(node, "transposed");
-    const auto groups = ConstantArgument(node, "groups");
-    if (groups && groups->isInt() && !absl::StrContains(kind, "transpose") &&
-        !(transposed && transposed->isBool() && transposed->toBool())) {
-      described.groups = groups->toInt();
-    }
-    for (const Value* input : node->inputs()) {
-      const auto constant = torch::jit::toIValue(input);
-      if (constant && constant->isDevice()) {
-        described.devices.push_back(constant->toDevice().str());
-      }
-    }
-    for (const Value* output : node->outputs()) {
-      for (const torch::jit::Use& use : output->uses()) {
-        if (!IsMarkKind(use.user)) continue;
-        const auto id = torch::jit::toIValue(use.user->input(1))->toInt();
-        const Mark& mark = marks_[id];
-        const bool is_result = mark.probe.side == Probe::Side::kOutput;
-        if (is_result) described.layer = mark.probe.layer;
-      }
-    }
-    return described;
-  }
-
-  Graph& graph_;
-  const std::vector<Mark>& marks_;
-  Value* const notes_;
-  std::vector<NotedOperator> operators_;
-};
 
 std::string DtypeName(const at::Tensor& tensor) {
   switch (tensor.scalar_type()) {
@@ -253,9 +105,12 @@ std::optional<std::string> SizesThatDiffer(
   return std::nullopt;
 }
 
-std::string DescribeStop(const NotedOperator& what, const RunNotes& notes,
-                         c10::Device device, at::IntArrayRef image,
-                         bool with_gradients) {
+// Why `run` of an image of these sizes stopped where it did; empty: it came to
+// no operator.
+std::string DescribeStop(const NotedRun& run, c10::Device device,
+                         at::IntArrayRef image, bool with_gradients) {
+  if (run.last() == nullptr) return "";
+  const NotedOperator& what = *run.last();
   if (what.name == "RaiseException") return ExceptionText(what.exception);
   const std::string named = NamedText(what);
   if (const auto other = OtherDevice(what, device)) {
@@ -266,7 +121,7 @@ std::string DescribeStop(const NotedOperator& what, const RunNotes& notes,
   }
   std::set<std::string> devices, dtypes;
   std::vector<std::string> inputs;
-  for (const at::Tensor& tensor : notes.tensors) {
+  for (const at::Tensor& tensor : run.tensors()) {
     if (!tensor.defined()) continue;
     devices.insert(tensor.device().str());
     if (tensor.is_floating_point()) dtypes.insert(DtypeName(tensor));
@@ -276,7 +131,7 @@ std::string DescribeStop(const NotedOperator& what, const RunNotes& notes,
     return absl::StrCat(named, " meets tensors on ",
                         absl::StrJoin(devices, " and "));
   }
-  if (const auto sizes = SizesThatDiffer(what, notes.tensors, image)) {
+  if (const auto sizes = SizesThatDiffer(what, run.tensors(), image)) {
     return absl::StrCat(named, " ", *sizes);
   }
   if (dtypes.size() > 1) {
@@ -290,46 +145,6 @@ std::string DescribeStop(const NotedOperator& what, const RunNotes& notes,
       named, with_gradients ? " cannot be run with gradients" : " fails",
       inputs.empty() ? "" : absl::StrCat(" on ", absl::StrJoin(inputs, ", ")));
 }
-
-// A run of the graph with notes.
-class NotedRun {
- public:
-  explicit NotedRun(const ProbedNetwork& network)
-      : network_(network), graph_(network.marked().graph->copy()) {
-    Notetaker taker(*graph_, network.marked().marks);
-    taker.Take(graph_->block());
-    operators_ = taker.operators();
-    code_.emplace(graph_, "saliency_notes");
-  }
-
-  c10::IValue Run(const at::Tensor& input) {
-    image_ = input.sizes().vec();
-    const MarkedGraph& marked = network_.marked();
-    torch::jit::Stack stack = {input};
-    stack.insert(stack.end(), marked.attributes.begin(),
-                 marked.attributes.end());
-    for (size_t i = 0; i < marked.written_inputs.size(); ++i) {
-      if (marked.written_inputs[i] && i > 0) stack[i] = stack[i].deepcopy();
-    }
-    stack.push_back(c10::IValue::make_capsule(notes_));
-    torch::jit::InterpreterState(*code_).run(stack);
-    return stack.front();
-  }
-
-  std::string WhereItStopped(bool with_gradients) const {
-    if (notes_->at < 0) return "";
-    return DescribeStop(operators_[notes_->at], *notes_, network_.device(),
-                        image_, with_gradients);
-  }
-
- private:
-  const ProbedNetwork& network_;
-  const std::shared_ptr<Graph> graph_;
-  const c10::intrusive_ptr<RunNotes> notes_ = c10::make_intrusive<RunNotes>();
-  std::vector<NotedOperator> operators_;
-  std::optional<torch::jit::Code> code_;
-  std::vector<int64_t> image_;  // sizes of the input
-};
 
 // The library's words when `work` throws; nullopt when it does not.
 std::optional<std::string> Thrown(const std::function<void()>& work) {
@@ -378,21 +193,23 @@ std::string BackwardReason(absl::string_view detail) {
 
 std::string ReasonOfFailure(const ProbedNetwork& network,
                             const at::Tensor& input) {
-  RegisterNoteOp();
   NotedRun run(network);
   at::Tensor x =
       Upload(input, network.device(), network.dtype()).detach().clone();
+  const auto where_it_stopped = [&](bool with_gradients) {
+    return DescribeStop(run, network.device(), input.sizes(), with_gradients);
+  };
   const auto plain = [&] {
     const at::NoGradGuard no_grad;
     run.Run(x);
   };
-  if (Thrown(plain)) return run.WhereItStopped(/*with_gradients=*/false);
+  if (Thrown(plain)) return where_it_stopped(/*with_gradients=*/false);
   const at::AutoGradMode with_grad(true);
   x.set_requires_grad(true);
   c10::IValue output;
   // A copy: a leaf cannot be overwritten in place.
   if (Thrown([&] { output = run.Run(x.clone()); })) {
-    return run.WhereItStopped(/*with_gradients=*/true);
+    return where_it_stopped(/*with_gradients=*/true);
   }
   const auto backward = Thrown([&] {
     const auto raw =
@@ -402,6 +219,23 @@ std::string ReasonOfFailure(const ProbedNetwork& network,
                           /*allow_unused=*/true);
   });
   return backward ? BackwardReason(*backward) : "";
+}
+
+absl::Status WithReason(const absl::Status& status,
+                        const ProbedNetwork& network, const at::Tensor& input) {
+  const std::string detail = TorchDetail(status);
+  const bool may_run =
+      absl::IsInvalidArgument(status) ||
+      (absl::IsUnavailable(status) && network.device().is_cpu());
+  if (detail.empty() || !may_run) return status;
+  std::string reason;
+  const absl::Status found = CatchTorch(absl::StatusCode::kInternal, "", [&] {
+    reason = ReasonOfFailure(network, input);
+    return absl::OkStatus();
+  });
+  if (!found.ok() || reason.empty()) return status;
+  return WithTorchDetail(absl::StatusCode::kInvalidArgument,
+                         absl::StrCat(status.message(), ": ", reason), detail);
 }
 
 std::string ReasonOfUnreadableFile(absl::string_view detail) {

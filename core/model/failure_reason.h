@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "core/model/probed_network.h"
 
@@ -22,6 +23,11 @@ namespace saliency {
 // when none of them fails.
 std::string ReasonOfFailure(const ProbedNetwork& network,
                             const at::Tensor& input);
+
+// `status`, which LibTorch's refusal to run `input` became, with that reason
+// where one is found.  Nothing is run on a GPU that was lost.
+absl::Status WithReason(const absl::Status& status,
+                        const ProbedNetwork& network, const at::Tensor& input);
 
 // What stopped LibTorch from reading a file, out of what it says (`detail`): an
 // operator or class that it does not know, a newer format, something else than

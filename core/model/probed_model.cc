@@ -4,20 +4,20 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
+#include "core/model/check/output_trial.h"
 #include "core/model/check/self_check.h"
+#include "core/model/check/trial.h"
+#include "core/model/describe_layers.h"
 #include "core/model/device.h"
+#include "core/model/expand_rows_cut.h"
 #include "core/model/failure_reason.h"
-#include "core/model/graph/end_activation.h"
 #include "core/model/graph/graph_facts.h"
-#include "core/model/graph/layer_notes.h"
 #include "core/model/graph/marked_graph.h"
-#include "core/model/graph/weighted_path.h"
 #include "core/model/meta/meta_fast.h"
 #include "core/model/meta/meta_reference.h"
 #include "core/model/meta/meta_step.h"
@@ -44,12 +44,6 @@ absl::StatusOr<at::ScalarType> DtypeOf(Precision precision,
   return absl::InternalError("unknown precision");
 }
 
-// Random images that do not move the process's own generator.
-at::Tensor RandomImages(int64_t count, int64_t height, int64_t width) {
-  auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
-  return at::randn({count, 3, height, width}, generator);
-}
-
 absl::StatusOr<MarkedGraph> ReadArchive(const std::string& path,
                                         c10::Device device,
                                         at::ScalarType dtype,
@@ -63,32 +57,6 @@ absl::StatusOr<MarkedGraph> ReadArchive(const std::string& path,
   ASSIGN_OR_RETURN(MarkedGraph marked, MarkGraph(module));
   ConvertFloats(marked, dtype);
   return marked;
-}
-
-bool Agree(const at::Tensor& a, const at::Tensor& b, at::ScalarType dtype) {
-  if (a.sizes() != b.sizes()) return false;
-  const double tolerance = dtype == at::kFloat ? 1e-3 : 0.1;
-  const double scale = b.abs().max().item<double>();
-  return (a - b).abs().max().item<double>() <= tolerance * scale;
-}
-
-// Adds why LibTorch refused to run `input`.  Nothing is run on a GPU that was
-// lost.
-absl::Status WithReason(const absl::Status& status,
-                        const ProbedNetwork& network, const at::Tensor& input) {
-  const std::string detail = TorchDetail(status);
-  const bool may_run =
-      absl::IsInvalidArgument(status) ||
-      (absl::IsUnavailable(status) && network.device().is_cpu());
-  if (detail.empty() || !may_run) return status;
-  std::string reason;
-  const absl::Status found = CatchTorch(absl::StatusCode::kInternal, "", [&] {
-    reason = ReasonOfFailure(network, input);
-    return absl::OkStatus();
-  });
-  if (!found.ok() || reason.empty()) return status;
-  return WithTorchDetail(absl::StatusCode::kInvalidArgument,
-                         absl::StrCat(status.message(), ": ", reason), detail);
 }
 
 // [C,K] of a head's [C,K], or [1,K] where one logit has two classes.
@@ -113,6 +81,7 @@ struct ProbedModel::Impl {
       : options(load_options),
         dtype(type),
         target(where),
+        size{load_options.input_height, load_options.input_width},
         stream(NewStream(where)),
         network(std::move(marked), where, type,
                 {load_options.output_index, load_options.output_key, {}}) {
@@ -129,11 +98,9 @@ struct ProbedModel::Impl {
   }
 
   absl::Status Measure();
-  absl::Status UnderstandOutput();
-  absl::Status DescribeLayers();
+  absl::Status DescribeNetwork();
   absl::Status ChooseMetaPath();
   void CheckExpandRows();
-  bool ExpandRowsWorks(int cut);
   // The nearest place above all `slots` where rows may part.
   int ExpandRowsMark(const std::vector<int>& slots);
   absl::StatusOr<std::vector<int>> Slots(
@@ -148,6 +115,7 @@ struct ProbedModel::Impl {
   const LoadOptions options;
   const at::ScalarType dtype;
   const c10::Device target;
+  const TrialSize size;
   const std::optional<c10::Stream> stream;
   ProbedNetwork network;
   std::map<Probe, int> id_of;  // of every mark that is still in the graph
@@ -161,17 +129,11 @@ struct ProbedModel::Impl {
   MetaPath meta_path = MetaPath::kNone;
   std::string meta_refusal;
   std::unique_ptr<MetaFastPath> meta_fast;  // null: not kFast
-  std::map<int, bool> expand_rows_works;    // by cut, found at first use
+  ExpandRowsCut expand_rows_cut{network, check, size};
 };
 
-absl::Status ProbedModel::Impl::DescribeLayers() {
-  ASSIGN_OR_RETURN(output, network.DescribeTaken(RandomImages(
-                               1, options.input_height, options.input_width)));
-  const std::vector<MarkPlace> places = MarkPlaces(network.marked());
-  const auto convs = ConvLayers(network.marked());
-  const auto batch_norms = BatchNormLayers(network.marked());
-  const std::vector<bool> before_weights = FindBeforeWeights(network.marked());
-  const std::vector<bool> behind_weights = FindBehindWeights(network.marked());
+absl::Status ProbedModel::Impl::DescribeNetwork() {
+  ASSIGN_OR_RETURN(output, network.DescribeTaken(RandomImages(1, size)));
   std::vector<int> ids;
   for (const auto& [probe, id] : id_of) {
     if (probe.side == Probe::Side::kOutput) ids.push_back(id);
@@ -179,32 +141,8 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
   std::sort(ids.begin(), ids.end(), [&](int a, int b) {
     return network.positions()[a] < network.positions()[b];
   });
-  for (const int id : ids) {
-    const Mark& mark = network.marked().marks[id];
-    LayerInfo layer;
-    layer.name = mark.probe.layer;
-    layer.kind = mark.kind;
-    const TensorForm& form = check.tensors[id];
-    layer.no_maps_because = form.no_maps_because;
-    for (size_t axis = 1; axis < form.sizes.size(); ++axis) {
-      const bool turned = layer.no_maps_because.empty();
-      layer.shape.push_back(form.sizes[turned ? form.axes[axis] : axis]);
-    }
-    layer.is_cut = network.cuts()[id] && form.by_row;
-    layer.before_weights = before_weights[id];
-    layer.behind_weights = behind_weights[id];
-    if (const auto it = convs.find(layer.name); it != convs.end()) {
-      layer.conv = it->second;
-    }
-    if (const auto it = batch_norms.find(layer.name); it != batch_norms.end()) {
-      layer.batch_norm = it->second;
-    }
-    layer.in_every_pass = !places[id].in_loop && !places[id].in_branch;
-    layer.has_gradient = network.gradient_ends()[id].empty();
-    layer.note = LayerNote(places[id], network.gradient_ends()[id]);
-    layer_index[layer.name] = layers.size();
-    layers.push_back(std::move(layer));
-  }
+  layers = DescribeLayers(network, check, ids);
+  for (size_t i = 0; i < layers.size(); ++i) layer_index[layers[i].name] = i;
   head = FindLinearHead(network.marked(), options.output_index);
   if (head.has_value()) {
     head->weight = ClassWeights(head->weight, network.output().meaning);
@@ -212,43 +150,15 @@ absl::Status ProbedModel::Impl::DescribeLayers() {
   return absl::OkStatus();
 }
 
-// Two random images, one after the other: whether a batch can be trusted is
-// not known yet.
-absl::Status ProbedModel::Impl::UnderstandOutput() {
-  if (options.meaning.has_value()) {
-    network.SetMeaning(*options.meaning);
-    return absl::OkStatus();
-  }
-  OutputMeaning meaning =
-      MeaningOf(options.activation,
-                FindEndActivation(network.marked(), options.output_index,
-                                  options.output_key),
-                options.output_class);
-  const at::Tensor two =
-      RandomImages(2, options.input_height, options.input_width);
-  std::vector<at::Tensor> outputs;
-  for (const at::Tensor& image : two.split(1)) {
-    ASSIGN_OR_RETURN(const at::Tensor returned, network.Output(image));
-    RETURN_IF_ERROR(PoolLogits(returned).status());  // a shape that is refused
-    // Refused by CheckNetwork.
-    if (returned.size(0) != 1) return absl::OkStatus();
-    outputs.push_back(returned);
-  }
-  RETURN_IF_ERROR(AddTrial(options.activation, at::cat(outputs), meaning));
-  network.SetMeaning(std::move(meaning));
-  return absl::OkStatus();
-}
-
 absl::Status ProbedModel::Impl::Measure() {
-  RETURN_IF_ERROR(UnderstandOutput());
+  RETURN_IF_ERROR(UnderstandOutput(options, network));
   if (options.known != nullptr &&
       options.known->tensors.size() == network.marked().marks.size()) {
     check = *options.known;
   } else {
-    ASSIGN_OR_RETURN(check, CheckNetwork(network, {options.input_height,
-                                                   options.input_width}));
+    ASSIGN_OR_RETURN(check, CheckNetwork(network, size));
   }
-  RETURN_IF_ERROR(DescribeLayers());
+  RETURN_IF_ERROR(DescribeNetwork());
   RETURN_IF_ERROR(ChooseMetaPath());
   CheckExpandRows();
   return absl::OkStatus();
@@ -267,9 +177,8 @@ absl::Status ProbedModel::Impl::ChooseMetaPath() {
   if (!meta_refusal.empty()) return absl::OkStatus();
   meta_path = MetaPath::kReference;
   if (options.reference_meta_path) return absl::OkStatus();
-  ASSIGN_OR_RETURN(meta_fast, MetaFastPath::Create(
-                                  network, RandomImages(2, options.input_height,
-                                                        options.input_width)));
+  ASSIGN_OR_RETURN(meta_fast,
+                   MetaFastPath::Create(network, RandomImages(2, size)));
   if (meta_fast != nullptr) meta_path = MetaPath::kFast;
   return absl::OkStatus();
 }
@@ -283,45 +192,12 @@ void ProbedModel::Impl::CheckExpandRows() {
   }
   check.self.expand_rows_at_probe = check.self.rows_independent &&
                                     !last_spatial.empty() &&
-                                    ExpandRowsWorks(last_spatial[0]);
-}
-
-bool ProbedModel::Impl::ExpandRowsWorks(int cut) {
-  const auto known = expand_rows_works.find(cut);
-  if (known != expand_rows_works.end()) return known->second;
-  bool works = false;
-  const absl::Status status =
-      CatchTorch(absl::StatusCode::kInvalidArgument, "fanning out", [&] {
-        const at::Tensor image =
-            RandomImages(1, options.input_height, options.input_width);
-        ASSIGN_OR_RETURN(const at::Tensor one, network.Forward(image, -1, 1));
-        ASSIGN_OR_RETURN(const at::Tensor two, network.Forward(image, cut, 2));
-        works = Agree(two, one.repeat({2, 1}), dtype);
-        return absl::OkStatus();
-      });
-  // Lack of memory says nothing about the model: ask again next time.
-  if (status.ok() || absl::IsInvalidArgument(status)) {
-    expand_rows_works[cut] = works;
-  }
-  return works;
+                                    expand_rows_cut.Works(last_spatial[0]);
 }
 
 int ProbedModel::Impl::ExpandRowsMark(const std::vector<int>& slots) {
-  const std::vector<int>& positions = network.positions();
-  int shallowest = std::numeric_limits<int>::max();
-  for (const int id : slots) shallowest = std::min(shallowest, positions[id]);
-  std::vector<int> cuts;
-  for (size_t id = 0; id < positions.size(); ++id) {
-    const bool above = positions[id] >= 0 && positions[id] <= shallowest;
-    const bool parts = network.cuts()[id] && check.tensors[id].by_row;
-    if (above && parts) cuts.push_back(static_cast<int>(id));
-  }
-  std::sort(cuts.begin(), cuts.end(),
-            [&](int a, int b) { return positions[a] > positions[b]; });
-  for (const int cut : cuts) {
-    if (ExpandRowsWorks(cut)) return cut;
-  }
-  return id_of.at({"input", Probe::Side::kOutput});
+  return expand_rows_cut.Above(slots).value_or(
+      id_of.at({"input", Probe::Side::kOutput}));
 }
 
 absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
@@ -415,8 +291,7 @@ absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
                    return impl.Measure();
                  });
   RETURN_IF_ERROR(
-      WithReason(measured, impl.network,
-                 RandomImages(1, options.input_height, options.input_width)));
+      WithReason(measured, impl.network, RandomImages(1, impl.size)));
   return model;
 }
 

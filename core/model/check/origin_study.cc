@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "core/base/status.h"
+#include "core/model/check/grid_positions.h"
 #include "core/model/check/operator_watch.h"
 #include "core/model/check/origins.h"
 #include "core/model/check/row_influence.h"

@@ -11,7 +11,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
-#include "core/model/check/grid_positions.h"
+#include "core/model/check/grid_axes.h"
 #include "core/model/probed_network.h"
 
 namespace saliency {

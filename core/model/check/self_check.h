@@ -4,8 +4,7 @@
 //
 //   from the graph   no number is read off the images, no operator mixes them
 //                    (data_dependence.h, origin_study.h)
-//   by trial         images of very different range and sparsity, each alone
-//                    and beside others, each twice
+//   by trial         images alone and beside others (trial.h)
 //
 // Internal to the model room.  Thread-compatible.
 
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/model/check/trial.h"
 #include "core/model/probed_model.h"
 #include "core/model/probed_network.h"
 
@@ -40,10 +40,6 @@ struct NetworkCheck {
   SelfCheck self;  // but for expand_rows_at_probe
   int64_t num_classes = 0;
   std::vector<TensorForm> tensors;  // by mark id
-};
-
-struct TrialSize {
-  int64_t height = 224, width = 224;
 };
 
 // Errors: INVALID_ARGUMENT the network cannot run one image of this size, or

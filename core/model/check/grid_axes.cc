@@ -1,0 +1,142 @@
+#include "core/model/check/grid_axes.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace saliency {
+namespace {
+
+constexpr int64_t kAbove = 1 << 14;  // no position is as large
+
+// Whether known positions differ along `axis`.
+bool VariesAlong(const at::Tensor& positions, int64_t axis) {
+  const at::Tensor high = positions.to(at::kLong).amax(axis);
+  return high.gt(WithoutUnknown(positions).amin(axis)).any().item<bool>();
+}
+
+// [n] along `axis`: what is known at each index, kUnknownPosition for nothing.
+at::Tensor PositionByIndex(const at::Tensor& positions, int64_t axis) {
+  return positions.movedim(axis, 0).reshape({positions.size(axis), -1}).amax(1);
+}
+
+// In cells of as many positions as `axis` has left out: every second one after
+// a step of two, or two of them side by side as channels.
+at::Tensor InCells(const at::Tensor& positions, int64_t axis) {
+  const double highest = positions.max().item<double>();
+  const auto step = std::max<int64_t>(
+      1, std::lround(highest / static_cast<double>(positions.size(axis))));
+  const at::Tensor cells =
+      positions.sub(kFirstPosition).div(step, "floor").add(kFirstPosition);
+  return at::where(positions.eq(kUnknownPosition), kUnknownPosition,
+                   cells.to(at::kLong));
+}
+
+// Whether the positions are those of `axis` and no other.
+bool BelongTo(const at::Tensor& positions, int64_t axis) {
+  if (positions.size(axis) == 1) {
+    for (int64_t other = 0; other < positions.dim(); ++other) {
+      if (VariesAlong(positions, other)) return false;
+    }
+    return true;
+  }
+  const at::Tensor cells = InCells(positions, axis);
+  for (int64_t other = 0; other < positions.dim(); ++other) {
+    if (VariesAlong(cells, other) != (other == axis)) return false;
+  }
+  return true;
+}
+
+bool AreInOrder(const at::Tensor& positions, int64_t axis) {
+  const at::Tensor along = PositionByIndex(positions, axis).cpu().to(at::kLong);
+  int64_t last = 0;
+  for (int64_t i = 0; i < along.numel(); ++i) {
+    const int64_t here = along[i].item<int64_t>();
+    if (here == kUnknownPosition) continue;
+    if (here < last) return false;
+    last = here;
+  }
+  return true;
+}
+
+// 1, 2, 3, ... along `axis`, with the dimensions of `like`.
+at::Tensor PositionsAlong(const at::Tensor& like, int axis) {
+  std::vector<int64_t> sizes(4, 1);
+  sizes[axis] = -1;
+  return at::arange(kFirstPosition, kFirstPosition + like.size(axis),
+                    like.options())
+      .view(sizes);
+}
+
+// Every position once, in order: what most tensors are.
+bool IsFullGrid(const Origins& origins, const GridAxes& axes) {
+  const auto is_along = [](const at::Tensor& positions, int axis) {
+    return positions.eq(PositionsAlong(positions, axis)).all().item<bool>();
+  };
+  return is_along(origins.y, axes.height) && is_along(origins.x, axes.width);
+}
+
+}  // namespace
+
+GridAxes ReadGridAxes(const Origins& origins) {
+  if (origins.y.numel() == 0) return {};
+  for (const GridAxes& usual : {GridAxes{GridKind::kGrid, 1, 2, 3},
+                                GridAxes{GridKind::kGrid, 3, 1, 2}}) {
+    if (IsFullGrid(origins, usual)) return usual;
+  }
+  const at::Tensor y = origins.y.to(at::kLong);
+  const at::Tensor x = origins.x.to(at::kLong);
+  if (y.lt(0).any().item<bool>() || x.lt(0).any().item<bool>()) {
+    return {.kind = GridKind::kNone};
+  }
+  if (!HasPositions(origins)) return {};
+  std::vector<GridAxes> fits;
+  for (int height = 1; height < 4; ++height) {
+    if (!BelongTo(y, height)) continue;
+    for (int width = 1; width < 4; ++width) {
+      if (width == height || !BelongTo(x, width)) continue;
+      fits.push_back({.kind = GridKind::kGrid,
+                      .channels = 6 - height - width,
+                      .height = height,
+                      .width = width});
+    }
+  }
+  if (fits.empty()) {
+    for (int axis = 1; axis < 4; ++axis) {
+      if (BelongTo(y, axis) && BelongTo(x, axis)) {
+        return {.kind = GridKind::kTokens};
+      }
+    }
+    return {.kind = GridKind::kNone};
+  }
+  // Several fit where axes have size 1 and it does not matter which is which:
+  // the usual order comes first.
+  const auto usual =
+      std::find_if(fits.begin(), fits.end(),
+                   [](const GridAxes& a) { return a.channels == 1; });
+  GridAxes axes = usual != fits.end() ? *usual : fits.front();
+  if (!AreInOrder(y, axes.height) || !AreInOrder(x, axes.width)) {
+    axes.kind = GridKind::kShuffled;
+  }
+  return axes;
+}
+
+void NoteGrid(const at::Tensor& tensor, const GridAxes& axes,
+              OriginStore& origins) {
+  const Origins noted = origins.Of(tensor);
+  noted.y.copy_(PositionsAlong(noted.y, axes.height));
+  noted.x.copy_(PositionsAlong(noted.x, axes.width));
+}
+
+bool HasPositions(const Origins& origins) {
+  return origins.y.gt(kUnknownPosition).any().item<bool>();
+}
+
+at::Tensor WithoutUnknown(const at::Tensor& positions) {
+  return at::where(positions.eq(kUnknownPosition), kAbove,
+                   positions.to(at::kLong));
+}
+
+}  // namespace saliency

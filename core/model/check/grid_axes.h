@@ -1,0 +1,47 @@
+// What the positions that are noted at a tensor's elements say about its axes:
+// where its channels are, its height and its width.
+// Internal to the model room.  Pure functions but for what NoteGrid notes in
+// the store.
+
+#ifndef SALIENCY_CORE_MODEL_CHECK_GRID_AXES_H_
+#define SALIENCY_CORE_MODEL_CHECK_GRID_AXES_H_
+
+#include <cstdint>
+
+#include "ATen/core/Tensor.h"
+#include "core/model/check/origins.h"
+
+namespace saliency {
+
+enum class GridKind {
+  kUnknown,   // nothing is known of any element
+  kNone,      // no two axes are those of a grid
+  kTokens,    // its positions, row by row, lie along one axis
+  kShuffled,  // they are, but rolled or in another order
+  kGrid,
+};
+
+// Which axis of a tensor with four is what.
+struct GridAxes {
+  GridKind kind = GridKind::kUnknown;
+  int channels = 1, height = 2, width = 3;
+};
+
+// `origins` of a tensor [N,a,b,c].
+GridAxes ReadGridAxes(const Origins& origins);
+
+// Notes at `tensor`, of four axes, that it is a grid.
+// REQUIRES: the store has memory for it; axes.kind is kGrid.
+void NoteGrid(const at::Tensor& tensor, const GridAxes& axes,
+              OriginStore& origins);
+
+// Whether a position is known of any element.
+bool HasPositions(const Origins& origins);
+
+// `positions` as int64, and above all positions where none is known: fit for a
+// minimum.
+at::Tensor WithoutUnknown(const at::Tensor& positions);
+
+}  // namespace saliency
+
+#endif  // SALIENCY_CORE_MODEL_CHECK_GRID_AXES_H_
