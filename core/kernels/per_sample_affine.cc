@@ -11,9 +11,11 @@
 namespace saliency {
 namespace {
 
-// Tasks of the parallel loops, for each thread at least: they end together.
+// A parallel loop has at least this many tasks for each thread, so that all
+// threads end at about the same time.
 constexpr int64_t kTasksPerThread = 4;
-// At most so many positions a task, which are summed up in float32.
+// A task has at most this many positions.  It adds them up in float32, whose
+// rounding errors grow with their number.
 constexpr int64_t kTaskPositions = 512;
 
 at::Tensor ChannelsLast(const at::Tensor& x) {
@@ -25,7 +27,8 @@ bool IsChannelsLast(const at::Tensor& x) {
          x.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-// The memory of a channels-last tensor: [rows][positions][channels].
+// How a channels-last tensor lies in memory, [rows][positions][channels], and
+// how a parallel loop divides it into tasks.
 struct Extent {
   explicit Extent(const at::Tensor& x)
       : rows(x.size(0)),
@@ -38,7 +41,8 @@ struct Extent {
 
   const int64_t rows, channels, positions, task_positions, tasks_per_row;
 
-  // visit(row, first value, number of positions, task) for every task.
+  // Calls visit(row, offset of the first value, number of positions, number of
+  // the task) for every task, on several threads.
   template <typename Visit>
   void ForEachTask(const Visit& visit) const {
     at::parallel_for(
@@ -53,7 +57,8 @@ struct Extent {
   }
 };
 
-// One number for each row and channel.
+// One number for each row and channel.  Undefined `values` stand for
+// `otherwise` everywhere, and a single row of them for all rows.
 class PerChannel {
  public:
   PerChannel(const at::Tensor& values, int64_t channels, float otherwise)
@@ -75,6 +80,8 @@ const float* Data(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
 }
 
+// Whether there is a residual and a ReLU is a template argument, since a branch
+// within the inner loop would keep the compiler from vectorising it.
 template <bool kResidual, bool kRelu>
 void AffineTask(const float* x, const float* scale, const float* shift,
                 const float* residual, float* out, int64_t positions,
@@ -83,7 +90,7 @@ void AffineTask(const float* x, const float* scale, const float* shift,
     for (int64_t k = 0; k < channels; ++k) {
       float value = x[k] * scale[k] + shift[k];
       if constexpr (kResidual) value += residual[k];
-      if constexpr (kRelu) value = value < 0 ? 0 : value;  // keeps NaN
+      if constexpr (kRelu) value = value < 0 ? 0 : value;  // NaN stays NaN
       out[k] = value;
     }
     x += channels;
@@ -112,30 +119,33 @@ void ApplyChannelsLast(const at::Tensor& x, const PerSampleAffine& affine,
   });
 }
 
-// [R or 1,K] beside [R,K,...].
+// Returns `values`, [R,K] or [1,K], with as many axes as x, so that operators
+// broadcast them over its positions.
 at::Tensor Beside(const at::Tensor& values, const at::Tensor& x) {
   std::vector<int64_t> sizes = values.sizes().vec();
   sizes.resize(x.dim(), 1);
   return values.view(sizes);
 }
 
+// Where the data of one task begin.
 struct BackwardTask {
   const float* gradient;
-  const float* output;         // null: no ReLU
-  const float* product;        // null: no product sum
-  const float* product_minus;  // may be null
+  const float* output;         // null: there was no ReLU
+  const float* product;        // null: no product sum is wanted
+  const float* product_minus;  // null: nothing is subtracted
   const float* scale;
   float* before;
-  float* after;        // may be null
-  float* sum;          // may be null
-  float* product_sum;  // null with `product`
+  float* after;        // null: not wanted
+  float* sum;          // null: not wanted
+  float* product_sum;  // null: `product` is null
 };
 
 // Which sums are wanted.
 enum class Sums { kNone, kPlain, kProduct, kProductLess };
 
-// One position.  The pointers to what is written differ from all others: said
-// to the compiler, which else gives up on so many.
+// Computes one position.  __restrict tells the compiler that no two pointers
+// alias: with this many it would otherwise test all pairs at run time, or not
+// vectorise the loop at all.
 template <bool kRelu, bool kAfter, Sums kSums>
 void BackwardPosition(const float* __restrict gradient,
                       const float* __restrict output,
@@ -220,7 +230,8 @@ PerSampleAffineGradient BackwardChannelsLast(const PerSampleAffineBackward& b) {
   PerSampleAffineGradient result;
   result.before_scale = at::empty_like(gradient);
   if (b.wants_after_scale) result.after_scale = at::empty_like(gradient);
-  // Each task sums for itself.
+  // Each task adds up into memory of its own, [rows, tasks of a row, channels],
+  // so that no two threads write to the same place.
   const auto partials = [&](bool wanted) {
     return wanted
                ? at::zeros({extent.rows, extent.tasks_per_row, extent.channels},
@@ -277,12 +288,12 @@ PerSampleAffineGradient BackwardAny(const PerSampleAffineBackward& b) {
 
 }  // namespace
 
-void ApplyRowAffine(const at::Tensor& x, const PerSampleAffine& affine,
-                    const at::Tensor& out) {
+void ApplyPerSampleAffine(const at::Tensor& x, const PerSampleAffine& affine,
+                          const at::Tensor& out) {
   if (IsChannelsLast(x) && IsChannelsLast(out)) {
     return ApplyChannelsLast(x, affine, out);
   }
-  if (IsInPlanes(x) && IsInPlanes(out)) return ApplyInPlanes(x, affine, out);
+  if (IsNchw(x) && IsNchw(out)) return ApplyNchw(x, affine, out);
   if (!out.is_same(x)) out.copy_(x);
   if (affine.scale.defined()) out.mul_(Beside(affine.scale, x));
   if (affine.shift.defined()) out.add_(Beside(affine.shift, x));
@@ -290,12 +301,12 @@ void ApplyRowAffine(const at::Tensor& x, const PerSampleAffine& affine,
   if (affine.relu) out.relu_();
 }
 
-PerSampleAffineGradient BackwardRowAffine(
+PerSampleAffineGradient BackwardPerSampleAffine(
     const PerSampleAffineBackward& backward) {
   const at::Tensor& like =
       backward.output.defined() ? backward.output : backward.gradient;
   if (IsChannelsLast(like)) return BackwardChannelsLast(backward);
-  return IsInPlanes(like) ? BackwardInPlanes(backward) : BackwardAny(backward);
+  return IsNchw(like) ? BackwardNchw(backward) : BackwardAny(backward);
 }
 
 }  // namespace saliency

@@ -1,11 +1,13 @@
-// What stands behind a convolution, in one pass over memory: scale and shift of
-// each channel (a batch norm in eval mode), a residual, a ReLU; and the way
-// back through it with the sums that the gradients of scale and shift are.
-// On two cores the network's time is as much in such passes as in arithmetic.
+// Computes what commonly follows a convolution in one pass over memory: a scale
+// and a shift of each channel (a batch norm in eval mode), a residual that is
+// added, and a ReLU.  The backward function computes, in one pass as well, the
+// gradients of all of them.  LibTorch takes one pass for each; on two cores a
+// network spends as much time on such passes as on arithmetic.
 // Internal to the model room.  Pure functions; safe from any thread.
 //
-// Legend: R rows, K channels, any further axes; scales and shifts are [1,K] for
-// all rows or [R,K], undefined: 1 and 0.
+// Legend: R rows, K channels; a row has its own scale and shift after a meta
+// step.  Scales and shifts are [R,K], or [1,K] where all rows share them; an
+// undefined scale stands for 1 and an undefined shift for 0.
 
 #ifndef SALIENCY_CORE_KERNELS_PER_SAMPLE_AFFINE_H_
 #define SALIENCY_CORE_KERNELS_PER_SAMPLE_AFFINE_H_
@@ -23,29 +25,38 @@ struct PerSampleAffine {
 
 // Writes relu(x scale + shift + residual) to `out`, which may be x itself.
 // REQUIRES: x, residual and out [R,K,...] of one size and type, no autograd.
-void ApplyRowAffine(const at::Tensor& x, const PerSampleAffine& affine,
-                    const at::Tensor& out);
+void ApplyPerSampleAffine(const at::Tensor& x, const PerSampleAffine& affine,
+                          const at::Tensor& out);
 
 struct PerSampleAffineGradient {
-  at::Tensor before_scale;  // [R,K,...] d/dx
-  at::Tensor after_scale;   // [R,K,...] d/d(residual); undefined unless wanted
-  at::Tensor sum;           // [R,K] of after_scale over positions: d/d(shift)
-  at::Tensor product_sum;   // [R,K] of after_scale times `product`
+  // [R,K,...]: the gradient of x.
+  at::Tensor before_scale;
+  // [R,K,...]: the gradient of the residual, that is the output's gradient
+  // where the ReLU let the value pass, else zero; undefined unless
+  // wants_after_scale.
+  at::Tensor after_scale;
+  // [R,K]: the gradient of the shift, after_scale summed over positions;
+  // undefined unless wants_sum or `product` is defined.
+  at::Tensor sum;
+  // [R,K]: after_scale times (product - product_minus), summed over positions;
+  // undefined unless `product` is defined.  From this sum and the one above the
+  // caller gets the gradient of the scale.
+  at::Tensor product_sum;
 };
 
 struct PerSampleAffineBackward {
-  at::Tensor gradient;  // [R,K,...] at the output
-  at::Tensor output;    // the output, whose sign is the ReLU's; undefined: none
+  at::Tensor gradient;  // [R,K,...]: the gradient of the output
+  // [R,K,...]: the output, which is positive where the ReLU let a value pass;
+  // undefined: there was no ReLU.
+  at::Tensor output;
   at::Tensor scale;
   bool wants_after_scale = false;
   bool wants_sum = false;
-  // What product_sum multiplies with, less `product_minus`; undefined: no
-  // product_sum.
-  at::Tensor product;
-  at::Tensor product_minus;
+  at::Tensor product;        // [R,K,...]; undefined: no product_sum is wanted
+  at::Tensor product_minus;  // [R,K,...]; undefined: nothing is subtracted
 };
 
-PerSampleAffineGradient BackwardRowAffine(
+PerSampleAffineGradient BackwardPerSampleAffine(
     const PerSampleAffineBackward& backward);
 
 }  // namespace saliency

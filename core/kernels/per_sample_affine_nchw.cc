@@ -9,13 +9,15 @@
 namespace saliency {
 namespace {
 
-// Values of one task of the parallel loops: 64 KiB of each tensor.
+// A task of a parallel loop has about this many values, 64 KiB of each tensor.
 constexpr int64_t kTaskValues = 16384;
-// Sums run in float32 over so many values, in double over those sums.
+// A block of this many values is added up in float32, in kLanes sums side by
+// side, and the sums of the blocks in double.
 constexpr int64_t kLanes = 16;
 constexpr int64_t kBlock = 64 * kLanes;
 
-// [R or 1,K] as [R,K] on the CPU, or `otherwise` throughout.
+// Returns `values`, [R,K] or [1,K], as [R,K]; undefined `values` stand for
+// `otherwise` everywhere.
 at::Tensor ForEachPlane(const at::Tensor& values, const at::Tensor& x,
                         float otherwise) {
   if (!values.defined()) {
@@ -24,7 +26,8 @@ at::Tensor ForEachPlane(const at::Tensor& values, const at::Tensor& x,
   return values.to(at::kFloat).expand({x.size(0), x.size(1)}).contiguous();
 }
 
-// visit(plane, first value) for every plane.
+// Calls visit(number of the plane, offset of its first value) for every plane
+// of x, the [H,W] of one row and channel, on several threads.
 template <typename Visit>
 void ForEachPlaneOf(const at::Tensor& x, const Visit& visit) {
   const int64_t positions = x.size(2) * x.size(3);
@@ -45,18 +48,21 @@ at::Tensor Nchw(const at::Tensor& x) {
   return x.defined() ? x.contiguous() : x;
 }
 
+// Whether there is a residual and a ReLU is a template argument, since a branch
+// within the loop would keep the compiler from vectorising it.
 template <bool kResidual, bool kRelu>
 void AffinePlane(const float* x, float scale, float shift,
                  const float* residual, float* out, int64_t positions) {
   for (int64_t u = 0; u < positions; ++u) {
     float value = x[u] * scale + shift;
     if constexpr (kResidual) value += residual[u];
-    if constexpr (kRelu) value = value < 0 ? 0 : value;  // keeps NaN
+    if constexpr (kRelu) value = value < 0 ? 0 : value;  // NaN stays NaN
     out[u] = value;
   }
 }
 
-// What belongs to one plane; null: not there, not wanted.
+// Where the data of one plane begin.  A pointer is null where the tensor is not
+// given or the result is not wanted.
 struct Plane {
   const float* gradient;
   const float* output;
@@ -68,7 +74,9 @@ struct Plane {
   float* product_sum;
 };
 
-// Adds up a block lane by lane, which compilers turn into vectors.
+// Adds up a block.  The compiler keeps the lanes, which do not depend on each
+// other, in vector registers; the order of a single sum of floats it may not
+// change.
 double SumOf(const std::array<float, kBlock>& block) {
   std::array<float, kLanes> lanes = {};
   for (int64_t first = 0; first < kBlock; first += kLanes) {
@@ -81,7 +89,8 @@ double SumOf(const std::array<float, kBlock>& block) {
   return sum;
 }
 
-// Up to kBlock positions from `first` on, added to the sums.
+// Computes `count` positions from `first` on, at most kBlock of them, and adds
+// what they contribute to the two sums.
 template <bool kRelu>
 void BackwardBlock(const Plane& p, float scale, int64_t first, int64_t count,
                    double& sum, double& product_sum) {
@@ -119,13 +128,13 @@ void BackwardPlane(const Plane& p, float scale, int64_t positions) {
 
 }  // namespace
 
-bool IsInPlanes(const at::Tensor& x) {
+bool IsNchw(const at::Tensor& x) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 &&
          x.is_contiguous();
 }
 
-void ApplyInPlanes(const at::Tensor& x, const PerSampleAffine& affine,
-                   const at::Tensor& out) {
+void ApplyNchw(const at::Tensor& x, const PerSampleAffine& affine,
+               const at::Tensor& out) {
   const at::Tensor scale = ForEachPlane(affine.scale, x, 1);
   const at::Tensor shift = ForEachPlane(affine.shift, x, 0);
   const at::Tensor residual = Nchw(affine.residual);
@@ -143,7 +152,7 @@ void ApplyInPlanes(const at::Tensor& x, const PerSampleAffine& affine,
   });
 }
 
-PerSampleAffineGradient BackwardInPlanes(const PerSampleAffineBackward& b) {
+PerSampleAffineGradient BackwardNchw(const PerSampleAffineBackward& b) {
   const at::Tensor gradient = Nchw(b.gradient), output = Nchw(b.output),
                    product = Nchw(b.product), minus = Nchw(b.product_minus);
   const at::Tensor scale = ForEachPlane(b.scale, gradient, 1);

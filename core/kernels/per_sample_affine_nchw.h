@@ -1,6 +1,6 @@
-// per_sample_affine.h for tensors in NCHW order, [R,K,H,W] contiguous: where
-// convolutions run in that order, laying their outputs out anew would cost more
-// than this pass.
+// The functions of per_sample_affine.h for contiguous tensors [R,K,H,W].  Some
+// convolutions run in this order, and to copy their outputs into channels-last
+// order would take longer than the pass that these functions save.
 // Internal to the model room.  Pure functions; safe from any thread.
 
 #ifndef SALIENCY_CORE_KERNELS_PER_SAMPLE_AFFINE_NCHW_H_
@@ -10,16 +10,15 @@
 
 namespace saliency {
 
-// Whether x lies in NCHW order, on the CPU, float32.
-bool IsInPlanes(const at::Tensor& x);
+// Whether x is a contiguous float32 tensor of four axes on the CPU.
+bool IsNchw(const at::Tensor& x);
 
-// As ApplyRowAffine and BackwardRowAffine.
-// REQUIRES: IsInPlanes(x) and (out); of the output or, without a ReLU, the
-// gradient.
-void ApplyInPlanes(const at::Tensor& x, const PerSampleAffine& affine,
-                   const at::Tensor& out);
-PerSampleAffineGradient BackwardInPlanes(
-    const PerSampleAffineBackward& backward);
+// Do the same as ApplyPerSampleAffine and BackwardPerSampleAffine.
+// REQUIRES: IsNchw holds for x and out; for the backward function it holds for
+// the output or, when there was no ReLU, for the gradient.
+void ApplyNchw(const at::Tensor& x, const PerSampleAffine& affine,
+               const at::Tensor& out);
+PerSampleAffineGradient BackwardNchw(const PerSampleAffineBackward& backward);
 
 }  // namespace saliency
 

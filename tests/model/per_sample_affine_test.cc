@@ -73,10 +73,10 @@ TEST_P(PerSampleAffineTest, AppliesScaleShiftResidualAndRelu) {
     affine.relu = (parts & 8) != 0;
     if (affine.relu) expected = expected.relu();
     const at::Tensor out = at::empty_like(x);
-    ApplyRowAffine(x, affine, out);
+    ApplyPerSampleAffine(x, affine, out);
     EXPECT_TRUE(RowsClose(out, expected, kRounding));
     const at::Tensor itself = x.clone();
-    ApplyRowAffine(itself, affine, itself);
+    ApplyPerSampleAffine(itself, affine, itself);
     EXPECT_TRUE(Identical(itself, out));
   });
 }
@@ -105,7 +105,7 @@ TEST_P(PerSampleAffineTest, GoesBackWithTheSums) {
         product = product - way.product_minus;
       }
     }
-    const PerSampleAffineGradient back = BackwardRowAffine(way);
+    const PerSampleAffineGradient back = BackwardPerSampleAffine(way);
     EXPECT_TRUE(RowsClose(back.before_scale, before, kRounding));
     EXPECT_EQ(back.after_scale.defined(), way.wants_after_scale);
     if (way.wants_after_scale) {

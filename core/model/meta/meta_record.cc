@@ -1,5 +1,10 @@
-// Pass 1 of the fast meta path: stages at theta whose way back notes, for each
-// row, the step of their parameters.
+// Pass 1 of the fast meta path.  A stage is computed at theta by a function of
+// autograd of its own.  When the backward of the loss reaches that function, it
+// notes the step of the stage's parameters for each row apart, which autograd
+// itself would add up over all rows of the batch.
+//
+// Legend: as in meta_run.h; y is the output of a stage's convolution, z that of
+// the whole stage, xhat = (y - mean) / sigma what its batch norm normalises to.
 
 #include <ATen/ATen.h>
 #include <torch/script.h>
@@ -15,19 +20,23 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// [R,...,K] to [R,K].
+// Adds up all axes between the first and the last: [R,...,K] to [R,K].
 at::Tensor SumInner(const at::Tensor& g) {
   return g.dim() > 2 ? g.flatten(1, -2).sum(1) : g;
 }
 
+// [K] as [1,K], which stands for all rows; an undefined tensor stays undefined.
 at::Tensor AsRow(const at::Tensor& values) {
   return values.defined() ? values.unsqueeze(0) : values;
 }
 
+// The batch norm that follows the stage's convolution; null: there is none.
 const SiteWeights* NormOf(const MetaRun& run, const FusedOp& stage) {
   return stage.norm < 0 ? nullptr : &run.At(stage.norm);
 }
 
+// What the convolution's bias and the batch norm do to each channel at theta,
+// as one scale and one shift [1,K].
 ScaleShift AffineAtTheta(const MetaRun& run, const FusedOp& stage) {
   const SiteWeights& site = run.At(stage.site);
   const SiteWeights* norm = NormOf(run, stage);
@@ -38,23 +47,35 @@ ScaleShift AffineAtTheta(const MetaRun& run, const FusedOp& stage) {
                   norm ? AsRow(norm->bias) : at::Tensor());
 }
 
-// d/d(weight) of a batch norm: sum g xhat, from sums with the norm's output z
-// or its input y (less a convolution's bias).
-at::Tensor FromOutputSums(const SiteWeights& norm, const at::Tensor& sum,
-                          const at::Tensor& sum_z) {
+// The gradient of a batch norm's weight is the sum of g xhat over positions.
+// The kernels do not form xhat.  They give the sum of g [R,K] and the sum of g
+// times a tensor that is in memory anyway, from which the wanted sum follows,
+// since that tensor is an affine function of xhat in each channel.
+//
+// Here that tensor is the norm's output z = xhat weight + bias.
+// REQUIRES: norm.IsInvertible(), else the division magnifies rounding errors.
+at::Tensor NormWeightGradientByOutput(const SiteWeights& norm,
+                                      const at::Tensor& sum,
+                                      const at::Tensor& sum_z) {
   const at::Tensor scaled =
       norm.bias.defined() ? sum_z - sum * norm.bias : sum_z;
   return norm.weight.defined() ? scaled / norm.weight : scaled;
 }
-at::Tensor FromInputSums(const SiteWeights& norm, const at::Tensor& conv_bias,
-                         const at::Tensor& sum, const at::Tensor& sum_y) {
+// Here it is the norm's input.  A convolution's bias is not yet added to it, so
+// that xhat = (y + conv_bias - mean) / sigma.
+at::Tensor NormWeightGradientByInput(const SiteWeights& norm,
+                                     const at::Tensor& conv_bias,
+                                     const at::Tensor& sum,
+                                     const at::Tensor& sum_y) {
   const at::Tensor centre =
       conv_bias.defined() ? norm.mean - conv_bias : norm.mean;
   return (sum_y - sum * centre) * norm.inverse_sigma;
 }
 
-// A convolution or a batch norm with what follows it.
-struct RecordMap : torch::autograd::Function<RecordMap> {
+// A stage that begins with a convolution or a batch norm.  `anchor` is a tensor
+// that asks for gradients: without it autograd would pass over a stage whose x
+// asks for none, as that of the first layer, and its step would not be noted.
+struct RecordConvOrNorm : torch::autograd::Function<RecordConvOrNorm> {
   static at::Tensor forward(AutogradContext* ctx, const MetaRunPtr& run,
                             int64_t stage_id, const at::Tensor& x,
                             const c10::optional<at::Tensor>& added,
@@ -66,7 +87,9 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
     const bool is_conv = site.site.kind == ParameterizedOp::Kind::kConv;
     at::Tensor y =
         is_conv ? PlainConv(x, site.WeightFor(x), site.site.geometry) : x;
-    // The convolution's output is overwritten where it can be had back.
+    // z overwrites y, which saves a tensor of that size.  It does not where y
+    // is x itself, or where y computed back from z would carry too large
+    // rounding errors into the gradient of the batch norm's weight.
     const bool keeps_y = !is_conv || (norm != nullptr &&
                                       !norm->IsInvertible(residual.defined()));
     const at::Tensor z = keeps_y ? at::empty_like(y) : y;
@@ -75,8 +98,8 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
       run->is_unfit = true;
       return PlainStage(*run, stage, x, residual);
     }
-    ApplyRowAffine(y, {affine.scale, affine.shift, residual, stage.has_relu},
-                   z);
+    ApplyPerSampleAffine(
+        y, {affine.scale, affine.shift, residual, stage.has_relu}, z);
     ctx->save_for_backward(
         {x, residual, z, is_conv && keeps_y ? y : at::Tensor()});
     ctx->saved_data["run"] = c10::IValue::make_capsule(run);
@@ -87,6 +110,9 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
     return z;
   }
 
+  // One pass over memory (per_sample_affine.h) goes back through the ReLU, the
+  // residual and the batch norm, and takes the sums that their steps need
+  // along; the convolution follows.
   static variable_list backward(AutogradContext* ctx,
                                 const variable_list& gradients) {
     const auto run = c10::static_intrusive_pointer_cast<MetaRun>(
@@ -104,12 +130,13 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
                                    .scale = AffineAtTheta(*run, stage).scale};
     way.wants_after_scale = ctx->saved_data["residual_moves"].toBool();
     way.wants_sum = site.bias_moves || (norm != nullptr && norm->bias_moves);
+    // y was overwritten: z less the residual stands for it.
     const bool from_output = is_conv && !y.defined();
     if (norm != nullptr && norm->weight_moves) {
       way.product = from_output ? z : is_conv ? y : x;
       if (from_output) way.product_minus = residual;
     }
-    const PerSampleAffineGradient back = BackwardRowAffine(way);
+    const PerSampleAffineGradient back = BackwardPerSampleAffine(way);
 
     if (norm != nullptr) {
       SiteStep& step = run->steps[is_conv ? stage.norm : stage.site];
@@ -117,9 +144,10 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
       if (norm->weight_moves) {
         step.weight_gradient =
             from_output
-                ? FromOutputSums(*norm, back.sum, back.product_sum)
-                : FromInputSums(*norm, is_conv ? site.bias : at::Tensor(),
-                                back.sum, back.product_sum);
+                ? NormWeightGradientByOutput(*norm, back.sum, back.product_sum)
+                : NormWeightGradientByInput(*norm,
+                                            is_conv ? site.bias : at::Tensor(),
+                                            back.sum, back.product_sum);
       }
     }
     at::Tensor x_gradient = back.before_scale;
@@ -137,6 +165,8 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
             at::Tensor()};
   }
 
+  // Notes the step of the stage's convolution: that of its bias, whose gradient
+  // is the sum of g in front of the batch norm's scale, and that of its weight.
   static void RecordConv(MetaRun& run, const FusedOp& stage,
                          const at::Tensor& x,
                          const PerSampleAffineGradient& back,
@@ -153,8 +183,10 @@ struct RecordMap : torch::autograd::Function<RecordMap> {
   }
 };
 
-// A linear layer or an added bias.
-struct RecordLinear : torch::autograd::Function<RecordLinear> {
+// A stage that is a linear layer or an added bias.  The step of a linear
+// layer's weight is g^T x, of rank one for each position: x and g are noted in
+// its place, which take far less memory than [R,K,F].
+struct RecordLinearOrBias : torch::autograd::Function<RecordLinearOrBias> {
   static at::Tensor forward(AutogradContext* ctx, const MetaRunPtr& run,
                             int64_t stage_id, const at::Tensor& x,
                             const c10::optional<at::Tensor>& /*anchor*/) {
@@ -201,12 +233,12 @@ at::Tensor RecordStage(const MetaRunPtr& run, const FusedOp& stage,
   switch (run->At(stage.site).site.kind) {
     case ParameterizedOp::Kind::kConv:
     case ParameterizedOp::Kind::kBatchNorm:
-      return RecordMap::apply(run, id,
-                              InMemoryOrder(run->At(stage.site).site, x),
-                              IfDefined(residual), IfDefined(run->anchor));
+      return RecordConvOrNorm::apply(
+          run, id, InMemoryOrder(run->At(stage.site).site, x),
+          IfDefined(residual), IfDefined(run->anchor));
     case ParameterizedOp::Kind::kLinear:
     case ParameterizedOp::Kind::kBias:
-      return RecordLinear::apply(run, id, x, IfDefined(run->anchor));
+      return RecordLinearOrBias::apply(run, id, x, IfDefined(run->anchor));
   }
   return x;
 }

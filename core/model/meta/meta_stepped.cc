@@ -69,7 +69,7 @@ at::Tensor ConvolveByRow(const ConvStep& step, const ConvGeometry& geometry,
       all = at::empty({x.size(0), y.size(1), y.size(2), y.size(3)}, y.options(),
                       y.suggest_memory_format());
     }
-    ApplyRowAffine(y, OfRow(affine, r), all.narrow(0, r, 1));
+    ApplyPerSampleAffine(y, OfRow(affine, r), all.narrow(0, r, 1));
   }
   return all;
 }
@@ -78,7 +78,7 @@ at::Tensor Forward(const MetaRun& run, const FusedOp& stage,
                    const at::Tensor& x, const PerSampleAffine& affine) {
   if (!IsConv(run, stage)) {
     const at::Tensor out = at::empty_like(x);
-    ApplyRowAffine(x, affine, out);
+    ApplyPerSampleAffine(x, affine, out);
     return out;
   }
   const SiteWeights& w = run.At(stage.site);
@@ -88,7 +88,7 @@ at::Tensor Forward(const MetaRun& run, const FusedOp& stage,
   }
   const at::Tensor y = PlainConv(x, w.WeightFor(x), w.site.geometry);
   if (step.is_gram()) AddGramStep(step, x, w.site.geometry, y);
-  ApplyRowAffine(y, affine, y);
+  ApplyPerSampleAffine(y, affine, y);
   return y;
 }
 
@@ -140,10 +140,10 @@ struct StepMap : torch::autograd::Function<StepMap> {
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &z = saved[1], &residual = saved[3];
     const PerSampleAffineGradient back =
-        BackwardRowAffine({.gradient = InOrderOf(z, gradients[0]),
-                           .output = stage.has_relu ? z : at::Tensor(),
-                           .scale = saved[2],
-                           .wants_after_scale = residual.defined()});
+        BackwardPerSampleAffine({.gradient = InOrderOf(z, gradients[0]),
+                                 .output = stage.has_relu ? z : at::Tensor(),
+                                 .scale = saved[2],
+                                 .wants_after_scale = residual.defined()});
     at::Tensor x_gradient;
     if (ctx->saved_data["x_moves"].toBool()) {
       x_gradient = IsConv(*run, stage)
