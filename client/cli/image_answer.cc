@@ -100,8 +100,12 @@ absl::Status SaveMaps(const std::string& bytes, const ImageFile& file,
   return absl::OkStatus();
 }
 
+void Take(v1::ComputeSaliencyResponse response, ImageAnswer& answer) {
+  answer.response = std::move(response);
+}
+
 // The stepped maps and the plain ones as one list.
-void TakeMeta(v1::MetaSaliencyResponse response, ImageAnswer& answer) {
+void Take(v1::MetaSaliencyResponse response, ImageAnswer& answer) {
   v1::ComputeSaliencyResponse& flat = answer.response;
   *flat.mutable_summary() = std::move(*response.mutable_summary());
   for (v1::MetaMap& pair : *response.mutable_maps()) {
@@ -120,7 +124,7 @@ void TakeMeta(v1::MetaSaliencyResponse response, ImageAnswer& answer) {
 }
 
 // The combined maps and the layers' own as one list.
-void TakeCombined(v1::CombineLayersResponse response, ImageAnswer& answer) {
+void Take(v1::CombineLayersResponse response, ImageAnswer& answer) {
   v1::ComputeSaliencyResponse& flat = answer.response;
   *flat.mutable_summary() = std::move(*response.mutable_summary());
   for (v1::CombinedMap& combined : *response.mutable_combined()) {
@@ -145,23 +149,27 @@ void Save(const std::string& image, const ImageFile& file, const SavePlan& plan,
   }
 }
 
-// Reads the image, lets `ask` fill in what the server says, and saves what
-// `plan` wants.
-ImageAnswer AnswerWith(
-    const ImageFile& file, const SavePlan& plan, Clock& clock,
-    absl::FunctionRef<absl::Status(const std::string&, ImageAnswer&)> ask) {
-  ImageAnswer answer;
-  answer.path = file.path;
-  absl::StatusOr<std::string> bytes = ReadImage(file);
-  if (!bytes.ok()) {
-    answer.status = bytes.status();
-    return answer;
-  }
+// Sends `request` with the image by `call`, lets the fitting Take fill in what
+// comes, and saves what `plan` wants.
+template <typename Request, typename Response>
+ImageAnswer AnswerBy(absl::StatusOr<Response> (SaliencyClient::*call)(
+                         Request, const CallOptions&) const,
+                     const SaliencyClient& client, Request request,
+                     const ImageFile& file, const SavePlan& plan,
+                     const std::shared_ptr<CancelToken>& cancel, Clock& clock) {
+  ImageAnswer answer = {.path = file.path};
+  const absl::StatusOr<std::string> image = ReadImage(file);
+  answer.status = image.status();
+  if (!answer.status.ok()) return answer;
   const absl::Time start = clock.Now();
-  answer.status = ask(*bytes, answer);
+  request.mutable_input()->set_image(*image);
+  absl::StatusOr<Response> response =
+      (client.*call)(std::move(request), {.cancel = cancel});
+  answer.status = response.status();
+  if (response.ok()) Take(*std::move(response), answer);
   answer.took = clock.Now() - start;
   if (answer.status.ok()) answer.status = CheckMaps(answer.response);
-  if (answer.status.ok()) Save(*bytes, file, plan, answer);
+  if (answer.status.ok()) Save(*image, file, plan, answer);
   return answer;
 }
 
@@ -199,15 +207,8 @@ ImageAnswer AnswerImage(const SaliencyClient& client,
                         const ImageFile& file, const SavePlan& plan,
                         const std::shared_ptr<CancelToken>& cancel,
                         Clock& clock) {
-  return AnswerWith(
-      file, plan, clock, [&](const std::string& image, ImageAnswer& answer) {
-        request.mutable_input()->set_image(image);
-        auto response =
-            client.ComputeSaliency(std::move(request), {.cancel = cancel});
-        if (!response.ok()) return response.status();
-        answer.response = *std::move(response);
-        return absl::OkStatus();
-      });
+  return AnswerBy(&SaliencyClient::ComputeSaliency, client, std::move(request),
+                  file, plan, cancel, clock);
 }
 
 ImageAnswer AnswerImage(const SaliencyClient& client,
@@ -215,15 +216,8 @@ ImageAnswer AnswerImage(const SaliencyClient& client,
                         const SavePlan& plan,
                         const std::shared_ptr<CancelToken>& cancel,
                         Clock& clock) {
-  return AnswerWith(
-      file, plan, clock, [&](const std::string& image, ImageAnswer& answer) {
-        request.mutable_input()->set_image(image);
-        auto response =
-            client.CombineLayers(std::move(request), {.cancel = cancel});
-        if (!response.ok()) return response.status();
-        TakeCombined(*std::move(response), answer);
-        return absl::OkStatus();
-      });
+  return AnswerBy(&SaliencyClient::CombineLayers, client, std::move(request),
+                  file, plan, cancel, clock);
 }
 
 ImageAnswer AnswerImage(const SaliencyClient& client,
@@ -231,16 +225,11 @@ ImageAnswer AnswerImage(const SaliencyClient& client,
                         const SavePlan& plan,
                         const std::shared_ptr<CancelToken>& cancel,
                         Clock& clock) {
-  return AnswerWith(
-      file, plan, clock, [&](const std::string& image, ImageAnswer& answer) {
-        request.mutable_input()->set_image(image);
-        answer.correlated = request.plain_correlation();
-        auto response =
-            client.MetaSaliency(std::move(request), {.cancel = cancel});
-        if (!response.ok()) return response.status();
-        TakeMeta(*std::move(response), answer);
-        return absl::OkStatus();
-      });
+  const bool correlated = request.plain_correlation();
+  ImageAnswer answer = AnswerBy(&SaliencyClient::MetaSaliency, client,
+                                std::move(request), file, plan, cancel, clock);
+  answer.correlated = correlated;
+  return answer;
 }
 
 ImageAnswer AnswerImage(absl::StatusOr<v1::StreamSaliencyResponse> response,
@@ -250,15 +239,15 @@ ImageAnswer AnswerImage(absl::StatusOr<v1::StreamSaliencyResponse> response,
   answer.took = took;
   if (!answer.status.ok()) return answer;
   if (response->has_combine()) {
-    TakeCombined(std::move(*response->mutable_combine()), answer);
+    Take(std::move(*response->mutable_combine()), answer);
   } else if (response->has_meta()) {
-    TakeMeta(std::move(*response->mutable_meta()), answer);
+    Take(std::move(*response->mutable_meta()), answer);
   } else {
-    answer.response = std::move(*response->mutable_compute());
+    Take(std::move(*response->mutable_compute()), answer);
   }
   answer.status = CheckMaps(answer.response);
   if (!answer.status.ok()) return answer;
-  // Not kept while the question was on its way.
+  // Not kept while the request was on its way.
   absl::StatusOr<std::string> image = std::string();
   if (plan.any()) image = ReadImage(file);
   answer.status = image.status();
