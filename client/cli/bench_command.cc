@@ -28,7 +28,7 @@ constexpr int kPlainTicks = 5;  // between lines when there is no terminal
 
 struct BenchFlags {
   ConnectionFlags connection;
-  RequestFlags question;
+  RequestFlags request;
   std::vector<std::string> images;
   bool recursive = false;
   std::string size = "image";
@@ -64,13 +64,13 @@ absl::StatusOr<BenchPlan> MakePlan(const BenchFlags& flags,
                                    std::istream& input) {
   BenchPlan plan;
   ASSIGN_OR_RETURN(plan.load, MakeLoad(flags));
-  ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest question,
-                   MakeQuestion(flags.question, flags.connection));
+  ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest request,
+                   MakeRequest(flags.request, flags.connection));
   ASSIGN_OR_RETURN(const v1::OutputOptions size, ParseSize(flags.size));
-  question.mutable_output()->MergeFrom(size);
+  request.mutable_output()->MergeFrom(size);
   ASSIGN_OR_RETURN(const int encoding, ParseEnum(*v1::MapEncoding_descriptor(),
                                                  "encoding", flags.encoding));
-  question.mutable_output()->set_encoding(
+  request.mutable_output()->set_encoding(
       static_cast<v1::MapEncoding>(encoding));
   ASSIGN_OR_RETURN(const std::vector<ImageFile> files,
                    ListImages(flags.images,
@@ -78,7 +78,7 @@ absl::StatusOr<BenchPlan> MakePlan(const BenchFlags& flags,
   for (const ImageFile& file : files) {
     absl::StatusOr<std::string> image = ReadImage(file);
     if (!image.ok()) return Annotate(image.status(), file.path);
-    plan.requests.push_back(question);
+    plan.requests.push_back(request);
     plan.requests.back().mutable_input()->set_image(*std::move(image));
   }
   return plan;
@@ -146,7 +146,7 @@ ExitCode Bench(const BenchFlags& flags, Console& console) {
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.connection, {.max_attempts = 1});
   if (!client.ok()) return PrintConnectError(console, client.status());
-  // Connects, and finds out whether the question can be answered at all.
+  // Connects, and finds out whether the request can be answered at all.
   const CallOutcome first =
       Ask(**client, plan->requests.front(), console.interrupt.NewToken());
   if (!first.status.ok()) {
@@ -203,7 +203,7 @@ Command AddBenchCommand(CLI::App& root) {
                   "standard input")
       ->required();
   AddRecursive(*app, flags->recursive);
-  AddQuestionFlags(*app, flags->question);
+  AddRequestFlags(*app, flags->request);
   app->add_option("--size", flags->size,
                   "size of the maps: image, layer, input or HEIGHTxWIDTH")
       ->capture_default_str();

@@ -205,10 +205,10 @@ ExitCode Failed(Console& console, const absl::Status& status) {
 ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
                  const SaliencyClient& client, Console& console) {
   CallOptions options = {.cancel = console.interrupt.NewToken()};
-  v1::GetModelRequest question;
-  *question.mutable_model() = ModelOf(flags.connection);
+  v1::GetModelRequest request;
+  *request.mutable_model() = ModelOf(flags.connection);
   const absl::StatusOr<v1::GetModelResponse> model =
-      client.GetModel(question, options);
+      client.GetModel(request, options);
   if (!model.ok()) return Failed(console, model.status());
   const v1::CalibrationSettings settings =
       SettingsOf(flags, folder.is_voc, *model);

@@ -59,13 +59,13 @@ absl::StatusOr<std::vector<v1::LayerWeight>> Weights(
 }
 
 absl::Status AddCombinations(const CombineFlags& flags,
-                             const v1::ComputeSaliencyRequest& question,
+                             const v1::ComputeSaliencyRequest& single,
                              v1::CombineLayersRequest& request) {
   ASSIGN_OR_RETURN(const std::vector<v1::Weighting> weightings,
                    Weightings(flags));
   ASSIGN_OR_RETURN(const std::vector<v1::CombineRule> rules, Rules(flags));
   ASSIGN_OR_RETURN(const std::vector<v1::LayerWeight> weights, Weights(flags));
-  for (const v1::Attribution& attribution : question.attributions()) {
+  for (const v1::Attribution& attribution : single.attributions()) {
     for (const v1::Weighting weighting : weightings) {
       for (const v1::CombineRule rule : rules) {
         v1::Combination& combination = *request.add_combinations();
@@ -115,13 +115,13 @@ absl::StatusOr<CombinePlan> MakeCombinePlan(const CombineFlags& flags,
         "--overlay holds one result: with --layer-maps use --out-dir DIR");
   }
   CombinePlan plan;
-  ASSIGN_OR_RETURN(const v1::ComputeSaliencyRequest question,
-                   MakeQuestion(explain.question, explain.connection));
-  RETURN_IF_ERROR(AddCombinations(flags, question, plan.request));
+  ASSIGN_OR_RETURN(const v1::ComputeSaliencyRequest single,
+                   MakeRequest(explain.request, explain.connection));
+  RETURN_IF_ERROR(AddCombinations(flags, single, plan.request));
   const int of_each =
-      plan.request.combinations_size() / question.attributions_size();
+      plan.request.combinations_size() / single.attributions_size();
   ASSIGN_OR_RETURN(plan.explain, MakeExplainPlan(explain, of_each, input));
-  CopyQuestion(plan.explain.request, plan.request);
+  CopyRequestFields(plan.explain.request, plan.request);
   plan.request.set_layer_maps(flags.layer_maps);
   return plan;
 }

@@ -18,7 +18,7 @@ namespace saliency {
 
 // As typed.
 struct CombineFlags {
-  ExplainFlags explain;  // images, question, output, connection
+  ExplainFlags explain;  // images, request, output, connection
   std::vector<std::string> weightings;
   std::vector<std::string> rules;
   std::vector<std::string> weights;  // "layer4=0.5"

@@ -150,7 +150,7 @@ bool ConcernsEveryItem(const absl::Status& status) {
   }
 }
 
-bool ConcernsTheQuestion(const absl::Status& status) {
+bool ConcernsTheRequest(const absl::Status& status) {
   const std::vector<FieldViolation> violations = FieldViolationsOf(status);
   return std::any_of(violations.begin(), violations.end(),
                      [](const FieldViolation& violation) {

@@ -67,7 +67,7 @@ bool ConcernsEveryItem(const absl::Status& status);
 
 // The same for errors about what is asked of every image alike: its targets,
 // methods, layers and options.
-bool ConcernsTheQuestion(const absl::Status& status);
+bool ConcernsTheRequest(const absl::Status& status);
 
 // Counts items; thread-compatible.
 struct Tally {

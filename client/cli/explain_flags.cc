@@ -56,10 +56,10 @@ void AddOutputFlags(CLI::App& command, ExplainFlags& flags) {
 
 bool IsImageSize(const ExplainFlags& flags) { return flags.size == "image"; }
 
-absl::StatusOr<v1::ComputeSaliencyRequest> MakeRequest(
+absl::StatusOr<v1::ComputeSaliencyRequest> ExplainRequestOf(
     const ExplainFlags& flags) {
   ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest request,
-                   MakeQuestion(flags.question, flags.connection));
+                   MakeRequest(flags.request, flags.connection));
   ASSIGN_OR_RETURN(const v1::OutputOptions size, ParseSize(flags.size));
   request.mutable_output()->MergeFrom(size);
   if (IsImageSize(flags)) {
@@ -101,7 +101,7 @@ absl::StatusOr<SavePlan> MakeSavePlan(const ExplainFlags& flags) {
   plan.out_dir = flags.out_dir;
   plan.out_npy = Saves(flags, "npy");
   ASSIGN_OR_RETURN(plan.out_image, OutImage(flags));
-  plan.style.colour_map = flags.question.colour_map;
+  plan.style.colour_map = flags.request.colour_map;
   plan.style.form = flags.raw ? MapForm::kRaw : MapForm::kNormalised;
   plan.style.over_image = IsImageSize(flags);
   if (!flags.save.empty() && flags.out_dir.empty()) {
@@ -150,7 +150,7 @@ void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
                   "-: standard input")
       ->required();
   AddRecursive(command, flags.recursive);
-  AddQuestionFlags(command, flags.question);
+  AddRequestFlags(command, flags.request);
   command
       .add_option("--top-k", flags.top_k,
                   "print the K likeliest classes of each image")
@@ -170,7 +170,7 @@ void AddExplainFlags(CLI::App& command, ExplainFlags& flags) {
 }
 
 int LayersOfEach(const ExplainFlags& flags) {
-  return std::max(static_cast<int>(flags.question.layers.size()), 1);
+  return std::max(static_cast<int>(flags.request.layers.size()), 1);
 }
 
 bool WritesPixelsToOutput(const ExplainFlags& flags) {
@@ -181,7 +181,7 @@ absl::StatusOr<ExplainPlan> MakeExplainPlan(const ExplainFlags& flags,
                                             int results, std::istream& input) {
   ExplainPlan plan;
   plan.npy = flags.npy;
-  ASSIGN_OR_RETURN(plan.request, MakeRequest(flags));
+  ASSIGN_OR_RETURN(plan.request, ExplainRequestOf(flags));
   ASSIGN_OR_RETURN(plan.save, MakeSavePlan(flags));
   RETURN_IF_ERROR(CheckOutput(flags));
   ASSIGN_OR_RETURN(plan.images,

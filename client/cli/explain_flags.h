@@ -24,7 +24,7 @@ namespace saliency {
 // As typed.
 struct ExplainFlags {
   ConnectionFlags connection;
-  RequestFlags question;
+  RequestFlags request;
   std::vector<std::string> images;
   bool recursive = false;
   std::string overlay;

@@ -76,7 +76,7 @@ void ExplainReport::AddFailed(const ImageAnswer& answer) {
   }
   if (stopped_) return;  // the same again, from calls that were under way
   stopped_ =
-      ConcernsEveryItem(answer.status) || ConcernsTheQuestion(answer.status);
+      ConcernsEveryItem(answer.status) || ConcernsTheRequest(answer.status);
   const std::string text = ErrorText(answer.status);
   PrintError(console_, stopped_ ? text : absl::StrCat(answer.path, ": ", text));
 }

@@ -24,7 +24,7 @@ namespace {
 
 struct GridFlags {
   ConnectionFlags connection;
-  RequestFlags question;
+  RequestFlags request;
   std::string image;
   std::string out;  // empty: STEM_grid.png in the working folder
   int cell_width = 240;
@@ -33,37 +33,37 @@ struct GridFlags {
 // Fills in the layers and methods that were not named.
 absl::Status AddDefaults(const SaliencyClient& client,
                          const ConnectionFlags& connection,
-                         const CallOptions& options, RequestFlags& question) {
-  const bool wants_methods = question.methods.empty() && question.pairs.empty();
-  if (!wants_methods && !question.layers.empty()) return absl::OkStatus();
+                         const CallOptions& options, RequestFlags& flags) {
+  const bool wants_methods = flags.methods.empty() && flags.pairs.empty();
+  if (!wants_methods && !flags.layers.empty()) return absl::OkStatus();
   v1::GetModelRequest request;
   *request.mutable_model() = ModelOf(connection);
   ASSIGN_OR_RETURN(const v1::GetModelResponse model,
                    client.GetModel(request, options));
-  if (question.layers.empty()) question.layers = GridLayers(model);
-  if (wants_methods) question.methods = GridMethods(model);
-  if (question.layers.empty()) {
+  if (flags.layers.empty()) flags.layers = GridLayers(model);
+  if (wants_methods) flags.methods = GridMethods(model);
+  if (flags.layers.empty()) {
     return absl::FailedPreconditionError(
         "the model has no layers to show: name them with --layer");
   }
   return absl::OkStatus();
 }
 
-// REQUIRES: flags.question names layers and methods.
+// REQUIRES: flags.request names layers and methods.
 absl::StatusOr<Grid> AskForGrid(const SaliencyClient& client,
                                 const GridFlags& flags, const ImageFile& file,
                                 const CallOptions& options, Clock& clock) {
   Grid grid;
-  grid.layers = flags.question.layers;
-  grid.methods = flags.question.methods;
-  grid.methods.insert(grid.methods.end(), flags.question.pairs.begin(),
-                      flags.question.pairs.end());
+  grid.layers = flags.request.layers;
+  grid.methods = flags.request.methods;
+  grid.methods.insert(grid.methods.end(), flags.request.pairs.begin(),
+                      flags.request.pairs.end());
   if (grid.methods.empty()) grid.methods = {"norm_grad"};
   const absl::StatusOr<std::string> bytes = ReadImage(file);
   if (!bytes.ok()) return Annotate(bytes.status(), file.path);
   ASSIGN_OR_RETURN(grid.cell, CellImage(*bytes, flags.cell_width));
   ASSIGN_OR_RETURN(v1::ComputeSaliencyRequest request,
-                   MakeQuestion(flags.question, flags.connection));
+                   MakeRequest(flags.request, flags.connection));
   v1::Size* size = request.mutable_output()->mutable_explicit_size();
   size->set_height(static_cast<int>(grid.cell.height));
   size->set_width(static_cast<int>(grid.cell.width));
@@ -130,10 +130,10 @@ ExitCode Failed(Console& console, const absl::Status& status) {
 // What can be seen to be wrong without a server.
 absl::StatusOr<ImageFile> CheckFlags(const GridFlags& flags,
                                      std::istream& input) {
-  RETURN_IF_ERROR(MakeQuestion(flags.question, flags.connection).status());
-  if (flags.question.targets.size() > 1) {
+  RETURN_IF_ERROR(MakeRequest(flags.request, flags.connection).status());
+  if (flags.request.targets.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "a sheet shows one target, not ", flags.question.targets.size()));
+        "a sheet shows one target, not ", flags.request.targets.size()));
   }
   if (flags.out == kStandardOutput && flags.connection.json) {
     return absl::InvalidArgumentError(
@@ -158,7 +158,7 @@ ExitCode MakeGrid(GridFlags flags, Console& console) {
   if (!client.ok()) return PrintConnectError(console, client.status());
   const CallOptions options = {.cancel = console.interrupt.NewToken()};
   const absl::Status defaults =
-      AddDefaults(**client, flags.connection, options, flags.question);
+      AddDefaults(**client, flags.connection, options, flags.request);
   if (!defaults.ok()) return Failed(console, defaults);
   absl::StatusOr<Grid> grid =
       AskForGrid(**client, flags, *file, options, console.clock);
@@ -166,7 +166,7 @@ ExitCode MakeGrid(GridFlags flags, Console& console) {
   const std::string out =
       flags.out.empty() ? file->stem + "_grid.png" : flags.out;
   const absl::StatusOr<std::string> png =
-      SheetPng(*grid, flags.question.colour_map);
+      SheetPng(*grid, flags.request.colour_map);
   if (!png.ok()) return Failed(console, png.status());
   for (MapFiles& files : grid->answer.files) {
     files.image = out == kStandardOutput ? "stdout" : out;
@@ -190,7 +190,7 @@ Command AddGridCommand(CLI::App& root) {
   app->add_option("IMAGE", flags->image,
                   "a JPEG, PNG, WebP, BMP or TIFF file; -: standard input")
       ->required();
-  AddQuestionFlags(*app, flags->question);
+  AddRequestFlags(*app, flags->request);
   app->add_option("-o,--out", flags->out,
                   "PNG to write; default: IMAGE's name with _grid.png; -: "
                   "to standard output");

@@ -85,8 +85,8 @@ ImageAnswer AnswerImage(const SaliencyClient& client,
                         const std::shared_ptr<CancelToken>& cancel,
                         Clock& clock);
 
-// The same of a question that was asked on a stream; `took` is how long it
-// took.
+// The same of a request that was sent on a stream; `took` is how long the
+// answer took.
 ImageAnswer AnswerImage(absl::StatusOr<v1::StreamSaliencyResponse> response,
                         const ImageFile& file, const SavePlan& plan,
                         absl::Duration took);

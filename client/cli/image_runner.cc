@@ -47,23 +47,22 @@ ExitCode Report(const ExplainPlan& plan, const ExplainFlags& flags,
   return report.Finish();
 }
 
-v1::Input& InputOf(v1::StreamSaliencyRequest& question) {
-  if (question.has_combine()) {
-    return *question.mutable_combine()->mutable_input();
+v1::Input& InputOf(v1::StreamSaliencyRequest& request) {
+  if (request.has_combine()) {
+    return *request.mutable_combine()->mutable_input();
   }
-  if (question.has_meta()) return *question.mutable_meta()->mutable_input();
-  return *question.mutable_compute()->mutable_input();
+  if (request.has_meta()) return *request.mutable_meta()->mutable_input();
+  return *request.mutable_compute()->mutable_input();
 }
 
-// The images of a plan as questions of a stream, and its answers as those of
+// The images of a plan as requests of a stream, and its answers as those of
 // the images.  What cannot be read is not asked about, and reported in its
 // turn.
 class ImageStream {
  public:
-  ImageStream(const ExplainPlan& plan,
-              const v1::StreamSaliencyRequest& question, Console& console,
-              ExplainReport& report)
-      : plan_(plan), question_(question), console_(console), report_(report) {}
+  ImageStream(const ExplainPlan& plan, const v1::StreamSaliencyRequest& request,
+              Console& console, ExplainReport& report)
+      : plan_(plan), request_(request), console_(console), report_(report) {}
 
   std::optional<v1::StreamSaliencyRequest> Next() {
     while (next_ < plan_.images.size() && !console_.interrupt.raised()) {
@@ -74,9 +73,9 @@ class ImageStream {
         continue;
       }
       asked_.push_back({image, console_.clock.Now()});
-      v1::StreamSaliencyRequest question = question_;
-      InputOf(question).set_image(*std::move(bytes));
-      return question;
+      v1::StreamSaliencyRequest request = request_;
+      InputOf(request).set_image(*std::move(bytes));
+      return request;
     }
     return std::nullopt;
   }
@@ -89,7 +88,7 @@ class ImageStream {
     ImageAnswer answer =
         AnswerImage(std::move(response), plan_.images[asked.image], plan_.save,
                     console_.clock.Now() - asked.at);
-    answer.correlated = question_.meta().plain_correlation();
+    answer.correlated = request_.meta().plain_correlation();
     return report_.Add(answer) && go_on;
   }
 
@@ -116,32 +115,34 @@ class ImageStream {
   };
 
   const ExplainPlan& plan_;
-  const v1::StreamSaliencyRequest& question_;
+  const v1::StreamSaliencyRequest& request_;
   Console& console_;
   ExplainReport& report_;
   size_t next_ = 0;
   bool failed_ = false;
-  std::vector<Asked> asked_;  // by index of the question
+  std::vector<Asked> asked_;  // by index of the request
   std::map<size_t, absl::Status> unreadable_;
 };
 
-v1::StreamSaliencyRequest AsQuestion(
+v1::StreamSaliencyRequest AsStreamRequest(
     const v1::ComputeSaliencyRequest& request) {
-  v1::StreamSaliencyRequest question;
-  *question.mutable_compute() = request;
-  return question;
+  v1::StreamSaliencyRequest streamed;
+  *streamed.mutable_compute() = request;
+  return streamed;
 }
 
-v1::StreamSaliencyRequest AsQuestion(const v1::CombineLayersRequest& request) {
-  v1::StreamSaliencyRequest question;
-  *question.mutable_combine() = request;
-  return question;
+v1::StreamSaliencyRequest AsStreamRequest(
+    const v1::CombineLayersRequest& request) {
+  v1::StreamSaliencyRequest streamed;
+  *streamed.mutable_combine() = request;
+  return streamed;
 }
 
-v1::StreamSaliencyRequest AsQuestion(const v1::MetaSaliencyRequest& request) {
-  v1::StreamSaliencyRequest question;
-  *question.mutable_meta() = request;
-  return question;
+v1::StreamSaliencyRequest AsStreamRequest(
+    const v1::MetaSaliencyRequest& request) {
+  v1::StreamSaliencyRequest streamed;
+  *streamed.mutable_meta() = request;
+  return streamed;
 }
 
 // Each image in a call of its own.
@@ -162,13 +163,13 @@ ExitCode CallImages(const ExplainPlan& plan, const ExplainFlags& flags,
   });
 }
 
-// The same on one stream: of each image the `question`.
+// The same on one stream: with `request` for each image.
 ExitCode StreamImages(const ExplainPlan& plan, const ExplainFlags& flags,
                       const SaliencyClient& client,
-                      const v1::StreamSaliencyRequest& question,
+                      const v1::StreamSaliencyRequest& request,
                       Console& console) {
   return Report(plan, flags, console, [&](ExplainReport& report) {
-    ImageStream images(plan, question, console, report);
+    ImageStream images(plan, request, console, report);
     const absl::Status ended = client.Stream(
         [&] { return images.Next(); },
         [&](int64_t index, absl::StatusOr<v1::StreamSaliencyResponse> answer) {
@@ -191,9 +192,9 @@ ExitCode ConnectAndAsk(const ExplainPlan& plan, const ExplainFlags& flags,
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.connection);
   if (!client.ok()) return PrintConnectError(console, client.status());
-  return flags.stream
-             ? StreamImages(plan, flags, **client, AsQuestion(request), console)
-             : CallImages(plan, flags, **client, request, console);
+  return flags.stream ? StreamImages(plan, flags, **client,
+                                     AsStreamRequest(request), console)
+                      : CallImages(plan, flags, **client, request, console);
 }
 
 }  // namespace

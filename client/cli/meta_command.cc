@@ -13,7 +13,7 @@ namespace saliency {
 namespace {
 
 struct MetaFlags {
-  ExplainFlags explain;  // images, question, output, connection
+  ExplainFlags explain;  // images, request, output, connection
   StepFlags step;
   bool plain = false;
   bool correlation = false;
@@ -30,7 +30,7 @@ absl::StatusOr<MetaPlan> MakeMetaPlan(const MetaFlags& flags,
   const int of_each = LayersOfEach(flags.explain) * (flags.plain ? 2 : 1);
   ASSIGN_OR_RETURN(plan.explain,
                    MakeExplainPlan(flags.explain, of_each, input));
-  CopyQuestion(plan.explain.request, plan.request);
+  CopyRequestFields(plan.explain.request, plan.request);
   *plan.request.mutable_attributions() = plan.explain.request.attributions();
   ASSIGN_OR_RETURN(*plan.request.mutable_step(), MakeStep(flags.step));
   plan.request.set_plain_maps(flags.plain);

@@ -23,7 +23,7 @@ void AddRecursive(CLI::App& command, bool& recursive) {
                    "of a folder the images in the folders below it too");
 }
 
-void AddQuestionFlags(CLI::App& command, RequestFlags& flags) {
+void AddRequestFlags(CLI::App& command, RequestFlags& flags) {
   AddRepeatable(command, "-m,--method", flags.methods,
                 "method, such as norm_grad or grad_cam, one with parameters, "
                 "such as smooth_grad(of=norm_grad,samples=20), "
@@ -55,7 +55,7 @@ void AddQuestionFlags(CLI::App& command, RequestFlags& flags) {
                    "; default: inferno, or coolwarm around 0 for signed maps"));
 }
 
-absl::StatusOr<v1::ComputeSaliencyRequest> MakeQuestion(
+absl::StatusOr<v1::ComputeSaliencyRequest> MakeRequest(
     const RequestFlags& flags, const ConnectionFlags& connection) {
   v1::ComputeSaliencyRequest request;
   *request.mutable_model() = ModelOf(connection);

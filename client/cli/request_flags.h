@@ -28,7 +28,7 @@ struct RequestFlags {
 };
 
 // `flags` outlives `command`.
-void AddQuestionFlags(CLI::App& command, RequestFlags& flags);
+void AddRequestFlags(CLI::App& command, RequestFlags& flags);
 
 // A flag that may be given several times, with one value each, so that what
 // follows the value is not swallowed.  `values` outlives `command`.
@@ -43,19 +43,19 @@ void AddRecursive(CLI::App& command, bool& recursive);
 // Every method, then every pair, each at every layer; norm_grad when none is
 // named.  Without input and size.
 // Errors: INVALID_ARGUMENT naming what cannot be understood.
-absl::StatusOr<v1::ComputeSaliencyRequest> MakeQuestion(
+absl::StatusOr<v1::ComputeSaliencyRequest> MakeRequest(
     const RequestFlags& flags, const ConnectionFlags& connection);
 
-// What a question about maps and another request with the same fields have in
+// What a request for maps and another request with the same fields have in
 // common: all but the input and what is made.
 template <typename Request>
-void CopyQuestion(const v1::ComputeSaliencyRequest& question,
-                  Request& request) {
-  if (question.has_model()) *request.mutable_model() = question.model();
-  *request.mutable_targets() = question.targets();
-  request.set_score(question.score());
-  *request.mutable_output() = question.output();
-  if (question.has_top_k()) request.set_top_k(question.top_k());
+void CopyRequestFields(const v1::ComputeSaliencyRequest& from,
+                       Request& request) {
+  if (from.has_model()) *request.mutable_model() = from.model();
+  *request.mutable_targets() = from.targets();
+  request.set_score(from.score());
+  *request.mutable_output() = from.output();
+  if (from.has_top_k()) request.set_top_k(from.top_k());
 }
 
 }  // namespace saliency

@@ -114,10 +114,10 @@ ExitCode Merge(const EvaluationFlags& flags, const Evaluation& evaluation,
   return status.ok() ? kExitOk : Refuse(evaluation, status, console);
 }
 
-v1::GetModelRequest QuestionOf(const ConnectionFlags& connection) {
-  v1::GetModelRequest question;
-  *question.mutable_model() = ModelOf(connection);
-  return question;
+v1::GetModelRequest RequestOf(const ConnectionFlags& connection) {
+  v1::GetModelRequest request;
+  *request.mutable_model() = ModelOf(connection);
+  return request;
 }
 
 // Measures what is left and reports all there is.  `title` is settled.
@@ -162,7 +162,7 @@ ExitCode Run(const EvaluationFlags& flags, Evaluation& evaluation,
       Connect(flags.connection);
   if (!client.ok()) return PrintConnectError(console, client.status());
   const absl::StatusOr<v1::GetModelResponse> model =
-      (*client)->GetModel(QuestionOf(flags.connection));
+      (*client)->GetModel(RequestOf(flags.connection));
   if (!model.ok()) {
     PrintError(console, ErrorText(model.status()));
     return kExitFailed;

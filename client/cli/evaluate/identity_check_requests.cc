@@ -25,7 +25,7 @@ size_t LayersAtOnce(size_t categories, int64_t map_pixels) {
 
 v1::ComputeSaliencyRequest EmptyRequest(
     const std::map<std::string, CategoryBoxes>& categories,
-    IdentityRequest question) {
+    IdentityRequest wanted) {
   v1::ComputeSaliencyRequest request;
   for (const auto& [category, boxes] : categories) {
     request.add_targets()->set_label(category);
@@ -34,7 +34,7 @@ v1::ComputeSaliencyRequest EmptyRequest(
   request.add_attributions()->set_method(kRealConvMethod);
   v1::OutputOptions& output = *request.mutable_output();
   output.set_normalise(false);
-  const bool maps = question == IdentityRequest::kMaps;
+  const bool maps = wanted == IdentityRequest::kMaps;
   output.set_named_size(maps ? v1::NAMED_SIZE_LAYER : v1::NAMED_SIZE_IMAGE);
   output.set_encoding(maps ? v1::MAP_ENCODING_FLOAT32 : v1::MAP_ENCODING_NONE);
   return request;
@@ -127,12 +127,12 @@ absl::StatusOr<std::vector<std::string>> IdentityLayers(
 std::vector<v1::ComputeSaliencyRequest> IdentityRequests(
     const std::vector<std::string>& layers,
     const std::map<std::string, CategoryBoxes>& categories, int64_t map_pixels,
-    IdentityRequest question) {
+    IdentityRequest wanted) {
   const size_t layers_at_once = LayersAtOnce(categories.size(), map_pixels);
   std::vector<v1::ComputeSaliencyRequest> requests;
   for (size_t i = 0; i < layers.size(); ++i) {
     if (i % layers_at_once == 0) {
-      requests.push_back(EmptyRequest(categories, question));
+      requests.push_back(EmptyRequest(categories, wanted));
     }
     for (v1::Attribution& attribution :
          *requests.back().mutable_attributions()) {

@@ -4,8 +4,8 @@
 // boxes, where they point in the image.
 // Pure functions; safe from any thread.
 
-#ifndef SALIENCY_CLIENT_IDENTITY_CHECK_QUESTIONS_H_
-#define SALIENCY_CLIENT_IDENTITY_CHECK_QUESTIONS_H_
+#ifndef SALIENCY_CLIENT_CLI_EVALUATE_IDENTITY_CHECK_REQUESTS_H_
+#define SALIENCY_CLIENT_CLI_EVALUATE_IDENTITY_CHECK_REQUESTS_H_
 
 #include <cstdint>
 #include <map>
@@ -31,13 +31,13 @@ absl::StatusOr<std::vector<std::string>> IdentityLayers(
 enum class IdentityRequest { kMaps, kPoints };
 
 // As few requests as the server's limits allow, each for some of the layers;
-// the same layers for either question.  Without model, version and image.
+// the same layers for either request.  Without model, version and image.
 // `categories` become the targets, in order; none: the predicted class.
 // `map_pixels` is the larger of the image's and the model's input.
 std::vector<v1::ComputeSaliencyRequest> IdentityRequests(
     const std::vector<std::string>& layers,
     const std::map<std::string, CategoryBoxes>& categories, int64_t map_pixels,
-    IdentityRequest question);
+    IdentityRequest wanted);
 
 // What an answer to such a request for maps says, layer by layer for each
 // target.  With boxes `points` is the answer to the same request for points;
@@ -53,4 +53,4 @@ absl::StatusOr<std::vector<IdentityMeasurement>> IdentityMeasurements(
 
 }  // namespace saliency
 
-#endif  // SALIENCY_CLIENT_IDENTITY_CHECK_QUESTIONS_H_
+#endif  // SALIENCY_CLIENT_CLI_EVALUATE_IDENTITY_CHECK_REQUESTS_H_
