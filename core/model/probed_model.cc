@@ -16,6 +16,7 @@
 #include "core/model/device.h"
 #include "core/model/expand_rows_cut.h"
 #include "core/model/failure_reason.h"
+#include "core/model/graph/gradient_reach.h"
 #include "core/model/graph/graph_facts.h"
 #include "core/model/graph/marked_graph.h"
 #include "core/model/meta/meta_fast.h"
@@ -55,6 +56,7 @@ absl::StatusOr<MarkedGraph> ReadArchive(const std::string& path,
   }
   RandomiseModules(random, module);
   ASSIGN_OR_RETURN(MarkedGraph marked, MarkGraph(module));
+  RETURN_IF_ERROR(RefusePrepackedOperators(marked));
   ConvertFloats(marked, dtype);
   return marked;
 }

@@ -1,6 +1,8 @@
 // What is no model is refused when it is loaded, in words that name neither
 // files nor LibTorch.
 
+#include <torch/csrc/jit/frontend/resolver.h>
+#include <torch/csrc/jit/frontend/sugared_value.h>
 #include <torch/script.h>
 
 #include <fstream>
@@ -16,6 +18,20 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+
+// Makes the operators that optimize_for_mobile puts in known to scripts.
+struct PrepackedResolver : torch::jit::Resolver {
+  std::shared_ptr<torch::jit::SugaredValue> resolveValue(
+      const std::string& name, torch::jit::GraphFunction&,
+      const torch::jit::SourceRange&) override {
+    const char* space = name == "torch" ? "aten" : "prepacked";
+    return std::make_shared<torch::jit::BuiltinModule>(space);
+  }
+  c10::TypePtr resolveType(const std::string&,
+                           const torch::jit::SourceRange&) override {
+    return nullptr;
+  }
+};
 
 class LoadTest : public ModelTest {
  protected:
@@ -95,6 +111,26 @@ TEST_P(LoadTest, ModelThatSetsItsAttributesIsRefused) {
       "  return torch.mean(x, [2, 3])\n");
   net.attributes["calls"] = int64_t{0};
   ExpectRefused(LoadNet(net), "the model writes to its attribute \"calls\"");
+}
+
+// Where such a convolution is run, half of the trials hang (LibTorch 1.13 on
+// x86).
+TEST_P(LoadTest, ModelPackedForMobilesIsRefusedWithoutBeingRun) {
+  const torch::jit::Module module =
+      Build(WithCode("def unused(self, x):\n  return x\n"));
+  const torch::jit::SimpleSelf self(module.type());
+  module.type()->compilation_unit()->define(
+      module.type()->name(),
+      "def forward(self, x):\n"
+      "  weight = torch.ones([5, 3, 3, 3])\n"
+      "  packed = prepacked.conv2d_clamp_prepack(weight, None, [1, 1], [1, "
+      "1],\n"
+      "                                          [1, 1], 1, None, None)\n"
+      "  y = prepacked.conv2d_clamp_run(x, packed)\n"
+      "  return torch.mean(y, [2, 3])\n",
+      std::make_shared<PrepackedResolver>(), &self);
+  ExpectRefused(LoadPath(ModelFile(module).path()),
+                "uses operator prepacked::conv2d_clamp_");
 }
 
 TEST_P(LoadTest, ModelThatCannotRunItsImageIsRefusedWithTheSize) {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "core/base/status.h"
 #include "core/model/graph/node_kind.h"
 
 namespace saliency {
@@ -241,15 +242,29 @@ std::vector<const Value*> Explained(const Value* output,
   return {output};
 }
 
-void ForEachMark(const Block* block,
+void ForEachNode(const Block* block,
                  const std::function<void(const Node*)>& visit) {
   for (const Node* node : block->nodes()) {
-    for (const Block* inner : node->blocks()) ForEachMark(inner, visit);
-    if (IsMark(node)) visit(node);
+    for (const Block* inner : node->blocks()) ForEachNode(inner, visit);
+    visit(node);
   }
 }
 
 }  // namespace
+
+absl::Status RefusePrepackedOperators(const MarkedGraph& marked) {
+  std::string found;
+  ForEachNode(marked.graph->block(), [&](const Node* node) {
+    const bool prepacked = absl::EndsWith(
+        absl::string_view(node->kind().ns().toUnqualString()), "prepacked");
+    if (prepacked && found.empty()) found = node->kind().toQualString();
+  });
+  if (found.empty()) return absl::OkStatus();
+  return Invalid("the model uses operator ", found,
+                 ", which is for inference alone and has no gradients, as "
+                 "torch.utils.mobile_optimizer.optimize_for_mobile does: "
+                 "export the model without it");
+}
 
 std::vector<std::string> GradientEnds(const MarkedGraph& marked,
                                       std::optional<int> output_index,
@@ -262,7 +277,8 @@ std::vector<std::string> GradientEnds(const MarkedGraph& marked,
   const ValueSet used = Upstream(roots, writers, /*differentiable=*/false);
   const ValueSet reached = Upstream(roots, writers, /*differentiable=*/true);
   std::vector<std::string> ends(marked.marks.size());
-  ForEachMark(block, [&](const Node* mark) {
+  ForEachNode(block, [&](const Node* mark) {
+    if (!IsMark(mark)) return;
     const Value* value = mark->output();
     if (reached.count(value) != 0) return;
     ends[MarkId(mark)] = Because(value, used);

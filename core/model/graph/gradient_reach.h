@@ -11,9 +11,16 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/model/graph/marked_graph.h"
 
 namespace saliency {
+
+// Refuses operators whose weights were packed for inference, as
+// torch.utils.mobile_optimizer.optimize_for_mobile does: they have no
+// gradients, and to run one may hang or end the process (LibTorch 1.13 on x86).
+// Errors: INVALID_ARGUMENT names the first of them.
+absl::Status RefusePrepackedOperators(const MarkedGraph& marked);
 
 // By mark id: why no gradient reaches its tensor, as "behind it the model uses
 // detach, where gradients end"; empty: nothing is known to be in the way.  The
