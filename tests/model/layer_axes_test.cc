@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -174,6 +175,37 @@ TEST_P(LayerAxesTest, ARolledGridIsRefused) {
                   return self.fc.forward(torch.mean(x, [2, 3])))"));
   EXPECT_THAT((*model->FindLayer("shift"))->no_maps_because,
               HasSubstr("rolled"));
+}
+
+// Views of an image, one after the other: a map of the second call would lie
+// mirrored on the image.
+TEST_P(LayerAxesTest, LayersOfAMirroredImageAreRefusedUntilItIsMirroredBack) {
+  for (const auto& [view, back] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"torch.flip(x, [3])", "torch.flip(x, [3])"},
+           {"torch.rot90(x, 1, [2, 3])", "torch.rot90(x, 3, [2, 3])"},
+           {"torch.roll(x, 4, 2)", "torch.roll(x, -2, 2)"}}) {
+    SCOPED_TRACE(view);
+    const auto model =
+        Load(Net({{"stem", Conv(3, 4, {.stride = {2, 2}})},
+                  {"relu", Relu()},
+                  {"back", Function("Back", back)},
+                  {"fc", Linear(4, 5)}},
+                 "a = self.relu.forward(self.stem.forward(x))\n"
+                 "b = self.relu.forward(self.stem.forward(" +
+                     view +
+                     "))\n"
+                     "y = torch.mean(a + self.back.forward(b), [2, 3])\n"
+                     "return self.fc.forward(y)"));
+    for (const std::string name : {"stem", "relu", "back"}) {
+      EXPECT_EQ((*model->FindLayer(name))->no_maps_because, "") << name;
+    }
+    for (const std::string name : {"stem#2", "relu#2"}) {
+      EXPECT_THAT((*model->FindLayer(name))->no_maps_because,
+                  HasSubstr("another order than the image's"))
+          << name;
+    }
+  }
 }
 
 TEST_P(LayerAxesTest, WhatNoOperatorTellsIsRefusedUnlessAConvolutionTakesIt) {

@@ -78,6 +78,20 @@ bool IsFullGrid(const Origins& origins, const GridAxes& axes) {
   return is_along(origins.y, axes.height) && is_along(origins.x, axes.width);
 }
 
+// [n] along an axis of a result: the order of the input's positions [m] along
+// it, of which each n-th part stands for one of the result's.
+at::Tensor CarriedOrder(const at::Tensor& along, int64_t n) {
+  const at::Tensor from = at::arange(n, along.options().dtype(at::kLong))
+                              .mul(along.size(0))
+                              .div(n, "floor");
+  const at::Tensor picked = along.index_select(0, from);
+  const at::Tensor ranks = std::get<1>(
+      at::_unique(picked, /*sorted=*/true, /*return_inverse=*/true));
+  return at::where(picked.eq(kUnknownPosition), kUnknownPosition,
+                   ranks.add(kFirstPosition))
+      .to(at::kShort);
+}
+
 }  // namespace
 
 GridAxes ReadGridAxes(const Origins& origins) {
@@ -137,6 +151,20 @@ bool HasPositions(const Origins& origins) {
 at::Tensor WithoutUnknown(const at::Tensor& positions) {
   return at::where(positions.eq(kUnknownPosition), kAbove,
                    positions.to(at::kLong));
+}
+
+void NoteGridInOrder(const at::Tensor& result, const Origins& input,
+                     const GridAxes& axes, OriginStore& origins) {
+  const auto note = [&](const at::Tensor& positions, int axis,
+                        const at::Tensor& noted) {
+    std::vector<int64_t> sizes(4, 1);
+    sizes[axis] = -1;
+    noted.copy_(CarriedOrder(PositionByIndex(positions, axis), noted.size(axis))
+                    .view(sizes));
+  };
+  const Origins noted = origins.Of(result);
+  note(input.y, axes.height, noted.y);
+  note(input.x, axes.width, noted.x);
 }
 
 }  // namespace saliency

@@ -1,7 +1,7 @@
 // What the positions that are noted at a tensor's elements say about its axes:
 // where its channels are, its height and its width.
-// Internal to the model room.  Pure functions but for what NoteGrid notes in
-// the store.
+// Internal to the model room.  Pure functions but for what is noted in the
+// store.
 
 #ifndef SALIENCY_CORE_MODEL_CHECK_GRID_AXES_H_
 #define SALIENCY_CORE_MODEL_CHECK_GRID_AXES_H_
@@ -34,6 +34,12 @@ GridAxes ReadGridAxes(const Origins& origins);
 // REQUIRES: the store has memory for it; axes.kind is kGrid.
 void NoteGrid(const at::Tensor& tensor, const GridAxes& axes,
               OriginStore& origins);
+
+// Notes at `result`, of four axes, the grid that an operator makes of `input`
+// in the order of its positions: of a mirrored image a mirrored grid. REQUIRES:
+// the store has memory for it; axes.kind is kShuffled.
+void NoteGridInOrder(const at::Tensor& result, const Origins& input,
+                     const GridAxes& axes, OriginStore& origins);
 
 // Whether a position is known of any element.
 bool HasPositions(const Origins& origins);

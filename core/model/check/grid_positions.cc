@@ -9,17 +9,11 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/strip.h"
 #include "core/model/check/grid_axes.h"
+#include "core/model/check/moved_elements.h"
 
 namespace saliency {
 namespace {
-
-// "conv2d" of "aten::conv2d_".
-std::string PlainName(const OperatorCall& call) {
-  const std::string& name = call.name();
-  return std::string(absl::StripSuffix(name.substr(name.find("::") + 2), "_"));
-}
 
 bool DefinesGrid(const std::string& name) {
   static const auto* const names =
@@ -43,44 +37,6 @@ bool DefinesGrid(const std::string& name) {
          absl::StrContains(name, "upsample_");
 }
 
-bool IsNameOfMove(const std::string& name) {
-  static const auto* const names =
-      new std::set<std::string>{"reshape",
-                                "flatten",
-                                "cat",
-                                "concat",
-                                "concatenate",
-                                "stack",
-                                "hstack",
-                                "vstack",
-                                "dstack",
-                                "roll",
-                                "flip",
-                                "fliplr",
-                                "flipud",
-                                "rot90",
-                                "pad",
-                                "constant_pad_nd",
-                                "index",
-                                "index_select",
-                                "gather",
-                                "take_along_dim",
-                                "repeat",
-                                "repeat_interleave",
-                                "tile",
-                                "channel_shuffle",
-                                "unfold",
-                                "movedim",
-                                "moveaxis",
-                                "masked_select",
-                                "transpose_copy",
-                                "permute_copy",
-                                "slice_copy",
-                                "expand_copy",
-                                "view_copy"};
-  return names->count(name) != 0;
-}
-
 // What works neither on each element nor along one axis.
 bool Scrambles(const std::string& name) {
   static const auto* const names =
@@ -102,20 +58,23 @@ void Fill(const Origins& origins, int position) {
 // What an operator of class DefinesGrid does.
 void NoteDefinedGrid(const OperatorCall& call, OriginStore& origins) {
   GridAxes axes = {.kind = GridKind::kGrid};
+  Origins input_origins;
   const std::vector<at::Tensor> inputs = call.handles.empty()
                                              ? std::vector<at::Tensor>()
                                              : TensorsIn(call.handles.front());
   if (!inputs.empty() && inputs.front().dim() == 4 &&
       OriginStore::HasMemory(inputs.front())) {
     const at::Tensor& input = inputs.front();
-    const GridAxes known = ReadGridAxes(origins.Of(input));
+    input_origins = origins.Of(input);
+    const GridAxes known = ReadGridAxes(input_origins);
+    const bool is_grid =
+        known.kind == GridKind::kGrid || known.kind == GridKind::kShuffled;
     if (known.kind == GridKind::kUnknown) {
       NoteGrid(input, axes, origins);
-    } else if (known.kind == GridKind::kGrid && known.channels == 1) {
+    } else if (is_grid && known.channels == 1) {
       axes = known;
-    } else if (known.kind == GridKind::kGrid ||
-               known.kind == GridKind::kTokens ||
-               origins.Of(input).y.lt(0).any().item<bool>()) {
+    } else if (is_grid || known.kind == GridKind::kTokens ||
+               input_origins.y.lt(0).any().item<bool>()) {
       // It works along rows or on an attention matrix, whatever it is called.
       axes.kind = GridKind::kNone;
     }
@@ -124,6 +83,8 @@ void NoteDefinedGrid(const OperatorCall& call, OriginStore& origins) {
     if (!OriginStore::HasMemory(result)) continue;
     if (result.dim() == 4 && axes.kind == GridKind::kGrid) {
       NoteGrid(result, axes, origins);
+    } else if (result.dim() == 4 && axes.kind == GridKind::kShuffled) {
+      NoteGridInOrder(result, input_origins, axes, origins);
     } else if (result.dim() == 4) {
       Fill(origins.Of(result), kNoPosition);
     }
@@ -245,26 +206,11 @@ void NoteCopy(const OperatorCall& call, OriginStore& origins) {
 
 }  // namespace
 
-bool MovesElements(const OperatorCall& call) {
-  return !call.handles.empty() && call.results.size() == 1 &&
-         !call.schema.is_mutable() && IsNameOfMove(PlainName(call));
-}
-
-at::Tensor MoveLabels(
-    const OperatorCall& call,
-    const std::function<at::Tensor(const at::Tensor&)>& labels_of) {
-  std::vector<c10::IValue> inputs = call.inputs;
-  inputs.front() = ReplaceTensors(call.handles.front(), labels_of);
-  for (size_t i = 1; i < inputs.size(); ++i) {
-    const bool fills = call.schema.arguments()[i].name() == "value";
-    if (fills && !inputs[i].isNone()) inputs[i] = c10::Scalar(0.0);
-  }
-  return RunAgain(call, inputs).at(0);
 }
 
 void NotePositions(const OperatorCall& call, OriginStore& origins) {
   if (call.results.empty() || call.handles.empty()) return;
-  const std::string name = PlainName(call);
+  const std::string name = call.plain_name();
   if (DefinesGrid(name)) return NoteDefinedGrid(call, origins);
   if (name == "copy") return NoteCopy(call, origins);
   if (MovesElements(call)) return NoteMoved(call, origins);

@@ -133,6 +133,11 @@ void OnOperatorEnd(const at::RecordFunction& fn, at::ObserverContext* context) {
 
 }  // namespace
 
+std::string OperatorCall::plain_name() const {
+  return std::string(
+      absl::StripSuffix(name().substr(name().find("::") + 2), "_"));
+}
+
 std::vector<at::Tensor> TensorsIn(const c10::IValue& value) {
   std::vector<at::Tensor> tensors;
   if (value.isTensor()) {

@@ -28,6 +28,8 @@ struct OperatorCall {
   bool draws_random = false;  // by itself or by what it calls
 
   const std::string& name() const { return schema.name(); }
+  // "conv2d" of "aten::conv2d_".
+  std::string plain_name() const;
 };
 
 // The tensors of an argument or a result, in order; none is undefined.

@@ -9,7 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
-#include "core/model/check/grid_positions.h"
+#include "core/model/check/moved_elements.h"
 #include "core/model/torch_status.h"
 
 namespace saliency {
