@@ -224,5 +224,24 @@ TEST_P(RowDependenceTest, ANumberReadOffTheImagesIsNamed) {
               HasSubstr("aten::Bool reads a number"));
 }
 
+// The trials have three images at most.
+TEST_P(RowDependenceTest, AnIfOnTheNumberOfImagesIsFoundUntried) {
+  for (const std::string condition :
+       {"x.size(0) > 4", "len(x) * 2 > 9", "x.size()[0] > 4"}) {
+    SCOPED_TRACE(condition);
+    const auto model =
+        Load(BetweenNet("if " + condition + ":\n  x = x - torch.mean(x)"));
+    EXPECT_FALSE(model->self_check().rows_independent);
+    EXPECT_THAT(model->self_check().rows_depend_because,
+                HasSubstr("depends on the number of images"));
+  }
+  for (const std::string line :
+       {"assert x.size(0) > 0, \"no image\"", "if x.size(2) > 4:\n  x = x - 1.",
+        "x = x.view([x.size(0), -1, 8, 8])"}) {
+    SCOPED_TRACE(line);
+    EXPECT_TRUE(Load(BetweenNet(line))->self_check().rows_independent);
+  }
+}
+
 }  // namespace
 }  // namespace saliency::row_dependence_test

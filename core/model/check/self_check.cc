@@ -35,6 +35,9 @@ absl::StatusOr<std::string> WhyRowsDepend(
     return absl::StrCat("operator ", reader,
                         " reads a number off the values of all images");
   }
+  if (GoesByNumberOfImages(network.marked())) {
+    return "what it does depends on the number of images";
+  }
   if (absl::IsInvalidArgument(together)) return std::string(together.message());
   RETURN_IF_ERROR(together);
   if (absl::IsInvalidArgument(study.status())) {

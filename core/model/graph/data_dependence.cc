@@ -101,14 +101,101 @@ class Trail {
   std::string reader_;
 };
 
+Value* ImageOf(const MarkedGraph& marked) {
+  const auto inputs = marked.graph->inputs();
+  return inputs[inputs.size() - marked.attributes.size() - 1];
+}
+
+bool IsZero(const Value* value) {
+  const auto constant = torch::jit::toIValue(value);
+  return constant && constant->isInt() && constant->toInt() == 0;
+}
+
+bool Raises(const Node* branches) {
+  for (const Block* inner : branches->blocks()) {
+    for (const Node* node : inner->nodes()) {
+      if (node->kind() == c10::prim::RaiseException) return true;
+    }
+  }
+  return false;
+}
+
+// Follows the sizes of first axes through numbers.
+class CountTrail {
+ public:
+  explicit CountTrail(const Value* image) : image_(image) {}
+
+  // Whether an If in `block` goes by one of them.
+  bool Decides(const Block* block) {
+    for (const Node* node : block->nodes()) {
+      Note(node);
+      if (node->kind() == c10::prim::If && !Raises(node) &&
+          counts_.count(node->input(0)) != 0) {
+        return true;
+      }
+      for (const Block* inner : node->blocks()) {
+        if (Decides(inner)) return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  void Note(const Node* node) {
+    if (node->kind() == c10::aten::size && !IsAttribute(node->input(0))) {
+      if (node->inputs().size() == 1) sizes_.insert(node->output());
+      if (node->inputs().size() == 2 && IsZero(node->input(1))) {
+        counts_.insert(node->output());
+      }
+      return;
+    }
+    const bool of_sizes =
+        !node->inputs().empty() && sizes_.count(node->input(0)) != 0;
+    if (of_sizes && node->kind() == c10::prim::ListUnpack) {
+      counts_.insert(node->outputs()[0]);
+    } else if (of_sizes && node->kind() == c10::aten::__getitem__) {
+      if (IsZero(node->input(1))) counts_.insert(node->output());
+    } else if (node->kind() == c10::aten::len &&
+               node->input(0)->type()->isSubtypeOf(*c10::TensorType::get())) {
+      if (!IsAttribute(node->input(0))) counts_.insert(node->output());
+    } else if (ComesFromCount(node)) {
+      for (const Value* output : node->outputs()) {
+        if (output->type()->isSubtypeOf(*c10::NumberType::get()) ||
+            output->type()->isSubtypeOf(*c10::BoolType::get())) {
+          counts_.insert(output);
+        }
+      }
+    }
+  }
+
+  bool ComesFromCount(const Node* node) const {
+    for (const Value* input : node->inputs()) {
+      if (counts_.count(input) != 0) return true;
+    }
+    return false;
+  }
+
+  // A weight, whose sizes are the same for every batch.
+  bool IsAttribute(const Value* value) const {
+    return value != image_ && value->node()->kind() == c10::prim::Param &&
+           value->node()->owningBlock()->owningNode() == nullptr;
+  }
+
+  const Value* const image_;
+  std::unordered_set<const Value*> sizes_;   // lists of all of a tensor's
+  std::unordered_set<const Value*> counts_;  // what follows from a first one
+};
+
 }  // namespace
 
 std::string NumberReadFromImages(const MarkedGraph& marked) {
-  const auto inputs = marked.graph->inputs();
-  Value* const image = inputs[inputs.size() - marked.attributes.size() - 1];
-  Trail trail(image);
+  Trail trail(ImageOf(marked));
   trail.Follow(marked.graph->block());
   return trail.reader();
+}
+
+bool GoesByNumberOfImages(const MarkedGraph& marked) {
+  return CountTrail(ImageOf(marked)).Decides(marked.graph->block());
 }
 
 }  // namespace saliency

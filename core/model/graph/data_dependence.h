@@ -1,5 +1,6 @@
-// Whether a network's course depends on the values of its images.
-// Internal to the model room.  Pure function of the graph.
+// Whether a network's course depends on the values of its images, or on how
+// many there are.
+// Internal to the model room.  Pure functions of the graph.
 
 #ifndef SALIENCY_CORE_MODEL_GRAPH_DATA_DEPENDENCE_H_
 #define SALIENCY_CORE_MODEL_GRAPH_DATA_DEPENDENCE_H_
@@ -15,6 +16,11 @@ namespace saliency {
 // If, a Loop or a factor that follows from it is the same for all rows of a
 // batch, so rows depend on each other, however well some may get on.
 std::string NumberReadFromImages(const MarkedGraph& marked);
+
+// Whether an If goes by the number of images, as `if x.shape[0] > 4`: then the
+// answer to one may change with its neighbours, in batches that no trial has
+// tried.  An If that only raises an exception does not count.
+bool GoesByNumberOfImages(const MarkedGraph& marked);
 
 }  // namespace saliency
 
