@@ -38,8 +38,9 @@ class ScoreTermsTest : public SampledJobsTest {
   std::string Refusal(const Job& job) {
     RecordingObserver observer;
     Engine engine({}, Clock::Real(), observer);
-    engine.AddModel(model_);
-    const ModelMetadata metadata = *engine.FindModel("", 0).value();
+    ServeModel(engine, model_);
+    const ModelMetadata metadata =
+        *engine.models().FindReady("", 0).value()->metadata;
     return std::string(PrepareJob(job, metadata, {}).status().message());
   }
 };

@@ -206,8 +206,6 @@ void NoteCopy(const OperatorCall& call, OriginStore& origins) {
 
 }  // namespace
 
-}
-
 void NotePositions(const OperatorCall& call, OriginStore& origins) {
   if (call.results.empty() || call.handles.empty()) return;
   const std::string name = call.plain_name();
