@@ -184,7 +184,8 @@ TEST_P(LayerAxesTest, LayersOfAMirroredImageAreRefusedUntilItIsMirroredBack) {
        std::vector<std::pair<std::string, std::string>>{
            {"torch.flip(x, [3])", "torch.flip(x, [3])"},
            {"torch.rot90(x, 1, [2, 3])", "torch.rot90(x, 3, [2, 3])"},
-           {"torch.roll(x, 4, 2)", "torch.roll(x, -2, 2)"}}) {
+           {"torch.roll(x, 4, 2)", "torch.roll(x, -2, 2)"},
+           {"torch.roll(x, 2, 3)", "torch.roll(x, -1, 3)"}}) {
     SCOPED_TRACE(view);
     const auto model =
         Load(Net({{"stem", Conv(3, 4, {.stride = {2, 2}})},
@@ -206,6 +207,47 @@ TEST_P(LayerAxesTest, LayersOfAMirroredImageAreRefusedUntilItIsMirroredBack) {
           << name;
     }
   }
+}
+
+// The same network on a crop: stretched over the image, its maps would lie
+// where the crop was not.
+TEST_P(LayerAxesTest, LayersOfACropAndOfFrequenciesAreRefused) {
+  for (const std::string part :
+       {"x[:, :, 0:4, 0:4]", "x[:, :, 2:6, :].contiguous()",
+        "x[:, :, :, 4:8] * 0.5", "torch.fft_rfft2(x)[:, :, :, 0:4].abs()"}) {
+    SCOPED_TRACE(part);
+    const auto model =
+        Load(Net({{"stem", Conv(3, 4)}, {"relu", Relu()}, {"fc", Linear(4, 5)}},
+                 "a = self.relu.forward(self.stem.forward(x))\n"
+                 "b = self.relu.forward(self.stem.forward(" +
+                     part +
+                     "))\n"
+                     "y = torch.mean(a, [2, 3]) + torch.mean(b, [2, 3])\n"
+                     "return self.fc.forward(y)"));
+    EXPECT_EQ((*model->FindLayer("relu"))->no_maps_because, "");
+    for (const std::string name : {"stem#2", "relu#2"}) {
+      EXPECT_THAT((*model->FindLayer(name))->no_maps_because,
+                  HasSubstr("of a crop of the image, or frequencies"))
+          << name;
+    }
+  }
+  const auto trimmed = Load(Net({{"stem", Conv(3, 4)}, {"fc", Linear(4, 5)}},
+                                R"(y = self.stem.forward(x[:, :, 1:, :-1])
+             return self.fc.forward(torch.mean(y, [2, 3])))"));
+  EXPECT_EQ((*trimmed->FindLayer("stem"))->no_maps_because, "");
+}
+
+TEST_P(LayerAxesTest, PaddingInCirclesIsNoOtherOrder) {
+  const auto model =
+      Load(Net({{"stem", Conv(3, 4, {.kernel = {7, 7}, .padding = "[0, 0]"})},
+                {"next", Conv(4, 4, {.padding = "[0, 0]"})},
+                {"fc", Linear(4, 5)}},
+               R"(y = torch.pad(x, [3, 3, 3, 3], "circular")
+             y = torch.relu(self.stem.forward(y))
+             y = self.next.forward(torch.pad(y, [1, 1, 1, 1], "circular"))
+             return self.fc.forward(torch.mean(y, [2, 3])))"));
+  EXPECT_EQ((*model->FindLayer("stem"))->no_maps_because, "");
+  EXPECT_EQ((*model->FindLayer("next"))->no_maps_because, "");
 }
 
 TEST_P(LayerAxesTest, WhatNoOperatorTellsIsRefusedUnlessAConvolutionTakesIt) {

@@ -49,10 +49,11 @@ bool BelongTo(const at::Tensor& positions, int64_t axis) {
   return true;
 }
 
-bool AreInOrder(const at::Tensor& positions, int64_t axis) {
+// But for `margin` indices at each end.
+bool AreInOrder(const at::Tensor& positions, int64_t axis, int64_t margin = 0) {
   const at::Tensor along = PositionByIndex(positions, axis).cpu().to(at::kLong);
   int64_t last = 0;
-  for (int64_t i = 0; i < along.numel(); ++i) {
+  for (int64_t i = margin; i < along.numel() - margin; ++i) {
     const int64_t here = along[i].item<int64_t>();
     if (here == kUnknownPosition) continue;
     if (here < last) return false;
@@ -100,6 +101,7 @@ GridAxes ReadGridAxes(const Origins& origins) {
                                 GridAxes{GridKind::kGrid, 3, 1, 2}}) {
     if (IsFullGrid(origins, usual)) return usual;
   }
+  if (LiesElsewhere(origins)) return {.kind = GridKind::kElsewhere};
   const at::Tensor y = origins.y.to(at::kLong);
   const at::Tensor x = origins.x.to(at::kLong);
   if (y.lt(0).any().item<bool>() || x.lt(0).any().item<bool>()) {
@@ -142,6 +144,40 @@ void NoteGrid(const at::Tensor& tensor, const GridAxes& axes,
   const Origins noted = origins.Of(tensor);
   noted.y.copy_(PositionsAlong(noted.y, axes.height));
   noted.x.copy_(PositionsAlong(noted.x, axes.width));
+}
+
+bool IsPaddedInCircles(const Origins& origins, const GridAxes& axes) {
+  constexpr int64_t kMargin = 4;  // at most a quarter at each end
+  const auto is_padded = [](const at::Tensor& positions, int64_t axis) {
+    // Rolled positions come once each.
+    const int64_t size = positions.size(axis);
+    const bool repeats = positions.max().item<int64_t>() < size;
+    return AreInOrder(positions, axis, repeats ? size / kMargin : 0);
+  };
+  return is_padded(origins.y, axes.height) && is_padded(origins.x, axes.width);
+}
+
+bool IsCrop(const at::Tensor& tensor, OriginStore& origins) {
+  constexpr double kLeastShare = 0.75;
+  constexpr double kSlack = 0.5;  // every second of two is no crop
+  const bool is_view = OriginStore::HasMemory(tensor) &&
+                       tensor.nbytes() < tensor.storage().nbytes();
+  if (!is_view) return false;
+  const Origins all =
+      origins.Of(at::empty({0}, tensor.options()).set_(tensor.storage()));
+  const Origins own = origins.Of(tensor);
+  const auto is_part = [&](const at::Tensor& part, const at::Tensor& whole) {
+    const at::Tensor known = part.masked_select(part.ge(kFirstPosition));
+    if (known.numel() == 0) return false;
+    const at::Tensor extent = known.max() - known.min() + 1;
+    return extent.item<double>() + kSlack <
+           kLeastShare * whole.max().item<double>();
+  };
+  return is_part(own.y, all.y) || is_part(own.x, all.x);
+}
+
+bool LiesElsewhere(const Origins& origins) {
+  return origins.y.eq(kPositionElsewhere).any().item<bool>();
 }
 
 bool HasPositions(const Origins& origins) {

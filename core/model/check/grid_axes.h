@@ -14,10 +14,11 @@
 namespace saliency {
 
 enum class GridKind {
-  kUnknown,   // nothing is known of any element
-  kNone,      // no two axes are those of a grid
-  kTokens,    // its positions, row by row, lie along one axis
-  kShuffled,  // they are, but rolled or in another order
+  kUnknown,    // nothing is known of any element
+  kNone,       // no two axes are those of a grid
+  kTokens,     // its positions, row by row, lie along one axis
+  kShuffled,   // they are, but rolled or in another order
+  kElsewhere,  // of a crop, or of frequencies
   kGrid,
 };
 
@@ -40,6 +41,17 @@ void NoteGrid(const at::Tensor& tensor, const GridAxes& axes,
 // the store has memory for it; axes.kind is kShuffled.
 void NoteGridInOrder(const at::Tensor& result, const Origins& input,
                      const GridAxes& axes, OriginStore& origins);
+
+// Whether positions from the other end lie around those in order.
+bool IsPaddedInCircles(const Origins& origins, const GridAxes& axes);
+
+// Whether a view has so few of the positions in its memory that a map of it
+// would not lie where it belongs.
+bool IsCrop(const at::Tensor& tensor, OriginStore& origins);
+
+// Whether elements have no position of the image's: those of a crop, or
+// frequencies.
+bool LiesElsewhere(const Origins& origins);
 
 // Whether a position is known of any element.
 bool HasPositions(const Origins& origins);

@@ -73,15 +73,21 @@ void NoteDefinedGrid(const OperatorCall& call, OriginStore& origins) {
       NoteGrid(input, axes, origins);
     } else if (is_grid && known.channels == 1) {
       axes = known;
+      if (IsPaddedInCircles(input_origins, axes)) axes.kind = GridKind::kGrid;
     } else if (is_grid || known.kind == GridKind::kTokens ||
                input_origins.y.lt(0).any().item<bool>()) {
       // It works along rows or on an attention matrix, whatever it is called.
       axes.kind = GridKind::kNone;
     }
   }
+  const bool is_elsewhere =
+      input_origins.y.defined() &&
+      (LiesElsewhere(input_origins) || IsCrop(inputs.front(), origins));
   for (const at::Tensor& result : call.results) {
     if (!OriginStore::HasMemory(result)) continue;
-    if (result.dim() == 4 && axes.kind == GridKind::kGrid) {
+    if (is_elsewhere) {
+      Fill(origins.Of(result), kPositionElsewhere);
+    } else if (result.dim() == 4 && axes.kind == GridKind::kGrid) {
       NoteGrid(result, axes, origins);
     } else if (result.dim() == 4 && axes.kind == GridKind::kShuffled) {
       NoteGridInOrder(result, input_origins, axes, origins);
@@ -181,15 +187,32 @@ void NoteElementwise(const OperatorCall& call, OriginStore& origins) {
         if (!origins.Knows(tensor) || tensor.sizes() != result.sizes()) {
           continue;
         }
+        const bool is_crop =
+            !tensor.is_alias_of(result) && IsCrop(tensor, origins);
         const Origins known = origins.Of(tensor);
-        if (!HasPositions(known)) continue;
         const Origins noted = origins.Of(result);
-        noted.y.copy_(known.y);
-        noted.x.copy_(known.x);
+        if (is_crop || LiesElsewhere(known)) {
+          Fill(noted, kPositionElsewhere);
+        } else if (HasPositions(known)) {
+          noted.y.copy_(known.y);
+          noted.x.copy_(known.x);
+        } else {
+          continue;
+        }
         found = true;
         break;
       }
       if (found) break;
+    }
+  }
+}
+
+// Frequencies; what is made of them again lies where nobody knows.
+void NoteTransform(const OperatorCall& call, OriginStore& origins) {
+  const bool is_inverse = absl::StrContains(call.name(), "fft_i");
+  for (const at::Tensor& result : call.results) {
+    if (!is_inverse && OriginStore::HasMemory(result)) {
+      Fill(origins.Of(result), kPositionElsewhere);
     }
   }
 }
@@ -211,6 +234,7 @@ void NotePositions(const OperatorCall& call, OriginStore& origins) {
   const std::string name = call.plain_name();
   if (DefinesGrid(name)) return NoteDefinedGrid(call, origins);
   if (name == "copy") return NoteCopy(call, origins);
+  if (absl::StartsWith(name, "fft_")) return NoteTransform(call, origins);
   if (MovesElements(call)) return NoteMoved(call, origins);
   if (name == "linear") return NoteLinear(call, origins);
   if (name == "matmul" || name == "bmm" || name == "mm") {

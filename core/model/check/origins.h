@@ -18,7 +18,8 @@ namespace saliency {
 
 // Of a position.
 inline constexpr int kUnknownPosition = 0;
-inline constexpr int kNoPosition = -1;  // elements of several positions
+inline constexpr int kNoPosition = -1;         // elements of several positions
+inline constexpr int kPositionElsewhere = -2;  // of a crop, or of frequencies
 inline constexpr int kFirstPosition = 1;
 
 struct Origins {

@@ -109,6 +109,8 @@ std::string WhyNoGrid(const std::vector<int64_t>& sizes, GridKind kind) {
                           " lie along one axis, as in an attention matrix");
     case GridKind::kShuffled:
       return "its positions are rolled or in another order than the image's";
+    case GridKind::kElsewhere:
+      return "its positions are those of a crop of the image, or frequencies";
     case GridKind::kUnknown:
     case GridKind::kNone:
       break;
