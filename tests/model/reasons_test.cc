@@ -221,6 +221,11 @@ TEST_P(ReasonsTest, WhatOperatorsEndGradientsIsTold) {
       {"y = torch.floor(y * 3.)\n", "floor"},
       {"y = y.to(3).to(6)\n", "a cast to whole numbers"},
       {"y = (y > 0.).to(6)\n", "gt"},
+      {"y = torch.topk(torch.flatten(y, 2), 4)[1].view([-1, 4, 2, 2]).to(6)\n",
+       "the indices of topk"},
+      {"y = torch.sort(y, 2)[1].to(6) + torch.max(y, 3, True)[1]\n",
+       "the indices of sort, the indices of max"},
+      {"y = torch._cast_Byte(y).to(6)\n", "_cast_Byte"},
       {"y = torch.zeros_like(y)\n", "zeros_like"},
       {"y = torch.dequantize(torch.quantize_per_tensor(y, 0.1, 0, 13))\n",
        "quantize_per_tensor"},
@@ -249,6 +254,8 @@ TEST_P(ReasonsTest, WhereAWayIsLeftNothingIsTold) {
   for (const char* line : {
            "",
            "y = y + y.detach()\n",
+           "v, i = torch.topk(torch.flatten(y, 2), 4)\n"
+           "y = (v * i.to(6)).view([-1, 4, 2, 2])\n",
            "y = y * (y > 0.).to(6)\n",                 // a written-out ReLU
            "y = (torch.round(y) - y).detach() + y\n",  // straight through
            "l = [y]\nl.append(torch.relu(y.detach()))\n"

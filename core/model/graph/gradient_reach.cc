@@ -59,7 +59,8 @@ bool EndsGradients(const Node* node) {
       "aten::logical_and", "aten::logical_not", "aten::logical_or",
       "aten::logical_xor", "aten::lt", "aten::ne", "aten::nonzero",
       "aten::one_hot", "aten::searchsorted", "aten::all", "aten::any",
-      "aten::_cast_Long", "aten::_cast_Int", "aten::quantize_per_channel",
+      "aten::_cast_Byte", "aten::_cast_Char", "aten::_cast_Int",
+      "aten::_cast_Long", "aten::_cast_Short", "aten::quantize_per_channel",
       "aten::quantize_per_tensor", "aten::quantize_per_tensor_dynamic",
       // steps: the derivative is zero wherever there is one
       "aten::bernoulli", "aten::ceil", "aten::ceil_", "aten::floor",
@@ -74,6 +75,26 @@ bool EndsGradients(const Node* node) {
   const std::string name = node->kind().toQualString();
   return names->count(name) != 0 || absl::StartsWith(name, "quantized::") ||
          CastsToInteger(node);
+}
+
+// Where a maximum is, or where what is sorted was.
+bool IsIndices(const Value* value) {
+  static const auto* const names =
+      new std::set<std::string>{"aten::topk",
+                                "aten::sort",
+                                "aten::max",
+                                "aten::min",
+                                "aten::median",
+                                "aten::nanmedian",
+                                "aten::mode",
+                                "aten::kthvalue",
+                                "aten::cummax",
+                                "aten::cummin",
+                                "aten::adaptive_max_pool2d",
+                                "aten::max_pool2d_with_indices"};
+  const Node* node = value->node();
+  return node->outputs().size() == 2 && value->offset() == 1 &&
+         names->count(node->kind().toQualString()) != 0;
 }
 
 std::string OperatorName(const Node* node) {
@@ -147,6 +168,7 @@ ValueSet Upstream(const std::vector<const Value*>& roots,
     const bool counts = !differentiable || CarriesTensors(*value->type());
     if (!counts || !reached.insert(value).second) continue;
     if (end_at(value->node())) continue;
+    if (differentiable && IsIndices(value)) continue;
     const std::vector<const Value*> from = MadeFrom(value);
     pending.insert(pending.end(), from.begin(), from.end());
   }
@@ -179,6 +201,11 @@ std::vector<const Value*> MadeBy(const torch::jit::Use& use) {
 // The operators that gradients of `value` end at, first met first.
 std::vector<std::string> EndsBehind(const Value* start, const ValueSet& used) {
   std::vector<std::string> ends;
+  const auto end_at = [&](const std::string& name) {
+    if (std::find(ends.begin(), ends.end(), name) == ends.end()) {
+      ends.push_back(name);
+    }
+  };
   ValueSet seen = {start};
   std::deque<const Value*> pending = {start};
   while (!pending.empty()) {
@@ -190,14 +217,15 @@ std::vector<std::string> EndsBehind(const Value* start, const ValueSet& used) {
       for (const Value* next : made) counts |= used.count(next) != 0;
       if (!counts) continue;
       if (EndsGradients(use.user)) {
-        const std::string name = OperatorName(use.user);
-        if (std::find(ends.begin(), ends.end(), name) == ends.end()) {
-          ends.push_back(name);
-        }
+        end_at(OperatorName(use.user));
         continue;
       }
       for (const Value* next : made) {
-        if (seen.insert(next).second) pending.push_back(next);
+        if (!IsIndices(next)) {
+          if (seen.insert(next).second) pending.push_back(next);
+        } else if (used.count(next) != 0) {
+          end_at(absl::StrCat("the indices of ", OperatorName(use.user)));
+        }
       }
     }
   }
