@@ -43,6 +43,19 @@ bool SumToOne(const at::Tensor& numbers) {
          (numbers.sum(1) - 1).abs().max().item<double>() <= kTolerance;
 }
 
+// The largest difference that images make to one of [B,...] numbers.
+double Spread(const at::Tensor& numbers) {
+  return (numbers.amax(0) - numbers.amin(0)).max().item<double>();
+}
+
+// Whether they sum to another number than 1, the same for all images, as
+// percentages do: no sum of logits differs so much less than they.
+bool SumToTheSame(const at::Tensor& numbers) {
+  constexpr double kTolerance = 1e-3;
+  return numbers.min().item<double>() >= 0 &&
+         Spread(numbers.sum(1)) < kTolerance * Spread(numbers);
+}
+
 bool InUnitInterval(const at::Tensor& numbers) {
   return numbers.min().item<double>() >= 0 && numbers.max().item<double>() <= 1;
 }
@@ -64,6 +77,10 @@ void TrySeveral(OutputActivation declared, const at::Tensor& numbers,
   } else if (says_nothing_is_applied && InUnitInterval(numbers)) {
     meaning.probabilities = Probabilities::kGiven;
     meaning.exclusive = false;
+  } else if (SumToTheSame(numbers)) {
+    meaning.probabilities = Probabilities::kNone;
+    meaning.exclusive = false;
+    meaning.basis = basis;
   }
 }
 

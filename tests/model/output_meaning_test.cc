@@ -127,6 +127,22 @@ TEST_P(OutputMeaningTest, WhatSumsToOneIsProbabilitiesWhateverMadeIt) {
             Probabilities::kGivenLogs);
 }
 
+TEST_P(OutputMeaningTest, PercentagesArePlainValues) {
+  for (const OutputActivation declared :
+       {OutputActivation::kDefault, OutputActivation::kSoftmax}) {
+    const OutputMeaning meaning =
+        Of("return torch.softmax(z, 1) * 100.", declared);
+    EXPECT_EQ(meaning.probabilities, Probabilities::kNone);
+    EXPECT_EQ(meaning.basis, OutputBasis::kTrial);
+    EXPECT_FALSE(meaning.exclusive);
+  }
+  // Logits whose sums differ as little as they do themselves.
+  for (const char* body : {"return 1e-4 * z + 5.", "return z * 0. + 5."}) {
+    SCOPED_TRACE(body);
+    EXPECT_EQ(Of(body).probabilities, Probabilities::kSoftmax);
+  }
+}
+
 // Sigmoids written by hand, and limits.
 TEST_P(OutputMeaningTest, WhatCanOnlyLieInTheUnitIntervalIsAProbability) {
   for (const char* body :
