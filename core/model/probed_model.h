@@ -109,7 +109,7 @@ struct SelfCheck {
 struct ModelOutput {
   std::string name;            // "output 1", "output \"out\"", "the output"
   std::vector<int64_t> shape;  // [C] or [C,h,w], without the batch
-  // The tensors that it was not: "output 0 [64]".
+  // The tensors that it was not, "output 0 [64]", and what holds several.
   std::vector<std::string> others;
 };
 

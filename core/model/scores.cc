@@ -33,6 +33,16 @@ std::vector<c10::IValue> Elements(const c10::IValue& output) {
   return {};
 }
 
+// A tuple, list or dict within what a model returned.
+bool HoldsTensors(const c10::IValue& element) {
+  if (element.isGenericDict()) return true;
+  const std::vector<c10::IValue> parts = Elements(element);
+  return !element.isTensor() &&
+         std::any_of(parts.begin(), parts.end(), [](const c10::IValue& part) {
+           return part.isTensor() || HoldsTensors(part);
+         });
+}
+
 absl::StatusOr<at::Tensor> FirstTensor(const c10::IValue& output) {
   if (output.isGenericDict()) {
     for (const auto& entry : output.toGenericDict()) {
@@ -43,6 +53,17 @@ absl::StatusOr<at::Tensor> FirstTensor(const c10::IValue& output) {
     if (element.isTensor()) return element.toTensor();
   }
   return absl::InvalidArgumentError("the model returned no tensor");
+}
+
+// Of a dict.
+std::vector<std::string> TensorKeys(const c10::IValue& output) {
+  std::vector<std::string> keys;
+  for (const auto& entry : output.toGenericDict()) {
+    if (entry.key().isString() && entry.value().isTensor()) {
+      keys.push_back(entry.key().toStringRef());
+    }
+  }
+  return keys;
 }
 
 absl::StatusOr<at::Tensor> Entry(const c10::IValue& output,
@@ -58,7 +79,7 @@ absl::StatusOr<at::Tensor> Entry(const c10::IValue& output,
     }
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "the model's output has no tensor \"", Printable(key), "\""));
+      "output_key: ", NotFoundMessage("tensor", key, TensorKeys(output))));
 }
 
 at::Tensor Transformed(Score kind, const at::Tensor& logits) {
@@ -89,6 +110,11 @@ absl::StatusOr<at::Tensor> SelectOutput(const c10::IValue& output,
                                         const std::string& key) {
   if (!key.empty()) return Entry(output, key);
   if (!index) return FirstTensor(output);
+  if (output.isGenericDict()) {
+    return absl::InvalidArgumentError(
+        "output_index is set, but the model returns a dict: output_key picks "
+        "of it");
+  }
   const std::vector<c10::IValue> elements = Elements(output);
   if (*index < 0 || *index >= static_cast<int>(elements.size())) {
     return absl::InvalidArgumentError(
@@ -105,6 +131,7 @@ absl::StatusOr<at::Tensor> SelectOutput(const c10::IValue& output,
 ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
                            const std::string& key) {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
+  ModelOutput described;
   if (output.isGenericDict()) {
     for (const auto& entry : output.toGenericDict()) {
       if (!entry.key().isString() || !entry.value().isTensor()) continue;
@@ -115,6 +142,10 @@ ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
   } else {
     const std::vector<c10::IValue> elements = Elements(output);
     for (size_t i = 0; i < elements.size(); ++i) {
+      if (HoldsTensors(elements[i])) {
+        described.others.push_back(
+            absl::StrCat("output ", i, " (holds tensors: flatten it)"));
+      }
       if (!elements[i].isTensor()) continue;
       tensors.emplace_back(
           output.isTensor() ? "the output" : absl::StrCat("output ", i),
@@ -122,7 +153,6 @@ ModelOutput DescribeOutput(const c10::IValue& output, std::optional<int> index,
     }
   }
   const at::Tensor taken = *SelectOutput(output, index, key);
-  ModelOutput described;
   for (const auto& [name, tensor] : tensors) {
     std::vector<int64_t> shape = WithImageAxis(tensor, 1).sizes().vec();
     shape.erase(shape.begin());

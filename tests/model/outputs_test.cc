@@ -102,7 +102,11 @@ TEST_P(OutputsTest, MissingOutputIsRefusedWithTheLimit) {
               HasSubstr("output_index 0 is not a tensor"));
   EXPECT_THAT(message("torch.mean(y, [2, 3])", AtIndex(1)),
               HasSubstr("output_index 1 not in [0, 1)"));
-  EXPECT_THAT(message(kDict, AtKey("max")), HasSubstr("no tensor \"max\""));
+  EXPECT_THAT(message(kDict, AtKey("means")),
+              HasSubstr("output_key: tensor \"means\" not found; nearest: "
+                        "\"mean\", \"square\""));
+  EXPECT_THAT(message(kDict, AtIndex(0)),
+              HasSubstr("returns a dict: output_key picks"));
   EXPECT_THAT(message(kTuple, AtKey("max")),
               HasSubstr("does not return a dict"));
   EXPECT_THAT(message("3", {}), HasSubstr("returned no tensor"));
@@ -203,7 +207,8 @@ TEST_P(OutputsTest, WhatIsTakenAndWhatIsNotIsTold) {
             "output 0 [4,8,8], not output 1 [4]");
   EXPECT_EQ(told("(y, torch.mean(y, [2, 3]))", AtIndex(1)),
             "output 1 [4], not output 0 [4,8,8]");
-  EXPECT_EQ(told("((y, 1), torch.mean(y, [2, 3]))", {}), "output 1 [4], not ");
+  EXPECT_EQ(told("((y, 1), torch.mean(y, [2, 3]))", {}),
+            "output 1 [4], not output 0 (holds tensors: flatten it)");
   EXPECT_EQ(told(kDict, AtKey("square")),
             "output \"square\" [4], not output \"mean\" [4]");
 }

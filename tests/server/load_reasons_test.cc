@@ -153,6 +153,16 @@ TEST_F(LoadReasonsTest, OfSeveralOutputsTheOneThatIsTakenIsTold) {
                                            HasSubstr("output 0 [4,8,8]"))));
 }
 
+TEST_F(LoadReasonsTest, APartThatHoldsSeveralTensorsIsNotLeftOut) {
+  Write(
+      "y = self.conv.forward(x)\n"
+      "return ((torch.mean(y, [2, 3]), y), torch.mean(y, [2, 3])[:, 0:2])");
+  EXPECT_THAT(Serve().message,
+              HasSubstr("of 2 outputs the first tensor is explained, output 1 "
+                        "[2]; output_index in config.pbtxt picks another: "
+                        "output 0 (holds tensors: flatten it)"));
+}
+
 TEST_F(LoadReasonsTest, AnOutputThatWasChosenNeedsNoNote) {
   Write(kTwoOutputs, "output_index: 1");
   const ModelVersion ready = Serve();
