@@ -141,10 +141,10 @@ std::string LimitsOf(const SelfCheck& check) {
         check.rows_depend_because.empty()
             ? ""
             : absl::StrCat(" (", check.rows_depend_because, ")")));
-  } else if (!check.expand_rows_at_probe) {
+  } else if (!check.expand_rows_at_probe && check.deterministic) {
     limits.push_back(
-        "the part behind a probe fixes its number of rows: the targets of an "
-        "image share no work");
+        "the targets of an image share no work: no spatial layer that every "
+        "path crosses lets its rows be repeated");
   }
   return absl::StrJoin(limits, "; ");
 }
