@@ -43,10 +43,15 @@ std::vector<std::string> NearNames(absl::string_view wanted,
                                                  0, kMaxCompared)),
                         static_cast<int>(i));
   }
-  const size_t kept = std::min<size_t>(count, ranked.size());
-  std::partial_sort(ranked.begin(), ranked.begin() + kept, ranked.end());
+  std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> names;
-  for (size_t i = 0; i < kept; ++i) names.push_back(known[ranked[i].second]);
+  for (const auto& [distance, index] : ranked) {
+    if (static_cast<int>(names.size()) >= count) break;
+    // Equal names are equally far: they come one after the other.
+    if (names.empty() || names.back() != known[index]) {
+      names.push_back(known[index]);
+    }
+  }
   return names;
 }
 

@@ -13,7 +13,7 @@
 namespace saliency {
 
 // The `count` names with the smallest edit distance to `wanted`, nearest
-// first, ties in the order given.
+// first, ties in the order given, each once.
 std::vector<std::string> NearNames(absl::string_view wanted,
                                    absl::Span<const std::string> known,
                                    int count = 3);

@@ -16,6 +16,11 @@ TEST(NearNamesTest, NearestComeFirstAndTiesKeepTheirOrder) {
               ElementsAre("layer1", "layer4", "layer1.0"));
 }
 
+TEST(NearNamesTest, NamesThatStandTwiceAreNamedOnce) {
+  const std::vector<std::string> labels = {"ant", "crane", "cat", "crane"};
+  EXPECT_THAT(NearNames("crone", labels), ElementsAre("crane", "ant", "cat"));
+}
+
 TEST(NearNamesTest, FewerKnownNamesGiveFewer) {
   EXPECT_THAT(NearNames("x", std::vector<std::string>{"y"}), ElementsAre("y"));
   EXPECT_TRUE(NearNames("x", {}).empty());
