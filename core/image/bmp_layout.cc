@@ -1,6 +1,6 @@
 // Source: the BITMAPFILEHEADER, BITMAPCOREHEADER, BITMAPINFOHEADER and
 // BITMAPV4HEADER structures of the Windows API.  The fourth byte of a pixel is
-// taken for padding: few writers mean transparency by it.
+// taken for padding unless the header has a mask that makes it an alpha.
 
 #include <array>
 #include <cstdlib>
@@ -65,6 +65,19 @@ absl::Status CheckFields(absl::string_view header, uint32_t header_size,
                   : BadBmp("has bit fields in an order that is not read");
 }
 
+// Headers of the later kinds may say that the fourth byte is an alpha.
+absl::StatusOr<AlphaMeaning> ReadAlpha(absl::string_view header,
+                                       uint32_t header_size, uint32_t bits) {
+  constexpr uint32_t kFirstSizeWithAlpha = 56;
+  if (bits != 32 || header_size < kFirstSizeWithAlpha) {
+    return AlphaMeaning::kIgnored;
+  }
+  const uint32_t mask = Field(header, 52, 4);
+  if (mask == 0xFF000000) return AlphaMeaning::kStraight;
+  if (mask == 0) return AlphaMeaning::kIgnored;
+  return BadBmp("has an alpha in bits that are not read");
+}
+
 absl::Status CheckLength(absl::string_view bytes, const ImageHeader& header,
                          const Pixels& pixels) {
   const int64_t row = (header.width * pixels.bits + 31) / 32 * 4;
@@ -109,6 +122,7 @@ absl::StatusOr<ImageLayout> ReadBmpLayout(absl::string_view bytes) {
   RETURN_IF_ERROR(CheckEncoding(pixels));
   if (pixels.compression == kBitFields) {
     RETURN_IF_ERROR(CheckFields(header, header_size, pixels.bits));
+    ASSIGN_OR_RETURN(layout.alpha, ReadAlpha(header, header_size, pixels.bits));
   }
   RETURN_IF_ERROR(CheckLength(bytes, layout.header, pixels));
   return layout;

@@ -15,6 +15,7 @@
 namespace saliency::decode_test {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 // Lossless images decode to the last bit.
@@ -124,6 +125,29 @@ TEST(DecodeTest, ABitmapWithoutItsRowsIsRefusedAsTruncated) {
       DecodeImage(MadeBmp({.height = 60'000, .width = 50'000}), {}).status();
   EXPECT_EQ(status, absl::InvalidArgumentError(
                         "the BMP data is truncated: it holds 0 of 60000 rows"));
+}
+
+// Two pixels: green with an alpha of 51 of 255, and clear blue.
+TEST(DecodeTest, TheFourthByteOfABitmapIsAnAlphaWhereItsHeaderSaysSo) {
+  const std::string pixels("\0\xFF\0\x33\xFF\0\0\0", 8);
+  const auto decoded = [&](uint32_t header_size, uint32_t alpha) {
+    return DecodeImage(MadeBmp({.header_size = header_size,
+                                .width = 2,
+                                .bits = 32,
+                                .compression = 3,
+                                .masks = {0xFF0000, 0xFF00, 0xFF, alpha}}) +
+                           pixels,
+                       {});
+  };
+  for (const uint32_t header_size : {56, 108, 124}) {
+    SCOPED_TRACE(header_size);
+    EXPECT_THAT(decoded(header_size, 0xFF000000)->rgb,
+                ElementsAre(204, 255, 204, 255, 255, 255));
+    EXPECT_THAT(decoded(header_size, 0)->rgb,
+                ElementsAre(0, 255, 0, 0, 0, 255));
+    EXPECT_THAT(decoded(header_size, 0x7F000000).status().message(),
+                HasSubstr("has an alpha in bits that are not read"));
+  }
 }
 
 TEST(DecodeTest, PixelsThatWouldOverflowAreCounted) {
