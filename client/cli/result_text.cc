@@ -138,13 +138,13 @@ bool IsCorrelated(const ImageAnswer& answer, const MetaMark* meta) {
   return answer.correlated && meta != nullptr && meta->stepped;
 }
 
-// "weights layer3 0.25 layer4 0.75 (layer2 constant)".
+// "weights layer3 0.25 layer4 0.75 (constant: layer1; layer2)".
 std::string SharesText(const v1::CombinedMap& combined) {
   std::string text = "weights";
   std::string constant;
   for (const v1::LayerShare& share : combined.shares()) {
     if (share.constant()) {
-      absl::StrAppend(&constant, constant.empty() ? "" : " ", share.layer());
+      absl::StrAppend(&constant, constant.empty() ? "" : "; ", share.layer());
       if (!share.warning().empty()) {
         absl::StrAppend(&constant, ", ", share.warning());
       }

@@ -51,6 +51,21 @@ TEST(ResultLineTest, TellsClassScorePointAndTime) {
             "constant map, 45 ms -> out.png");
 }
 
+TEST(ResultLineTest, LayersThatWereLeftOutAreToldApart) {
+  ImageAnswer answer = Answer();
+  answer.combined.resize(1);
+  for (const char* layer : {"layer1", "layer2", "layer3"}) {
+    v1::LayerShare& share = *answer.combined[0].add_shares();
+    share.set_layer(layer);
+    share.set_weight(layer == std::string("layer3") ? 1 : 0);
+    share.set_constant(share.weight() == 0);
+  }
+  answer.combined[0].mutable_shares(0)->set_warning("no gradient reaches it");
+  EXPECT_THAT(ResultLine(answer, 0),
+              HasSubstr("weights layer3 1 (constant: layer1, no gradient "
+                        "reaches it; layer2), 45 ms"));
+}
+
 TEST(ResultLineTest, APlainValueHasNoPercentage) {
   ImageAnswer answer = Answer();
   v1::ClassScore& explained =
