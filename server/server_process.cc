@@ -32,8 +32,6 @@ constexpr int kStalled = 6;
 
 // Of the limit on open files, for all but connections of the gRPC port.
 constexpr int64_t kOtherFiles = 256;
-// A caller may have begun the next call before the end of one was noticed here.
-constexpr int kCallsPerStream = 4;
 // The port for probes needs few of everything.
 constexpr int64_t kMaxHealthMessageBytes = 4 << 10;
 constexpr int64_t kHealthTransportBytes = int64_t{32} << 20;
@@ -58,6 +56,15 @@ const std::vector<std::string>& ReflectedServices() {
       "saliency.v1.SaliencyService", "saliency.v1.ModelService",
       "grpc.health.v1.Health"};
   return *names;
+}
+
+HeldCallsLimits HeldCallsFor(const ConnectionLimits& limits, int max_calls) {
+  // A caller may have begun the next call before the end of one was noticed
+  // here.
+  constexpr int kCallsPerStream = 4;
+  // As many again are on their way in or out, or are being refused.
+  return {.per_connection = kCallsPerStream * limits.max_streams,
+          .total = 2 * max_calls};
 }
 
 int ExitCodeOf(StopReason reason) {
@@ -94,11 +101,8 @@ struct ServerProcess::Services {
                                                      : process.tokens_.get(),
                process.tracker_->request_watches()),
         health_ledger(kHealthCaps),
-        health_calls(process.log_, &health_ledger,
-                     kCallsPerStream * process.connections_.max_streams),
         health_only(process.registry_, nullptr,
-                    {.stall = process.tracker_->request_watches().stall,
-                     .calls = &health_calls}),
+                    {.stall = process.tracker_->request_watches().stall}),
         reflection_v1(ReflectedServices(), process.tokens_.get(),
                       process.tracker_->request_watches()),
         reflection_v1alpha(ReflectedServices(), process.tokens_.get(),
@@ -123,7 +127,6 @@ struct ServerProcess::Services {
   HealthService health;
   // Of the port for probes.
   ConnectionLedger health_ledger;
-  ConnectionCalls health_calls;
   HealthService health_only;
   ReflectionService<ReflectionV1> reflection_v1;
   ReflectionService<ReflectionV1Alpha> reflection_v1alpha;
@@ -200,8 +203,6 @@ void ServerProcess::TrackCalls() {
           .send_timeout = options_.send_timeout,
           .receive_timeout = options_.receive_timeout,
           .max_calls = options_.max_calls,
-          .max_calls_per_connection =
-              kCallsPerStream * connections_.max_streams,
           .upload_bytes = UploadBytes(connections_, options_.max_message_bytes),
           .ledger = &ledger_});
 }
@@ -217,6 +218,8 @@ absl::Status ServerProcess::ListenForCalls() {
            .ledger = &ledger_},
           {&services_->saliency, &services_->models, &services_->health,
            &services_->reflection_v1, &services_->reflection_v1alpha}));
+  calls_watch_.emplace(HeldCallsFor(connections_, options_.max_calls), ledger_,
+                       clock_, log_);
   if (options_.tls.enabled()) {
     tls_watch_.emplace(server_->identity(), clock_, log_);
   }
@@ -238,6 +241,8 @@ absl::Status ServerProcess::ListenForProbes() {
                          .connections = few,
                          .ledger = &services_->health_ledger},
                         {&services_->health_only}));
+  health_calls_watch_.emplace(HeldCallsFor(few, options_.max_calls),
+                              services_->health_ledger, clock_, log_);
   ports_.health = health_server_->port();
   return absl::OkStatus();
 }

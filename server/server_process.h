@@ -26,6 +26,7 @@
 #include "server/telemetry/metrics_endpoint.h"
 #include "server/transport/call_tracker.h"
 #include "server/transport/grpc_server.h"
+#include "server/transport/held_calls_watch.h"
 #include "server/transport/self_dial.h"
 #include "server/watchdog.h"
 
@@ -77,8 +78,10 @@ class ServerProcess {
   std::optional<CallTracker> tracker_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<GrpcServer> server_;
+  std::optional<HeldCallsWatch> calls_watch_;
   std::optional<TlsFileWatch> tls_watch_;
   std::unique_ptr<GrpcServer> health_server_;
+  std::optional<HeldCallsWatch> health_calls_watch_;
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   BoundPorts ports_;
   std::optional<SelfDial> self_dial_;

@@ -19,7 +19,6 @@ CalibrationCall::CalibrationCall(grpc::CallbackServerContext* context,
            .admission = tracker.Enter(*context),
            .request = {.type =
                            v1::CalibrateLayerWeightsRequest::descriptor()}}),
-      on_connection_(tracker.request_watches().calls, *context),
       context_(context),
       begin_(std::move(begin)) {}
 
@@ -112,7 +111,6 @@ void CalibrationCall::Send(const absl::Status& status,
 void CalibrationCall::OnDone() {
   // The last owner may be a drain that is being told.
   const std::shared_ptr<CalibrationCall> self = std::move(self_);
-  on_connection_.End();
   tracker().Leave(send_ticket_);
 }
 

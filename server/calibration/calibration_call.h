@@ -70,7 +70,6 @@ class CalibrationCall : public StreamReactor<v1::CalibrateLayerWeightsRequest,
   void OnCancel() override;
   void OnDone() override;
 
-  ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   const Begin begin_;
   const std::shared_ptr<EventQueue> events_ = std::make_shared<EventQueue>();

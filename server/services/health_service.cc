@@ -34,7 +34,7 @@ class CheckReactor final : public CheckBase {
   CheckReactor(grpc::CallbackServerContext& context,
                const HealthRegistry& registry, const TokenFile* tokens,
                const RequestWatches& watches)
-      : on_connection_(watches.calls, context), registry_(registry) {
+      : registry_(registry) {
     const absl::Status known = CheckToken(tokens, context);
     if (known.ok()) {
       ReadRequest(context, watches, "health");
@@ -60,7 +60,6 @@ class CheckReactor final : public CheckBase {
   }
   void OnDone() override { delete this; }
 
-  const ConnectionCall on_connection_;
   const HealthRegistry& registry_;
   HealthCheckResponse response_;
 };
@@ -76,7 +75,7 @@ class WatchReactor final : public CheckBase,
   static WatchReactor* Start(grpc::CallbackServerContext& context,
                              HealthRegistry& registry, const TokenFile* tokens,
                              const RequestWatches& watches) {
-    auto watch = std::make_shared<WatchReactor>(context, registry, watches);
+    auto watch = std::make_shared<WatchReactor>(registry);
     watch->self_ = watch;
     const absl::Status known = CheckToken(tokens, context);
     if (known.ok()) {
@@ -87,9 +86,7 @@ class WatchReactor final : public CheckBase,
     return watch.get();
   }
 
-  WatchReactor(const grpc::CallbackServerContext& context,
-               HealthRegistry& registry, const RequestWatches& watches)
-      : on_connection_(watches.calls, context), registry_(registry) {}
+  explicit WatchReactor(HealthRegistry& registry) : registry_(registry) {}
 
   void OnHealthChange() override { Advance(); }
   void OnHealthClosed() override {
@@ -162,7 +159,6 @@ class WatchReactor final : public CheckBase,
     if (finish) Finish(status);
   }
 
-  const ConnectionCall on_connection_;
   HealthRegistry& registry_;
   std::shared_ptr<WatchReactor> self_;  // set once, moved out by OnDone
 

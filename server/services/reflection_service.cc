@@ -29,8 +29,7 @@ class AnsweringReflection : public ReflectionReactor<Version> {
   AnsweringReflection(const ReflectionService<Version>& service,
                       grpc::CallbackServerContext& context,
                       const absl::Status& known, const RequestWatches& watches)
-      : on_connection_(watches.calls, context),
-        service_(service),
+      : service_(service),
         context_(context),
         uploads_(watches.uploads) {
     if (known.ok()) {
@@ -71,7 +70,6 @@ class AnsweringReflection : public ReflectionReactor<Version> {
   }
   void OnDone() override { delete this; }
 
-  const ConnectionCall on_connection_;
   const ReflectionService<Version>& service_;
   grpc::CallbackServerContext& context_;
   UploadWatch* const uploads_;

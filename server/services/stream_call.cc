@@ -39,7 +39,6 @@ StreamCall::StreamCall(grpc::CallbackServerContext* context,
                    .deadline = DeadlineOf(*context),
                    .admission = tracker.Enter(*context),
                    .request = {.type = Request::descriptor()}}),
-      on_connection_(tracker.request_watches().calls, *context),
       context_(context),
       limits_(limits),
       answer_(std::move(answer)) {}
@@ -110,7 +109,6 @@ void StreamCall::OnClose() {
 void StreamCall::OnDone() {
   // The last owner may be a drain that is being told; it finds `finished_`.
   const std::shared_ptr<StreamCall> self = std::move(self_);
-  on_connection_.End();
   tracker().Leave(send_ticket_);
 }
 

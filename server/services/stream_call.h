@@ -98,7 +98,6 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   bool MayFinish() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Ending() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   const StreamLimits limits_;
   const AnswerQuestion answer_;

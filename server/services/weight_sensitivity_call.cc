@@ -33,7 +33,6 @@ WeightSensitivityCall::WeightSensitivityCall(
                    .deadline = DeadlineOf(*context),
                    .admission = tracker.Enter(*context),
                    .request = {.type = Request::descriptor()}}),
-      on_connection_(tracker.request_watches().calls, *context),
       context_(context),
       threads_(threads),
       produce_(std::move(produce)) {}
@@ -92,7 +91,6 @@ void WeightSensitivityCall::OnClose() {
 void WeightSensitivityCall::OnDone() {
   // The last owner may be the thread, or a drain that is being told.
   const std::shared_ptr<WeightSensitivityCall> self = std::move(self_);
-  on_connection_.End();
   tracker().Leave(send_ticket_);
 }
 

@@ -72,7 +72,6 @@ class WeightSensitivityCall
   // Waits until no message is under way.
   void AwaitWritten() ABSL_LOCKS_EXCLUDED(mu_);
 
-  ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   RandomizationThreads& threads_;
   const Produce produce_;

@@ -37,9 +37,14 @@ std::vector<prometheus::MetricFamily> TransportMetrics::Collect() const {
       MetricType::Counter, "saliency_connections_refused_total",
       "Connections hung up on at once, by reason: too many (full), too many of "
       "the peer (peer), no file descriptor left (files).");
+  prometheus::MetricFamily reset =
+      FamilyOf(MetricType::Counter, "saliency_connections_reset_total",
+               "Connections that were reset: they began calls faster than the "
+               "calls ended.");
   for (const auto& [port, acceptor] : ports_) {
     const ConnectionCounts counts = acceptor->counts();
     AddSample(counts.open, {{"port", port}}, open);
+    AddSample(counts.reset, {{"port", port}}, reset);
     for (const auto& [reason, count] :
          {std::pair<std::string, int64_t>("full", counts.refused_full),
           {"peer", counts.refused_peer},
@@ -59,8 +64,8 @@ std::vector<prometheus::MetricFamily> TransportMetrics::Collect() const {
                "Changes of the TLS files that could not be used: those read "
                "before stay in force.");
   AddSample(tls_ == nullptr ? 0 : tls_->refused(), {}, tls);
-  return {std::move(open), std::move(refused), std::move(dropped),
-          std::move(tls)};
+  return {std::move(open), std::move(refused), std::move(reset),
+          std::move(dropped), std::move(tls)};
 }
 
 }  // namespace saliency

@@ -18,7 +18,8 @@
 namespace saliency {
 
 // saliency_connections{port}, saliency_connections_refused_total{port,reason},
-// saliency_log_dropped_total{reason}, saliency_tls_refused_total.
+// saliency_connections_reset_total{port}, saliency_log_dropped_total{reason},
+// saliency_tls_refused_total.
 class TransportMetrics : public prometheus::Collectable {
  public:
   // By the port's name; all outlive this.  `tls` may be null: plain text.

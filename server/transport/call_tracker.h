@@ -19,7 +19,6 @@
 #include "server/security/token_file.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
-#include "server/transport/connection_calls.h"
 #include "server/transport/one_request.h"
 #include "server/transport/stall_watch.h"
 #include "server/transport/upload_watch.h"
@@ -40,13 +39,10 @@ class CallTracker {
     absl::Duration send_timeout;     // for an answer to leave; zero: for ever
     absl::Duration receive_timeout;  // for a request to come; zero: for ever
     int max_calls = 4096;            // in progress, streams included; >= 1
-    // In progress on one connection, those that their caller has reset and
-    // that have not been noticed yet included; beyond it is reset.  >= 1
-    int max_calls_per_connection = 400;
     // That may be held of requests that have not come whole.
     int64_t upload_bytes = UploadWatch::Options().bytes;
-    // Knows the connections; null: calls and bytes of one are not bounded.
-    ConnectionLedger* ledger = nullptr;
+    // Knows the connections; null: bytes of one are not bounded.
+    const ConnectionLedger* ledger = nullptr;
   };
 
   // All references, the tokens and the ledger outlive this.
@@ -69,9 +65,7 @@ class CallTracker {
   void Answered(const CallRecord& record, const std::string& request_id,
                 int64_t rows);
   // Bound how requests come.
-  RequestWatches request_watches() {
-    return {receives_.get(), &uploads_, &connection_calls_};
-  }
+  RequestWatches request_watches() { return {receives_.get(), &uploads_}; }
   UploadWatch& uploads() { return uploads_; }
   // The answer is about to leave; the ticket is for EndSend or Leave.
   int64_t BeginSend(grpc_call* call, const std::string& request_id);
@@ -101,7 +95,6 @@ class CallTracker {
   Log& log_;
   const TokenFile* const tokens_;
   const int max_calls_;
-  ConnectionCalls connection_calls_;
   // Null: answers, or requests, have all the time.
   const std::unique_ptr<StallWatch> sends_;
   const std::unique_ptr<StallWatch> receives_;

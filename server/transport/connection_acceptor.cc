@@ -70,6 +70,7 @@ ConnectionCounts ConnectionAcceptor::counts() {
   const int open = ledger_.Open(absl::Now());
   MutexLock lock(&mu_);
   counts_.open = open;
+  counts_.reset = ledger_.resets();
   return counts_;
 }
 

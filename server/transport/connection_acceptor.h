@@ -27,6 +27,7 @@ struct ConnectionCounts {
   int64_t refused_full = 0;
   int64_t refused_peer = 0;
   int64_t refused_files = 0;
+  int64_t reset = 0;  // later, for what their peers did
 };
 
 class ConnectionAcceptor {

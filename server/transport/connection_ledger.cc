@@ -71,11 +71,21 @@ std::optional<Arrived> ConnectionLedger::Find(const std::string& name) const {
   return Arrived{.peer = entries_.at(fd).peer, .bytes = *bytes};
 }
 
+std::optional<std::string> ConnectionLedger::PeerOf(
+    const std::string& name) const {
+  MutexLock lock(&mu_);
+  const int fd = OpenNamed(name);
+  if (fd < 0) return std::nullopt;
+  return entries_.at(fd).peer;
+}
+
 void ConnectionLedger::Reset(const std::string& name, absl::Time now) {
   MutexLock lock(&mu_);
   const int fd = OpenNamed(name);
   if (fd < 0) return;
   penalties_[entries_.at(fd).peer] = now + kPenalty;
+  names_.erase(name);
+  ++resets_;
   // Unlike shutdown, this drops what waits to be read.
   const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
   connect(fd, &nobody, sizeof(nobody));
@@ -116,7 +126,7 @@ ConnectionLedger::Entries::iterator ConnectionLedger::Remove(
   if (--peer->second == 0) peers_.erase(peer);
   const auto name = names_.find(entry->second.name);
   // A later connection may have the same.
-  if (name->second == entry->first) names_.erase(name);
+  if (name != names_.end() && name->second == entry->first) names_.erase(name);
   return entries_.erase(entry);
 }
 

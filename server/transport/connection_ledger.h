@@ -48,9 +48,18 @@ class ConnectionLedger {
   // Of that name; nullopt: there is none, or the kernel does not tell.
   std::optional<Arrived> Find(const std::string& name) const
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Whose connection of that name it is; nullopt: there is none.
+  std::optional<std::string> PeerOf(const std::string& name) const
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Resets that connection, since its peer does harm: what has come on it and
-  // was not read is dropped, and its peer has no room for kPenalty.
+  // was not read is dropped, and its peer has no room for kPenalty.  Its name
+  // is no longer known.
   void Reset(const std::string& name, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+  // How many have been reset so far.
+  int64_t resets() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return resets_;
+  }
   // Ends all that are open; what was written still goes out.
   void HangUpAll() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -79,8 +88,9 @@ class ConnectionLedger {
   std::map<std::string, int> peers_ ABSL_GUARDED_BY(mu_);
   // Until when each has no room.
   std::map<std::string, absl::Time> penalties_ ABSL_GUARDED_BY(mu_);
-  // Whose descriptor it was last.
+  // Whose descriptor it was last; not of those that were reset.
   std::map<std::string, int> names_ ABSL_GUARDED_BY(mu_);
+  int64_t resets_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Time swept_at_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
 

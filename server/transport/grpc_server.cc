@@ -75,6 +75,8 @@ void AddArguments(const ListenOptions& options, grpc::ServerBuilder& builder) {
   BoundMemory(TransportBytes(options.connections, options.max_message_bytes),
               builder);
   AddConnectionLimits(options.connections, builder);
+  // Its counts tell what it holds (HeldCallsWatch).
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
   // All that was read is taken in before a peer that does harm is reset: 4 MiB
   // by default, which are calls by the ten thousand.
   constexpr int kReadBytes = 64 << 10;

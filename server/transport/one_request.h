@@ -14,19 +14,17 @@
 #include "absl/status/status.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
-#include "server/transport/connection_calls.h"
 #include "server/transport/stall_watch.h"
 #include "server/transport/streamed_service.h"
 #include "server/transport/upload_watch.h"
 
 namespace saliency {
 
-// Who bounds how long a request may take to come, what may be held of it, and
-// how many calls a connection has; null: nobody does.
+// Who bounds how long a request may take to come, and what may be held of it;
+// null: nobody does.
 struct RequestWatches {
   StallWatch* stall = nullptr;
   UploadWatch* uploads = nullptr;
-  ConnectionCalls* calls = nullptr;
 };
 
 // How a call ends whose request did not come; `in_time` is what the watch says.

@@ -45,7 +45,6 @@ class UnaryCall final : public OneRequestReactor<Request, Response>,
                      .deadline = DeadlineOf(*context),
                      .admission = tracker.Enter(*context),
                      .request = {.type = Request::descriptor()}}),
-        on_connection_(tracker.request_watches().calls, *context),
         context_(context),
         answer_(std::move(answer)) {
     if (admission().ok()) {
@@ -80,7 +79,6 @@ class UnaryCall final : public OneRequestReactor<Request, Response>,
     delete this;
   }
 
-  const ConnectionCall on_connection_;
   grpc::CallbackServerContext* const context_;
   AnswerRequest answer_;
   Response response_;

@@ -137,46 +137,6 @@ TEST(ConnectionLimitsTest, AnswersThatAreTakenAreLeftAlone) {
   EXPECT_TRUE(Empty(*server, kPatience));
 }
 
-// What a peer does that begins calls and resets them at once: the server cannot
-// end them as fast.
-class EndlessCallsTest : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(
-    Paths, EndlessCallsTest,
-    testing::Values(
-        "/saliency.v1.SaliencyService/ComputeSaliency",
-        "/saliency.v1.SaliencyService/StreamSaliency",
-        "/saliency.v1.ModelService/CalibrateLayerWeights",
-        "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch",
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"));
-
-TEST_P(EndlessCallsTest, TheirPeerIsHungUpOn) {
-  TestServer::Options options;
-  options.listen.address = "127.0.0.1:0";
-  options.max_calls_per_connection = 20;
-  options.allow_calibration = true;
-  TestServer server(std::move(options));
-  server.AddFakeModel();
-  Http2Peer peer(server.port());
-  peer.Greet();
-  const std::string headers = CallHeaders(GetParam());
-  const auto begin = [&](uint32_t call) {
-    constexpr uint8_t kEndHeaders = 4;
-    peer.Send(Frame{.type = FrameType::kHeaders,
-                    .flags = kEndHeaders,
-                    .stream = 2 * call + 1,
-                    .payload = headers});
-  };
-  for (uint32_t call = 0; call < 20; ++call) begin(call);
-  while (peer.Read(kShort).has_value()) {
-  }
-  EXPECT_FALSE(peer.ended()) << "so many may be";
-  begin(20);
-  EXPECT_TRUE(peer.AwaitEnd(kPatience));
-  EXPECT_THAT(server.log_lines(),
-              Contains(HasSubstr("begins calls faster than they end")));
-  EXPECT_TRUE(Empty(server, kPatience));
-}
-
 // No handler sees a request before it is whole: only the connection's age
 // bounds it.
 TEST(ConnectionLimitsTest, ARequestThatNeverEndsGoesWithItsConnection) {

@@ -16,6 +16,7 @@ namespace saliency {
 enum class FrameType : uint8_t {
   kData = 0,
   kHeaders = 1,
+  kRstStream = 3,
   kSettings = 4,
   kPing = 6,
   kGoAway = 7,

@@ -49,7 +49,6 @@ TestServer::TestServer(Options options)
              .send_timeout = options_.send_timeout,
              .receive_timeout = options_.receive_timeout,
              .max_calls = options_.max_calls,
-             .max_calls_per_connection = options_.max_calls_per_connection,
              .upload_bytes = options_.upload_bytes,
              .ledger = &ledger_}),
       submit_(options_.submit != nullptr
@@ -82,7 +81,8 @@ TestServer::TestServer(Options options)
                       options_.health_without_token ? nullptr : tokens_.get(),
                       tracker_.request_watches()),
       reflection_v1_(OwnServices(), tokens_.get(), tracker_.request_watches()),
-      reflection_v1alpha_(OwnServices(), tokens_.get(), tracker_.request_watches()) {
+      reflection_v1alpha_(OwnServices(), tokens_.get(), tracker_.request_watches()),
+      calls_watch_(options_.held_calls, ledger_, Clock::Real(), log_) {
   registry_.Publish(HealthOf(engine_.models()));
   ListenOptions listen = options_.listen;
   listen.ledger = &ledger_;

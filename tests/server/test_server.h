@@ -32,6 +32,7 @@
 #include "server/telemetry/metrics.h"
 #include "server/transport/call_tracker.h"
 #include "server/transport/grpc_server.h"
+#include "server/transport/held_calls_watch.h"
 #include "tests/support/fakes.h"
 
 namespace saliency {
@@ -69,7 +70,7 @@ class TestServer {
     absl::Duration send_timeout = absl::ZeroDuration();     // zero: for ever
     absl::Duration receive_timeout = absl::ZeroDuration();  // for ever
     int max_calls = 4096;
-    int max_calls_per_connection = 400;
+    HeldCallsLimits held_calls = {};
     int64_t upload_bytes = UploadWatch::Options().bytes;
     StreamLimits stream = {};
     bool allow_calibration = false;
@@ -133,6 +134,7 @@ class TestServer {
   ReflectionService<ReflectionV1> reflection_v1_;
   ReflectionService<ReflectionV1Alpha> reflection_v1alpha_;
   std::unique_ptr<GrpcServer> server_;
+  const HeldCallsWatch calls_watch_;
   std::unique_ptr<TlsFileWatch> tls_watch_;  // null: plain text
   std::shared_ptr<grpc::Channel> channel_;   // in process
   std::unique_ptr<v1::SaliencyService::Stub> saliency_stub_;
