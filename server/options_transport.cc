@@ -49,7 +49,8 @@ void AddConnectionOptions(OptionAdder& adder, ServerOptions& options) {
                     "Then cancel what is left of the old connection's calls; "
                     "0: never");
   adder.AddCount("max-concurrent-streams", limits.max_streams, 1 << 20,
-                 "Calls of one connection at a time; more wait at the client");
+                 "Calls of one connection at a time; more wait at the client. "
+                 "One with four times as many that have not ended is reset");
   adder.AddCount("stream-window", options.stream.window, 1 << 16,
                  "Questions of one stream that are in work or whose answers "
                  "wait to be taken; no more are read meanwhile");
@@ -60,7 +61,8 @@ void AddConnectionOptions(OptionAdder& adder, ServerOptions& options) {
                     "End a call whose request has not come whole by then; 0: "
                     "never");
   adder.AddCount("max-calls", options.max_calls, 1 << 20,
-                 "Calls in progress, streams included; more are refused");
+                 "Calls in progress, streams included; more are refused. When "
+                 "twice as many are held, nobody else may connect");
   adder.AddCount("max-connections", limits.caps.total, 1 << 20,
                  "Connections at a time; more are hung up on");
   adder.AddCount("max-connections-per-peer", limits.caps.per_peer, 1 << 20,

@@ -218,8 +218,8 @@ absl::Status ServerProcess::ListenForCalls() {
            .ledger = &ledger_},
           {&services_->saliency, &services_->models, &services_->health,
            &services_->reflection_v1, &services_->reflection_v1alpha}));
-  calls_watch_.emplace(HeldCallsFor(connections_, options_.max_calls), ledger_,
-                       clock_, log_);
+  calls_watch_.emplace(HeldCallsFor(connections_, options_.max_calls),
+                       server_->channelz_id(), ledger_, clock_, log_);
   if (options_.tls.enabled()) {
     tls_watch_.emplace(server_->identity(), clock_, log_);
   }
@@ -242,6 +242,7 @@ absl::Status ServerProcess::ListenForProbes() {
                          .ledger = &services_->health_ledger},
                         {&services_->health_only}));
   health_calls_watch_.emplace(HeldCallsFor(few, options_.max_calls),
+                              health_server_->channelz_id(),
                               services_->health_ledger, clock_, log_);
   ports_.health = health_server_->port();
   return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
@@ -46,7 +47,9 @@ Room ConnectionLedger::RoomFor(const std::string& peer, absl::Time now) {
 
 Room ConnectionLedger::RoomNow(const std::string& peer) const {
   if (penalties_.count(peer) > 0) return Room::kPeerFull;
-  if (static_cast<int>(entries_.size()) >= caps_.total) return Room::kFull;
+  if (closed_ || static_cast<int>(entries_.size()) >= caps_.total) {
+    return Room::kFull;
+  }
   const auto it = peers_.find(peer);
   return it != peers_.end() && it->second >= caps_.per_peer ? Room::kPeerFull
                                                             : Room::kFree;
@@ -79,11 +82,12 @@ std::optional<std::string> ConnectionLedger::PeerOf(
   return entries_.at(fd).peer;
 }
 
-void ConnectionLedger::Reset(const std::string& name, absl::Time now) {
+void ConnectionLedger::Reset(const std::string& name, absl::Time until) {
   MutexLock lock(&mu_);
   const int fd = OpenNamed(name);
   if (fd < 0) return;
-  penalties_[entries_.at(fd).peer] = now + kPenalty;
+  absl::Time& penalty = penalties_[entries_.at(fd).peer];
+  penalty = std::max(penalty, until);
   names_.erase(name);
   ++resets_;
   // Unlike shutdown, this drops what waits to be read.

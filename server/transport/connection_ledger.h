@@ -23,8 +23,6 @@ struct ConnectionCaps {
   int per_peer = 500;  // of one address, or one /64 of IPv6; >= 1
 };
 
-inline constexpr absl::Duration kPenalty = absl::Seconds(10);
-
 enum class Room { kFree, kFull, kPeerFull };
 
 // What has come on a connection since it was opened.
@@ -40,6 +38,11 @@ class ConnectionLedger {
   // Whether one more of `peer` (PeerName) may come in.
   Room RoomFor(const std::string& peer, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // As long as it is closed there is no room.
+  void Close(bool closed) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    closed_ = closed;
+  }
   // Enters a connection, before it is handed on; `name` is its ConnectionName.
   void Enter(int fd, const std::string& peer, const std::string& name)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -52,9 +55,10 @@ class ConnectionLedger {
   std::optional<std::string> PeerOf(const std::string& name) const
       ABSL_LOCKS_EXCLUDED(mu_);
   // Resets that connection, since its peer does harm: what has come on it and
-  // was not read is dropped, and its peer has no room for kPenalty.  Its name
-  // is no longer known.
-  void Reset(const std::string& name, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+  // was not read is dropped, and its peer has no room until that time.  Its
+  // name is no longer known.
+  void Reset(const std::string& name, absl::Time until)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // How many have been reset so far.
   int64_t resets() const ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
@@ -90,6 +94,7 @@ class ConnectionLedger {
   std::map<std::string, absl::Time> penalties_ ABSL_GUARDED_BY(mu_);
   // Whose descriptor it was last; not of those that were reset.
   std::map<std::string, int> names_ ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   int64_t resets_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Time swept_at_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };

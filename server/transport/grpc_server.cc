@@ -10,6 +10,7 @@
 #include "core/base/status.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
+#include "server/transport/held_calls_watch.h"
 
 namespace saliency {
 namespace {
@@ -78,8 +79,8 @@ void AddArguments(const ListenOptions& options, grpc::ServerBuilder& builder) {
   // Its counts tell what it holds (HeldCallsWatch).
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
   // All that was read is taken in before a peer that does harm is reset: 4 MiB
-  // by default, which are calls by the ten thousand.
-  constexpr int kReadBytes = 64 << 10;
+  // by default, where a call may have 28 bytes.
+  constexpr int kReadBytes = 16 << 10;
   builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadBytes);
 }
 
@@ -126,6 +127,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     return absl::UnavailableError(
         absl::StrCat(options.flag, ": gRPC cannot start"));
   }
+  started->channelz_id_ = NewestChannelzServer();
   if (sockets.has_value()) {
     started->acceptor_ = std::make_unique<ConnectionAcceptor>(
         *std::move(sockets), started->ledger_,

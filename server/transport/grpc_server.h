@@ -38,7 +38,7 @@ int64_t UploadBytes(const ConnectionLimits& limits, int64_t max_message_bytes);
 
 class GrpcServer {
  public:
-  // Serves `services`, which outlive it.
+  // Serves `services`, which outlive it.  By one thread at a time.
   // Errors: UNAVAILABLE the address cannot be bound; as MakeServerCredentials.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const ListenOptions& options,
@@ -47,6 +47,8 @@ class GrpcServer {
   ~GrpcServer();
 
   int port() const;  // the bound one; 0: in process only
+  // How channelz, which tells what gRPC counts, calls it.
+  int64_t channelz_id() const { return channelz_id_; }
   // Who takes the connections; null: in process only.
   ConnectionAcceptor* acceptor() { return acceptor_.get(); }
   // What it shows at the TLS handshake; null: plain text.
@@ -69,6 +71,7 @@ class GrpcServer {
   ConnectionLedger& ledger_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<grpc::Server> server_;
+  int64_t channelz_id_ = 0;
   std::unique_ptr<ConnectionAcceptor> acceptor_;  // uses the above
 };
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
-#include <optional>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -21,6 +21,8 @@ using nlohmann::json;
 
 // A thousand calls may begin in between.
 constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
+// For which a peer that does harm may not connect.
+constexpr absl::Duration kPenalty = absl::Seconds(10);
 
 // What channelz says; null when there is no such thing any more.
 json Told(char* text) {
@@ -45,24 +47,6 @@ int64_t Number(const json& object, const char* name) {
              : 0;
 }
 
-json Servers() { return At(Told(grpc_channelz_get_servers(0)), "server"); }
-
-// By all servers of this process so far.
-int64_t CallsBegun() {
-  int64_t sum = 0;
-  for (const json& server : Servers()) {
-    sum += Number(At(server, "data"), "callsStarted");
-  }
-  return sum;
-}
-
-int64_t CallsHeld(int64_t socket) {
-  const json told = Told(grpc_channelz_get_socket(socket));
-  const json& data = At(At(told, "socket"), "data");
-  return Number(data, "streamsStarted") - Number(data, "streamsSucceeded") -
-         Number(data, "streamsFailed");
-}
-
 // "chttp2 ipv4:127.0.0.1:4711" without its first word.
 std::string ConnectionOf(const json& socket) {
   const json& name = At(socket, "name");
@@ -72,65 +56,94 @@ std::string ConnectionOf(const json& socket) {
   return words.back();
 }
 
-// Of the ledger's connections.
-std::vector<HeldCalls> ReadHeldCalls(const ConnectionLedger& ledger) {
+// Of the socket of that number.
+HeldCalls ReadHeldCalls(int64_t socket, std::string connection,
+                        const ConnectionLedger& ledger) {
+  const json told = Told(grpc_channelz_get_socket(socket));
+  const json& data = At(At(told, "socket"), "data");
+  const int64_t answered = Number(data, "streamsSucceeded");
+  std::string peer = ledger.PeerOf(connection).value_or("");
+  return {.connection = std::move(connection),
+          .peer = std::move(peer),
+          .calls = Number(data, "streamsStarted") - answered -
+                   Number(data, "streamsFailed"),
+          .answered = answered};
+}
+
+std::vector<HeldCalls> ReadAllHeldCalls(int64_t server,
+                                        const ConnectionLedger& ledger) {
   std::vector<HeldCalls> held;
-  for (const json& server : Servers()) {
-    const int64_t id = Number(At(server, "ref"), "serverId");
-    int64_t next = 0;
-    for (bool end = false; !end;) {
-      const json page = Told(grpc_channelz_get_server_sockets(id, next, 0));
-      const json& sockets = At(page, "socketRef");
-      end = sockets.empty() || At(page, "end") == true;
-      for (const json& socket : sockets) {
-        const int64_t number = Number(socket, "socketId");
-        next = number + 1;
-        std::string name = ConnectionOf(socket);
-        std::optional<std::string> peer = ledger.PeerOf(name);
-        if (!peer.has_value()) continue;
-        held.push_back({.connection = std::move(name),
-                        .peer = *std::move(peer),
-                        .calls = CallsHeld(number)});
-      }
+  int64_t next = 0;
+  for (bool end = false; !end;) {
+    const json page = Told(grpc_channelz_get_server_sockets(server, next, 0));
+    const json& sockets = At(page, "socketRef");
+    end = sockets.empty() || At(page, "end") == true;
+    for (const json& socket : sockets) {
+      const int64_t number = Number(socket, "socketId");
+      next = number + 1;
+      held.push_back(ReadHeldCalls(number, ConnectionOf(socket), ledger));
     }
   }
   return held;
 }
 
+int64_t SumOf(const std::vector<HeldCalls>& held) {
+  return std::accumulate(
+      held.begin(), held.end(), int64_t{0},
+      [](int64_t sum, const HeldCalls& one) { return sum + one.calls; });
+}
+
+// Takes out the largest connection of the peer that has the most.
+HeldCalls TakeLargest(std::vector<HeldCalls>& held) {
+  std::map<std::string, int64_t> peers;
+  for (const HeldCalls& one : held) peers[one.peer] += one.calls;
+  const auto rank = [&](const HeldCalls& one) {
+    return std::pair(peers.at(one.peer), one.calls);
+  };
+  const auto largest = std::max_element(
+      held.begin(), held.end(),
+      [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  HeldCalls taken = std::move(*largest);
+  held.erase(largest);
+  return taken;
+}
+
 }  // namespace
 
-std::vector<HeldCalls> OverLimits(std::vector<HeldCalls> held,
+std::vector<HeldCalls> OverLimits(const std::vector<HeldCalls>& held,
                                   const HeldCallsLimits& limits) {
-  const auto first_over = std::partition(
-      held.begin(), held.end(), [&](const HeldCalls& connection) {
-        return connection.calls <= limits.per_connection;
-      });
-  std::vector<HeldCalls> over(first_over, held.end());
-  held.erase(first_over, held.end());
-  std::map<std::string, int64_t> peers;
-  int64_t sum = 0;
-  for (const HeldCalls& connection : held) {
-    peers[connection.peer] += connection.calls;
-    sum += connection.calls;
+  const bool strict = SumOf(held) > 2 * limits.total;
+  std::vector<HeldCalls> open;
+  std::vector<HeldCalls> over;
+  for (const HeldCalls& one : held) {
+    if (one.peer.empty()) continue;
+    const bool goes =
+        one.calls > limits.per_connection || (strict && one.answered == 0);
+    (goes ? over : open).push_back(one);
   }
+  int64_t sum = SumOf(open);
   while (sum > limits.total) {
-    const auto rank = [&](const HeldCalls& one) {
-      return std::pair(peers.at(one.peer), one.calls);
-    };
-    const auto largest = std::max_element(
-        held.begin(), held.end(),
-        [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-    peers.at(largest->peer) -= largest->calls;
-    sum -= largest->calls;
-    over.push_back(std::move(*largest));
-    held.erase(largest);
+    over.push_back(TakeLargest(open));
+    sum -= over.back().calls;
   }
   return over;
 }
 
-HeldCallsWatch::HeldCallsWatch(const HeldCallsLimits& limits,
+int64_t NewestChannelzServer() {
+  int64_t newest = 0;
+  for (int64_t next = 0; true; next = newest + 1) {
+    const json page = Told(grpc_channelz_get_servers(next));
+    for (const json& server : At(page, "server")) {
+      newest = Number(At(server, "ref"), "serverId");
+    }
+    if (At(page, "end") == true || At(page, "server").empty()) return newest;
+  }
+}
+
+HeldCallsWatch::HeldCallsWatch(const HeldCallsLimits& limits, int64_t server,
                                ConnectionLedger& ledger, Clock& clock, Log& log)
     : limits_(limits),
+      server_(server),
       ledger_(ledger),
       log_(log),
       look_(clock, kLookEvery, [this] { Look(); }) {}
@@ -138,13 +151,30 @@ HeldCallsWatch::HeldCallsWatch(const HeldCallsLimits& limits,
 void HeldCallsWatch::Look() {
   // A close look at a thousand connections takes 10 ms: only when enough has
   // begun that a limit may have been passed.
-  const int64_t begun = CallsBegun();
-  if (std::abs(begun - begun_) < (limits_.per_connection + 1) / 2) return;
+  const json told = Told(grpc_channelz_get_server(server_));
+  const int64_t begun = Number(At(At(told, "server"), "data"), "callsStarted");
+  if (!full_ && begun - begun_ < (limits_.per_connection + 1) / 2) return;
   begun_ = begun;
-  for (const HeldCalls& one : OverLimits(ReadHeldCalls(ledger_), limits_)) {
+  CloseLook();
+}
+
+void HeldCallsWatch::CloseLook() {
+  const std::vector<HeldCalls> held = ReadAllHeldCalls(server_, ledger_);
+  for (const HeldCalls& one : OverLimits(held, limits_)) {
     log_.Warning("a connection begins calls faster than they end: reset",
                  {{"connection", one.connection}, {"calls", one.calls}});
-    ledger_.Reset(one.connection, absl::Now());
+    // One that held no more than HTTP/2 lets it may come again.
+    const bool harms = one.calls > limits_.per_connection / 4;
+    ledger_.Reset(one.connection,
+                  absl::Now() + (harms ? kPenalty : absl::ZeroDuration()));
+  }
+  const int64_t sum = SumOf(held);
+  if (full_ != (sum > limits_.total)) {
+    full_ = !full_;
+    log_.Warning(full_ ? "too many calls are held: nobody may connect"
+                       : "fewer calls are held: everybody may connect again",
+                 {{"calls", sum}});
+    ledger_.Close(full_);
   }
 }
 

@@ -8,6 +8,9 @@
 // begins calls and resets them at once (CVE-2023-44487) costs 15 KB each, forty
 // thousand times a second.  Its counts for channelz tell what it holds at any
 // time, calls of methods that nobody serves included.
+//
+// What was begun on a connection before it was reset is let go of by and by:
+// as long as too much is held nobody else may connect.
 // Thread-safe.
 
 #ifndef SALIENCY_SERVER_TRANSPORT_HELD_CALLS_WATCH_H_
@@ -28,8 +31,9 @@ namespace saliency {
 // What is held of one connection's calls, answered or not.
 struct HeldCalls {
   std::string connection;  // as ConnectionName
-  std::string peer;        // as PeerName
+  std::string peer;        // as PeerName; empty: it is open no more
   int64_t calls = 0;
+  int64_t answered = 0;  // calls that were, before
 };
 
 struct HeldCallsLimits {
@@ -38,26 +42,35 @@ struct HeldCallsLimits {
 };
 
 // The connections that are to go: those that have more than they may, and then,
-// while the others have too many in all, the largest of the peer that has the
-// most.
-std::vector<HeldCalls> OverLimits(std::vector<HeldCalls> held,
+// while there are too many in all, the largest of the peer that has the most.
+// When that is more than twice the total with those that went, all go of which
+// no call has been answered yet.
+std::vector<HeldCalls> OverLimits(const std::vector<HeldCalls>& held,
                                   const HeldCallsLimits& limits);
 
 class HeldCallsWatch {
  public:
-  // Looks at the connections of the ledger.  All outlive this.
-  HeldCallsWatch(const HeldCallsLimits& limits, ConnectionLedger& ledger,
-                 Clock& clock, Log& log);
+  // Looks at the server that channelz knows by that number, whose connections
+  // are in the ledger.  All but the server outlive this.
+  HeldCallsWatch(const HeldCallsLimits& limits, int64_t server,
+                 ConnectionLedger& ledger, Clock& clock, Log& log);
 
  private:
   void Look();
+  void CloseLook();
 
   const HeldCallsLimits limits_;
+  const int64_t server_;
   ConnectionLedger& ledger_;
   Log& log_;
-  int64_t begun_ = 0;  // calls at the last close look; the thread's own
+  // The thread's own.
+  int64_t begun_ = 0;  // calls at the last close look
+  bool full_ = false;  // too much was held then
   Periodic look_;      // last: uses all of the above
 };
+
+// The number of the server that was started last.
+int64_t NewestChannelzServer();
 
 }  // namespace saliency
 

@@ -57,6 +57,15 @@ FileDescriptor ASocket() {
   return FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
+TEST(ConnectionLedgerTest, HasNoRoomAsLongAsItIsClosed) {
+  ConnectionLedger ledger({});
+  const absl::Time now = absl::Now();
+  ledger.Close(true);
+  EXPECT_EQ(ledger.RoomFor("a", now), Room::kFull);
+  ledger.Close(false);
+  EXPECT_EQ(ledger.RoomFor("a", now), Room::kFree);
+}
+
 TEST(ConnectionLedgerTest, WhatWasClosedMakesRoom) {
   ConnectionLedger ledger({.total = 3, .per_peer = 2});
   absl::Time now = absl::Now();
@@ -94,12 +103,13 @@ TEST(ConnectionLedgerTest, APeerThatWasResetHasNoRoomForAWhile) {
   const absl::Time now = absl::Now();
   const FileDescriptor socket = ASocket();
   ledger.Enter(socket.get(), "a", "a:1");
-  ledger.Reset("a:2", now);
+  constexpr absl::Duration kAWhile = absl::Seconds(10);
+  ledger.Reset("a:2", now + kAWhile);
   EXPECT_EQ(ledger.RoomFor("a", now), Room::kFree) << "nobody's";
-  ledger.Reset("a:1", now);
+  ledger.Reset("a:1", now + kAWhile);
   EXPECT_EQ(ledger.RoomFor("a", now), Room::kPeerFull);
   EXPECT_EQ(ledger.RoomFor("b", now), Room::kFree);
-  EXPECT_EQ(ledger.RoomFor("a", now + kPenalty), Room::kFree);
+  EXPECT_EQ(ledger.RoomFor("a", now + kAWhile), Room::kFree);
 }
 
 TEST(ConnectionNameTest, IsThatOfGrpc) {

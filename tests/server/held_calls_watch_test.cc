@@ -4,11 +4,13 @@
 
 #include "server/transport/held_calls_watch.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -52,21 +54,32 @@ TEST(OverLimitsTest, AConnectionWithMoreThanItsShareGoes) {
 
 TEST(OverLimitsTest, OfTooManyInAllTheLargestOfTheLargestPeerGo) {
   // b has the largest connection, but a has more.
-  const std::vector<HeldCalls> held = {
-      {"a:1", "a", 7}, {"b:1", "b", 10}, {"a:2", "a", 9}, {"c:1", "c", 1}};
+  const std::vector<HeldCalls> held = {{"a:1", "a", 7, 1},
+                                       {"b:1", "b", 10, 1},
+                                       {"a:2", "a", 9, 1},
+                                       {"c:1", "c", 1, 1}};
   EXPECT_THAT(Over(held, {.per_connection = 10, .total = 26}),
               ElementsAre("a:2"));
   // Without a:2, b is the largest; without both, a again.
-  EXPECT_THAT(Over(held, {.per_connection = 10, .total = 8}),
+  EXPECT_THAT(Over(held, {.per_connection = 10, .total = 10}),
               ElementsAre("a:2", "b:1"));
-  EXPECT_THAT(Over(held, {.per_connection = 10, .total = 1}),
+  EXPECT_THAT(Over(held, {.per_connection = 10, .total = 4}),
               ElementsAre("a:2", "b:1", "a:1"));
 }
 
-TEST(OverLimitsTest, NobodyPaysForWhatGoesAnyway) {
-  EXPECT_THAT(Over({{"a:1", "a", 1000}, {"b:1", "b", 10}},
-                   {.per_connection = 10, .total = 10}),
+TEST(OverLimitsTest, NobodyPaysForWhatGoesOrWent) {
+  EXPECT_THAT(Over({{"a:1", "a", 11}, {"a:2", "", 5}, {"b:1", "b", 10}},
+                   {.per_connection = 10, .total = 15}),
               ElementsAre("a:1"));
+}
+
+TEST(OverLimitsTest, BeyondTwiceTheRoomStrangersGo) {
+  std::vector<HeldCalls> held = {
+      {"a:1", "", 79, 9}, {"b:1", "b", 1, 1}, {"c:1", "c", 0, 0}};
+  EXPECT_THAT(Over(held, {.per_connection = 10, .total = 40}), IsEmpty());
+  held.front().calls = 80;
+  EXPECT_THAT(Over(held, {.per_connection = 10, .total = 40}),
+              ElementsAre("c:1"));
 }
 
 std::unique_ptr<TestServer> Listen(const HeldCallsLimits& limits) {
@@ -199,6 +212,26 @@ TEST(HeldCallsWatchTest, OfTooManyInAllOneOfTheLargestPeerIsReset) {
   EXPECT_NE(first.Ended(kShort), second.Ended(kShort));
   EXPECT_FALSE(modest.Ended(kShort));
   EXPECT_EQ(Resets(*server), 1);
+}
+
+bool Told(const TestServer& server, const std::string& text) {
+  const std::vector<std::string> lines = server.log_lines();
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+    return absl::StrContains(line, text);
+  });
+}
+
+TEST(HeldCallsWatchTest, NobodyMayConnectWhileTooMuchIsHeld) {
+  const auto server = Listen({.per_connection = 1000, .total = 500});
+  {
+    // Calls of connections that have gone are held too, until they end.
+    Beginner peer(*server, kCompute);
+    peer.Begin(1000);
+    EXPECT_TRUE(peer.AwaitEnd());
+  }
+  while (!Told(*server, "may connect again")) std::this_thread::yield();
+  EXPECT_THAT(server->log_lines(), Contains(HasSubstr("nobody may connect")));
+  EXPECT_TRUE(Ask(*Caller(*server)).ok());
 }
 
 // The control of the tests above: calls that end are not held.

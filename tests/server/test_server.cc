@@ -81,8 +81,7 @@ TestServer::TestServer(Options options)
                       options_.health_without_token ? nullptr : tokens_.get(),
                       tracker_.request_watches()),
       reflection_v1_(OwnServices(), tokens_.get(), tracker_.request_watches()),
-      reflection_v1alpha_(OwnServices(), tokens_.get(), tracker_.request_watches()),
-      calls_watch_(options_.held_calls, ledger_, Clock::Real(), log_) {
+      reflection_v1alpha_(OwnServices(), tokens_.get(), tracker_.request_watches()) {
   registry_.Publish(HealthOf(engine_.models()));
   ListenOptions listen = options_.listen;
   listen.ledger = &ledger_;
@@ -90,6 +89,9 @@ TestServer::TestServer(Options options)
                 listen, {&saliency_service_, &model_service_, &health_service_,
                          &reflection_v1_, &reflection_v1alpha_})
                 .value();
+  calls_watch_ = std::make_unique<HeldCallsWatch>(
+      options_.held_calls, server_->channelz_id(), ledger_, Clock::Real(),
+      log_);
   if (options_.listen.tls.enabled()) {
     tls_watch_ = std::make_unique<TlsFileWatch>(server_->identity(),
                                                 Clock::Real(), log_);

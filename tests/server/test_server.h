@@ -134,7 +134,7 @@ class TestServer {
   ReflectionService<ReflectionV1> reflection_v1_;
   ReflectionService<ReflectionV1Alpha> reflection_v1alpha_;
   std::unique_ptr<GrpcServer> server_;
-  const HeldCallsWatch calls_watch_;
+  std::unique_ptr<HeldCallsWatch> calls_watch_;
   std::unique_ptr<TlsFileWatch> tls_watch_;  // null: plain text
   std::shared_ptr<grpc::Channel> channel_;   // in process
   std::unique_ptr<v1::SaliencyService::Stub> saliency_stub_;

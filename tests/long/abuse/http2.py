@@ -31,12 +31,14 @@ def _text(text):
     return bytes([127]) + rest + bytes([more]) + data
 
 
-def header_block(path, extra=()):
-    """HPACK without tables or Huffman."""
+def header_block(path, extra=(), index=False):
+    """HPACK without Huffman; `index` enters the fields into the peer's table,
+    the last as number 62."""
     fields = [(":method", "POST"), (":scheme", "http"), (":path", path),
               (":authority", "x"), ("te", "trailers"),
               ("content-type", "application/grpc"), *extra]
-    return b"".join(b"\x00" + _text(name) + _text(value)
+    kind = b"\x40" if index else b"\x00"
+    return b"".join(kind + _text(name) + _text(value)
                     for name, value in fields)
 
 

@@ -20,7 +20,8 @@ def run(attack, program, logs):
                 **getattr(attack, "LIMITS", {})) as server:
         with Honest(server) as honest:
             outcome = attack.attack(server) or {}
-        honest.check(allow_refusals=getattr(attack, "MAY_REFUSE", False))
+        honest.check(allow_refusals=getattr(attack, "MAY_REFUSE", False),
+                     allow_expiry=getattr(attack, "MAY_EXPIRE", False))
         if server.alive():
             honest.one_call()
             server.check_counts(honest.calls, outcome.get("calls"))
