@@ -232,10 +232,11 @@ bool StreamCall::MayRead() const {
          waiting_bytes_ < limits_.waiting_bytes;
 }
 
-// A read under way is no obstacle: it ends with the call.
+// A read under way is no obstacle: it ends with the call.  That of a call that
+// was cancelled ends by itself, and tells whether the server did it.
 bool StreamCall::MayFinish() const {
-  const bool no_more =
-      !admission().ok() || caller_done_ || closing_ || cancelled_;
+  const bool no_more = !admission().ok() || caller_done_ || closing_ ||
+                       (cancelled_ && !reading_);
   return no_more && !writing_ && held_ == 0;
 }
 

@@ -236,14 +236,14 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(FrozenApiTest, AdditionsBreakNobody) {
   EXPECT_THAT(
       GoneAfter([](FileDescriptorProto& file, FileDescriptorProto& service) {
-        DescriptorProto& occlusion = *file.add_message_type();
-        occlusion.set_name("Occlusion");
+        DescriptorProto& later = *file.add_message_type();
+        later.set_name("LaterMethod");
         DescriptorProto& attribution = Message(file, "Attribution");
         FieldDescriptorProto& field = *attribution.add_field();
-        field.set_name("occlusion");
+        field.set_name("later_method");
         field.set_number(99);
         field.set_label(FieldDescriptorProto::LABEL_OPTIONAL);
-        field.set_type_name(".saliency.v1.Occlusion");
+        field.set_type_name(".saliency.v1.LaterMethod");
         field.set_oneof_index(0);
         // The fields of a oneof stand together.
         const int last = attribution.field_size() - 1;
