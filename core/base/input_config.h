@@ -29,6 +29,24 @@ struct InputConfig {
   bool bgr = false;     // channel order of the input tensor
 };
 
+// What black and white are after preprocessing, per channel in the model's own
+// order.
+struct PixelRange {
+  std::array<float, 3> black = {};
+  std::array<float, 3> white = {};
+};
+
+inline PixelRange PixelRangeOf(const InputConfig& config) {
+  PixelRange range;
+  for (int channel = 0; channel < 3; ++channel) {
+    const int colour = config.bgr ? 2 - channel : channel;
+    range.black[channel] = -config.mean[colour] / config.std[colour];
+    range.white[channel] =
+        (config.value_max - config.mean[colour]) / config.std[colour];
+  }
+  return range;
+}
+
 // A rectangle of whole pixels on an image.
 struct PixelRect {
   int64_t y = 0;

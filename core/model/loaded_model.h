@@ -24,7 +24,8 @@ inline LoadOptions LoadOptionsOf(const ModelConfig& config) {
           .output_key = config.output_key,
           .activation = config.activation,
           .input_height = config.input.height,
-          .input_width = config.input.width};
+          .input_width = config.input.width,
+          .pixels = PixelRangeOf(config.input)};
 }
 
 struct LoadedModel {

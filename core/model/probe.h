@@ -16,6 +16,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/attribution/backward_rule.h"
 
 namespace saliency {
 
@@ -109,6 +110,9 @@ struct ProbeRequest {
   // Which probes need no gradient (their `gradient` stays undefined); same
   // length as `probes` or empty (all do).
   std::vector<bool> activation_only;
+  // What goes back of all rows; no meta steps under another than the
+  // derivative.
+  BackwardRule rule;
 };
 
 struct ProbeResult {
@@ -123,8 +127,10 @@ struct ProbeResult {
   std::vector<float> score;
   struct Record {
     // Undefined when no row came by the layer.
-    at::Tensor activation;  // [R,K,H,W] float32, device
-    at::Tensor gradient;    // [R,K,H,W] float32, device
+    // [R,K,H,W] float32, device; under a rule with a reference its difference
+    // from the reference's.
+    at::Tensor activation;
+    at::Tensor gradient;  // [R,K,H,W] float32, device: the rule's signal
     // By row: whether its pass did not come by the layer (a branch was not
     // taken); its tensors then hold zeros.  Empty: every row came by.
     std::vector<bool> missed;

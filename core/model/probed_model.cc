@@ -86,7 +86,8 @@ struct ProbedModel::Impl {
         size{load_options.input_height, load_options.input_width},
         stream(NewStream(where)),
         network(std::move(marked), where, type,
-                {load_options.output_index, load_options.output_key, {}}) {
+                {load_options.output_index, load_options.output_key, {}},
+                load_options.pixels) {
     const std::vector<Mark>& marks = network.marked().marks;
     for (size_t id = 0; id < marks.size(); ++id) {
       if (network.positions()[id] >= 0) {
@@ -225,12 +226,23 @@ absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
 
 absl::StatusOr<ProbeResult> ProbedModel::Impl::RunPlain(
     const ProbeRequest& request, const std::vector<int>& slots) {
+  if (const std::string why = network.RuleRefusal(request.rule); !why.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the backward rule is not defined for ", why));
+  }
   const int expand_rows = ExpandRowsMark(slots);
+  std::optional<NetworkWeights> precise;
+  // A frozen model's weights are constants of its graph.
+  if (!request.rule.is_gradient() && dtype != at::kFloat &&
+      !parameter_names.empty()) {
+    precise = FloatWeights(network.marked());
+  }
+  const NetworkWeights* weights = precise.has_value() ? &*precise : nullptr;
   if (check.self.rows_independent) {
-    return network.Explain(request, slots, expand_rows);
+    return network.Explain(request, slots, expand_rows, weights);
   }
   return RunRowByRow(request, [&](const ProbeRequest& single) {
-    return network.Explain(single, slots, expand_rows);
+    return network.Explain(single, slots, expand_rows, weights);
   });
 }
 
@@ -328,6 +340,9 @@ std::shared_ptr<const NetworkCheck> ProbedModel::check() const {
 MetaPath ProbedModel::meta_path() const { return impl_->meta_path; }
 const std::string& ProbedModel::meta_refusal() const {
   return impl_->meta_refusal;
+}
+std::string ProbedModel::RuleRefusal(const BackwardRule& rule) const {
+  return impl_->network.RuleRefusal(rule);
 }
 const std::vector<std::string>& ProbedModel::parameter_names() const {
   return impl_->parameter_names;

@@ -19,7 +19,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "core/attribution/backward_rule.h"
 #include "core/attribution/layer_record.h"
+#include "core/base/input_config.h"
 #include "core/model/model_config.h"
 #include "core/model/output_meaning.h"
 #include "core/model/probe.h"
@@ -82,6 +84,8 @@ struct LoadOptions {
   // Size that shapes are measured and the self-check is run at.
   int64_t input_height = 224;
   int64_t input_width = 224;
+  // What rules take for black and white.
+  PixelRange pixels = PixelRangeOf({});
   // Meta steps by their definition even where the fast path could take them:
   // to hold one against the other.
   bool reference_meta_path = false;
@@ -152,6 +156,9 @@ class ProbedModel {
   // On MetaPath::kNone why: the file holds no parameters (a frozen model), or
   // the path of what a step could not move, and the reason.
   const std::string& meta_refusal() const;
+  // Why the model cannot be taken back by this rule: `operator silu of layer
+  // "act", which is no ReLU`; empty: it can.  Tells by the graph alone.
+  std::string RuleRefusal(const BackwardRule& rule) const;
   // Dotted names, "layer1.0.conv1.weight", in the order in which the graph
   // reads them; empty for a frozen model.
   const std::vector<std::string>& parameter_names() const;
@@ -169,8 +176,12 @@ class ProbedModel {
   // Errors: INVALID_ARGUMENT rank or class out of range, a meta step that is
   //   not defined (see MetaStep), an image without a row, or the model cannot
   //   run this input, with the operator that fails and why; NOT_FOUND an
-  //   unknown probe; FAILED_PRECONDITION a meta step on MetaPath::kNone;
+  //   unknown probe; FAILED_PRECONDITION a meta step on MetaPath::kNone or
+  //   under a rule of its own, a rule that RuleRefusal refuses;
   //   RESOURCE_EXHAUSTED out of device memory; UNAVAILABLE the device was lost.
+  //
+  // Under a rule of its own a pass runs in float32 whatever the model's
+  // precision, but for frozen models.
   // REQUIRES: all rows have a meta step or none has.
   absl::StatusOr<ProbeResult> Run(const ProbeRequest& request);
 

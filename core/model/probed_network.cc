@@ -12,6 +12,7 @@
 #include "core/model/graph/gradient_reach.h"
 #include "core/model/graph/graph_facts.h"
 #include "core/model/image_rows.h"
+#include "core/model/rules/apply_rule.h"
 #include "core/model/scores.h"
 
 namespace saliency {
@@ -49,8 +50,10 @@ std::vector<std::string> WhyNoGradient(const at::Tensor& gradient,
   return reasons;
 }
 
-std::string Describe(const std::vector<int>& slots, int expand_rows) {
-  return absl::StrCat(absl::StrJoin(slots, ","), "@", expand_rows);
+std::string Describe(const std::vector<int>& slots, int expand_rows,
+                     const BackwardRule& rule) {
+  return absl::StrCat(absl::StrJoin(slots, ","), "@", expand_rows, "/",
+                      static_cast<int>(rule.kind));
 }
 
 bool WantsGradient(const ProbeRequest& request) {
@@ -113,19 +116,48 @@ ProbeResult::Record RecordOf(const ProbeRecorder::Slot& slot, size_t i,
 }  // namespace
 
 ProbedNetwork::ProbedNetwork(MarkedGraph marked, c10::Device device,
-                             at::ScalarType dtype, OutputSelector output)
+                             at::ScalarType dtype, OutputSelector output,
+                             const PixelRange& pixels)
     : marked_(std::move(marked)),
       device_(device),
       dtype_(dtype),
       output_(std::move(output)),
+      rule_ground_{pixels, output_.index, output_.key},
       cuts_(FindCuts(marked_)),
       positions_(MarkPositions(marked_)),
       gradient_ends_(GradientEnds(marked_, output_.index, output_.key)) {}
 
-const ProbePlan& ProbedNetwork::Plan(const std::vector<int>& slots,
-                                     int expand_rows) {
-  return plans_.Get({slots, expand_rows}, [&] {
-    return std::make_unique<ProbePlan>(marked_, slots, expand_rows);
+c10::IValue ProbedNetwork::RuledPlan::Run(
+    const at::Tensor& input, const std::vector<c10::IValue>& attributes,
+    const c10::intrusive_ptr<ProbeRecorder>& recorder,
+    const c10::intrusive_ptr<RuledRun>& ruled) const {
+  if (!ruled) return plan->Run(input, attributes, recorder);
+  return plan->Run(input, attributes, recorder,
+                   {c10::IValue::make_capsule(ruled)});
+}
+
+c10::intrusive_ptr<RuledRun> ProbedNetwork::RuledPlan::NewRun() const {
+  if (rules == nullptr) return {};
+  return c10::make_intrusive<RuledRun>(rules);
+}
+
+std::string ProbedNetwork::RuleRefusal(const BackwardRule& rule) const {
+  return WhyRuleRefused(rule, rule_ground_, marked_);
+}
+
+const ProbedNetwork::RuledPlan& ProbedNetwork::Plan(
+    const std::vector<int>& slots, int expand_rows, const BackwardRule& rule) {
+  return plans_.Get({slots, expand_rows, rule}, [&] {
+    auto made = std::make_unique<RuledPlan>();
+    ProbePlan::Rewrite rewrite;
+    if (!rule.is_gradient()) {
+      rewrite = [&](torch::jit::Graph& graph) {
+        made->rules = ApplyRule(rule, rule_ground_, graph);
+      };
+    }
+    made->plan =
+        std::make_unique<ProbePlan>(marked_, slots, expand_rows, rewrite);
+    return made;
   });
 }
 
@@ -238,13 +270,54 @@ absl::StatusOr<ProbeResult> ProbedNetwork::Explain(
   const at::ScalarType dtype = weights != nullptr ? weights->dtype : dtype_;
   const std::vector<c10::IValue>& attributes =
       weights != nullptr ? weights->attributes : marked_.attributes;
-  return ExplainBy(
-      [&](const at::Tensor& input,
-          const c10::intrusive_ptr<ProbeRecorder>& recorder) {
-        return Plan(slots, expand_rows)
-            .Run(Upload(input, device_, dtype), attributes, recorder);
-      },
-      request, slots, expand_rows);
+  const RuledPlan& plan = Plan(slots, expand_rows, request.rule);
+  const c10::intrusive_ptr<RuledRun> ruled = plan.NewRun();
+  std::vector<at::Tensor> reference;
+  if (request.rule.has_reference()) {
+    reference = RunReference(plan, request, dtype, attributes, ruled);
+  }
+  ASSIGN_OR_RETURN(ProbeResult result,
+                   ExplainBy(
+                       [&](const at::Tensor& input,
+                           const c10::intrusive_ptr<ProbeRecorder>& recorder) {
+                         return plan.Run(Upload(input, device_, dtype),
+                                         attributes, recorder, ruled);
+                       },
+                       request, slots, expand_rows));
+  for (size_t i = 0; i < reference.size(); ++i) {
+    at::Tensor& activation = result.records[i].activation;
+    const bool both = activation.defined() && reference[i].defined();
+    if (both) activation = activation - reference[i];
+  }
+  return result;
+}
+
+std::vector<at::Tensor> ProbedNetwork::RunReference(
+    const RuledPlan& plan, const ProbeRequest& request, at::ScalarType dtype,
+    const std::vector<c10::IValue>& attributes,
+    const c10::intrusive_ptr<RuledRun>& ruled) const {
+  const at::NoGradGuard no_grad;
+  at::Tensor image = at::zeros_like(request.input.slice(0, 0, 1));
+  if (request.rule.reference == BackwardRule::Reference::kBlack) {
+    for (int64_t channel = 0; channel < 3; ++channel) {
+      image[0][channel].fill_(rule_ground_.pixels.black[channel]);
+    }
+  }
+  const auto recorder = c10::make_intrusive<ProbeRecorder>();
+  recorder->copy_values = marked_.overwrites_tensors;
+  recorder->slots.resize(request.probes.size());
+  for (auto& slot : recorder->slots) {
+    slot.mode = ProbeRecorder::Mode::kActivation;
+  }
+  ruled->mode = RuledRun::Mode::kNoteReference;
+  plan.Run(Upload(image, device_, dtype), attributes, recorder, ruled);
+  ruled->mode = RuledRun::Mode::kRules;
+  std::vector<at::Tensor> activations;
+  for (const auto& slot : recorder->slots) {
+    activations.push_back(slot.value.defined() ? ToFloat(slot.value)
+                                               : at::Tensor());
+  }
+  return activations;
 }
 
 absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
@@ -257,7 +330,7 @@ absl::StatusOr<ProbeResult> ProbedNetwork::ExplainBy(
   const auto rows = static_cast<int64_t>(request.rows.size());
   const double targets =
       static_cast<double>(rows) / static_cast<double>(request.input.size(0));
-  const std::string name = Describe(slots, expand_rows);
+  const std::string name = Describe(slots, expand_rows, request.rule);
   const ExpandRows how = chooses ? expand_rows_cost_.Choose(name, targets)
                                  : ExpandRows::kRetainGraph;
   const bool repeated = how == ExpandRows::kRepeatRows;

@@ -10,11 +10,12 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "core/attribution/backward_rule.h"
 #include "core/model/device.h"
 #include "core/model/expand_rows_cost.h"
 #include "core/model/graph/marked_graph.h"
@@ -23,6 +24,8 @@
 #include "core/model/probe.h"
 #include "core/model/probe_plan.h"
 #include "core/model/probed_model.h"
+#include "core/model/rules/apply_rule.h"
+#include "core/model/rules/ruled_op.h"
 
 namespace saliency {
 
@@ -47,7 +50,7 @@ struct NetworkWeights {
 class ProbedNetwork {
  public:
   ProbedNetwork(MarkedGraph marked, c10::Device device, at::ScalarType dtype,
-                OutputSelector output);
+                OutputSelector output, const PixelRange& pixels);
 
   const MarkedGraph& marked() const { return marked_; }
   // By mark id.
@@ -64,6 +67,9 @@ class ProbedNetwork {
   void SetMeaning(OutputMeaning meaning) {
     output_.meaning = std::move(meaning);
   }
+
+  // Why it cannot be taken back by the rule; empty: it can.
+  std::string RuleRefusal(const BackwardRule& rule) const;
 
   // The marks that are still in the graph.
   std::vector<int> Marks() const;
@@ -103,9 +109,9 @@ class ProbedNetwork {
   absl::StatusOr<ClassLogits> ReadLogits(const c10::IValue& output,
                                          int64_t images) const;
 
-  // `slots` are mark ids, one for each of the request's probes; `expand_rows`
-  // the mark where rows part.  Meta steps are not looked at; they come in by
-  // `weights`, the model's own when null.
+  // By the request's backward rule.  `slots` are mark ids, one for each of the
+  // request's probes; `expand_rows` the mark where rows part.  Meta steps are
+  // not looked at; they come in by `weights`, the model's own when null.
   absl::StatusOr<ProbeResult> Explain(const ProbeRequest& request,
                                       const std::vector<int>& slots,
                                       int expand_rows,
@@ -122,19 +128,41 @@ class ProbedNetwork {
                                         int expand_rows);
 
  private:
-  const ProbePlan& Plan(const std::vector<int>& slots, int expand_rows);
+  // An executable graph and the rules in it; none under the plain derivative.
+  struct RuledPlan {
+    std::unique_ptr<ProbePlan> plan;
+    std::shared_ptr<const RuleTable> rules;
+
+    // For Run; null under the plain derivative.
+    c10::intrusive_ptr<RuledRun> NewRun() const;
+    c10::IValue Run(const at::Tensor& input,
+                    const std::vector<c10::IValue>& attributes,
+                    const c10::intrusive_ptr<ProbeRecorder>& recorder,
+                    const c10::intrusive_ptr<RuledRun>& ruled = {}) const;
+  };
+
+  // Runs the reference image of the request's rule, and notes in `ruled` what
+  // its operators come to.  Returns the activations at the slots, of one image.
+  std::vector<at::Tensor> RunReference(
+      const RuledPlan& plan, const ProbeRequest& request, at::ScalarType dtype,
+      const std::vector<c10::IValue>& attributes,
+      const c10::intrusive_ptr<RuledRun>& ruled) const;
+  const RuledPlan& Plan(const std::vector<int>& slots, int expand_rows,
+                        const BackwardRule& rule = {});
 
   const MarkedGraph marked_;
   const c10::Device device_;
   const at::ScalarType dtype_;
   OutputSelector output_;
+  const RuleGround rule_ground_;
   const std::vector<bool> cuts_;
   const std::vector<int> positions_;
   const std::vector<std::string> gradient_ends_;
 
   ExpandRowsCost expand_rows_cost_;
-  // By probes and where rows part.
-  PlanCache<std::pair<std::vector<int>, int>, ProbePlan> plans_{64};
+  // By probes, where rows part, and the rule.
+  PlanCache<std::tuple<std::vector<int>, int, BackwardRule>, RuledPlan> plans_{
+      64};
 };
 
 }  // namespace saliency

@@ -192,7 +192,8 @@ TEST_P(AutogradExtentTest, ParametersAreBitIdenticalAfterMixedRuns) {
     const int conv = MarkOf(marked, {"block.conv"});
     const int tail = MarkOf(marked, {"tail"});
     const int input = MarkOf(marked, {"input"});
-    ProbedNetwork network(std::move(marked), device(), at::kFloat, {});
+    ProbedNetwork network(std::move(marked), device(), at::kFloat, {},
+                          PixelRangeOf({}));
     int failures = 0;
     for (int run = 0; run < 60; ++run) {
       ProbeRequest request =

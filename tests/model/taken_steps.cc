@@ -103,7 +103,8 @@ std::unique_ptr<ProbedNetwork> LoadNetwork(const std::string& file) {
   MarkedGraph marked = MarkGraph(module).value();
   ConvertFloats(marked, at::kFloat);
   return std::make_unique<ProbedNetwork>(std::move(marked), at::kCPU,
-                                         at::kFloat, OutputSelector{});
+                                         at::kFloat, OutputSelector{},
+                                         PixelRangeOf({}));
 }
 
 ParameterGradients ReferenceGradients(ProbedNetwork& network,

@@ -34,7 +34,8 @@ absl::StatusOr<ProbeResult> RunRowByRow(
     ProbeRequest single = {request.input.slice(0, row.image, row.image + 1),
                            {row},
                            request.probes,
-                           request.activation_only};
+                           request.activation_only,
+                           request.rule};
     single.rows[0].image = 0;
     ASSIGN_OR_RETURN(ProbeResult result, run(single));
     logits[row.image] = result.logits;
