@@ -7,12 +7,42 @@
 
 namespace saliency {
 
+namespace {
+
+// `name` in [0, limit].
+absl::Status CheckParameter(absl::string_view name, double value,
+                            double limit) {
+  if (value >= 0 && value <= limit) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ": ", value, " not in [0, ", limit, "]"));
+}
+
+absl::Status CheckParameters(const BackwardRule& rule) {
+  RETURN_IF_ERROR(CheckParameter("epsilon", rule.epsilon, 1));
+  RETURN_IF_ERROR(CheckParameter("gamma", rule.gamma, 100));
+  return CheckParameter("beta", rule.beta, 10);
+}
+
+}  // namespace
+
 absl::StatusOr<Attribution> Attribution::Named(absl::string_view method) {
   if (const SamplingMethod* sampling = FindSamplingMethod(method)) {
     return WithDefaults(*sampling);
   }
   ASSIGN_OR_RETURN(const Method* found, FindMethod(method));
-  return Attribution(found);
+  return Attribution(found, found->rule);
+}
+
+absl::StatusOr<Attribution> Attribution::WithRule(absl::string_view method,
+                                                  const BackwardRule& rule) {
+  ASSIGN_OR_RETURN(Attribution attribution, Named(method));
+  if (attribution.rule_.kind != rule.kind) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "method \"", attribution.name(), "\" has another backward rule"));
+  }
+  RETURN_IF_ERROR(CheckParameters(rule));
+  attribution.rule_ = rule;
+  return attribution;
 }
 
 Attribution Attribution::Pair(Extract extract, Aggregate aggregate) {

@@ -14,6 +14,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/attribution/backward_rule.h"
 #include "core/attribution/extract_aggregate.h"
 #include "core/attribution/method.h"
 #include "core/attribution/sampling.h"
@@ -26,6 +27,12 @@ class Attribution {
   // Errors: INVALID_ARGUMENT for an unknown name, listing the known ones.
   static absl::StatusOr<Attribution> Named(absl::string_view method);
   static Attribution Pair(Extract extract, Aggregate aggregate);
+  // A method with a backward rule of its own, by other parameters than its
+  // defaults.
+  // Errors: INVALID_ARGUMENT as Named; the rule is of another kind than the
+  //   method's, or has a parameter out of its range, with its name and limits.
+  static absl::StatusOr<Attribution> WithRule(absl::string_view method,
+                                              const BackwardRule& rule);
   // Maps of `inner`, over noisy copies of the input.
   // Errors: INVALID_ARGUMENT as CheckSampling; `inner` samples already.
   static absl::StatusOr<Attribution> Smoothed(const SmoothGrad& smooth,
@@ -44,6 +51,8 @@ class Attribution {
   // one of them.
   const std::optional<Sampling>& sampling() const { return sampling_; }
   MethodInputs method_inputs() const;
+  // What the gradients that it needs are by.
+  const BackwardRule& rule() const { return rule_; }
   // Whether raw maps may be negative.
   bool is_signed() const;
   // Returns [B,H,W] float32 on the context's device.
@@ -57,9 +66,12 @@ class Attribution {
   using Grid = std::pair<Extract, Aggregate>;
   static absl::StatusOr<Attribution> WithDefaults(const SamplingMethod& method);
   std::string InnerName() const;
-  explicit Attribution(std::variant<const Method*, Grid> what) : what_(what) {}
+  explicit Attribution(std::variant<const Method*, Grid> what,
+                       const BackwardRule& rule = {})
+      : what_(what), rule_(rule) {}
 
   std::variant<const Method*, Grid> what_;
+  BackwardRule rule_;
   std::optional<Sampling> sampling_;
 };
 

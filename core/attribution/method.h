@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "ATen/core/Tensor.h"
+#include "core/attribution/backward_rule.h"
 #include "core/attribution/layer_record.h"
 
 namespace saliency {
@@ -22,6 +23,8 @@ enum class MethodInputs {
   kScore,                  // score and region; nothing is recorded
   kInputAndGradient,       // layer at the input: activation = what the caller
                            // of Attribute puts there
+  kExcitation,             // layer, of signals that start at 1
+  kRelevance,              // layer, of signals of the output itself
   kRealBatchNorm,          // layer: activation = normalised input xhat,
                            // gradient = that at the batch norm's output
 };
@@ -48,6 +51,8 @@ struct Method {
   // Other names that it goes by, separated by spaces, as FoldedName() leaves
   // them; its own name needs none for case and punctuation.
   const char* aliases = "";
+  // What its gradients are by; parameters have their defaults.
+  BackwardRule rule = {};
 };
 
 }  // namespace saliency

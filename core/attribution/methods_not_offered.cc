@@ -18,15 +18,11 @@ constexpr NotOffered kNotOffered[] = {
      "it is not offered; grad_cam and norm_grad need one backward pass"},
     {"expectedgradients blurig guidedig",
      "of the methods that follow a path integrated_gradients is offered"},
-    {"guidedbackprop guidedbackpropagation guidedgradcam deconvnet "
-     "deconvolution deconv rectgrad",
-     "methods that change the backward rule are not offered yet; gradient is "
-     "the plain one"},
-    {"excitationbackprop contrastiveexcitationbackprop lrp "
-     "layerwiserelevancepropagation deeplift deepliftshap gradientshap "
-     "epsilonlrp",
-     "methods with a backward rule of their own are not offered yet; "
-     "linear_approximation and norm_grad are the nearest"},
+    {"guidedgradcam rectgrad",
+     "it is not offered yet; guided_backprop is, and so is grad_cam"},
+    {"deepliftshap gradientshap deepshap",
+     "of the methods with references deep_lift and integrated_gradients are "
+     "offered"},
     {"lime shap kernelshap shapley shapleyvaluesampling featureablation "
      "extremalperturbation meaningfulperturbation",
      "of the methods that perturb the image occlusion and rise are offered"},

@@ -63,6 +63,21 @@ absl::Status NeedsInput(const ModelMetadata& /*model*/, const LayerInfo& layer,
       "\" applies only at layer \"input\", not at layer \"", layer.name, "\""));
 }
 
+// Not the image, whose values are of both signs, nor above the contrast, where
+// there is none yet.
+absl::Status NeedsWeightsAround(const ModelMetadata& /*model*/,
+                                const LayerInfo& layer,
+                                absl::string_view method) {
+  if (layer.name != "input" && layer.behind_weights && layer.before_weights) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "method \"", method,
+      "\" applies to layers between the first and the last operator with "
+      "weights, which layer \"",
+      layer.name, "\" is not"));
+}
+
 MethodContext WithGradient(const RecordedLayer& record,
                            const LayerInfo& /*layer*/,
                            const ProbedModel& /*model*/) {
@@ -115,6 +130,17 @@ MethodContext WithBatchNorm(const RecordedLayer& record, const LayerInfo& layer,
   return context;
 }
 
+// Whether the whole network can be taken back by the rule.
+absl::Status CheckRule(const BackwardRule& rule, absl::string_view method,
+                       const ModelMetadata& model) {
+  if (rule.allow_unsupported_activations) return absl::OkStatus();
+  const auto refused = model.rule_refusals.find(rule.kind);
+  if (refused == model.rule_refusals.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "method \"", method, "\" is not defined for this model: it has ",
+      refused->second));
+}
+
 constexpr InputsRule kActivationAndGradient = {
     .needs_gradient = true, .check = &AppliesAnywhere, .make = &WithGradient};
 constexpr InputsRule kActivation = {.check = &AppliesAnywhere,
@@ -125,6 +151,9 @@ constexpr InputsRule kScoreAlone = {
     .needs_activation = false, .check = &NeedsInput, .make = &WithScore};
 constexpr InputsRule kInputAndGradient = {
     .needs_gradient = true, .check = &NeedsInput, .make = &WithGradient};
+constexpr InputsRule kSignalBetweenWeights = {.needs_gradient = true,
+                                              .check = &NeedsWeightsAround,
+                                              .make = &WithGradient};
 constexpr InputsRule kRealConv = {.needs_gradient = true,
                                   .needs_input = true,
                                   .check = &NeedsConvolution,
@@ -139,7 +168,10 @@ constexpr InputsRule kRealBatchNorm = {.needs_gradient = true,
 const InputsRule& RuleOf(MethodInputs inputs) {
   switch (inputs) {
     case MethodInputs::kActivationAndGradient:
+    case MethodInputs::kRelevance:
       return kActivationAndGradient;
+    case MethodInputs::kExcitation:
+      return kSignalBetweenWeights;
     case MethodInputs::kActivation:
       return kActivation;
     case MethodInputs::kActivationAndHead:
@@ -168,17 +200,18 @@ absl::Status CheckSpatial(const LayerInfo& layer) {
       "]; maps need a spatial layer of shape [K,H,W]"));
 }
 
-absl::Status CheckApplies(MethodInputs inputs, absl::string_view method,
+absl::Status CheckApplies(const MethodNeeds& needs, absl::string_view method,
                           const ModelMetadata& model, const LayerInfo& layer) {
   RETURN_IF_ERROR(CheckSpatial(layer));
-  return RuleOf(inputs).check(model, layer, method);
+  RETURN_IF_ERROR(RuleOf(needs.inputs).check(model, layer, method));
+  return CheckRule(needs.rule, method, model);
 }
 
-std::vector<std::string> LayersFor(MethodInputs inputs,
+std::vector<std::string> LayersFor(const MethodNeeds& needs,
                                    const ModelMetadata& model) {
   std::vector<std::string> layers;
   for (const LayerInfo& layer : model.layers) {
-    if (CheckApplies(inputs, "", model, layer).ok()) {
+    if (CheckApplies(needs, "", model, layer).ok()) {
       layers.push_back(layer.name);
     }
   }

@@ -14,6 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "core/attribution/attribution.h"
+#include "core/attribution/backward_rule.h"
 #include "core/attribution/method.h"
 #include "core/engine/model_metadata.h"
 #include "core/model/probed_model.h"
@@ -50,12 +52,24 @@ const InputsRule& RuleOf(MethodInputs inputs);
 // Whether there are maps of the layer at all.
 // Errors: INVALID_ARGUMENT why not.
 absl::Status CheckSpatial(const LayerInfo& layer);
-// Whether `method`, which needs `inputs`, can be had at the layer.
+// What a method asks of a model.
+struct MethodNeeds {
+  MethodInputs inputs = MethodInputs::kActivationAndGradient;
+  BackwardRule rule;
+};
+inline MethodNeeds NeedsOf(const Attribution& attribution) {
+  return {.inputs = attribution.method_inputs(), .rule = attribution.rule()};
+}
+inline MethodNeeds NeedsOf(const Method& method) {
+  return {.inputs = method.method_inputs, .rule = method.rule};
+}
+
+// Whether `method`, which needs that much, can be had at the layer.
 // Errors: INVALID_ARGUMENT why not.
-absl::Status CheckApplies(MethodInputs inputs, absl::string_view method,
+absl::Status CheckApplies(const MethodNeeds& needs, absl::string_view method,
                           const ModelMetadata& model, const LayerInfo& layer);
-// Where a method that needs `inputs` can be had, in the order of the layers.
-std::vector<std::string> LayersFor(MethodInputs inputs,
+// Where a method that needs that much can be had, in the order of the layers.
+std::vector<std::string> LayersFor(const MethodNeeds& needs,
                                    const ModelMetadata& model);
 
 }  // namespace saliency

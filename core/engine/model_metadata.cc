@@ -1,5 +1,10 @@
 #include "core/engine/model_metadata.h"
 
+#include <string>
+#include <utility>
+
+#include "core/attribution/registry.h"
+
 namespace saliency {
 
 ModelMetadata MetadataOf(const LoadedModel& model) {
@@ -19,6 +24,11 @@ ModelMetadata MetadataOf(const LoadedModel& model) {
       .meta_path = replica.meta_path(),
       .meta_refusal = replica.meta_refusal(),
       .device = replica.device()};
+  for (const Method* method : AllMethods()) {
+    std::string refusal = replica.RuleRefusal(method->rule);
+    if (refusal.empty()) continue;
+    metadata.rule_refusals[method->rule.kind] = std::move(refusal);
+  }
   if (replica.linear_head().has_value()) {
     metadata.head_layers = replica.linear_head()->layers;
   }

@@ -6,10 +6,12 @@
 #define SALIENCY_CORE_ENGINE_MODEL_METADATA_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/attribution/backward_rule.h"
 #include "core/model/layer_weights.h"
 #include "core/model/loaded_model.h"
 #include "core/model/model_config.h"
@@ -33,6 +35,9 @@ struct ModelMetadata {
   // Where `cam` applies; empty: the model has no linear head behind a global
   // average pool.
   std::vector<std::string> head_layers;
+  // Why it cannot be taken back by a rule, see ProbedModel::RuleRefusal;
+  // without an entry it can.
+  std::map<BackwardRule::Kind, std::string> rule_refusals;
   LayerWeights layer_weights;  // empty: not calibrated
   SelfCheck self_check;
   ModelOutput output;  // which of its outputs is explained

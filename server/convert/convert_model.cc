@@ -127,11 +127,10 @@ void LayerToProto(const LayerInfo& layer, v1::Layer* out) {
 
 // Leaves out the methods that no layer of the model allows.
 void AddMethods(const ModelMetadata& metadata, v1::GetModelResponse* response) {
-  const std::vector<std::string> everywhere =
-      LayersFor(MethodInputs::kActivationAndGradient, metadata);
+  const std::vector<std::string> everywhere = LayersFor({}, metadata);
   for (const Method* method : AllMethods()) {
     const std::vector<std::string> layers =
-        LayersFor(method->method_inputs, metadata);
+        LayersFor(NeedsOf(*method), metadata);
     if (layers.empty()) continue;
     v1::Method* out = response->add_methods();
     out->set_name(method->name);

@@ -108,6 +108,8 @@ absl::Status CheckGradients(const ModelMetadata& metadata,
 std::vector<PassAttribution> WarmUpAttributions(const ModelMetadata& metadata) {
   std::map<MethodInputs, const Method*> families;
   for (const Method* method : AllMethods()) {
+    // A rule's plan is made when it is first asked for.
+    if (!method->rule.is_gradient()) continue;
     families.try_emplace(method->method_inputs, method);
   }
   std::vector<PassAttribution> attributions;
@@ -121,7 +123,8 @@ std::vector<PassAttribution> WarmUpAttributions(const ModelMetadata& metadata) {
       }
       continue;
     }
-    const std::vector<std::string> layers = LayersFor(method_inputs, metadata);
+    const std::vector<std::string> layers =
+        LayersFor({.inputs = method_inputs}, metadata);
     if (layers.empty()) continue;
     attributions.push_back({*attribution, layers.back()});  // the deepest
   }

@@ -15,6 +15,7 @@ TEST(AttributionTest, ANamedOneIsItsMethod) {
     const Attribution attribution = Attribution::Named(method->name).value();
     EXPECT_EQ(attribution.name(), method->name);
     EXPECT_EQ(attribution.method_inputs(), method->method_inputs);
+    EXPECT_TRUE(attribution.rule() == method->rule);
     EXPECT_EQ(attribution.is_signed(), method->is_signed);
     EXPECT_TRUE(
         Identical(attribution.Attribute(context), method->attribute(context)));

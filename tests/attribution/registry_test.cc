@@ -29,12 +29,33 @@ TEST(RegistryTest, MethodsAreSortedAndUnique) {
 }
 
 TEST(RegistryTest, TheApisNamesAreAllThere) {
-  for (const char* name :
-       {"gradient", "gradient_sum", "linear_approximation", "norm_grad",
-        "norm_grad_conv3x3", "norm_grad_real_conv", "selective_norm_grad",
-        "grad_cam", "cam", "batch_norm_scale", "batch_norm_bias", "hires_cam",
-        "layer_cam", "xgrad_cam", "grad_cam_plus_plus", "grad_cam_elementwise",
-        "eigen_cam", "eigen_grad_cam"}) {
+  for (const char* name : {"gradient",
+                           "gradient_sum",
+                           "linear_approximation",
+                           "norm_grad",
+                           "norm_grad_conv3x3",
+                           "norm_grad_real_conv",
+                           "selective_norm_grad",
+                           "grad_cam",
+                           "cam",
+                           "batch_norm_scale",
+                           "batch_norm_bias",
+                           "hires_cam",
+                           "layer_cam",
+                           "xgrad_cam",
+                           "grad_cam_plus_plus",
+                           "grad_cam_elementwise",
+                           "eigen_cam",
+                           "eigen_grad_cam",
+                           "deconvnet",
+                           "guided_backprop",
+                           "excitation_backprop",
+                           "contrastive_excitation_backprop",
+                           "lrp_epsilon",
+                           "lrp_gamma",
+                           "lrp_alpha_beta",
+                           "lrp_composite",
+                           "deep_lift"}) {
     ASSERT_TRUE(FindMethod(name).ok()) << name;
     EXPECT_STREQ(FindMethod(name).value()->name, name);
   }
@@ -102,6 +123,11 @@ TEST(RegistryTest, TheFieldsNamesFindTheirMethods) {
       {"GradCAMElementWise", "grad_cam_elementwise"},
       {"EigenCAM", "eigen_cam"},
       {"EigenGradCAM", "eigen_grad_cam"},
+      {"Deconvolution", "deconvnet"},
+      {"GuidedBackprop", "guided_backprop"},
+      {"EB", "excitation_backprop"},
+      {"LRP", "lrp_epsilon"},
+      {"DeepLift", "deep_lift"},
   };
   for (const auto& [alias, name] : names) {
     ASSERT_TRUE(FindMethod(alias).ok()) << alias;
@@ -111,8 +137,8 @@ TEST(RegistryTest, TheFieldsNamesFindTheirMethods) {
 
 TEST(RegistryTest, ANameWithoutCounterpartIsToldWhatStandsNearest) {
   for (const char* name :
-       {"score_cam", "ablation_cam", "FullGrad", "guided_backprop",
-        "ExtremalPerturbation", "LIME", "shap", "LRP", "deeplift"}) {
+       {"score_cam", "ablation_cam", "FullGrad", "guided_grad_cam",
+        "ExtremalPerturbation", "LIME", "shap", "GradientShap"}) {
     const absl::Status status = FindMethod(name).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
     const std::string message(status.message());

@@ -162,7 +162,7 @@ TEST_F(EngineCombineTest, AllLayersShareOneForwardAndOneBackward) {
   const PreparedJob prepared = PrepareJob(job, metadata, {}).value();
   const PassItem* item = &prepared.item;
   const auto items = absl::MakeConstSpan(&item, 1);
-  const std::vector<BatchRow> rows = FirstRowsOf(items);
+  const std::vector<BatchRow> rows = FirstRowsOf(items).at(0);
   const PassChunk chunk = MakeChunk(items, rows);
   EXPECT_EQ(chunk.request.rows.size(), 1);
   EXPECT_EQ(chunk.request.probes.size(), 4);

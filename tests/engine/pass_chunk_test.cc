@@ -27,7 +27,7 @@ PassItem Item(double value, int64_t images,
 }
 
 PassChunk Whole(const std::vector<const PassItem*>& items) {
-  return MakeChunk(items, FirstRowsOf(items));
+  return MakeChunk(items, FirstRowsOf(items).at(0));
 }
 
 TEST(PassChunkTest, RowsAreImagesTimesTargetsItemByItem) {
@@ -47,7 +47,7 @@ TEST(PassChunkTest, APieceTakesOnlyTheImagesItNeeds) {
   const PassItem a = Item(1, 2, {At("norm_grad", "x")});
   const PassItem b = Item(2, 1, {At("gradient", "y")});
   const std::vector<const PassItem*> items = {&a, &b};
-  const std::vector<BatchRow> rows = FirstRowsOf(items);
+  const std::vector<BatchRow> rows = FirstRowsOf(items).at(0);
   const PassChunk chunk =
       MakeChunk(items, absl::MakeConstSpan(rows).subspan(3, 2));
   EXPECT_EQ(chunk.request.input.size(0), 2);
@@ -67,7 +67,7 @@ TEST(PassChunkTest, RowsTakeTheirVariantsStepAndThoseOfOtherKindsStandApart) {
   const std::vector<const PassItem*> items = {&a, &b};
   std::vector<double> epsilons;
   for (const ProbeRow& row :
-       MakeChunk(items, FirstRowsOf(items)).request.rows) {
+       MakeChunk(items, FirstRowsOf(items).at(0)).request.rows) {
     epsilons.push_back(row.meta->epsilon);
   }
   EXPECT_THAT(epsilons, ElementsAre(0.25, 0.25, 0.5, 0.5, 0.5, 0.5));

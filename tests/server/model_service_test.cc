@@ -142,7 +142,12 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
       case MethodInputs::kActivation:
       case MethodInputs::kInputAndGradient:
       case MethodInputs::kScore:
+      case MethodInputs::kRelevance:
         EXPECT_EQ(method.layers_size(), 0) << method.name();
+        break;
+      case MethodInputs::kExcitation:
+        EXPECT_THAT(method.layers(), testing::Not(testing::Contains("input")));
+        EXPECT_THAT(method.layers(), testing::Not(testing::IsEmpty()));
         break;
       case MethodInputs::kActivationAndHead:
         EXPECT_THAT(method.layers(), ElementsAre("last")) << method.name();

@@ -78,7 +78,8 @@ bool IsSaturated(float value, Score score, const OutputMeaning& meaning) {
 
 // Whether rows are compared with those of a second variant.
 bool HasTwin(const PassItem& item) {
-  return item.variants.size() > 1 && item.variants[1].samples == nullptr;
+  return item.variants.size() > 1 && item.variants[1].samples == nullptr &&
+         item.variants[1].rule == item.variants[0].rule;
 }
 
 struct RowPosition {
@@ -104,8 +105,8 @@ absl::Span<const T> PartOf(const std::vector<T>& all, std::size_t row,
   return absl::MakeConstSpan(all).subspan(row * count, count);
 }
 
-// What a row's results are made of: its own variant, and for the first the
-// variants with samples, each at its number.
+// What a row's results are made of: its own variant, and for the first those
+// with samples or rules of their own, each at its number.
 std::vector<RowVariant> VariantsOf(const Ground& ground, std::size_t variant,
                                    std::size_t row) {
   const std::vector<Variant>& asked = ground.prepared.item.variants;
@@ -116,8 +117,9 @@ std::vector<RowVariant> VariantsOf(const Ground& ground, std::size_t variant,
                       .warnings = PartOf(made.warnings, row, asked[v])};
   };
   std::vector<RowVariant> variants = {of(variant)};
+  const bool has_twin = HasTwin(ground.prepared.item);
   for (std::size_t v = 1; variant == 0 && v < asked.size(); ++v) {
-    if (asked[v].samples != nullptr) variants.push_back(of(v));
+    if (v > 1 || !has_twin) variants.push_back(of(v));
   }
   return variants;
 }

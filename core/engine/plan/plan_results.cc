@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <set>
 #include <variant>
 
@@ -61,44 +62,100 @@ int PassIndex(const Attribution& attribution, const std::string& layer,
   return index;
 }
 
-// The number of the variant that runs these samples, which is made once.
-int SampledVariant(const Sampling& sampling, bool baseline, ResultPlan& plan) {
+// The number of the variant that runs this, which is made once.
+int VariantFor(const FurtherPass& wanted, ResultPlan& plan) {
   const auto found = std::find_if(
-      plan.sampled.begin(), plan.sampled.end(), [&](const SampledPass& pass) {
-        return pass.sampling == sampling && pass.baseline == baseline;
+      plan.further.begin(), plan.further.end(), [&](const FurtherPass& pass) {
+        return pass.rule == wanted.rule && pass.sampling == wanted.sampling &&
+               pass.baseline == wanted.baseline;
       });
-  const auto index = static_cast<int>(found - plan.sampled.begin());
-  if (found == plan.sampled.end()) {
-    plan.sampled.push_back({.sampling = sampling, .baseline = baseline});
-  }
+  const auto index = static_cast<int>(found - plan.further.begin());
+  if (found == plan.further.end()) plan.further.push_back(wanted);
   return 1 + index;
 }
 
 // Where the pass makes the map of `result`.
 void PlacePass(const Attribution& attribution, ResultPlan& plan,
                PlannedResult& result) {
-  if (!attribution.sampling().has_value()) {
+  const std::optional<Sampling>& sampling = attribution.sampling();
+  if (!sampling.has_value() && attribution.rule().is_gradient()) {
     result.pass_index = PassIndex(attribution, result.layer, plan.pass);
     return;
   }
-  const Sampling& sampling = *attribution.sampling();
-  result.variant = SampledVariant(sampling, /*baseline=*/false, plan);
+  const FurtherPass pass = {.rule = attribution.rule(), .sampling = sampling};
+  result.variant = VariantFor(pass, plan);
   result.pass_index = PassIndex(attribution, result.layer,
-                                plan.sampled[result.variant - 1].attributions);
-  if (std::holds_alternative<IntegratedGradients>(sampling)) {
-    result.baseline_variant = SampledVariant(sampling, /*baseline=*/true, plan);
+                                plan.further[result.variant - 1].attributions);
+  if (sampling.has_value() &&
+      std::holds_alternative<IntegratedGradients>(*sampling)) {
+    result.baseline_variant =
+        VariantFor({.sampling = sampling, .baseline = true}, plan);
   }
 }
 
-// Errors: INVALID_ARGUMENT a step is taken at the image itself.
-absl::Status CheckStep(const Job& job, const Attribution& attribution) {
-  if (!attribution.sampling().has_value() || !job.meta.has_value()) {
-    return absl::OkStatus();
+// Puts the variants with samples last.  When no map is of the derivative, one
+// by another rule comes first: it gives the same scores, and a pass is spared.
+void OrderVariants(const Job& job, ResultPlan& plan) {
+  std::vector<int> order(plan.further.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto samples = std::stable_partition(
+      order.begin(), order.end(),
+      [&](int i) { return !plan.further[i].sampling.has_value(); });
+  const bool takes_first = plan.pass.empty() && samples != order.begin() &&
+                           job.pooled_layers.empty();
+  std::vector<int> number(1 + plan.further.size(), 0);  // by the old one
+  std::vector<FurtherPass> further;
+  for (const int i : order) {
+    FurtherPass& pass = plan.further[i];
+    if (takes_first && i == order.front()) {
+      plan.rule = pass.rule;
+      plan.pass = std::move(pass.attributions);
+      continue;
+    }
+    further.push_back(std::move(pass));
+    number[1 + i] = static_cast<int>(further.size());
   }
+  plan.further = std::move(further);
+  for (auto* results : {&plan.results, &plan.layer_results}) {
+    for (PlannedResult& result : *results) {
+      result.variant = number[result.variant];
+      if (result.baseline_variant >= 0) {
+        result.baseline_variant = number[result.baseline_variant];
+      }
+    }
+  }
+}
+
+// Errors: INVALID_ARGUMENT a step is taken at the image itself, by the loss's
+//   own gradient.
+absl::Status CheckStep(const Job& job, const Attribution& attribution) {
+  if (!job.meta.has_value()) return absl::OkStatus();
+  if (!attribution.rule().is_gradient()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("method \"", attribution.name(),
+                     "\" has a backward rule of its own and is not offered "
+                     "after a meta step"));
+  }
+  if (!attribution.sampling().has_value()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("method \"", attribution.name(),
                    "\" varies the input and is not offered after a meta step, "
                    "which is taken at the image itself"));
+}
+
+// Errors: INVALID_ARGUMENT relevance and probabilities go out from a logit, or
+//   from the only output.
+absl::Status CheckScoreKind(const Job& job, const Attribution& attribution) {
+  const MethodInputs inputs = attribution.method_inputs();
+  const bool is_bound =
+      inputs == MethodInputs::kExcitation || inputs == MethodInputs::kRelevance;
+  if (!is_bound || job.score == Score::kLogit ||
+      job.score == Score::kScalarOutput) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("method \"", attribution.name(),
+                   "\" is defined for scores LOGIT and SCALAR_OUTPUT alone"));
 }
 
 int CountFailures(const ResultPlan& plan) {
@@ -117,10 +174,11 @@ PlannedResult PlanOne(const Job& job, const ModelMetadata& model,
                           .is_signed = attribution.is_signed()};
   const absl::StatusOr<const LayerInfo*> info =
       FindLayer(model, layer, CountFailures(plan) < kFailuresWithNearNames);
-  result.status = info.ok() ? CheckApplies(attribution.method_inputs(),
-                                           result.method, model, **info)
+  result.status = info.ok() ? CheckApplies(NeedsOf(attribution), result.method,
+                                           model, **info)
                             : info.status();
   if (result.status.ok()) result.status = CheckStep(job, attribution);
+  if (result.status.ok()) result.status = CheckScoreKind(job, attribution);
   if (!result.status.ok()) return result;
   result.layer_pixels = (*info)->shape[1] * (*info)->shape[2];
   PlacePass(attribution, plan, result);
@@ -217,6 +275,7 @@ ResultPlan PlanResults(const Job& job, const ModelMetadata& model,
                     .calibrated = &model.layer_weights,
                     .plan_layer = plan_layer},
                    limits, plan, found);
+  OrderVariants(job, plan);
   for (std::size_t i = 0; i < job.pooled_layers.size(); ++i) {
     found.Add(Annotate(CheckSpatialLayer(model, job.pooled_layers[i]),
                        absl::StrCat("pooled_layers[", i, "]")));

@@ -50,9 +50,10 @@ struct PlannedCombination {
   std::optional<CombinationWeights> weights;  // set when OK; one for each layer
 };
 
-// What samples are run for.
-struct SampledPass {
-  Sampling sampling;
+// What a variant of its own is run for.
+struct FurtherPass {
+  BackwardRule rule;
+  std::optional<Sampling> sampling;  // none: the images themselves
   bool baseline = false;  // of integrated gradients: its baseline alone
   std::vector<PassAttribution> attributions;
 };
@@ -63,10 +64,11 @@ struct ResultPlan {
   // What combinations need: each (method, layer) once, in the order of first
   // mention; `attribution` is the first combination that names it.
   std::vector<PlannedResult> layer_results;
+  BackwardRule rule;                  // of `pass`
   std::vector<PassAttribution> pass;  // those that the model must compute
-  // Variants with samples, after the one of `pass`: maps that share samples
-  // share a variant.
-  std::vector<SampledPass> sampled;
+  // Variants after the one of `pass`, those with samples last: maps that share
+  // samples and rule share a variant.
+  std::vector<FurtherPass> further;
 };
 
 // Errors: NOT_FOUND with near names; INVALID_ARGUMENT a layer that is not

@@ -45,11 +45,13 @@ absl::Status CheckSamples(const JobPlan& plan, const InputSize& size,
                           const EngineLimits& limits) {
   const int64_t shorter = size.input_pixels / size.input_side;
   int64_t samples = 0;
-  for (const SampledPass& pass : plan.results.sampled) {
-    RETURN_IF_ERROR(CheckSamplingFits(pass.sampling, size.input_side, shorter));
+  for (const FurtherPass& pass : plan.results.further) {
+    if (!pass.sampling.has_value()) continue;
+    RETURN_IF_ERROR(
+        CheckSamplingFits(*pass.sampling, size.input_side, shorter));
     samples += pass.baseline
                    ? 1
-                   : SampleCount(pass.sampling, size.input_side, shorter);
+                   : SampleCount(*pass.sampling, size.input_side, shorter);
   }
   const auto targets = static_cast<int64_t>(plan.targets.size());
   const int64_t images = size.images;
@@ -85,14 +87,18 @@ JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
 }
 
 // Of the images `input` [n,3,H,W].
-Variant VariantOf(const SampledPass& pass, const InputConfig& config,
+Variant VariantOf(const FurtherPass& pass, const InputConfig& config,
                   const at::Tensor& input) {
-  Variant variant = Variant::Of(
-      pass.baseline
-          ? BaselineInputs(std::get<IntegratedGradients>(pass.sampling), config)
-          : SampledInputsOf(pass.sampling, config, input.size(2),
-                            input.size(3)));
+  Variant variant;
+  if (pass.baseline) {
+    variant = Variant::Of(
+        BaselineInputs(std::get<IntegratedGradients>(*pass.sampling), config));
+  } else if (pass.sampling.has_value()) {
+    variant = Variant::Of(
+        SampledInputsOf(*pass.sampling, config, input.size(2), input.size(3)));
+  }
   variant.attributions = pass.attributions;
+  variant.rule = pass.rule;
   return variant;
 }
 
@@ -146,11 +152,13 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
       PreparedInput input,
       PrepareInput(job.input, model.config.input, limits, Keep(job)));
   std::vector<Variant> variants = {
-      {.attributions = std::move(plan.results.pass), .meta = plan.meta}};
+      {.attributions = std::move(plan.results.pass),
+       .meta = plan.meta,
+       .rule = plan.results.rule}};
   if (job.needs_plain()) {
     variants.push_back({.attributions = variants.front().attributions});
   }
-  for (const SampledPass& pass : plan.results.sampled) {
+  for (const FurtherPass& pass : plan.results.further) {
     variants.push_back(VariantOf(pass, model.config.input, input.tensor));
   }
   return PreparedJob{.item = {.input = std::move(input.tensor),

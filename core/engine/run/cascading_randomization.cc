@@ -63,6 +63,11 @@ absl::Status CheckVariants(const PassItem& item) {
         "methods that vary the input are not offered while weights are made "
         "random");
   }
+  if (item.variants.size() > 1) {
+    return absl::InvalidArgumentError(
+        "while weights are made random all methods have to share one backward "
+        "rule; ask for those with one of their own alone");
+  }
   return absl::OkStatus();
 }
 

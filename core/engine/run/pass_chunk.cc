@@ -22,6 +22,7 @@ class ChunkBuilder {
     ProbeRow pass = {.image = ImageOf(row), .score = item.score};
     const Variant& variant = item.variants[row.variant];
     pass.meta = variant.meta;
+    chunk_.request.rule = variant.rule;
     if (row.variant == 0) {
       pass.target = item.targets[row.target];
     } else {
@@ -158,6 +159,21 @@ void AppendRows(const PassItem& item, const BatchRow& first,
   }
 }
 
+// What rows that share a pass have in common: whether they take meta steps, and
+// the rule.
+using RowKind = std::pair<bool, BackwardRule>;
+using RowKinds = std::map<RowKind, std::vector<BatchRow>>;
+
+RowKind KindOf(const Variant& variant) {
+  return {variant.meta.has_value(), variant.rule};
+}
+
+std::vector<std::vector<BatchRow>> Kinds(RowKinds kinds) {
+  std::vector<std::vector<BatchRow>> rows;
+  for (auto& [kind, of_kind] : kinds) rows.push_back(std::move(of_kind));
+  return rows;
+}
+
 // Where a row's answer stands among those of its item.
 int64_t PlaceOf(const PassItem& item, const BatchRow& row) {
   return row.image * static_cast<int64_t>(item.targets.size()) + row.target;
@@ -165,22 +181,22 @@ int64_t PlaceOf(const PassItem& item, const BatchRow& row) {
 
 }  // namespace
 
-std::vector<BatchRow> FirstRowsOf(absl::Span<const PassItem* const> items) {
-  std::vector<BatchRow> rows;
+std::vector<std::vector<BatchRow>> FirstRowsOf(
+    absl::Span<const PassItem* const> items) {
+  RowKinds kinds;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    AppendRows(*items[i], {.item = static_cast<int>(i)}, rows);
+    AppendRows(*items[i], {.item = static_cast<int>(i)},
+               kinds[KindOf(items[i]->variants.front())]);
   }
-  return rows;
+  return Kinds(std::move(kinds));
 }
 
 std::vector<std::vector<BatchRow>> OtherRowsOf(
     absl::Span<const PassItem* const> items, const PassAnswers& answers) {
-  std::vector<BatchRow> plain;
-  std::vector<BatchRow> stepped;
+  RowKinds kinds;
   for (std::size_t i = 0; i < items.size(); ++i) {
     for (std::size_t v = 1; v < items[i]->variants.size(); ++v) {
-      std::vector<BatchRow>& rows =
-          items[i]->variants[v].meta.has_value() ? stepped : plain;
+      std::vector<BatchRow>& rows = kinds[KindOf(items[i]->variants[v])];
       const std::size_t first = rows.size();
       AppendRows(*items[i],
                  {.item = static_cast<int>(i), .variant = static_cast<int>(v)},
@@ -191,10 +207,7 @@ std::vector<std::vector<BatchRow>> OtherRowsOf(
       }
     }
   }
-  std::vector<std::vector<BatchRow>> kinds;
-  if (!plain.empty()) kinds.push_back(std::move(plain));
-  if (!stepped.empty()) kinds.push_back(std::move(stepped));
-  return kinds;
+  return Kinds(std::move(kinds));
 }
 
 PassChunk MakeChunk(absl::Span<const PassItem* const> items,

@@ -29,8 +29,10 @@ struct BatchRow {
   int64_t class_index = -1;  // of another variant: what the first explains
 };
 
-// The rows of the items' first variants.
-std::vector<BatchRow> FirstRowsOf(absl::Span<const PassItem* const> items);
+// The rows of the items' first variants.  Those that may share a pass stand
+// together.
+std::vector<std::vector<BatchRow>> FirstRowsOf(
+    absl::Span<const PassItem* const> items);
 // The rows of all other variants, for the classes of the first rows in
 // `answers`: another precision or path may rank otherwise.  Those that may
 // share a pass stand together.
@@ -71,7 +73,7 @@ struct PassChunk {
 };
 
 // REQUIRES: rows is not empty; all items have the same input size; all rows
-// take a meta step or none does.
+// take a meta step or none does; all are of variants with the same rule.
 PassChunk MakeChunk(absl::Span<const PassItem* const> items,
                     absl::Span<const BatchRow> rows);
 

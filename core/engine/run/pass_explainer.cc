@@ -218,7 +218,9 @@ absl::StatusOr<PassAnswers> PassExplainer::Explain(
     absl::Span<const PassItem* const> items) {
   const at::NoGradGuard no_grad;
   PassAnswers answers = EmptyAnswers(items);
-  RETURN_IF_ERROR(RunRows(items, FirstRowsOf(items), answers));
+  for (const std::vector<BatchRow>& rows : FirstRowsOf(items)) {
+    RETURN_IF_ERROR(RunRows(items, rows, answers));
+  }
   for (const std::vector<BatchRow>& rows : OtherRowsOf(items, answers)) {
     RETURN_IF_ERROR(RunRows(items, rows, answers));
   }
