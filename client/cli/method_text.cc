@@ -94,6 +94,12 @@ absl::Status SetField(const Parameter& parameter, Message& message) {
       reflection.SetDouble(&message, field, value);
       return absl::OkStatus();
     }
+    case FieldDescriptor::CPPTYPE_BOOL: {
+      ASSIGN_OR_RETURN(const auto value,
+                       NumberOf<bool>(parameter, &absl::SimpleAtob));
+      reflection.SetBool(&message, field, value);
+      return absl::OkStatus();
+    }
     case FieldDescriptor::CPPTYPE_ENUM: {
       ASSIGN_OR_RETURN(
           const int value,

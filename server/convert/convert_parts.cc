@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "server/convert/convert_rules.h"
 
 namespace saliency {
 namespace {
@@ -349,9 +350,10 @@ Attribution AttributionFromProto(const v1::Attribution& attribution,
       return OcclusionFromProto(attribution.occlusion(), found);
     case v1::Attribution::kRise:
       return RiseFromProto(attribution.rise(), found);
-    case v1::Attribution::KIND_NOT_SET:
+    default:
       break;
   }
+  if (const auto ruled = RuledFromProto(attribution, found)) return *ruled;
   const absl::Status known = CheckKindKnown(attribution);
   found.Add(known.ok() ? Invalid("no method is set") : known);
   return DefaultAttribution();

@@ -56,6 +56,27 @@ TEST(MethodTextTest, TheMethodThatIsAveragedMayBeAnyName) {
             v1::EXTRACT_SCALING);
 }
 
+TEST(MethodTextTest, RulesHaveTheirParametersByTheNamesOfTheFields) {
+  const v1::Attribution guided =
+      ParseMethod("Guided-Backprop(allow_unsupported_activations=true)")
+          .value();
+  EXPECT_TRUE(guided.guided_backprop().allow_unsupported_activations());
+  EXPECT_EQ(ParseMethod("excitation_backprop(sums=copy)")
+                .value()
+                .excitation_backprop()
+                .sums(),
+            v1::SUM_RULE_COPY);
+  const v1::Attribution composite =
+      ParseMethod("lrp_composite(gamma=0.5, epsilon=0.001)").value();
+  EXPECT_EQ(composite.lrp_composite().gamma(), 0.5);
+  EXPECT_EQ(composite.lrp_composite().epsilon(), 0.001);
+  const v1::Attribution lift =
+      ParseMethod("deep_lift(baseline=mean,plain_max_pools=1)").value();
+  EXPECT_EQ(lift.deep_lift().baseline(), v1::BASELINE_MEAN);
+  EXPECT_TRUE(lift.deep_lift().plain_max_pools());
+  EXPECT_TRUE(ParseMethod("lrp_alpha_beta()").value().has_lrp_alpha_beta());
+}
+
 TEST(MethodTextTest, WhatCannotBeReadIsNamed) {
   const std::pair<const char*, const char*> cases[] = {
       {"norm_grad(samples=2)", "it takes no parameters"},
@@ -67,6 +88,9 @@ TEST(MethodTextTest, WhatCannotBeReadIsNamed) {
       {"smooth_grad(samples=2.5)", "samples: \"2.5\" is not a number"},
       {"smooth_grad(seed=-1)", "seed: \"-1\" is not a number"},
       {"ig(baseline=white)", "baseline \"white\""},
+      {"lrp_gamma(epsilon=1)", "unknown parameter \"epsilon\"; known: gamma"},
+      {"lrp_gamma(gamma=much)", "gamma: \"much\" is not a number"},
+      {"deep_lift(baseline=white)", "baseline \"white\""},
       {"ig(step=3)", "unknown parameter \"step\"; known: baseline, steps"},
   };
   for (const auto& [text, why] : cases) {

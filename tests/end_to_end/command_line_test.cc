@@ -250,23 +250,25 @@ TEST_F(CommandLineTest, AMistakeIsToldOnceAndWithTheNearestNames) {
   EXPECT_EQ(result.err.find("dgo", first + 1), std::string::npos)
       << "not once for each image: " << result.err;
   const ProgramResult missing =
-      Run({"explain", Sample("dog-tvmonitor"), "--method", "LRP"});
+      Run({"explain", Sample("dog-tvmonitor"), "--method", "LIME"});
   EXPECT_EQ(missing.exit_code, 1);
-  EXPECT_THAT(missing.err,
-              HasSubstr("methods with a backward rule of their own"));
+  EXPECT_THAT(missing.err, HasSubstr("occlusion and rise are offered"));
 }
 
 TEST_F(CommandLineTest, MethodsTakeParametersAndTellTheirGap) {
-  const ProgramResult result = Run(
-      {"explain", Sample("dog-tvmonitor"), "-m",
-       "integrated_gradients(steps=12,baseline=mean)", "-m",
-       "smooth_grad(of=norm_grad,samples=4,noise_level=0.1)", "-m",
-       "rise(masks=20)", "-m", "occlusion(patch_size=32,stride=32)", "--json"});
+  const ProgramResult result =
+      Run({"explain", Sample("dog-tvmonitor"), "-m",
+           "integrated_gradients(steps=12,baseline=mean)", "-m",
+           "smooth_grad(of=norm_grad,samples=4,noise_level=0.1)", "-m",
+           "rise(masks=20)", "-m", "occlusion(patch_size=32,stride=32)", "-m",
+           "guided_backprop", "-m", "lrp_gamma(gamma=0.5)", "--json"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"integrated_gradients\""));
   EXPECT_THAT(result.out, HasSubstr("\"completeness_gap\":"));
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"smooth_grad(norm_grad)\""));
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"rise\""));
+  EXPECT_THAT(result.out, HasSubstr("\"method\":\"guided_backprop\""));
+  EXPECT_THAT(result.out, HasSubstr("\"method\":\"lrp_gamma\""));
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"occlusion\""));
   const ProgramResult wrong =
       Run({"explain", Sample("dog-tvmonitor"), "-m", "ig(steps=2000)"});

@@ -191,6 +191,44 @@ TEST(ConvertRequestTest, TermsOfATargetsScoreArriveWithTheirWeights) {
       HasSubstr("targets[0]: others[2]: neither class_index nor label"));
 }
 
+TEST(ConvertRequestTest, RulesComeWithTheirParameters) {
+  using Kind = BackwardRule::Kind;
+  v1::ComputeSaliencyRequest request;
+  request.mutable_input()->set_image("x");
+  request.add_attributions()
+      ->mutable_guided_backprop()
+      ->set_allow_unsupported_activations(true);
+  request.add_attributions()->mutable_deconvnet();
+  request.add_attributions()->mutable_excitation_backprop()->set_sums(
+      v1::SUM_RULE_COPY);
+  request.add_attributions()->mutable_contrastive_excitation_backprop();
+  request.add_attributions()->mutable_lrp_epsilon()->set_epsilon(0.5);
+  request.add_attributions()->mutable_lrp_gamma()->set_gamma(2);
+  request.add_attributions()->mutable_lrp_alpha_beta()->set_beta(1);
+  request.add_attributions()->mutable_lrp_composite()->set_gamma(0);
+  request.add_attributions()->mutable_deep_lift()->set_baseline(
+      v1::BASELINE_MEAN);
+  const BackwardRule rules[] = {
+      {.kind = Kind::kGuidedBackprop, .allow_unsupported_activations = true},
+      {.kind = Kind::kDeconvnet},
+      {.kind = Kind::kExcitation, .split_sums = false},
+      {.kind = Kind::kContrastiveExcitation},
+      {.kind = Kind::kLrpEpsilon, .epsilon = 0.5},
+      {.kind = Kind::kLrpGamma, .gamma = 2},
+      {.kind = Kind::kLrpAlphaBeta, .alpha = 2, .beta = 1},
+      {.kind = Kind::kLrpComposite, .gamma = 0},
+      {.kind = Kind::kDeepLift, .reference = BackwardRule::Reference::kMean}};
+  const Job job = JobFromProto(request, {}).value();
+  ASSERT_EQ(job.attributions.size(), std::size(rules));
+  for (std::size_t i = 0; i < std::size(rules); ++i) {
+    EXPECT_TRUE(job.attributions[i].attribution.rule() == rules[i]) << i;
+  }
+  request.mutable_attributions(5)->mutable_lrp_gamma()->set_gamma(-1);
+  EXPECT_THAT(
+      std::string(JobFromProto(request, {}).status().message()),
+      HasSubstr("attributions[5]: lrp_gamma: gamma: -1 not in [0, 100]"));
+}
+
 TEST(ConvertRequestTest, WrongParametersAreNamedByTheirPath) {
   v1::ComputeSaliencyRequest request;
   request.mutable_input()->set_image("x");
