@@ -29,9 +29,7 @@ class AnsweringReflection : public ReflectionReactor<Version> {
   AnsweringReflection(const ReflectionService<Version>& service,
                       grpc::CallbackServerContext& context,
                       const absl::Status& known, const RequestWatches& watches)
-      : service_(service),
-        context_(context),
-        uploads_(watches.uploads) {
+      : service_(service), context_(context), uploads_(watches.uploads) {
     if (known.ok()) {
       Read();
     } else {

@@ -89,9 +89,9 @@ TestServer::TestServer(Options options)
                 listen, {&saliency_service_, &model_service_, &health_service_,
                          &reflection_v1_, &reflection_v1alpha_})
                 .value();
-  calls_watch_ = std::make_unique<HeldCallsWatch>(
-      options_.held_calls, server_->channelz_id(), ledger_, Clock::Real(),
-      log_);
+  calls_watch_ = std::make_unique<HeldCallsWatch>(options_.held_calls,
+                                                  server_->channelz_id(),
+                                                  ledger_, Clock::Real(), log_);
   if (options_.listen.tls.enabled()) {
     tls_watch_ = std::make_unique<TlsFileWatch>(server_->identity(),
                                                 Clock::Real(), log_);
