@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "core/base/utf8.h"
 #include "core/serving/model_repository.h"
@@ -30,13 +30,10 @@ void ParseOne(absl::string_view text) {
             "a label is one line");
     Require(IsUtf8(label), "labels are UTF-8");
   }
-  const std::string plain = Plain(text);
-  absl::string_view rest = plain;
-  Require(absl::ConsumePrefix(&rest, absl::StrJoin(*labels, "\n")),
-          "labels are the lines as they stand");
-  Require(absl::StripAsciiWhitespace(rest).empty(),
-          "only empty lines at the end are no labels");
-  Require(rest.empty() || rest.front() == '\n', "the last label is whole");
+  std::vector<std::string> lines = absl::StrSplit(Plain(text), '\n');
+  for (std::string& line : lines) absl::StripAsciiWhitespace(&line);
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  Require(*labels == lines, "labels are the lines less the blanks around them");
 }
 
 }  // namespace
