@@ -24,6 +24,7 @@
 #include "gtest/gtest.h"
 #include "tests/engine/sampled_jobs.h"
 #include "tests/engine/tiny_resnet.h"
+#include "tests/model/golden_model.h"
 #include "tests/support/cpu_memory.h"
 #include "tests/support/fakes.h"
 #include "tests/support/golden.h"
@@ -71,16 +72,6 @@ Variant Sampled(std::shared_ptr<const SampledInputs> inputs,
   return variant;
 }
 
-std::unique_ptr<ProbedModel> LoadNet(const GoldenSet& set,
-                                     const std::string& form) {
-  LoadOptions options;
-  options.input_height = set.input.size(2);
-  options.input_width = set.input.size(3);
-  return ProbedModel::Load(GoldenPath(set.net, "model_" + form + ".pt"),
-                           options)
-      .value();
-}
-
 // Rows of the entry's column of targets.
 PassItem ItemFor(const GoldenSet& set, const GoldenEntry& entry,
                  int64_t image) {
@@ -95,7 +86,7 @@ class GoldenSamplingTest
  protected:
   const GoldenSet set_ = LoadGolden(std::get<0>(GetParam()));
   const std::unique_ptr<ProbedModel> model_ =
-      LoadNet(set_, std::get<1>(GetParam()));
+      LoadGoldenModel(set_, std::get<1>(GetParam()));
 };
 
 TEST_P(GoldenSamplingTest, IntegratedGradientsAndTheirGapAreCaptums) {
@@ -134,9 +125,8 @@ TEST_P(GoldenSamplingTest, SmoothGradOfStoredNoiseIsCaptums) {
   const at::Tensor noise = set_.tensors.at("smoothgrad_noise");
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights.assign(noise.size(0), 1.0 / noise.size(0));
-  inputs->make = [&](const at::Tensor& image, int64_t sample) {
-    return image + noise[sample];
-  };
+  inputs->make = [&](const at::Tensor& image, const at::Tensor&,
+                     int64_t sample) { return image + noise[sample]; };
   int compared = 0;
   for (const GoldenEntry& entry : set_.entries) {
     if (entry.name != "cp__smoothgrad__input__t0") continue;
@@ -191,7 +181,7 @@ TEST_F(SamplingTest, TheStatisticsAreThoseOfSingleMaps) {
   const at::Tensor image = ImageOf(3);
   std::vector<at::Tensor> maps;
   for (int64_t s = 0; s < kSamples; ++s) {
-    const at::Tensor sample = inputs->make(image, s).contiguous();
+    const at::Tensor sample = inputs->make(image, {}, s).contiguous();
     EXPECT_FALSE(at::equal(sample, image));
     Job job =
         JobOf(3, {{.attribution = *Attribution::Named("linear_approximation"),

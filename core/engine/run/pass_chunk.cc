@@ -35,7 +35,8 @@ class ChunkBuilder {
       MapGroup& group = GroupOf(variant.attributions[a]);
       group.rows.push_back(pass_row);
       if (row.sample >= 0 && variant.samples->activation) {
-        group.activations.push_back(variant.samples->activation(Image(row)));
+        group.activations.push_back(
+            variant.samples->activation(Image(row), baseline_));
       }
       if (row.sample >= 0 && variant.samples->region) {
         group.regions.push_back(
@@ -61,14 +62,24 @@ class ChunkBuilder {
                          row.sample == last_.sample &&
                          (row.sample < 0 || row.variant == last_.variant);
     if (images_.empty() || !is_same) {
+      images_.push_back(row.sample < 0 ? Image(row) : Sample(row));
       last_ = row;
-      images_.push_back(
-          row.sample < 0
-              ? Image(row)
-              : items_[row.item]->variants[row.variant].samples->make(
-                    Image(row), row.sample));
     }
     return static_cast<int64_t>(images_.size()) - 1;
+  }
+
+  // [1,3,H,W].  Samples of an image are neighbours and share its baseline.
+  at::Tensor Sample(const BatchRow& row) {
+    const SampledInputs& samples =
+        *items_[row.item]->variants[row.variant].samples;
+    const bool is_same = last_.sample >= 0 && row.item == last_.item &&
+                         row.image == last_.image &&
+                         row.variant == last_.variant;
+    if (!is_same) {
+      baseline_ =
+          samples.baseline ? samples.baseline(Image(row)) : at::Tensor();
+    }
+    return samples.make(Image(row), baseline_, row.sample);
   }
 
   // Of the caller, [1,3,H,W].
@@ -136,6 +147,7 @@ class ChunkBuilder {
   PassChunk chunk_;
   std::vector<at::Tensor> images_;                  // [1,3,H,W] each
   BatchRow last_;                                   // that came before
+  at::Tensor baseline_;                             // of its samples
   std::map<std::string, std::vector<int>> groups_;  // by layer
   std::map<std::string, int> pools_;
   std::map<Probe, int> probes_;

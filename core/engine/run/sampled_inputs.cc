@@ -18,7 +18,8 @@ std::shared_ptr<const SampledInputs> NoisyInputs(const SmoothGrad& method) {
   auto inputs = std::make_shared<SampledInputs>();
   inputs->statistic = method.statistic;
   inputs->weights.assign(method.samples, 1.0 / method.samples);
-  inputs->make = [method](const at::Tensor& image, int64_t sample) {
+  inputs->make = [method](const at::Tensor& image, const at::Tensor&,
+                          int64_t sample) {
     auto generator = at::detail::createCPUGenerator(
         RandomKey(method.seed, /*stream=*/0, static_cast<uint64_t>(sample)));
     const double range = (image.max() - image.min()).item<double>();
@@ -62,13 +63,14 @@ std::shared_ptr<const SampledInputs> InputsOnPath(
   Quadrature quadrature = GaussLegendre(method.steps);
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights = std::move(quadrature.weights);
-  const MakeBaseline baseline = BaselineOf(method.baseline, config);
-  inputs->make = [baseline, nodes = std::move(quadrature.nodes)](
-                     const at::Tensor& image, int64_t sample) {
-    return at::lerp(baseline(image), image, nodes[sample]);
+  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->make = [nodes = std::move(quadrature.nodes)](
+                     const at::Tensor& image, const at::Tensor& baseline,
+                     int64_t sample) {
+    return at::lerp(baseline, image, nodes[sample]);
   };
-  inputs->activation = [baseline](const at::Tensor& image) {
-    return image - baseline(image);
+  inputs->activation = [](const at::Tensor& image, const at::Tensor& baseline) {
+    return image - baseline;
   };
   return inputs;
 }
@@ -81,9 +83,10 @@ std::shared_ptr<const SampledInputs> OccludedInputs(const Occlusion& method,
   const auto count = static_cast<double>(windows.count());
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights.assign(windows.count(), 1 / count);
-  inputs->make = [windows, baseline = BaselineOf(method.baseline, config)](
-                     const at::Tensor& image, int64_t sample) {
-    return at::lerp(image, baseline(image), windows.Window(sample));
+  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->make = [windows](const at::Tensor& image, const at::Tensor& baseline,
+                           int64_t sample) {
+    return at::lerp(image, baseline, windows.Window(sample));
   };
   inputs->region = [windows](const at::Tensor&, int64_t sample) {
     return windows.Window(sample);
@@ -102,9 +105,10 @@ std::shared_ptr<const SampledInputs> MaskedInputs(const Rise& method,
   const auto mask = [method](const at::Tensor& image, int64_t sample) {
     return RiseMask(method, sample, image.size(2), image.size(3));
   };
-  inputs->make = [mask, baseline = BaselineOf(method.baseline, config)](
-                     const at::Tensor& image, int64_t sample) {
-    return at::lerp(baseline(image), image, mask(image, sample));
+  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->make = [mask](const at::Tensor& image, const at::Tensor& baseline,
+                        int64_t sample) {
+    return at::lerp(baseline, image, mask(image, sample));
   };
   inputs->region = mask;
   inputs->finish = [keep = method.keep_probability](
@@ -134,9 +138,9 @@ std::shared_ptr<const SampledInputs> BaselineInputs(
     const IntegratedGradients& method, const InputConfig& config) {
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights = {1};
-  inputs->make = [baseline = BaselineOf(method.baseline, config)](
-                     const at::Tensor& image, int64_t) {
-    return baseline(image).contiguous();
+  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->make = [](const at::Tensor&, const at::Tensor& baseline, int64_t) {
+    return baseline.contiguous();
   };
   return inputs;
 }

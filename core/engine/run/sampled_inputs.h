@@ -16,13 +16,20 @@
 namespace saliency {
 
 struct SampledInputs {
-  // Sample number `sample` of an image [1,3,H,W] float32 on the CPU, as that.
-  std::function<at::Tensor(const at::Tensor& image, int64_t sample)> make;
+  // What stands for nothing in an image [1,3,H,W] float32 on the CPU, as that;
+  // null: the samples need none.  Made once for the samples of an image in a
+  // pass, and given to the functions below as `baseline`.
+  std::function<at::Tensor(const at::Tensor& image)> baseline;
+  // Sample number `sample` of an image, both [1,3,H,W] float32 on the CPU.
+  std::function<at::Tensor(const at::Tensor& image, const at::Tensor& baseline,
+                           int64_t sample)>
+      make;
   std::vector<double> weights;  // of each sample's map; their sum is 1
   SampleStatistic statistic = SampleStatistic::kMean;
   // What stands for the activation at the input, [1,3,H,W]; null: what the
   // layer was given.
-  std::function<at::Tensor(const at::Tensor& image)> activation;
+  std::function<at::Tensor(const at::Tensor& image, const at::Tensor& baseline)>
+      activation;
   // Where a sample's score belongs, [H,W] float32 on the CPU; null: maps are
   // made of what a pass records.
   std::function<at::Tensor(const at::Tensor& image, int64_t sample)> region;
