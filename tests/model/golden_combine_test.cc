@@ -14,6 +14,7 @@
 #include "core/attribution/measures.h"
 #include "core/model/probed_model.h"
 #include "gtest/gtest.h"
+#include "tests/model/golden_model.h"
 #include "tests/support/golden.h"
 
 namespace saliency::golden_combine_test {
@@ -50,12 +51,7 @@ class GoldenCombineTest
   void SetUp() override {
     const auto& [net, form] = GetParam();
     set_ = LoadGolden(net);
-    LoadOptions options;
-    options.input_height = set_.input.size(2);
-    options.input_width = set_.input.size(3);
-    model_ =
-        ProbedModel::Load(GoldenPath(net, "model_" + form + ".pt"), options)
-            .value();
+    model_ = LoadGoldenModel(set_, form);
   }
 
   // One pass over the images, all of them for column `target` of the targets.

@@ -11,6 +11,7 @@
 #include "core/attribution/attribution.h"
 #include "core/model/probed_model.h"
 #include "gtest/gtest.h"
+#include "tests/model/golden_model.h"
 #include "tests/support/golden.h"
 #include "tests/support/tensor_close.h"
 
@@ -52,12 +53,8 @@ std::optional<MetaEntry> ParseMetaEntry(const GoldenEntry& entry) {
 std::unique_ptr<ProbedModel> Load(const GoldenSet& set, const std::string& form,
                                   MetaPath path) {
   LoadOptions options;
-  options.input_height = set.input.size(2);
-  options.input_width = set.input.size(3);
   options.reference_meta_path = path == MetaPath::kReference;
-  return ProbedModel::Load(GoldenPath(set.net, "model_" + form + ".pt"),
-                           options)
-      .value();
+  return LoadGoldenModel(set, form, options);
 }
 
 class GoldenMetaTest : public ::testing::TestWithParam<

@@ -15,6 +15,7 @@
 #include "core/attribution/smooth.h"
 #include "core/model/probed_model.h"
 #include "gtest/gtest.h"
+#include "tests/model/golden_model.h"
 #include "tests/support/golden.h"
 
 namespace saliency::golden_rules_test {
@@ -160,17 +161,6 @@ const std::map<std::string, std::map<std::string, int>>& ExpectedEntries() {
 class GoldenRulesTest
     : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
  protected:
-  static std::unique_ptr<ProbedModel> Load(const GoldenSet& set,
-                                           const std::string& form) {
-    LoadOptions options;
-    options.input_height = set.input.size(2);
-    options.input_width = set.input.size(3);
-    auto model = ProbedModel::Load(GoldenPath(set.net, "model_" + form + ".pt"),
-                                   options);
-    EXPECT_TRUE(model.ok()) << model.status();
-    return *std::move(model);
-  }
-
   // The rows of the entry in one batch.
   static ProbeRequest RequestFor(const GoldenSet& set, const GoldenEntry& entry,
                                  const BackwardRule& rule) {
@@ -208,7 +198,7 @@ class GoldenRulesTest
 TEST_P(GoldenRulesTest, EveryEntryIsWithinItsTolerance) {
   const auto& [net, form] = GetParam();
   const GoldenSet set = LoadGolden(net);
-  const std::unique_ptr<ProbedModel> model = Load(set, form);
+  const std::unique_ptr<ProbedModel> model = LoadGoldenModel(set, form);
   std::map<std::string, int> checked;
   double worst = 0;
   std::string worst_name;

@@ -12,6 +12,7 @@
 #include "core/attribution/smooth.h"
 #include "core/model/probed_model.h"
 #include "gtest/gtest.h"
+#include "tests/model/golden_model.h"
 #include "tests/support/golden.h"
 
 namespace saliency::golden_test {
@@ -142,17 +143,6 @@ Counts ExpectedEntries(const std::string& net) {
 class GoldenTest
     : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
  protected:
-  static std::unique_ptr<ProbedModel> Load(const GoldenSet& set,
-                                           const std::string& form) {
-    LoadOptions options;
-    options.input_height = set.input.size(2);
-    options.input_width = set.input.size(3);
-    auto model = ProbedModel::Load(GoldenPath(set.net, "model_" + form + ".pt"),
-                                   options);
-    EXPECT_TRUE(model.ok()) << model.status();
-    return *std::move(model);
-  }
-
   // The rows of the entry in one batch.
   static ProbeRequest RequestFor(const GoldenSet& set, const GoldenEntry& entry,
                                  const std::vector<Probe>& probes) {
@@ -208,7 +198,7 @@ class GoldenTest
 TEST_P(GoldenTest, EveryEntryIsWithinItsTolerance) {
   const auto& [net, form] = GetParam();
   const GoldenSet set = LoadGolden(net);
-  const std::unique_ptr<ProbedModel> model = Load(set, form);
+  const std::unique_ptr<ProbedModel> model = LoadGoldenModel(set, form);
   Counts checked;
   int total = 0, exact = 0;
   double worst = 0;
@@ -242,7 +232,7 @@ TEST_P(GoldenTest, EveryEntryIsWithinItsTolerance) {
 TEST_P(GoldenTest, LogitsActivationsAndGradientsAreThoseOfPyTorch) {
   const auto& [net, form] = GetParam();
   const GoldenSet set = LoadGolden(net);
-  const std::unique_ptr<ProbedModel> model = Load(set, form);
+  const std::unique_ptr<ProbedModel> model = LoadGoldenModel(set, form);
   int tensors = 0;
   for (const GoldenEntry& entry : set.entries) {
     if (entry.source != "x" && entry.source != "g") continue;
