@@ -126,6 +126,35 @@ TEST(WeightSensitivityTest, AMetaStepIsTakenAtEveryStage) {
   EXPECT_NE(stages[1].maps(0).map().data(), stages[0].maps(0).map().data());
 }
 
+TEST(WeightSensitivityTest, ABackwardRuleIsThatOfEveryStage) {
+  v1::ComputeSaliencyRequest compute = ComputeRequest();
+  compute.clear_attributions();
+  *compute.add_attributions() = At("guided_backprop", {"layer1", "layer2"});
+  v1::MeasureWeightSensitivityRequest request = Question();
+  *request.mutable_attributions() = compute.attributions();
+  request.add_stages("fc");
+  const std::vector<Stage> stages = Measure(request);
+  const auto plain = environment.client().ComputeSaliency(compute);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  ASSERT_EQ(stages.size(), 2U);
+  ASSERT_EQ(stages[0].maps_size(), 2);
+  for (int i = 0; i < 2; ++i) {
+    ExpectSameMap(stages[0].maps(i).map(), plain->maps(i), 1e-5F);
+    EXPECT_NE(stages[1].maps(i).map().data(), stages[0].maps(i).map().data());
+  }
+  // Two rules would need two passes for each stage.
+  *request.add_attributions() = At("gradient", {"layer1"});
+  absl::Status status;
+  do {
+    status = environment.client().MeasureWeightSensitivity(
+        request, [](const Stage&) { return true; });
+  } while (absl::IsResourceExhausted(status));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("have to share one backward rule"),
+            absl::string_view::npos)
+      << status;
+}
+
 TEST(WeightSensitivityTest, UnknownStagesHaveNearNames) {
   v1::MeasureWeightSensitivityRequest request = Question();
   request.add_stages("layer1.0.conv9");
