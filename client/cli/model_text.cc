@@ -279,6 +279,14 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
   }
   out << '\n';
   PrintTable(rows, out);
+
+  if (model.method_refusals().empty()) return;
+  rows = {{"METHOD", "REFUSED BECAUSE"}};
+  for (const v1::MethodRefusal& refusal : model.method_refusals()) {
+    rows.push_back({refusal.name(), refusal.reason()});
+  }
+  out << '\n';
+  PrintTable(rows, out);
 }
 
 std::string ModelSummaryJson(const v1::ModelSummary& model) {
@@ -332,6 +340,13 @@ std::string ModelJson(const v1::GetModelResponse& model) {
                        {"is_signed", method.is_signed()},
                        {"layers", method.layers()},
                        {"aliases", method.aliases()}});
+  }
+  if (!model.method_refusals().empty()) {
+    Json& refusals = json["method_refusals"] = Json::array();
+    for (const v1::MethodRefusal& refusal : model.method_refusals()) {
+      refusals.push_back(
+          {{"name", refusal.name()}, {"reason", refusal.reason()}});
+    }
   }
   return Dump(json);
 }

@@ -141,24 +141,36 @@ absl::Status CheckRule(const BackwardRule& rule, absl::string_view method,
       refused->second));
 }
 
+constexpr const char* kImageInput = "an input of shape [K,H,W]";
+
 constexpr InputsRule kActivationAndGradient = {
     .needs_gradient = true, .check = &AppliesAnywhere, .make = &WithGradient};
 constexpr InputsRule kActivation = {.check = &AppliesAnywhere,
                                     .make = &WithGradient};
-constexpr InputsRule kActivationAndHead = {.check = &NeedsHead,
-                                           .make = &WithHead};
-constexpr InputsRule kScoreAlone = {
-    .needs_activation = false, .check = &NeedsInput, .make = &WithScore};
-constexpr InputsRule kInputAndGradient = {
-    .needs_gradient = true, .check = &NeedsInput, .make = &WithGradient};
-constexpr InputsRule kSignalBetweenWeights = {.needs_gradient = true,
-                                              .check = &NeedsWeightsAround,
-                                              .make = &WithGradient};
-constexpr InputsRule kRealConv = {.needs_gradient = true,
+constexpr InputsRule kActivationAndHead = {
+    .place = "a linear layer directly behind global average pooling",
+    .check = &NeedsHead,
+    .make = &WithHead};
+constexpr InputsRule kScoreAlone = {.place = kImageInput,
+                                    .needs_activation = false,
+                                    .check = &NeedsInput,
+                                    .make = &WithScore};
+constexpr InputsRule kInputAndGradient = {.place = kImageInput,
+                                          .needs_gradient = true,
+                                          .check = &NeedsInput,
+                                          .make = &WithGradient};
+constexpr InputsRule kSignalBetweenWeights = {
+    .place = "a layer between the first and the last operator with weights",
+    .needs_gradient = true,
+    .check = &NeedsWeightsAround,
+    .make = &WithGradient};
+constexpr InputsRule kRealConv = {.place = "a 2-d convolution",
+                                  .needs_gradient = true,
                                   .needs_input = true,
                                   .check = &NeedsConvolution,
                                   .make = &WithConvolution};
-constexpr InputsRule kRealBatchNorm = {.needs_gradient = true,
+constexpr InputsRule kRealBatchNorm = {.place = "a batch norm",
+                                       .needs_gradient = true,
                                        .needs_input = true,
                                        .check = &NeedsBatchNorm,
                                        .make = &WithBatchNorm};
@@ -205,6 +217,16 @@ absl::Status CheckApplies(const MethodNeeds& needs, absl::string_view method,
   RETURN_IF_ERROR(CheckSpatial(layer));
   RETURN_IF_ERROR(RuleOf(needs.inputs).check(model, layer, method));
   return CheckRule(needs.rule, method, model);
+}
+
+absl::Status CheckAppliesSomewhere(const MethodNeeds& needs,
+                                   absl::string_view method,
+                                   const ModelMetadata& model) {
+  RETURN_IF_ERROR(CheckRule(needs.rule, method, model));
+  if (!LayersFor(needs, model).empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("method \"", method, "\" needs ", RuleOf(needs.inputs).place,
+                   "; this model has none that maps can be had of"));
 }
 
 std::vector<std::string> LayersFor(const MethodNeeds& needs,

@@ -35,6 +35,8 @@ struct RecordedLayer {
 };
 
 struct InputsRule {
+  // What a layer must be, for messages: "a batch norm".
+  const char* place = "a layer of shape [K,H,W]";
   bool needs_activation = true;  // false: nothing is recorded
   bool needs_gradient = false;   // of the layer's output
   bool needs_input = false;      // the layer's own
@@ -68,6 +70,11 @@ inline MethodNeeds NeedsOf(const Method& method) {
 // Errors: INVALID_ARGUMENT why not.
 absl::Status CheckApplies(const MethodNeeds& needs, absl::string_view method,
                           const ModelMetadata& model, const LayerInfo& layer);
+// Whether it can be had at any layer.
+// Errors: INVALID_ARGUMENT why at none.
+absl::Status CheckAppliesSomewhere(const MethodNeeds& needs,
+                                   absl::string_view method,
+                                   const ModelMetadata& model);
 // Where a method that needs that much can be had, in the order of the layers.
 std::vector<std::string> LayersFor(const MethodNeeds& needs,
                                    const ModelMetadata& model);

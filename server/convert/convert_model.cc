@@ -125,13 +125,23 @@ void LayerToProto(const LayerInfo& layer, v1::Layer* out) {
   out->set_no_maps_because(layer.no_maps_because);
 }
 
-// Leaves out the methods that no layer of the model allows.
+// Notes why a method is left out.
+bool Applies(const MethodNeeds& needs, const char* method,
+             const ModelMetadata& metadata, v1::GetModelResponse* response) {
+  const absl::Status status = CheckAppliesSomewhere(needs, method, metadata);
+  if (status.ok()) return true;
+  v1::MethodRefusal* refusal = response->add_method_refusals();
+  refusal->set_name(method);
+  refusal->set_reason(std::string(status.message()));
+  return false;
+}
+
 void AddMethods(const ModelMetadata& metadata, v1::GetModelResponse* response) {
   const std::vector<std::string> everywhere = LayersFor({}, metadata);
   for (const Method* method : AllMethods()) {
-    const std::vector<std::string> layers =
-        LayersFor(NeedsOf(*method), metadata);
-    if (layers.empty()) continue;
+    const MethodNeeds needs = NeedsOf(*method);
+    if (!Applies(needs, method->name, metadata, response)) continue;
+    const std::vector<std::string> layers = LayersFor(needs, metadata);
     v1::Method* out = response->add_methods();
     out->set_name(method->name);
     out->set_summary(method->summary);
@@ -149,6 +159,11 @@ void AddMethods(const ModelMetadata& metadata, v1::GetModelResponse* response) {
 void AddSamplingMethods(const ModelMetadata& metadata,
                         v1::GetModelResponse* response) {
   for (const SamplingMethod& method : AllSamplingMethods()) {
+    const bool anywhere = std::holds_alternative<SmoothGrad>(method.defaults);
+    const MethodNeeds needs = {
+        .inputs = anywhere ? MethodInputs::kActivationAndGradient
+                           : MethodInputs::kInputAndGradient};
+    if (!Applies(needs, method.name, metadata, response)) continue;
     v1::Method* out = response->add_methods();
     out->set_name(method.name);
     out->set_summary(method.summary);
@@ -159,8 +174,7 @@ void AddSamplingMethods(const ModelMetadata& metadata,
          absl::StrSplit(method.aliases, ' ', absl::SkipEmpty())) {
       out->add_aliases(std::string(alias));
     }
-    if (std::holds_alternative<SmoothGrad>(method.defaults)) continue;
-    out->add_layers("input");
+    if (!anywhere) out->add_layers("input");
   }
 }
 

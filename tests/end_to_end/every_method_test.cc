@@ -91,6 +91,13 @@ TEST_P(EveryMethodTest, AnswersAtEveryListedLayerOrSaysWhyNot) {
   const v1::GetModelResponse model = Describe(name);
   ASSERT_GE(model.methods_size(), 8);
   EXPECT_GE(model.layers_size(), 10);
+  std::set<std::string> named;
+  for (const v1::Method& method : model.methods()) named.insert(method.name());
+  for (const v1::MethodRefusal& refusal : model.method_refusals()) {
+    EXPECT_TRUE(named.insert(refusal.name()).second) << refusal.name();
+    ExpectFitForCallers(refusal.reason());
+  }
+  EXPECT_EQ(named, AllMethods());
   v1::ComputeSaliencyRequest request;
   request.mutable_model()->set_name(name);
   *request.mutable_input() = RandomTensor(5, GoldenInputSize(net));

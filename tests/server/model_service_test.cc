@@ -1,5 +1,6 @@
 #include "server/services/model_service.h"
 
+#include <map>
 #include <set>
 #include <string>
 
@@ -13,6 +14,8 @@ namespace saliency::model_service_test {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 
 TEST(ModelServiceTest, EveryVersionOfEveryModelIsListedWithItsState) {
   TestServer server;
@@ -159,6 +162,42 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
         EXPECT_THAT(method.layers(), ElementsAre("norm")) << method.name();
         break;
     }
+  }
+}
+
+TEST(ModelServiceTest, MethodsThatDoNotApplyComeWithTheReason) {
+  TestServer server;
+  ModelMetadata metadata = FakeModel();
+  metadata.head_layers.clear();
+  for (LayerInfo& layer : metadata.layers) layer.conv.reset();
+  metadata.rule_refusals[BackwardRule::Kind::kLrpGamma] =
+      "operator aten::silu (layer \"act\")";
+  server.table().Publish(
+      {.model = "fake",
+       .version = 1,
+       .metadata = std::make_shared<const ModelMetadata>(metadata)},
+      NoWorkers());
+  grpc::ClientContext context;
+  v1::GetModelResponse response;
+  ASSERT_TRUE(server.models().GetModel(&context, {}, &response).ok());
+  std::map<std::string, std::string> reasons;
+  for (const v1::MethodRefusal& refusal : response.method_refusals()) {
+    reasons[refusal.name()] = refusal.reason();
+  }
+  EXPECT_THAT(
+      reasons,
+      UnorderedElementsAre(
+          Pair("cam",
+               "method \"cam\" needs a linear layer directly behind global "
+               "average pooling; this model has none that maps can be had of"),
+          Pair("norm_grad_real_conv",
+               "method \"norm_grad_real_conv\" needs a 2-d convolution; this "
+               "model has none that maps can be had of"),
+          Pair("lrp_gamma",
+               "method \"lrp_gamma\" is not defined for this model: it has "
+               "operator aten::silu (layer \"act\")")));
+  for (const v1::Method& method : response.methods()) {
+    EXPECT_EQ(reasons.count(method.name()), 0) << method.name();
   }
 }
 
