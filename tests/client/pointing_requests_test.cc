@@ -60,6 +60,15 @@ TEST(PointingRequestsTest, OneRequestServesAllMethods) {
   EXPECT_EQ(requests[0].targets(0).label(), "cat");
 }
 
+TEST(PointingRequestsTest, SmoothingIsAskedForAndTellsPlansApart) {
+  EvaluationPlan plan = Plan(EvaluatedModel());
+  const std::string plain = plan.Text();
+  plan.smooth = 0.02;
+  EXPECT_EQ(plan.Text(), plain + " smooth=0.02");
+  EXPECT_FLOAT_EQ(
+      PointingRequests(plan, CatAndDog(), 1)[0].output().smooth_sigma(), 0.02F);
+}
+
 TEST(PointingRequestsTest, LimitsOfTheServerAreKept) {
   EvaluationPlan plan = Plan(EvaluatedModel());
   for (int i = 0; i < 100; ++i) plan.layers.push_back("l" + std::to_string(i));

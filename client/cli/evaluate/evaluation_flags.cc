@@ -59,6 +59,13 @@ void AddEvaluationFlags(CLI::App& command, EvaluationFlags& flags,
       .add_option("--limit", flags.limit,
                   "the first N images of the set alone; default: all")
       ->check(CLI::PositiveNumber);
+  if (help.smooths) {
+    command
+        .add_option("--smooth", flags.smooth,
+                    "Gaussian smoothing of the maps, sigma as a fraction of "
+                    "the longer side; 0.02 is usual at \"input\"")
+        ->check(CLI::Range(0.0, 0.5));
+  }
   AddConnectionFlags(command, flags.connection);
   command
       .add_option("--concurrency", flags.concurrency,
@@ -70,7 +77,8 @@ void AddEvaluationFlags(CLI::App& command, EvaluationFlags& flags,
 
 absl::StatusOr<EvaluationPlan> PlanFor(const EvaluationFlags& flags,
                                        const v1::GetModelResponse& model) {
-  EvaluationPlan plan = {.methods = flags.methods, .layers = flags.layers};
+  EvaluationPlan plan = {
+      .methods = flags.methods, .layers = flags.layers, .smooth = flags.smooth};
   for (const std::string& text : flags.joins) {
     ASSIGN_OR_RETURN(const JoinKind join, ParseJoinKind(text));
     plan.joins.push_back(join);

@@ -28,6 +28,7 @@ struct EvaluationFlags {
   std::string shard = "0/1";
   std::vector<std::string> merge;
   int limit = 0;
+  double smooth = 0;  // sigma as a fraction of a map's longer side
   int concurrency = 8;
   bool recursive = false;  // of a plain folder those below it as well
   bool has_folder = true;  // false: items come from elsewhere
@@ -39,6 +40,7 @@ struct EvaluationHelp {
   std::string default_layers = "the model's combine layers";
   std::string default_joins;  // empty: no combinations
   bool asks_methods = true;   // false: no methods, and no combinations of them
+  bool smooths = false;       // takes --smooth
   bool plain_folder = false;  // FOLDER need not be laid out as VOC's
 };
 

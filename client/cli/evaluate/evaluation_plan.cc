@@ -81,12 +81,13 @@ absl::StatusOr<JoinKind> ParseJoinKind(absl::string_view text) {
 }
 
 std::string EvaluationPlan::Text() const {
-  return absl::StrCat(
-      "methods=", absl::StrJoin(methods, ","),
-      " layers=", absl::StrJoin(layers, ","), " combinations=",
-      absl::StrJoin(joins, ",", [](std::string* out, const JoinKind& join) {
-        out->append(join.name());
-      }));
+  return absl::StrCat("methods=", absl::StrJoin(methods, ","),
+                      " layers=", absl::StrJoin(layers, ","), " combinations=",
+                      absl::StrJoin(joins, ",",
+                                    [](std::string* out, const JoinKind& join) {
+                                      out->append(join.name());
+                                    }),
+                      smooth > 0 ? absl::StrCat(" smooth=", smooth) : "");
 }
 
 absl::StatusOr<EvaluationPlan> CompletePlan(EvaluationPlan plan,

@@ -31,6 +31,7 @@ struct EvaluationPlan {
   std::vector<std::string> methods;  // names, or pairs as "conv1x1+norm"
   std::vector<std::string> layers;   // shallow to deep
   std::vector<JoinKind> joins;       // empty: no combinations
+  double smooth = 0;                 // OutputOptions.smooth_sigma
   int64_t input_pixels = 0;          // of the model's input
 
   // One line that tells this plan from others.

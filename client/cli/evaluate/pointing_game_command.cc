@@ -112,7 +112,8 @@ Command AddPointingGameCommand(CLI::App& evaluate) {
   AddEvaluationFlags(
       *app, *flags,
       {.folder = "folder laid out as Pascal VOC's, such as VOCdevkit/VOC2007",
-       .default_joins = "all that the model is calibrated for"});
+       .default_joins = "all that the model is calibrated for",
+       .smooths = true});
   return {app, [flags](Console& console) {
             PointingGameEvaluation evaluation(*flags);
             return Evaluate(*flags, evaluation, console);

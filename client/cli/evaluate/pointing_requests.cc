@@ -13,6 +13,7 @@ namespace saliency {
 namespace {
 
 v1::CombineLayersRequest EmptyRequest(
+    const EvaluationPlan& plan,
     const std::map<std::string, CategoryBoxes>& categories) {
   v1::CombineLayersRequest request;
   for (const auto& [category, boxes] : categories) {
@@ -20,6 +21,7 @@ v1::CombineLayersRequest EmptyRequest(
   }
   // The trial is played on the image as it is.
   request.mutable_output()->set_named_size(v1::NAMED_SIZE_IMAGE);
+  request.mutable_output()->set_smooth_sigma(static_cast<float>(plan.smooth));
   request.mutable_output()->set_encoding(v1::MAP_ENCODING_NONE);
   request.set_layer_maps(true);
   return request;
@@ -128,7 +130,8 @@ std::vector<v1::CombineLayersRequest> PointingRequests(
        .image_pixels = image_pixels});
   std::vector<v1::CombineLayersRequest> requests;
   for (size_t m = 0; m < plan.methods.size(); ++m) {
-    if (m % methods_at_once == 0) requests.push_back(EmptyRequest(categories));
+    if (m % methods_at_once == 0)
+      requests.push_back(EmptyRequest(plan, categories));
     for (const JoinKind& join : plan.joins) {
       *requests.back().add_combinations() =
           CombinationFor(plan, plan.methods[m], join);
