@@ -11,6 +11,8 @@
 #   STEPs, all of them by default:
 #     pointing     calibrates, then plays the pointing game (Tables 3, 5, 6;
 #                  Figs. 3, 9)
+#     pixels       the pointing game at the pixels, on fewer scenes: methods that
+#                  take many passes are among them
 #     classes      sensitivity to the class, with and without meta (Figs. 6, 7)
 #     weights      sensitivity to the weights (sec. 4.5, Fig. 13)
 #     identity     the virtual identity against real convolutions (Table 4)
@@ -29,9 +31,15 @@ shown=bus-cow-horse-train  # the sample whose images are kept
 python=/usr/bin/python3  # the one that Debian's python3-torch belongs to
 methods=(gradient gradient_sum linear_approximation grad_cam norm_grad
   selective_norm_grad)
+# With a backward rule of their own; not after a meta step.
+rule_methods=(deconvnet guided_backprop excitation_backprop
+  contrastive_excitation_backprop)
+pixel_methods=(gradient deconvnet guided_backprop smooth_grad
+  integrated_gradients)
 layers=(relu layer1 layer2 layer3 layer4)
 checkpoints=(1 6 11 16 19 23 27 31 34 37 40 43)  # of 43; the first is untrained
 checkpoint_scenes=100
+pixel_scenes=100
 identity_scenes=40  # two maps for each of 20 convolutions and target
 checkpoint_training=1000
 
@@ -56,8 +64,8 @@ serve_model() {
   start_server "$work/server" $model --models "$work/models" --allow-calibration
 }
 
-# options METHODS|LAYERS: the repeated flags.
-method_flags() { printf -- '--method %s ' "${methods[@]}"; }
+# The repeated flags.
+method_flags() { printf -- '--method %s ' "$@"; }
 layer_flags() { printf -- '--layer %s ' "${layers[@]}"; }
 
 # keep FROM TO: the tables and plots of an evaluation, not its journal.
@@ -78,16 +86,35 @@ pointing() {
   say "Pointing game"
   # shellcheck disable=SC2046
   "$bin/saliency" evaluate pointing-game "$work/scenes/test" \
-    $(method_flags) $(layer_flags) --out-dir "$work/pointing"
+    $(method_flags "${methods[@]}" "${rule_methods[@]}") $(layer_flags) \
+    --out-dir "$work/pointing"
   keep "$work/pointing" pointing
+}
+
+# Maps at the pixels are smoothed, as is usual.
+pixels() {
+  say "Pointing game at the pixels"
+  # shellcheck disable=SC2046
+  "$bin/saliency" evaluate pointing-game "$work/scenes/test" \
+    $(method_flags "${pixel_methods[@]}") --layer input \
+    --combination uniform+sum --smooth 0.02 --limit $pixel_scenes \
+    --out-dir "$work/pixels"
+  keep "$work/pixels" pixels
 }
 
 classes() {
   say "Sensitivity to the class"
   # shellcheck disable=SC2046
   "$bin/saliency" evaluate class-sensitivity "$work/scenes/test" \
-    $(method_flags) $(layer_flags) --meta --out-dir "$work/classes"
+    $(method_flags "${methods[@]}") $(layer_flags) --meta \
+    --out-dir "$work/classes"
   keep "$work/classes" classes
+  say "Sensitivity to the class: backward rules"
+  # shellcheck disable=SC2046
+  "$bin/saliency" evaluate class-sensitivity "$work/scenes/test" \
+    $(method_flags "${rule_methods[@]}") $(layer_flags) \
+    --out-dir "$work/classes-rules"
+  keep "$work/classes-rules" classes-rules
 }
 
 identity() {
@@ -105,10 +132,19 @@ weights() {
     [[ $kind == weights ]] || options=(--meta)
     # shellcheck disable=SC2046
     "$bin/saliency" evaluate weight-sensitivity "${samples[@]}" \
-      $(method_flags) --layer layer3 "${options[@]}" --out-dir "$work/$kind"
+      $(method_flags "${methods[@]}") --layer layer3 "${options[@]}" \
+      --out-dir "$work/$kind"
     keep "$work/$kind" $kind
     find "$results/$kind" -name '*_sheet*.png' ! -name "$shown*" -delete
     find "$results/$kind" -name '*_sheet*.png' -exec $python -c "$shrink" {} \;
+  done
+  # One rule a run: a study's maps share one.
+  local method
+  for method in "${rule_methods[@]}"; do
+    say "Sensitivity to the weights: $method"
+    "$bin/saliency" evaluate weight-sensitivity "${samples[@]}" \
+      --method "$method" --layer layer3 --out-dir "$work/weights-$method"
+    keep "$work/weights-$method" "weights-$method"
   done
 }
 
@@ -218,7 +254,7 @@ main() {
         sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
         return
         ;;
-      pointing | classes | weights | identity | meta | training) steps+=("$1") ;;
+      pointing | pixels | classes | weights | identity | meta | training) steps+=("$1") ;;
       *)
         echo "run.sh: unknown argument $1 (see --help)" >&2
         return 2
@@ -226,7 +262,7 @@ main() {
     esac
     shift
   done
-  ((${#steps[@]})) || steps=(pointing classes weights identity meta training)
+  ((${#steps[@]})) || steps=(pointing pixels classes weights identity meta training)
   if [[ $scenes == 1000 ]]; then
     : "${work:=build/paper}" "${results:=tests/paper}"
   else
