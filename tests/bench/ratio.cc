@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 
@@ -38,10 +39,13 @@ double RatioOfMedians(int rounds, const std::function<void()>& work,
 }
 
 void PrintRow(const BenchRow& row) {
-  std::printf("%-48s %-28s %7.3f  (target %s %.2f)  %s\n", row.name.c_str(),
-              row.quantity.c_str(), row.value,
-              row.at_most ? "<=" : ">=", row.target,
-              row.ok() ? "ok" : "MISSED");
+  std::printf("%-48s %-28s %7.3f", row.name.c_str(), row.quantity.c_str(),
+              row.value);
+  if (std::isfinite(row.target)) {
+    std::printf("  (target %s %.2f)  %s", row.at_most ? "<=" : ">=", row.target,
+                row.ok() ? "ok" : "MISSED");
+  }
+  std::printf("\n");
   std::fflush(stdout);
 }
 

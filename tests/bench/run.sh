@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 
 # Each is called as NAME MODELS [--rounds N] [--filter REGEX] [--json FILE],
 # prints its rows, and fails when one misses its target (see ratio.h).
-benches=(pass_bench serving_bench sweep_bench)
+benches=(pass_bench method_bench serving_bench sweep_bench)
 networks=(resnet50 vgg16)
 models=build/bench/models
 python=/usr/bin/python3  # the one that Debian's python3-torch belongs to
