@@ -346,12 +346,16 @@ TEST_F(SamplingTest, MemoryDoesNotGrowWithTheSamples) {
   const auto smoothed = [&](int samples) {
     return *Attribution::Smoothed({.samples = samples}, gradient);
   };
+  const auto integrated = [](int steps) {
+    return *Attribution::Integrated({.steps = steps});
+  };
   const auto masked = [](int masks) {
     return *Attribution::Perturbed(Rise{.masks = masks});
   };
   peak_of(smoothed(16));  // what is kept from the first use on
   EXPECT_LT(peak_of(smoothed(160)), 1.2 * peak_of(smoothed(16)));
-  EXPECT_LT(peak_of(masked(400)), 1.2 * peak_of(masked(16)));
+  EXPECT_LT(peak_of(masked(4000)), 1.2 * peak_of(masked(16)));
+  EXPECT_LT(peak_of(integrated(500)), 1.2 * peak_of(integrated(16)));
 }
 
 }  // namespace
