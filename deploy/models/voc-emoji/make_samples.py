@@ -11,7 +11,7 @@ import voc_folder
 
 _SEED = 42
 # (index of the scene, photograph).
-_CHOSEN = ((22, "Image_0B_by_freespace"),
+_CHOSEN = ((22, "Picture_0B_by_freespace"),
            (43, "aitzgorri_by_Aitzol_Berasategi"),
            (58, "life_by_Aitzol_Berasategi"),
            (72, "picosdeeuropa_by_Aitzol_Berasategi"),

@@ -66,7 +66,7 @@ SPLITS = {
         _lomiri("Bridge_by_Sander_Klootwijk", "Sander Klootwijk",
                 "CC-BY-SA-4.0"),
         _lomiri("Dragonfly_by_Bolly", "Bolly", "CC-BY-SA-4.0"),
-        _lomiri("Image_1A_by_freespace", "Trevor \"Freespace\"",
+        _lomiri("Picture_1A_by_freespace", "Trevor \"Freespace\"",
                 "CC-BY-4.0"),
         _lomiri("greentock_by_Peter_Nerlich", "Peter Nerlich",
                 "CC-BY-SA-4.0"),
@@ -89,7 +89,7 @@ SPLITS = {
         _plasma("summer_1am", "Risto Saukonpää"),
     ),
     "test": (
-        _lomiri("Image_0B_by_freespace", "Trevor \"Freespace\"",
+        _lomiri("Picture_0B_by_freespace", "Trevor \"Freespace\"",
                 "CC-BY-4.0"),
         _lomiri("aitzgorri_by_Aitzol_Berasategi", "Aitzol Berasategi",
                 "CC-BY-4.0"),
