@@ -205,6 +205,42 @@ TEST_P(RelevanceRulesTest, OfReluNetworksEpsilonIsInputTimesGradient) {
       RowsClose(gamma.records[0].gradient, plain.records[0].gradient, 1e-4));
 }
 
+// A gate is a constant to relevance, whether a sigmoid or a hard sigmoid and by
+// whatever views it comes.
+TEST_P(RelevanceRulesTest, GatesGetNothing) {
+  at::manual_seed(40);
+  const auto net = [&,
+                    children = std::vector<std::pair<std::string, TinyModule>>{
+                        {"c", Conv(3, 6)},
+                        {"squeeze", Linear(6, 6)},
+                        {"scale", Function("Scale", "torch.sigmoid(x)")},
+                        {"gate", Conv(6, 6)},
+                        {"fc", Linear(6, 5)}}](const std::string& end) {
+    return Load(Net(
+        children,
+        "y = torch.relu(self.c.forward(x))\n"
+        "s = self.scale.forward(self.squeeze.forward(torch.mean(y, [2, 3])))\n"
+        "y = s.view([-1, 6, 1, 1])" +
+            end +
+            " * y\n"
+            "y = y * torch.hardsigmoid(self.gate.forward(y))" +
+            end +
+            "\n"
+            "return self.fc.forward(torch.mean(torch.relu(y), [2, 3]))"));
+  };
+  const auto gated = net("");
+  const auto constant = net(".detach()");
+  const at::Tensor images = Images(4);
+  const ProbeResult want = Run(*constant, images, {}, {"input", "c"});
+  const ProbeResult got =
+      Run(*gated, images, {.kind = Kind::kLrpEpsilon, .epsilon = 1e-12},
+          {"input", "c"});
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(
+        RowsClose(got.records[i].gradient, want.records[i].gradient, 1e-5));
+  }
+}
+
 TEST_P(RelevanceRulesTest, LayerNormsProductsAndActivationsPassItOn) {
   at::manual_seed(37);
   const auto model = Load(WithoutBias(
@@ -291,6 +327,12 @@ TEST_P(RelevanceRulesTest, WhatTheyHaveNoRuleForIsNamed) {
   EXPECT_EQ(refusal("return torch.mean(torch.sigmoid(self.c.forward(x)), "
                     "[2, 3])",
                     Kind::kLrpGamma),
+            "operator sigmoid, which it has no rule for");
+  // A gate that is something else too.
+  EXPECT_EQ(refusal("y = self.c.forward(x)\n"
+                    "s = torch.sigmoid(y)\n"
+                    "return torch.mean(y * s + s, [2, 3])",
+                    Kind::kLrpEpsilon),
             "operator sigmoid, which it has no rule for");
   EXPECT_THAT(refusal("y = self.c.forward(x)\n"
                       "return torch.mean(torch.softmax(y, 1), [2, 3])",

@@ -133,7 +133,7 @@ class RuledGraph {
       case BackwardRule::Kind::kLrpGamma:
       case BackwardRule::Kind::kLrpAlphaBeta:
       case BackwardRule::Kind::kLrpComposite:
-        return TreatByLrp(rule_, view, TakesImage(graph_, view),
+        return TreatByLrp(rule_, view, flow_, TakesImage(graph_, view),
                           ground_.pixels);
       case BackwardRule::Kind::kDeepLift:
         return TreatByDeepLift(rule_, view);

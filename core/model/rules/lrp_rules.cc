@@ -2,9 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "core/model/rules/gates.h"
 #include "core/model/rules/linear_parts.h"
 #include "core/model/rules/local_derivative.h"
 #include "core/model/rules/operator_family.h"
@@ -179,6 +182,22 @@ class HalfRule : public OperatorRule {
   }
 };
 
+// What is gated has all of the relevance, as if its gate were a constant.
+class GateRule : public OperatorRule {
+ public:
+  explicit GateRule(std::size_t gate) : gate_(gate) {}
+
+  std::vector<at::Tensor> Backward(const RuledCall& call,
+                                   const at::Tensor& signal) const override {
+    std::vector<at::Tensor> back = ProductDerivative(call, call.inputs, signal);
+    back[gate_].zero_();
+    return back;
+  }
+
+ private:
+  const std::size_t gate_;
+};
+
 // The standard deviation is taken for a constant.
 class LayerNormRule : public OperatorRule {
  public:
@@ -221,6 +240,14 @@ Treatment TreatWeighted(const BackwardRule& rule, const NodeView& node,
   return ruled(std::make_shared<EpsilonRule>(at, rule.epsilon));
 }
 
+Treatment TreatProduct(const NodeView& node, const ActivationFlow& flow) {
+  const std::optional<std::size_t> gate = GateFactor(node, flow);
+  if (gate.has_value()) {
+    return Treatment::Ruled(std::make_shared<GateRule>(*gate), {0, 1});
+  }
+  return Treatment::Ruled(std::make_shared<HalfRule>(), {0, 1});
+}
+
 // What cuts off above is left with its relevance.
 bool HasTop(const NodeView& node) {
   return !node.IsOneOf(
@@ -230,7 +257,8 @@ bool HasTop(const NodeView& node) {
 }  // namespace
 
 Treatment TreatByLrp(const BackwardRule& rule, const NodeView& node,
-                     bool takes_image, const PixelRange& pixels) {
+                     const ActivationFlow& flow, bool takes_image,
+                     const PixelRange& pixels) {
   switch (FamilyOf(node)) {
     case OperatorFamily::kNone:
     case OperatorFamily::kMoves:
@@ -252,9 +280,13 @@ Treatment TreatByLrp(const BackwardRule& rule, const NodeView& node,
     case OperatorFamily::kLayerNorm:
       return Treatment::Ruled(std::make_shared<LayerNormRule>(), {0});
     case OperatorFamily::kMultiplies:
+      return TreatProduct(node, flow);
     case OperatorFamily::kMatrixProduct:
       return Treatment::Ruled(std::make_shared<HalfRule>(), {0, 1});
     case OperatorFamily::kGate:
+      // No relevance comes to it.
+      if (IsGateAlone(node, flow)) return Treatment::Plain();
+      break;
     case OperatorFamily::kOther:
       break;
   }

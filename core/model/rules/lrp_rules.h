@@ -8,7 +8,8 @@
 // Andeol, Kawakami, Wada, Kanamori, Mueller, Montavon 2021, arXiv:2105.14372,
 // sec. 3 (gamma where x may be negative); Achtibat, Hatefi, Dreyer, Jain,
 // Wiegand, Lapuschkin, Samek 2024, arXiv:2402.05602, sec. 3 (softmax, products
-// of activations, layer norms, activations).
+// of activations, layer norms, activations); Arras, Montavon, Mueller, Samek
+// 2017, arXiv:1706.07206, sec. 3.1 (gates).
 //
 // Internal to the model room.  Pure functions; safe from any thread.
 
@@ -21,10 +22,13 @@
 
 namespace saliency {
 
-// `takes_image`: the operator's activation is the image itself.  What the rules
-// have nothing to say of is refused, gates and quotients among it.
+// `takes_image`: the operator's activation is the image itself.  Of a product
+// with a gate all relevance goes to the other factor.  What the rules have
+// nothing to say of is refused, quotients and sigmoids that are no gates among
+// it.
 Treatment TreatByLrp(const BackwardRule& rule, const NodeView& node,
-                     bool takes_image, const PixelRange& pixels);
+                     const ActivationFlow& flow, bool takes_image,
+                     const PixelRange& pixels);
 
 }  // namespace saliency
 
