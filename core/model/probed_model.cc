@@ -108,6 +108,8 @@ struct ProbedModel::Impl {
   int ExpandRowsMark(const std::vector<int>& slots);
   absl::StatusOr<std::vector<int>> Slots(
       const std::vector<Probe>& probes) const;
+  // Errors: FAILED_PRECONDITION as RuleRefusal.
+  absl::Status CheckRule(const BackwardRule& rule) const;
   absl::StatusOr<ProbeResult> RunPlain(const ProbeRequest& request,
                                        const std::vector<int>& slots);
   absl::StatusOr<ProbeResult> RunStepped(const ProbeRequest& request,
@@ -224,12 +226,16 @@ absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
   return slots;
 }
 
+absl::Status ProbedModel::Impl::CheckRule(const BackwardRule& rule) const {
+  const std::string why = network.RuleRefusal(rule);
+  if (why.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the backward rule is not defined for ", why));
+}
+
 absl::StatusOr<ProbeResult> ProbedModel::Impl::RunPlain(
     const ProbeRequest& request, const std::vector<int>& slots) {
-  if (const std::string why = network.RuleRefusal(request.rule); !why.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the backward rule is not defined for ", why));
-  }
+  RETURN_IF_ERROR(CheckRule(request.rule));
   const int expand_rows = ExpandRowsMark(slots);
   std::optional<NetworkWeights> precise;
   // A frozen model's weights are constants of its graph.
@@ -251,6 +257,7 @@ absl::StatusOr<ProbeResult> ProbedModel::Impl::RunStepped(
   if (meta_path == MetaPath::kNone) {
     return absl::FailedPreconditionError(meta_refusal);
   }
+  RETURN_IF_ERROR(CheckRule(request.rule));
   RETURN_IF_ERROR(
       CheckMetaSteps(request, network.output().meaning, check.num_classes));
   return SplitZeroSteps(
@@ -266,7 +273,8 @@ absl::StatusOr<ProbeResult> ProbedModel::Impl::RunStepped(
 
 absl::StatusOr<ProbeResult> ProbedModel::Impl::StepRows(
     const ProbeRequest& request, const std::vector<int>& slots) {
-  if (meta_fast != nullptr) {
+  // The fast path's second pass goes back by the derivative alone.
+  if (meta_fast != nullptr && request.rule.is_gradient()) {
     ASSIGN_OR_RETURN(std::optional<ProbeResult> result,
                      meta_fast->Explain(request, slots));
     if (result.has_value()) return *std::move(result);

@@ -139,9 +139,6 @@ TEST_F(RulesTest, StrangersOfOtherRulesDoNotMatter) {
 }
 
 TEST_F(RulesTest, WhereTheyCannotBeHadTheySayWhy) {
-  Job stepped = RawJob(1, {At("guided_backprop", {"layer3"})});
-  stepped.meta = JobMetaStep{};
-  EXPECT_THAT(Refusal(stepped), HasSubstr("backward rule of its own"));
   Job softmax = RawJob(1, {At("lrp_gamma", {"layer3"})});
   softmax.score = Score::kSoftmax;
   EXPECT_THAT(Refusal(softmax), HasSubstr("scores LOGIT and SCALAR_OUTPUT"));

@@ -166,14 +166,5 @@ TEST_P(ReluRulesTest, AnotherActivationIsRefusedByItsName) {
   }
 }
 
-TEST_P(ReluRulesTest, MetaStepsAreNotTakenUnderARule) {
-  const auto model = Load(ResidualNet());
-  ProbeRequest request = EachImage(Images(1), 5, {"input"});
-  request.rule = kGuided;
-  request.rows[0].meta = MetaStep{};
-  EXPECT_EQ(model->Run(request).status().code(),
-            absl::StatusCode::kFailedPrecondition);
-}
-
 }  // namespace
 }  // namespace saliency::relu_rules_test

@@ -76,10 +76,11 @@ bool IsSaturated(float value, Score score, const OutputMeaning& meaning) {
   return is_probability && (value < kEnd || value > 1 - kEnd);
 }
 
-// Whether rows are compared with those of a second variant.
-bool HasTwin(const PassItem& item) {
-  return item.variants.size() > 1 && item.variants[1].samples == nullptr &&
-         item.variants[1].rule == item.variants[0].rule;
+// Whether rows are compared with others: the second half of the variants then
+// repeats the first, of the model that is compared with.
+bool HasTwins(const FinishOptions& options) {
+  return options.plain_maps || options.correlate == Correlate::kPlain ||
+         options.correlate == Correlate::kStages;
 }
 
 struct RowPosition {
@@ -105,9 +106,14 @@ absl::Span<const T> PartOf(const std::vector<T>& all, std::size_t row,
   return absl::MakeConstSpan(all).subspan(row * count, count);
 }
 
-// What a row's results are made of: its own variant, and for the first those
-// with samples or rules of their own, each at its number.
-std::vector<RowVariant> VariantsOf(const Ground& ground, std::size_t variant,
+// How many variants make the maps of a row; twins are as many more.
+std::size_t VariantsOfRow(const Ground& ground) {
+  const std::size_t all = ground.prepared.item.variants.size();
+  return HasTwins(ground.options) ? all / 2 : all;
+}
+
+// What a row's results are made of, from variant number `first` on.
+std::vector<RowVariant> VariantsOf(const Ground& ground, std::size_t first,
                                    std::size_t row) {
   const std::vector<Variant>& asked = ground.prepared.item.variants;
   const auto of = [&](std::size_t v) {
@@ -116,16 +122,15 @@ std::vector<RowVariant> VariantsOf(const Ground& ground, std::size_t variant,
                       .maps = PartOf(made.maps, row, asked[v]),
                       .warnings = PartOf(made.warnings, row, asked[v])};
   };
-  std::vector<RowVariant> variants = {of(variant)};
-  const bool has_twin = HasTwin(ground.prepared.item);
-  for (std::size_t v = 1; variant == 0 && v < asked.size(); ++v) {
-    if (v > 1 || !has_twin) variants.push_back(of(v));
+  std::vector<RowVariant> variants;
+  for (std::size_t v = 0; v < VariantsOfRow(ground); ++v) {
+    variants.push_back(of(first + v));
   }
   return variants;
 }
 
-// A row of the item's variant number `variant`.  `scores` are the image's, by
-// the model as it is.
+// A row of the item's variants from number `variant` on: 0, or that of the
+// first twin.  `scores` are the image's, by the model as it is.
 FinishRow RowOf(const Ground& ground, const RowPosition& at,
                 std::size_t variant, const ClassScores& scores) {
   const PassItem& item = ground.prepared.item;
@@ -183,7 +188,7 @@ RowCorrelations CorrelationsOf(Explanation& explanation) {
           .combined = explanation.combined_correlations};
 }
 
-// What a row is compared with: the same row of the second variant.
+// What a row is compared with: the same row of the twins.
 void AddCompared(const Ground& ground,
                  const std::shared_ptr<const FinishRow>& row,
                  const std::shared_ptr<const FinishRow>& plain, Pieces& pieces,
@@ -272,11 +277,11 @@ absl::Status JobRendering::AddImage(std::size_t image) {
     rows.push_back(
         std::make_shared<FinishRow>(RowOf(ground, {image, t}, 0, scores)));
     AddRow(rows.back(), prepared_, pieces(), explanation());
-    if (!HasTwin(prepared_.item)) continue;
-    AddCompared(
-        ground, rows.back(),
-        std::make_shared<FinishRow>(RowOf(ground, {image, t}, 1, scores)),
-        pieces(), explanation());
+    if (!HasTwins(options_)) continue;
+    AddCompared(ground, rows.back(),
+                std::make_shared<FinishRow>(
+                    RowOf(ground, {image, t}, VariantsOfRow(ground), scores)),
+                pieces(), explanation());
   }
   if (options_.correlate == Correlate::kTargets) {
     AddCorrelations(rows[0], rows[1], prepared_, pieces(),

@@ -129,14 +129,9 @@ void OrderVariants(const Job& job, ResultPlan& plan) {
 // Errors: INVALID_ARGUMENT a step is taken at the image itself, by the loss's
 //   own gradient.
 absl::Status CheckStep(const Job& job, const Attribution& attribution) {
-  if (!job.meta.has_value()) return absl::OkStatus();
-  if (!attribution.rule().is_gradient()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("method \"", attribution.name(),
-                     "\" has a backward rule of its own and is not offered "
-                     "after a meta step"));
+  if (!job.meta.has_value() || !attribution.sampling().has_value()) {
+    return absl::OkStatus();
   }
-  if (!attribution.sampling().has_value()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("method \"", attribution.name(),
                    "\" varies the input and is not offered after a meta step, "

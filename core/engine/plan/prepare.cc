@@ -102,6 +102,16 @@ Variant VariantOf(const FurtherPass& pass, const InputConfig& config,
   return variant;
 }
 
+// The same of the model as it is, behind all of them.
+void AddPlainTwins(std::vector<Variant>& variants) {
+  const std::size_t count = variants.size();
+  for (std::size_t v = 0; v < count; ++v) {
+    Variant twin = variants[v];
+    twin.meta.reset();
+    variants.push_back(std::move(twin));
+  }
+}
+
 bool HasNoInput(const Job& job) {
   const auto* image = std::get_if<EncodedImage>(&job.input);
   return image != nullptr && image->bytes.empty();
@@ -155,12 +165,11 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
       {.attributions = std::move(plan.results.pass),
        .meta = plan.meta,
        .rule = plan.results.rule}};
-  if (job.needs_plain()) {
-    variants.push_back({.attributions = variants.front().attributions});
-  }
   for (const FurtherPass& pass : plan.results.further) {
     variants.push_back(VariantOf(pass, model.config.input, input.tensor));
+    variants.back().meta = plan.meta;
   }
+  if (job.needs_plain()) AddPlainTwins(variants);
   return PreparedJob{.item = {.input = std::move(input.tensor),
                               .targets = std::move(plan.targets),
                               .score = job.score,

@@ -227,8 +227,11 @@ absl::StatusOr<PassAnswers> PassExplainer::Explain(
   return answers;
 }
 
-int64_t PassExplainer::RowsAtOnce(const PassItem& item, bool stepped) const {
-  if (stepped && model_.meta_path() == MetaPath::kReference) return 1;
+int64_t PassExplainer::RowsAtOnce(const PassItem& item,
+                                  const Variant& variant) const {
+  const bool row_by_row =
+      model_.meta_path() == MetaPath::kReference || !variant.rule.is_gradient();
+  if (variant.meta.has_value() && row_by_row) return 1;
   const std::vector<int64_t>& measured = model_.layers().front().shape;
   const int64_t pixels = item.input.size(2) * item.input.size(3);
   return std::clamp<int64_t>(
@@ -240,8 +243,8 @@ absl::Status PassExplainer::RunRows(absl::Span<const PassItem* const> items,
                                     absl::Span<const BatchRow> rows,
                                     PassAnswers& answers) {
   const PassItem& any = *items[rows.front().item];
-  const bool stepped = any.variants[rows.front().variant].meta.has_value();
-  auto at_once = static_cast<std::size_t>(RowsAtOnce(any, stepped));
+  const Variant& variant = any.variants[rows.front().variant];
+  auto at_once = static_cast<std::size_t>(RowsAtOnce(any, variant));
   for (std::size_t first = 0; first < rows.size();) {
     if (AllCancelled(items)) return absl::CancelledError("cancelled");
     const auto chunk = rows.subspan(first, at_once);

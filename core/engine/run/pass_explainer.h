@@ -38,7 +38,7 @@ class PassExplainer final : public Explainer {
   int64_t progress() const override { return passes_; }
 
  private:
-  int64_t RowsAtOnce(const PassItem& item, bool stepped) const;
+  int64_t RowsAtOnce(const PassItem& item, const Variant& variant) const;
   absl::Status RunRows(absl::Span<const PassItem* const> items,
                        absl::Span<const BatchRow> rows, PassAnswers& answers);
   absl::Status RunChunk(absl::Span<const PassItem* const> items,

@@ -140,10 +140,6 @@ bool HasMetaSteps(const ProbeRequest& request) {
 
 absl::Status CheckMetaSteps(const ProbeRequest& request,
                             const OutputMeaning& output, int64_t num_classes) {
-  if (!request.rule.is_gradient()) {
-    return absl::FailedPreconditionError(
-        "meta steps are not taken under a backward rule");
-  }
   std::set<int64_t> images;
   for (const ProbeRow& row : request.rows) {
     images.insert(row.image);

@@ -23,8 +23,7 @@ bool HasMetaSteps(const ProbeRequest& request);
 
 // Errors: INVALID_ARGUMENT an epsilon that is negative or not finite; a score
 // without a loss (SCALAR_OUTPUT); a loss that is not that
-// of the model's output (LossOf); an image without a row; FAILED_PRECONDITION
-// the request has a backward rule of its own.
+// of the model's output (LossOf); an image without a row.
 // REQUIRES: HasMetaSteps(request).
 absl::Status CheckMetaSteps(const ProbeRequest& request,
                             const OutputMeaning& output, int64_t num_classes);
