@@ -31,7 +31,7 @@ shown=bus-cow-horse-train  # the sample whose images are kept
 python=/usr/bin/python3  # the one that Debian's python3-torch belongs to
 methods=(gradient gradient_sum linear_approximation grad_cam norm_grad
   selective_norm_grad)
-# With a backward rule of their own; not after a meta step.
+# With a backward rule of their own: slower after a meta step, and left out there.
 rule_methods=(deconvnet guided_backprop excitation_backprop
   contrastive_excitation_backprop)
 pixel_methods=(gradient deconvnet guided_backprop smooth_grad
@@ -98,6 +98,7 @@ pixels() {
   "$bin/saliency" evaluate pointing-game "$work/scenes/test" \
     $(method_flags "${pixel_methods[@]}") --layer input \
     --combination uniform+sum --smooth 0.02 --limit $pixel_scenes \
+    --timeout 10m \
     --out-dir "$work/pixels"
   keep "$work/pixels" pixels
 }
