@@ -17,6 +17,7 @@ import argparse
 import copy
 import multiprocessing
 import os
+import sys
 import tempfile
 import time
 
@@ -28,8 +29,11 @@ import glyphs
 import preprocessing
 import scenes
 import scores
-import torchscript
 from network import ResidualNet
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "../../export"))
+import torchscript
 
 # (what is trained on, its seed, side of the images, epochs, peak learning
 # rate). On close-ups the net soon learns what the things look like; on scenes
@@ -42,7 +46,6 @@ BATCH = 64
 WEIGHT_DECAY = 0.02
 SEED = 1
 SIDES = {"scene": preprocessing.SIDE, "close-up": 64}
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def load_scenes(cache, split, style, count, seed=SEED):
