@@ -157,7 +157,7 @@ explain() {
   cp $sample.jpg "$mounted/tmp/image.jpg"
   chmod 644 "$mounted/tmp/image.jpg"
   mount -o remount,ro "$mounted/tmp"
-  "${in_image[@]}" /usr/bin/saliency explain /tmp/image.jpg "${targets[@]}" \
+  "${in_image[@]}" /usr/bin/saliency explain /tmp/image.jpg --model voc-emoji "${targets[@]}" \
     --server "127.0.0.1:$(port_of grpc)" --method linear_approximation \
     --layer layer4 >"$folder/explain.txt"
   for class in "${classes[@]}"; do

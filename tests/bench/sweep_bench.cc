@@ -25,6 +25,7 @@
 #include "client/saliency_client.h"
 #include "tests/bench/bench_arguments.h"
 #include "tests/bench/ratio.h"
+#include "tests/end_to_end/model_folder.h"
 #include "tests/end_to_end/server_process.h"
 
 namespace saliency {
@@ -97,7 +98,8 @@ void CheckMap(const v1::SaliencyMap& map) {
 class Sweep {
  public:
   Sweep() {
-    server_ = OrDie(ServerProcess::Start({.models = SALIENCY_MODELS_DIR}));
+    models_.AddBundled("voc-emoji");
+    server_ = OrDie(ServerProcess::Start({.models = models_.path()}));
     if (const absl::Status serving = server_->AwaitServing(); !serving.ok()) {
       Die(serving);
     }
@@ -176,6 +178,7 @@ class Sweep {
     for (std::thread& client : clients) client.join();
   }
 
+  ModelFolder models_;
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<SaliencyClient> client_;
   std::vector<Questions> images_;

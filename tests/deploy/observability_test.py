@@ -20,7 +20,8 @@ import grpc
 import needs
 import promql
 import stubs
-from server_process import PATIENCE_S, ROOT, ServerProcess
+from server_process import (PATIENCE_S, ROOT, ServerProcess,
+                            emoji_repository)
 
 yaml = needs.module("yaml", "python3-yaml")
 PROMETHEUS = None
@@ -158,7 +159,9 @@ class ObservabilityTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.server = ServerProcess("--models", ROOT / "deploy/models")
+        models = emoji_repository()
+        cls.addClassCleanup(models.cleanup)
+        cls.server = ServerProcess("--models", models.name)
         cls.addClassCleanup(cls.server.close)
         cls.server.await_models(1)
         cls.prometheus = PrometheusProcess(pathlib.Path(cls.folder.name),

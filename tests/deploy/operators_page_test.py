@@ -16,10 +16,12 @@ import unittest
 
 import needs
 from server_process import (PATIENCE_S, ROOT, ServerProcess, binary,
-                            without_settings)
+                            emoji_repository, without_settings)
 
 PAGE = ROOT / "deploy/README.md"
 HERE = pathlib.Path(__file__).resolve().parent
+# What its servers serve.
+BUNDLED = list((ROOT / "deploy/models").iterdir())
 
 
 def blocks():
@@ -77,7 +79,7 @@ class Workplace:
                             1) if text.startswith("saliency-server") else text
         self.server = ServerProcess(
             command=["bash", "-c", f"exec {text}"], cwd=self.folder)
-        self.server.await_models(1)
+        self.server.await_models(len(BUNDLED))
         self.environment["SALIENCY_SERVER"] = self.server.address
         self.environment["SALIENCY_METRICS"] = self.server.metrics_address
 
@@ -144,7 +146,9 @@ class OperatorsPageTest(unittest.TestCase):
                 self.assertRegex(known, rf"(Env:|\$){name}\)")
 
     def test_its_metrics_are_those_of_the_server(self):
-        server = ServerProcess("--models", ROOT / "deploy/models")
+        models = emoji_repository()
+        self.addCleanup(models.cleanup)
+        server = ServerProcess("--models", models.name)
         self.addCleanup(server.close)
         server.await_models(1)
         server.client("explain", ROOT / "deploy/models/voc-emoji/samples/"

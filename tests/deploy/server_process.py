@@ -4,7 +4,9 @@ import json
 import os
 import pathlib
 import queue
+import shutil
 import subprocess
+import tempfile
 import threading
 import urllib.request
 
@@ -21,6 +23,15 @@ def without_settings():
     """Our environment less what the programs would read their options from."""
     return {name: value for name, value in os.environ.items()
             if not name.startswith("SALIENCY_")}
+
+
+def emoji_repository():
+    """A TemporaryDirectory with voc-emoji alone, of the bundled models the one
+    that loads in no time."""
+    folder = tempfile.TemporaryDirectory()
+    shutil.copytree(ROOT / "deploy/models/voc-emoji",
+                    pathlib.Path(folder.name) / "voc-emoji")
+    return folder
 
 
 # Free ports on loopback, and nothing to wait for at the end.

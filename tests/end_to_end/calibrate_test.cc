@@ -1,5 +1,5 @@
-// `saliency calibrate` as a process, against the real server with the bundled
-// model, on its sample images.
+// `saliency calibrate` as a process, against the real server with
+// voc-emoji, on its sample images.
 
 #include <filesystem>
 #include <memory>
@@ -24,9 +24,7 @@ using ::testing::HasSubstr;
 class CalibrateTest : public ::testing::Test {
  protected:
   CalibrateTest() {
-    fs::copy(BundledModels() + "/voc-emoji", models_.folder() / "voc-emoji",
-             fs::copy_options::recursive);
-    fs::remove(WeightsFile());
+    models_.AddBundled("voc-emoji");
     for (const auto& entry : fs::directory_iterator(SampleFolder())) {
       const std::string name = entry.path().filename();
       const bool is_image = entry.path().extension() == ".jpg";

@@ -1,5 +1,5 @@
 // `saliency` and the Python example as processes, against the real server with
-// the bundled model.
+// voc-emoji.
 
 #include <algorithm>
 #include <filesystem>
@@ -22,7 +22,7 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-ServerEnvironment& environment = UseBundledModels();
+ServerEnvironment& environment = UseEmojiModel();
 
 class CommandLineTest : public ::testing::Test {
  protected:

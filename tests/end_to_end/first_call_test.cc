@@ -23,7 +23,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-ServerEnvironment& environment = UseBundledModels();
+ServerEnvironment& environment = UseEmojiModel();
 
 // A sample, as a camera of this size would have taken it.
 std::string Photograph(int64_t height, int64_t width) {

@@ -7,7 +7,7 @@
 namespace saliency {
 namespace {
 
-ServerEnvironment& environment = UseBundledModels();
+ServerEnvironment& environment = UseEmojiModel();
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Meta-saliency and class sensitivity over the wire, with the bundled model:
+// Meta-saliency and class sensitivity over the wire, with voc-emoji:
 // what single requests and the mathematics say they are, and a model that stays
 // as it was.
 
@@ -20,7 +20,7 @@
 namespace saliency::meta_test {
 namespace {
 
-ServerEnvironment& environment = UseBundledModels();
+ServerEnvironment& environment = UseEmojiModel();
 
 std::string Sample(const std::string& name) {
   return absl::StrCat(SampleFolder(), "/", name, ".jpg");

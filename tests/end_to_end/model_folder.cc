@@ -36,10 +36,18 @@ void ModelFolder::AddGolden(const std::string& net, const std::string& form,
       version + "/model.pt");
 }
 
-std::string BundledModels() { return SALIENCY_MODELS_DIR; }
+void ModelFolder::AddBundled(const std::string& name) {
+  const std::string from = absl::StrCat(SALIENCY_MODELS_DIR, "/", name);
+  const std::string to = folder_ / name;
+  std::filesystem::create_directories(to + "/1");
+  for (const char* file : {"config.pbtxt", "labels.txt", "1/model.pt"}) {
+    std::filesystem::copy_file(absl::StrCat(from, "/", file),
+                               absl::StrCat(to, "/", file));
+  }
+}
 
-std::string SampleFolder() {
-  return absl::StrCat(SALIENCY_MODELS_DIR, "/voc-emoji/samples");
+std::string SampleFolder(const std::string& model) {
+  return absl::StrCat(SALIENCY_MODELS_DIR, "/", model, "/samples");
 }
 
 }  // namespace saliency

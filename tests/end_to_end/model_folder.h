@@ -30,6 +30,9 @@ class ModelFolder {
   void AddGolden(const std::string& net, const std::string& form,
                  const std::string& name, const std::string& config = "");
 
+  // A copy of a model of deploy/models, without its samples.
+  void AddBundled(const std::string& name);
+
   // For what the above does not make.
   const TemporaryFolder& folder() const { return folder_; }
 
@@ -37,10 +40,8 @@ class ModelFolder {
   const TemporaryFolder folder_;
 };
 
-// deploy/models: the repository with the bundled model, voc-emoji, and the
-// folder of its sample images.
-std::string BundledModels();
-std::string SampleFolder();
+// The folder of the sample images of a model of deploy/models.
+std::string SampleFolder(const std::string& model = "voc-emoji");
 
 }  // namespace saliency
 

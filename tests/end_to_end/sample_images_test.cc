@@ -1,4 +1,4 @@
-// Where the maps of the bundled model lie on its sample images: on the object
+// Where the maps of voc-emoji lie on its sample images: on the object
 // asked for, and on the image as it is displayed.
 
 #include <algorithm>
@@ -22,7 +22,7 @@
 namespace saliency::sample_images_test {
 namespace {
 
-ServerEnvironment& environment = UseBundledModels();
+ServerEnvironment& environment = UseEmojiModel();
 
 std::vector<std::string> SampleNames() {
   std::vector<std::string> names;

@@ -5,10 +5,8 @@
 namespace saliency {
 
 void ServerEnvironment::SetUp() {
-  if (fill_) fill_(models_);
-  server_ =
-      ServerProcess::Start({.models = fill_ ? models_.path() : BundledModels()})
-          .value();
+  fill_(models_);
+  server_ = ServerProcess::Start({.models = models_.path()}).value();
   const absl::Status serving = server_->AwaitServing();
   ASSERT_TRUE(serving.ok()) << serving;
   client_ = ClientOf(*server_);
@@ -26,6 +24,8 @@ ServerEnvironment& UseServer(FillModels fill) {
   return *environment;
 }
 
-ServerEnvironment& UseBundledModels() { return UseServer(nullptr); }
+ServerEnvironment& UseEmojiModel() {
+  return UseServer([](ModelFolder& models) { models.AddBundled("voc-emoji"); });
+}
 
 }  // namespace saliency

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -29,14 +30,18 @@ def _environment():
 
 
 class Server:
-    """Started when made, with the bundled model; killed at the end of `with`.
+    """Started when made, with voc-emoji alone; killed at the end of `with`.
     `read_log=False` leaves its stderr unread, `files` and `pids` are its limits
     on those, `expect_start=False` lets it fail to start."""
 
     def __init__(self, program, flags=(), name="server", logs=None,
                  read_log=True, files=None, pids=None, expect_start=True,
-                 models=ROOT / "deploy/models"):
+                 models=None):
         self.folder = tempfile.TemporaryDirectory(prefix="abuse-")
+        if models is None:
+            models = pathlib.Path(self.folder.name) / "models"
+            shutil.copytree(ROOT / "deploy/models/voc-emoji",
+                            models / "voc-emoji")
         self.port_file = pathlib.Path(self.folder.name) / "ports"
         self.group = Group(name, memory=LIMIT_BYTES, pids=pids)
         for controller, limit in (("memory", LIMIT_BYTES), ("pids", pids)):
