@@ -3,7 +3,7 @@
 # nothing else - no shell, no package manager.
 #   usage: collect_image.sh FOLDER
 # It holds the two programs, the shared libraries that they name, fonts, the
-# bundled model, a configuration for containers and the user they run as.
+# bundled models, a configuration for containers and the user they run as.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 image=${1:?usage: collect_image.sh FOLDER}
@@ -48,10 +48,12 @@ libraries() {
     done
 }
 
-model() {
-  local folder=deploy/models/voc-emoji file
-  for file in config.pbtxt labels.txt LICENSES.md 1/model.pt; do
-    put 644 $folder/$file /models/voc-emoji/$file
+models() {
+  local name file
+  for name in efficientnet_lite0 voc-emoji; do
+    for file in config.pbtxt labels.txt LICENSES.md 1/model.pt; do
+      put 644 deploy/models/$name/$file /models/$name/$file
+    done
   done
 }
 
@@ -82,6 +84,6 @@ system() {
 mkdir -p "$image"
 programs
 libraries
-model
+models
 fonts
 system
