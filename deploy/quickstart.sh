@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to explained images: installs what is missing, builds the
-# server and the client, starts the server on loopback with the bundled model
-# and explains a bundled image.
+# server and the client, starts the server on loopback with the bundled models
+# and explains a photograph of two animals.
 #   usage: quickstart.sh [--keep]
 #     --keep   leave the server running and print its address
 # Writes out/quickstart/.  A second run installs and builds nothing.
@@ -10,12 +10,12 @@ cd "$(dirname "$0")/.."
 
 out=out/quickstart
 bin=build/release/bin
-model=voc-emoji
-sample=deploy/models/$model/samples/bus-cow-horse-train
-classes=(bus train)
-unsure_class=horse
-method=linear_approximation
-layer=layer3
+model=efficientnet_lite0
+sample=deploy/models/$model/samples/ram-hen
+classes=(ram hen)
+unsure_class=hen
+method=grad_cam
+layer=stage7
 
 # shellcheck source=deploy/local_server.sh
 source deploy/local_server.sh
@@ -48,8 +48,8 @@ explain() {
   say "Explaining ${sample##*/}.jpg: ${classes[*]}"
   local targets=() class
   for class in "${classes[@]}"; do targets+=(--target "$class"); done
-  "$bin/saliency" explain $sample.jpg "${targets[@]}" --method $method \
-    --layer $layer --top-k 4 --out-dir $out | tee $out/explain.txt
+  "$bin/saliency" explain $sample.jpg --model $model "${targets[@]}" \
+    --method $method --layer $layer --top-k 4 --out-dir $out | tee $out/explain.txt
 }
 
 # The model was given no box.  Each map's maximum must lie on an object of the
@@ -65,22 +65,22 @@ check_points() {
 
 contact_sheet() {
   say "Contact sheet: layers down, methods across"
-  "$bin/saliency" grid $sample.jpg --target "${classes[0]}" \
+  "$bin/saliency" grid $sample.jpg --model $model --target "${classes[0]}" \
     --out $out/contact_sheet.png >$out/contact_sheet.txt
   echo "$(grep -c " @ " $out/contact_sheet.txt) maps of one request"
 }
 
 combine_layers() {
   say "Combining layers: ${classes[0]}"
-  "$bin/saliency" combine $sample.jpg --target "${classes[0]}" \
+  "$bin/saliency" combine $sample.jpg --model $model --target "${classes[0]}" \
     --method $method --rule product --overlay $out/combined.png
 }
 
 # Of a class that the model is sure of there is little left to learn.
 meta_saliency() {
   say "Meta-saliency: $unsure_class, after one step of SGD on the image"
-  "$bin/saliency" meta $sample.jpg --target $unsure_class --method $method \
-    --layer $layer --plain --correlation --out-dir $out
+  "$bin/saliency" meta $sample.jpg --model $model --target $unsure_class \
+    --method $method --layer $layer --plain --correlation --out-dir $out
 }
 
 report() {
@@ -89,7 +89,7 @@ report() {
   if [[ $keep ]]; then
     say "The server goes on at $SALIENCY_SERVER"
     echo "  export SALIENCY_SERVER=$SALIENCY_SERVER"
-    echo "  $bin/saliency explain IMAGE --overlay FILE.png"
+    echo "  $bin/saliency explain YOUR.jpg --model $model --overlay FILE.png"
     echo "  kill $server    # ends it"
     server=  # no longer ours to stop
   fi
