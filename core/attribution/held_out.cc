@@ -14,11 +14,11 @@
 namespace saliency {
 namespace {
 
-enum class Side { kOpen, kLearn, kHeldOut };
+enum class Assigned { kOpen, kLearn, kHeldOut };
 
 // Splits what is open of one class's images.
 void SplitClass(const std::vector<int64_t>& images, int64_t of_class,
-                double share, uint64_t seed, std::vector<Side>& sides) {
+                double share, uint64_t seed, std::vector<Assigned>& sides) {
   const auto count = static_cast<int64_t>(images.size());
   const int64_t wanted =
       std::clamp<int64_t>(std::llround(share * static_cast<double>(count)), 1,
@@ -26,15 +26,15 @@ void SplitClass(const std::vector<int64_t>& images, int64_t of_class,
   int64_t missing = wanted;
   std::vector<std::pair<uint64_t, int64_t>> open;  // key, image
   for (const int64_t image : images) {
-    if (sides[image] == Side::kHeldOut) --missing;
-    if (sides[image] != Side::kOpen) continue;
+    if (sides[image] == Assigned::kHeldOut) --missing;
+    if (sides[image] != Assigned::kOpen) continue;
     open.emplace_back(RandomKey(seed, static_cast<uint64_t>(of_class),
                                 static_cast<uint64_t>(image)),
                       image);
   }
   std::sort(open.begin(), open.end());
   for (const auto& [key, image] : open) {
-    sides[image] = missing-- > 0 ? Side::kHeldOut : Side::kLearn;
+    sides[image] = missing-- > 0 ? Assigned::kHeldOut : Assigned::kLearn;
   }
 }
 
@@ -58,13 +58,13 @@ at::Tensor ChooseHeldOut(const at::Tensor& labels, double share,
                    [&](int64_t a, int64_t b) {
                      return images_of[a].size() < images_of[b].size();
                    });
-  std::vector<Side> sides(labels.size(0), Side::kOpen);
+  std::vector<Assigned> sides(labels.size(0), Assigned::kOpen);
   for (const int64_t c : rarest_first) {
     SplitClass(images_of[c], c, share, seed, sides);
   }
   at::Tensor held_out = at::zeros({labels.size(0)}, at::kBool);
   auto* out = held_out.data_ptr<bool>();
-  for (const Side side : sides) *out++ = side == Side::kHeldOut;
+  for (const Assigned side : sides) *out++ = side == Assigned::kHeldOut;
   return held_out;
 }
 
