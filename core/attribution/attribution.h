@@ -40,7 +40,8 @@ class Attribution {
   // Errors: INVALID_ARGUMENT as CheckSampling.
   static absl::StatusOr<Attribution> Integrated(
       const IntegratedGradients& method);
-  // Of a method that hides parts of the input: Occlusion or Rise.
+  // Of a method that hides parts of the input: Occlusion, Rise, Lime or
+  // KernelShap.
   // Errors: INVALID_ARGUMENT as CheckSampling.
   static absl::StatusOr<Attribution> Perturbed(const Sampling& method);
 

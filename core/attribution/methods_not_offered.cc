@@ -23,9 +23,10 @@ constexpr NotOffered kNotOffered[] = {
     {"deepliftshap gradientshap deepshap",
      "of the methods with references deep_lift and integrated_gradients are "
      "offered"},
-    {"lime shap kernelshap shapley shapleyvaluesampling featureablation "
-     "extremalperturbation meaningfulperturbation",
-     "of the methods that perturb the image occlusion and rise are offered"},
+    {"shap shapley shapleyvaluesampling featureablation extremalperturbation "
+     "meaningfulperturbation",
+     "of the methods that perturb the image occlusion, rise, lime and "
+     "kernel_shap are offered"},
     {"attention attentionrollout rollout",
      "attention is not read; gradient and norm_grad at layer input work for "
      "any model"},

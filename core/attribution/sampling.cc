@@ -18,6 +18,7 @@ constexpr int kMaxPatchSize = 4096;
 constexpr int kMaxMasks = 20000;
 constexpr int kMaxCells = 64;
 constexpr int64_t kPatchesAlongSide = 8;
+constexpr int kMaxSegments = 256;
 
 template <typename Number>
 absl::Status CheckRange(const char* field, Number value, Number least,
@@ -55,6 +56,22 @@ absl::Status Check(const Rise& method) {
   return CheckRange("keep_probability", method.keep_probability, 0.01, 0.99);
 }
 
+// What both methods that hide superpixels have.
+template <typename Method>
+absl::Status CheckSegments(const Method& method) {
+  RETURN_IF_ERROR(CheckRange("samples", method.samples, 2, kMaxMasks));
+  RETURN_IF_ERROR(CheckRange("segments", method.segments, 2, kMaxSegments));
+  return CheckRange("compactness", method.compactness, 0.01, 1000.0);
+}
+
+absl::Status Check(const Lime& method) {
+  RETURN_IF_ERROR(CheckSegments(method));
+  RETURN_IF_ERROR(CheckRange("ridge", method.ridge, 0.0, 1e6));
+  return CheckRange("kernel_width", method.kernel_width, 0.01, 100.0);
+}
+
+absl::Status Check(const KernelShap& method) { return CheckSegments(method); }
+
 const SamplingMethod kSamplingMethods[] = {
     {.name = "integrated_gradients",
      .summary =
@@ -64,6 +81,21 @@ const SamplingMethod kSamplingMethods[] = {
      .aliases = "integratedgradient integratedgrad ig",
      .is_signed = true,
      .defaults = IntegratedGradients()},
+    {.name = "kernel_shap",
+     .summary = "Shapley values of superpixels, by least squares",
+     .formula = "argmin_c sum_s w_s (score(x_s) - score(x') - z_s . c)^2, "
+                "sum c = score(x) - score(x')",
+     .source = "Lundberg, Lee 2017, arXiv:1705.07874, theorem 2",
+     .aliases = "",
+     .is_signed = true,
+     .defaults = KernelShap()},
+    {.name = "lime",
+     .summary = "Coefficients of a local linear model over superpixels",
+     .formula = "argmin_c,b sum_s w_s (score(x_s) - b - z_s . c)^2 + a |c|^2",
+     .source = "Ribeiro et al. 2016, arXiv:1602.04938, sec. 3",
+     .aliases = "limeimage",
+     .is_signed = true,
+     .defaults = Lime()},
     {.name = "occlusion",
      .summary = "What the score loses when a window hides the pixel",
      .formula = "mean_{w holds u} score(x) - score(x hidden in w)",
@@ -142,6 +174,10 @@ int64_t SampleCount(const Sampling& sampling, int64_t height, int64_t width) {
     return path->steps;
   }
   if (const auto* rise = std::get_if<Rise>(&sampling)) return rise->masks;
+  if (const auto* lime = std::get_if<Lime>(&sampling)) return lime->samples;
+  if (const auto* shap = std::get_if<KernelShap>(&sampling)) {
+    return 1 + shap->samples;  // the baseline's
+  }
   return OcclusionWindows(std::get<Occlusion>(sampling), height, width).count();
 }
 
@@ -151,6 +187,8 @@ std::string SamplingName(const Sampling& sampling) {
   }
   if (std::holds_alternative<Occlusion>(sampling)) return "occlusion";
   if (std::holds_alternative<Rise>(sampling)) return "rise";
+  if (std::holds_alternative<Lime>(sampling)) return "lime";
+  if (std::holds_alternative<KernelShap>(sampling)) return "kernel_shap";
   switch (std::get<SmoothGrad>(sampling).statistic) {
     case SampleStatistic::kMean:
       return "smooth_grad";

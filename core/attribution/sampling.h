@@ -101,7 +101,42 @@ struct Rise {
   friend bool operator==(const Rise&, const Rise&) = default;
 };
 
-using Sampling = std::variant<SmoothGrad, IntegratedGradients, Occlusion, Rise>;
+// LIME: the coefficients of a linear model of the score over which superpixels
+// are left, by ridge regression over n samples that hide each superpixel with
+// probability 1/2, those nearer to the image weighing more.
+//
+// Source: Ribeiro, Singh, Guestrin, KDD 2016, arXiv:1602.04938, sec. 3.
+struct Lime {
+  Baseline baseline = Baseline::kMean;
+  int samples = 1000;       // the image itself is one; in [2, 20000]
+  int segments = 50;        // superpixels at most; in [2, 256]
+  double compactness = 10;  // of them, as SlicOptions; in [0.01, 1000]
+  double ridge = 1;         // times |coefficients|^2; in [0, 1e6]
+  // Of the exponential kernel, on the cosine distance; in [0.01, 100].
+  double kernel_width = 0.25;
+  // The same seed gives the same samples, whatever else is in the batch.
+  uint64_t seed = 0;
+
+  friend bool operator==(const Lime&, const Lime&) = default;
+};
+
+// Kernel SHAP: the Shapley values of superpixels, whose sum is score(x) -
+// score(x'), by least squares over n coalitions of those that are left.  They
+// are exact where n is as many as there are.
+//
+// Source: Lundberg, Lee, NeurIPS 2017, arXiv:1705.07874, theorem 2.
+struct KernelShap {
+  Baseline baseline = Baseline::kMean;
+  int samples = 1000;       // coalitions, beside none and all; in [2, 20000]
+  int segments = 50;        // as Lime
+  double compactness = 10;  // as Lime
+  uint64_t seed = 0;        // as Lime
+
+  friend bool operator==(const KernelShap&, const KernelShap&) = default;
+};
+
+using Sampling = std::variant<SmoothGrad, IntegratedGradients, Occlusion, Rise,
+                              Lime, KernelShap>;
 
 // A method of this kind as GetModel describes it.
 struct SamplingMethod {
@@ -119,10 +154,10 @@ absl::Span<const SamplingMethod> AllSamplingMethods();
 // null: there is none.
 const SamplingMethod* FindSamplingMethod(absl::string_view name);
 
-// Over a model's input of this size.
+// Over a model's input of this size; of KernelShap at most.
 int64_t SampleCount(const Sampling& sampling, int64_t height, int64_t width);
 // "smooth_grad", "smooth_grad_squared", "var_grad", "integrated_gradients",
-// "occlusion", "rise".
+// "occlusion", "rise", "lime", "kernel_shap".
 std::string SamplingName(const Sampling& sampling);
 // Errors: INVALID_ARGUMENT naming the field, the value and the limit.
 absl::Status CheckSampling(const Sampling& sampling);

@@ -38,6 +38,7 @@ struct Variant {
   std::shared_ptr<const SampledInputs> samples;
   int64_t first_sample = 0;
   int64_t sample_count = 0;
+  int64_t first_image = 0;  // of the images that `samples` knows, the item's
 
   // A variant of all samples there are.
   static Variant Of(std::shared_ptr<const SampledInputs> samples) {

@@ -110,6 +110,35 @@ Attribution RiseFromProto(const v1::Rise& proto, Violations& found) {
   return PerturbedFromProto("rise", method, of_this, found);
 }
 
+// What both methods that hide superpixels have.
+template <typename Proto, typename Method>
+void SegmentsFromProto(const Proto& proto, Method& method,
+                       Violations& of_this) {
+  method.baseline =
+      of_this.Take(BaselineFromProto(proto.baseline(), Baseline::kMean));
+  method.seed = proto.seed();
+  if (proto.has_samples()) method.samples = proto.samples();
+  if (proto.has_segments()) method.segments = proto.segments();
+  if (proto.has_compactness()) method.compactness = proto.compactness();
+}
+
+Attribution LimeFromProto(const v1::Lime& proto, Violations& found) {
+  Violations of_this;
+  Lime method;
+  SegmentsFromProto(proto, method, of_this);
+  if (proto.has_ridge()) method.ridge = proto.ridge();
+  if (proto.has_kernel_width()) method.kernel_width = proto.kernel_width();
+  return PerturbedFromProto("lime", method, of_this, found);
+}
+
+Attribution KernelShapFromProto(const v1::KernelShap& proto,
+                                Violations& found) {
+  Violations of_this;
+  KernelShap method;
+  SegmentsFromProto(proto, method, of_this);
+  return PerturbedFromProto("kernel_shap", method, of_this, found);
+}
+
 }  // namespace
 
 std::optional<Attribution> SampledFromProto(const v1::Attribution& attribution,
@@ -124,6 +153,10 @@ std::optional<Attribution> SampledFromProto(const v1::Attribution& attribution,
       return OcclusionFromProto(attribution.occlusion(), found);
     case v1::Attribution::kRise:
       return RiseFromProto(attribution.rise(), found);
+    case v1::Attribution::kLime:
+      return LimeFromProto(attribution.lime(), found);
+    case v1::Attribution::kKernelShap:
+      return KernelShapFromProto(attribution.kernel_shap(), found);
     default:
       return std::nullopt;
   }

@@ -91,6 +91,16 @@ TEST(PerturbationTest, FieldsOutOfRangeAreNamedWithValueAndLimit) {
   };
   EXPECT_EQ(why(Occlusion{}), "");
   EXPECT_EQ(why(Rise{}), "");
+  EXPECT_EQ(why(Lime{}), "");
+  EXPECT_EQ(why(KernelShap{}), "");
+  EXPECT_EQ(why(Lime{.samples = 1}), "samples: 1 not in [2, 20000]");
+  EXPECT_EQ(why(Lime{.segments = 257}), "segments: 257 not in [2, 256]");
+  EXPECT_EQ(why(Lime{.compactness = 0}), "compactness: 0 not in [0.01, 1000]");
+  EXPECT_EQ(why(Lime{.ridge = -1}), "ridge: -1 not in [0, 1e+06]");
+  EXPECT_EQ(why(Lime{.kernel_width = 0}), "kernel_width: 0 not in [0.01, 100]");
+  EXPECT_EQ(why(KernelShap{.samples = 20001}),
+            "samples: 20001 not in [2, 20000]");
+  EXPECT_EQ(why(KernelShap{.segments = 1}), "segments: 1 not in [2, 256]");
   EXPECT_EQ(why(Occlusion{.patch_size = 0}), "patch_size: 0 not in [1, 4096]");
   EXPECT_EQ(why(Occlusion{.patch_size = 8, .stride = 9}),
             "stride: 9 not in [1, 8]");

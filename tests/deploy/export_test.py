@@ -261,6 +261,9 @@ class ExportedModelsAreServedTest(unittest.TestCase):
             attribution.occlusion.patch_size = SIZE // 4
         elif method == "rise":
             attribution.rise.masks = 8
+        elif method in ("lime", "kernel_shap"):
+            getattr(attribution, method).samples = 8
+            getattr(attribution, method).segments = 4
         else:
             attribution.method = method
         return attribution

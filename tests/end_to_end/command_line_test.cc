@@ -249,10 +249,11 @@ TEST_F(CommandLineTest, AMistakeIsToldOnceAndWithTheNearestNames) {
   const size_t first = result.err.find("dgo");
   EXPECT_EQ(result.err.find("dgo", first + 1), std::string::npos)
       << "not once for each image: " << result.err;
-  const ProgramResult missing =
-      Run({"explain", Sample("dog-tvmonitor"), "--method", "LIME"});
+  const ProgramResult missing = Run({"explain", Sample("dog-tvmonitor"),
+                                     "--method", "meaningful perturbation"});
   EXPECT_EQ(missing.exit_code, 1);
-  EXPECT_THAT(missing.err, HasSubstr("occlusion and rise are offered"));
+  EXPECT_THAT(missing.err,
+              HasSubstr("occlusion, rise, lime and kernel_shap are offered"));
 }
 
 TEST_F(CommandLineTest, MethodsTakeParametersAndTellTheirGap) {
@@ -261,6 +262,7 @@ TEST_F(CommandLineTest, MethodsTakeParametersAndTellTheirGap) {
            "integrated_gradients(steps=12,baseline=mean)", "-m",
            "smooth_grad(of=norm_grad,samples=4,noise_level=0.1)", "-m",
            "rise(masks=20)", "-m", "occlusion(patch_size=32,stride=32)", "-m",
+           "lime(samples=20,segments=6)", "-m", "Kernel-SHAP(segments=4)", "-m",
            "guided_backprop", "-m", "lrp_gamma(gamma=0.5)", "--json"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"integrated_gradients\""));
@@ -270,6 +272,8 @@ TEST_F(CommandLineTest, MethodsTakeParametersAndTellTheirGap) {
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"guided_backprop\""));
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"lrp_gamma\""));
   EXPECT_THAT(result.out, HasSubstr("\"method\":\"occlusion\""));
+  EXPECT_THAT(result.out, HasSubstr("\"method\":\"lime\""));
+  EXPECT_THAT(result.out, HasSubstr("\"method\":\"kernel_shap\""));
   const ProgramResult wrong =
       Run({"explain", Sample("dog-tvmonitor"), "-m", "ig(steps=2000)"});
   EXPECT_EQ(wrong.exit_code, 1);

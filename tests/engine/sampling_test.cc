@@ -20,6 +20,7 @@
 #include "core/engine/run/pass_progress.h"
 #include "core/engine/run/row_slice.h"
 #include "core/engine/run/sampled_inputs.h"
+#include "core/engine/run/segmented_inputs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/engine/sampled_jobs.h"
@@ -125,8 +126,9 @@ TEST_P(GoldenSamplingTest, SmoothGradOfStoredNoiseIsCaptums) {
   const at::Tensor noise = set_.tensors.at("smoothgrad_noise");
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights.assign(noise.size(0), 1.0 / noise.size(0));
-  inputs->make = [&](const at::Tensor& image, const at::Tensor&,
-                     int64_t sample) { return image + noise[sample]; };
+  inputs->make = [&](const SampledImage& image, int64_t sample) {
+    return image.input + noise[sample];
+  };
   int compared = 0;
   for (const GoldenEntry& entry : set_.entries) {
     if (entry.name != "cp__smoothgrad__input__t0") continue;
@@ -181,7 +183,7 @@ TEST_F(SamplingTest, TheStatisticsAreThoseOfSingleMaps) {
   const at::Tensor image = ImageOf(3);
   std::vector<at::Tensor> maps;
   for (int64_t s = 0; s < kSamples; ++s) {
-    const at::Tensor sample = inputs->make(image, {}, s).contiguous();
+    const at::Tensor sample = inputs->make({.input = image}, s).contiguous();
     EXPECT_FALSE(at::equal(sample, image));
     Job job =
         JobOf(3, {{.attribution = *Attribution::Named("linear_approximation"),
@@ -333,9 +335,12 @@ TEST_F(SamplingTest, MemoryDoesNotGrowWithTheSamples) {
     PassItem item;
     item.input = at::ones({1, 3, kTinyHeight, kTinyWidth});
     item.targets = {ClassIndex{1}};
-    item.variants.push_back(Sampled(
-        SampledInputsOf(*attribution.sampling(), {}, kTinyHeight, kTinyWidth),
-        {{attribution, "input"}}));
+    const Sampling& sampling = *attribution.sampling();
+    item.variants.push_back(
+        Sampled(HidesSegments(sampling)
+                    ? SegmentedInputs(sampling, {}, item.input)
+                    : SampledInputsOf(sampling, {}, kTinyHeight, kTinyWidth),
+                {{attribution, "input"}}));
     PassExplainer explainer(*model_->replicas[0], {.max_rows = 8});
     const int64_t before = memory.bytes();
     memory.ResetPeak();
@@ -352,10 +357,14 @@ TEST_F(SamplingTest, MemoryDoesNotGrowWithTheSamples) {
   const auto masked = [](int masks) {
     return *Attribution::Perturbed(Rise{.masks = masks});
   };
+  const auto coalitions = [](int samples) {
+    return *Attribution::Perturbed(KernelShap{.samples = samples});
+  };
   peak_of(smoothed(16));  // what is kept from the first use on
   EXPECT_LT(peak_of(smoothed(160)), 1.2 * peak_of(smoothed(16)));
   EXPECT_LT(peak_of(masked(4000)), 1.2 * peak_of(masked(16)));
   EXPECT_LT(peak_of(integrated(500)), 1.2 * peak_of(integrated(16)));
+  EXPECT_LT(peak_of(coalitions(400)), 1.2 * peak_of(coalitions(16)));
 }
 
 }  // namespace

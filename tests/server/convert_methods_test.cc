@@ -39,8 +39,24 @@ TEST(ConvertMethodsTest, ParametersOfMethodsArriveAndHaveDefaults) {
   rise->set_seed(5);
   request.add_attributions()->mutable_rise();
   request.add_attributions()->set_method("RISE");
+  v1::Lime* lime = request.add_attributions()->mutable_lime();
+  lime->set_baseline(v1::BASELINE_BLURRED);
+  lime->set_samples(300);
+  lime->set_segments(80);
+  lime->set_compactness(0.5);
+  lime->set_ridge(0);
+  lime->set_kernel_width(0.75);
+  lime->set_seed(6);
+  request.add_attributions()->set_method("LIME");
+  v1::KernelShap* shap = request.add_attributions()->mutable_kernel_shap();
+  shap->set_baseline(v1::BASELINE_BLACK);
+  shap->set_samples(62);
+  shap->set_segments(6);
+  shap->set_compactness(20);
+  shap->set_seed(8);
+  request.add_attributions()->set_method("KernelSHAP");
   const Job job = JobFromProto(request, {}).value();
-  ASSERT_EQ(job.attributions.size(), 9);
+  ASSERT_EQ(job.attributions.size(), 13);
   const auto sampling = [&](int i) {
     return *job.attributions[i].attribution.sampling();
   };
@@ -65,6 +81,20 @@ TEST(ConvertMethodsTest, ParametersOfMethodsArriveAndHaveDefaults) {
                                        .keep_probability = 0.25,
                                        .seed = 5}));
   EXPECT_EQ(job.attributions[7].attribution, job.attributions[8].attribution);
+  EXPECT_EQ(sampling(9), Sampling(Lime{.baseline = Baseline::kBlurred,
+                                       .samples = 300,
+                                       .segments = 80,
+                                       .compactness = 0.5,
+                                       .ridge = 0,
+                                       .kernel_width = 0.75,
+                                       .seed = 6}));
+  EXPECT_EQ(sampling(10), Sampling(Lime()));
+  EXPECT_EQ(sampling(11), Sampling(KernelShap{.baseline = Baseline::kBlack,
+                                              .samples = 62,
+                                              .segments = 6,
+                                              .compactness = 20,
+                                              .seed = 8}));
+  EXPECT_EQ(sampling(12), Sampling(KernelShap()));
 }
 
 TEST(ConvertMethodsTest, RulesComeWithTheirParameters) {
@@ -118,6 +148,8 @@ TEST(ConvertMethodsTest, WrongParametersAreNamedByTheirPath) {
   request.add_attributions()->mutable_integrated_gradients()->set_steps(1001);
   request.add_attributions()->mutable_occlusion()->set_patch_size(0);
   request.add_attributions()->mutable_rise()->set_keep_probability(1.5);
+  request.add_attributions()->mutable_lime()->set_ridge(-1);
+  request.add_attributions()->mutable_kernel_shap()->set_segments(1);
   const absl::Status status = JobFromProto(request, {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   const std::string message(status.message());
@@ -127,7 +159,9 @@ TEST(ConvertMethodsTest, WrongParametersAreNamedByTheirPath) {
         "attributions[2]: smooth_grad: base: layers: set",
         "attributions[3]: integrated_gradients: steps: 1001 not in",
         "attributions[4]: occlusion: patch_size: 0 not in [1, 4096]",
-        "attributions[5]: rise: keep_probability: 1.5 not in [0.01, 0.99]"}) {
+        "attributions[5]: rise: keep_probability: 1.5 not in [0.01, 0.99]",
+        "attributions[6]: lime: ridge: -1 not in [0, 1e+06]",
+        "attributions[7]: kernel_shap: segments: 1 not in [2, 256]"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
 }

@@ -9,6 +9,7 @@
 #include "core/engine/plan/resolve_meta_step.h"
 #include "core/engine/plan/resolve_targets.h"
 #include "core/engine/plan/shown_size.h"
+#include "core/engine/run/segmented_inputs.h"
 #include "core/image/preprocess.h"
 
 namespace saliency {
@@ -62,6 +63,18 @@ absl::Status CheckSamples(const JobPlan& plan, const InputSize& size,
       " samples are ", rows, " rows, of at most ", limits.max_sampled_rows));
 }
 
+// What superpixels take: while they are made, and until the answer.
+void AddSegments(const InputSize& size, JobPlan& plan) {
+  int64_t scratch = 0;  // one image after another
+  for (const FurtherPass& pass : plan.results.further) {
+    if (!pass.sampling.has_value() || !HidesSegments(*pass.sampling)) continue;
+    plan.cost.input_bytes +=
+        size.images * SegmentBytes(*pass.sampling, size.input_pixels);
+    scratch = kSegmentScratch * size.input_pixels;
+  }
+  plan.cost.decode_scratch_bytes += scratch;
+}
+
 // `size` is what MeasureInput says.  Of use when nothing wrong was found.
 JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
                      const EngineLimits& limits,
@@ -93,6 +106,8 @@ Variant VariantOf(const FurtherPass& pass, const InputConfig& config,
   if (pass.baseline) {
     variant = Variant::Of(
         BaselineInputs(std::get<IntegratedGradients>(*pass.sampling), config));
+  } else if (pass.sampling.has_value() && HidesSegments(*pass.sampling)) {
+    variant = Variant::Of(SegmentedInputs(*pass.sampling, config, input));
   } else if (pass.sampling.has_value()) {
     variant = Variant::Of(
         SampledInputsOf(*pass.sampling, config, input.size(2), input.size(3)));
@@ -152,6 +167,9 @@ absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelMetadata& model,
                    MeasureInput(job.input, model.config.input, limits), found);
   RETURN_IF_ERROR(found.status());
   ASSIGN_OR_RETURN(plan.cost.input_bytes, MeasureJob(job, model, limits));
+  ASSIGN_OR_RETURN(const InputSize size,
+                   MeasureInput(job.input, model.config.input, limits));
+  AddSegments(size, plan);
   return plan;
 }
 

@@ -35,12 +35,11 @@ class ChunkBuilder {
       MapGroup& group = GroupOf(variant.attributions[a]);
       group.rows.push_back(pass_row);
       if (row.sample >= 0 && variant.samples->activation) {
-        group.activations.push_back(
-            variant.samples->activation(Image(row), baseline_));
+        group.activations.push_back(variant.samples->activation(sampled_));
       }
       if (row.sample >= 0 && variant.samples->region) {
         group.regions.push_back(
-            variant.samples->region(Image(row), row.sample).unsqueeze(0));
+            variant.samples->region(sampled_, row.sample).unsqueeze(0));
       }
       group.slots.push_back(static_cast<int>(a));
       group.others.push_back(pass.others);
@@ -70,16 +69,17 @@ class ChunkBuilder {
 
   // [1,3,H,W].  Samples of an image are neighbours and share its baseline.
   at::Tensor Sample(const BatchRow& row) {
-    const SampledInputs& samples =
-        *items_[row.item]->variants[row.variant].samples;
+    const Variant& variant = items_[row.item]->variants[row.variant];
+    const SampledInputs& samples = *variant.samples;
     const bool is_same = last_.sample >= 0 && row.item == last_.item &&
                          row.image == last_.image &&
                          row.variant == last_.variant;
     if (!is_same) {
-      baseline_ =
-          samples.baseline ? samples.baseline(Image(row)) : at::Tensor();
+      sampled_ = {.input = Image(row),
+                  .number = variant.first_image + row.image};
+      if (samples.baseline) sampled_.baseline = samples.baseline(Image(row));
     }
-    return samples.make(Image(row), baseline_, row.sample);
+    return samples.make(sampled_, row.sample);
   }
 
   // Of the caller, [1,3,H,W].
@@ -147,7 +147,7 @@ class ChunkBuilder {
   PassChunk chunk_;
   std::vector<at::Tensor> images_;                  // [1,3,H,W] each
   BatchRow last_;                                   // that came before
-  at::Tensor baseline_;                             // of its samples
+  SampledImage sampled_;                            // whose sample it was
   std::map<std::string, std::vector<int>> groups_;  // by layer
   std::map<std::string, int> pools_;
   std::map<Probe, int> probes_;

@@ -31,9 +31,9 @@ PassProgress::Next PassProgress::Add(PassAnswer part, const PassItem& item,
   }
   for (std::size_t v = 0; v < samples.size(); ++v) {
     if (samples[v] == 0) continue;
-    FinishSamples(*item.variants[v].samples,
-                  outcome_.answer.variants.front().score,
-                  outcome_.answer.variants[v]);
+    FinishSamples(
+        *item.variants[v].samples, outcome_.answer.variants.front().score,
+        static_cast<int64_t>(item.targets.size()), outcome_.answer.variants[v]);
   }
   return Next::kDone;
 }

@@ -56,6 +56,7 @@ PassItem SampledPart(PassItem part, const RowSlice& slice,
   Variant variant = part.variants[slice.variant];
   variant.first_sample = slice.first_sample;
   variant.sample_count = slice.samples;
+  variant.first_image = slice.first_image;
   part.variants = {std::move(variant)};
   part.pooled_layers.clear();
   for (std::size_t t = 0; t < part.targets.size(); ++t) {

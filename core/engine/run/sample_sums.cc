@@ -89,7 +89,7 @@ void AddSums(VariantAnswer part, int64_t first_row, VariantAnswer& sums) {
 }
 
 void FinishSamples(const SampledInputs& inputs, absl::Span<const float> scores,
-                   VariantAnswer& answer) {
+                   int64_t targets, VariantAnswer& answer) {
   const std::size_t maps =
       answer.maps.empty() ? 0 : answer.maps.size() / scores.size();
   for (std::size_t m = 0; m < answer.maps.size(); ++m) {
@@ -102,7 +102,11 @@ void FinishSamples(const SampledInputs& inputs, absl::Span<const float> scores,
     at::Tensor made =
         Statistic(inputs.statistic, *map,
                   answer.squares.empty() ? at::Tensor() : answer.squares[m]);
-    if (inputs.finish) made = inputs.finish(made, scores[m / maps]);
+    if (inputs.finish) {
+      const std::size_t row = m / maps;
+      made =
+          inputs.finish(static_cast<int64_t>(row) / targets, made, scores[row]);
+    }
     map = made.to(at::kFloat);
   }
   answer.squares.clear();

@@ -27,9 +27,10 @@ void AddSample(const SampledInputs& inputs, int64_t sample,
 void AddSums(VariantAnswer part, int64_t first_row, VariantAnswer& sums);
 
 // Makes of the sums over all samples what the statistic says, in float32.
-// `scores` are those of the images themselves, one for each row.
+// `scores` are those of the images themselves, one for each row, `targets` of
+// each image.
 void FinishSamples(const SampledInputs& inputs, absl::Span<const float> scores,
-                   VariantAnswer& answer);
+                   int64_t targets, VariantAnswer& answer);
 
 }  // namespace saliency
 

@@ -18,8 +18,8 @@ std::shared_ptr<const SampledInputs> NoisyInputs(const SmoothGrad& method) {
   auto inputs = std::make_shared<SampledInputs>();
   inputs->statistic = method.statistic;
   inputs->weights.assign(method.samples, 1.0 / method.samples);
-  inputs->make = [method](const at::Tensor& image, const at::Tensor&,
-                          int64_t sample) {
+  inputs->make = [method](const SampledImage& sampled, int64_t sample) {
+    const at::Tensor& image = sampled.input;
     auto generator = at::detail::createCPUGenerator(
         RandomKey(method.seed, /*stream=*/0, static_cast<uint64_t>(sample)));
     const double range = (image.max() - image.min()).item<double>();
@@ -28,8 +28,6 @@ std::shared_ptr<const SampledInputs> NoisyInputs(const SmoothGrad& method) {
   };
   return inputs;
 }
-
-using MakeBaseline = std::function<at::Tensor(const at::Tensor& image)>;
 
 // [1,3,1,1]: black after preprocessing, in the model's order of channels.
 at::Tensor Black(const InputConfig& config) {
@@ -41,8 +39,67 @@ at::Tensor Black(const InputConfig& config) {
   return values;
 }
 
-// Of an image [1,3,H,W] its baseline, of the same size.
-MakeBaseline BaselineOf(Baseline baseline, const InputConfig& config) {
+std::shared_ptr<const SampledInputs> InputsOnPath(
+    const IntegratedGradients& method, const InputConfig& config) {
+  Quadrature quadrature = GaussLegendre(method.steps);
+  auto inputs = std::make_shared<SampledInputs>();
+  inputs->weights = std::move(quadrature.weights);
+  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->make = [nodes = std::move(quadrature.nodes)](
+                     const SampledImage& image, int64_t sample) {
+    return at::lerp(image.baseline, image.input, nodes[sample]);
+  };
+  inputs->activation = [](const SampledImage& image) {
+    return image.input - image.baseline;
+  };
+  return inputs;
+}
+
+std::shared_ptr<const SampledInputs> OccludedInputs(const Occlusion& method,
+                                                    const InputConfig& config,
+                                                    int64_t height,
+                                                    int64_t width) {
+  const OcclusionWindows windows(method, height, width);
+  const auto count = static_cast<double>(windows.count());
+  auto inputs = std::make_shared<SampledInputs>();
+  inputs->weights.assign(windows.count(), 1 / count);
+  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->make = [windows](const SampledImage& image, int64_t sample) {
+    return at::lerp(image.input, image.baseline, windows.Window(sample));
+  };
+  inputs->region = [windows](const SampledImage&, int64_t sample) {
+    return windows.Window(sample);
+  };
+  inputs->finish = [count, coverage = windows.Coverage()](
+                       int64_t, const at::Tensor& sum, double score) {
+    return score - sum * count / coverage;
+  };
+  return inputs;
+}
+
+std::shared_ptr<const SampledInputs> MaskedInputs(const Rise& method,
+                                                  const InputConfig& config) {
+  auto inputs = std::make_shared<SampledInputs>();
+  inputs->weights.assign(method.masks, 1.0 / method.masks);
+  const auto mask = [method](const SampledImage& image, int64_t sample) {
+    return RiseMask(method, sample, image.input.size(2), image.input.size(3));
+  };
+  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->make = [mask](const SampledImage& image, int64_t sample) {
+    return at::lerp(image.baseline, image.input, mask(image, sample));
+  };
+  inputs->region = mask;
+  inputs->finish = [keep = method.keep_probability](
+                       int64_t, const at::Tensor& sum, double) {
+    return sum / keep;
+  };
+  return inputs;
+}
+
+}  // namespace
+
+std::function<at::Tensor(const at::Tensor& image)> BaselineOf(
+    Baseline baseline, const InputConfig& config) {
   switch (baseline) {
     case Baseline::kBlack:
       return [black = Black(config)](const at::Tensor& image) {
@@ -57,66 +114,6 @@ MakeBaseline BaselineOf(Baseline baseline, const InputConfig& config) {
   }
   return [](const at::Tensor& image) { return at::zeros_like(image); };
 }
-
-std::shared_ptr<const SampledInputs> InputsOnPath(
-    const IntegratedGradients& method, const InputConfig& config) {
-  Quadrature quadrature = GaussLegendre(method.steps);
-  auto inputs = std::make_shared<SampledInputs>();
-  inputs->weights = std::move(quadrature.weights);
-  inputs->baseline = BaselineOf(method.baseline, config);
-  inputs->make = [nodes = std::move(quadrature.nodes)](
-                     const at::Tensor& image, const at::Tensor& baseline,
-                     int64_t sample) {
-    return at::lerp(baseline, image, nodes[sample]);
-  };
-  inputs->activation = [](const at::Tensor& image, const at::Tensor& baseline) {
-    return image - baseline;
-  };
-  return inputs;
-}
-
-std::shared_ptr<const SampledInputs> OccludedInputs(const Occlusion& method,
-                                                    const InputConfig& config,
-                                                    int64_t height,
-                                                    int64_t width) {
-  const OcclusionWindows windows(method, height, width);
-  const auto count = static_cast<double>(windows.count());
-  auto inputs = std::make_shared<SampledInputs>();
-  inputs->weights.assign(windows.count(), 1 / count);
-  inputs->baseline = BaselineOf(method.baseline, config);
-  inputs->make = [windows](const at::Tensor& image, const at::Tensor& baseline,
-                           int64_t sample) {
-    return at::lerp(image, baseline, windows.Window(sample));
-  };
-  inputs->region = [windows](const at::Tensor&, int64_t sample) {
-    return windows.Window(sample);
-  };
-  inputs->finish = [count, coverage = windows.Coverage()](const at::Tensor& sum,
-                                                          double score) {
-    return score - sum * count / coverage;
-  };
-  return inputs;
-}
-
-std::shared_ptr<const SampledInputs> MaskedInputs(const Rise& method,
-                                                  const InputConfig& config) {
-  auto inputs = std::make_shared<SampledInputs>();
-  inputs->weights.assign(method.masks, 1.0 / method.masks);
-  const auto mask = [method](const at::Tensor& image, int64_t sample) {
-    return RiseMask(method, sample, image.size(2), image.size(3));
-  };
-  inputs->baseline = BaselineOf(method.baseline, config);
-  inputs->make = [mask](const at::Tensor& image, const at::Tensor& baseline,
-                        int64_t sample) {
-    return at::lerp(baseline, image, mask(image, sample));
-  };
-  inputs->region = mask;
-  inputs->finish = [keep = method.keep_probability](
-                       const at::Tensor& sum, double) { return sum / keep; };
-  return inputs;
-}
-
-}  // namespace
 
 std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
                                                      const InputConfig& config,
@@ -139,8 +136,8 @@ std::shared_ptr<const SampledInputs> BaselineInputs(
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights = {1};
   inputs->baseline = BaselineOf(method.baseline, config);
-  inputs->make = [](const at::Tensor&, const at::Tensor& baseline, int64_t) {
-    return baseline.contiguous();
+  inputs->make = [](const SampledImage& image, int64_t) {
+    return image.baseline.contiguous();
   };
   return inputs;
 }

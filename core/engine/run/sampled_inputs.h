@@ -15,33 +15,45 @@
 
 namespace saliency {
 
+// An image of an item, [1,3,H,W] float32 on the CPU.
+struct SampledImage {
+  at::Tensor input;
+  at::Tensor baseline;  // SampledInputs::baseline of it
+  int64_t number = 0;   // among the images of the item
+};
+
 struct SampledInputs {
   // What stands for nothing in an image [1,3,H,W] float32 on the CPU, as that;
   // null: the samples need none.  Made once for the samples of an image in a
-  // pass, and given to the functions below as `baseline`.
+  // pass.
   std::function<at::Tensor(const at::Tensor& image)> baseline;
-  // Sample number `sample` of an image, both [1,3,H,W] float32 on the CPU.
-  std::function<at::Tensor(const at::Tensor& image, const at::Tensor& baseline,
-                           int64_t sample)>
-      make;
+  // Sample number `sample` of an image, [1,3,H,W] float32 on the CPU.
+  std::function<at::Tensor(const SampledImage& image, int64_t sample)> make;
   std::vector<double> weights;  // of each sample's map; their sum is 1
   SampleStatistic statistic = SampleStatistic::kMean;
   // What stands for the activation at the input, [1,3,H,W]; null: what the
   // layer was given.
-  std::function<at::Tensor(const at::Tensor& image, const at::Tensor& baseline)>
-      activation;
-  // Where a sample's score belongs, [H,W] float32 on the CPU; null: maps are
-  // made of what a pass records.
-  std::function<at::Tensor(const at::Tensor& image, int64_t sample)> region;
-  // Makes the map, [H,W] float64, of the sum of all samples' maps and the score
-  // of the image itself; null: it is the sum.
-  std::function<at::Tensor(const at::Tensor& sum, double score)> finish;
+  std::function<at::Tensor(const SampledImage& image)> activation;
+  // Where a sample's score belongs, float32 on the CPU, [H,W] or of another
+  // size that all samples have and `finish` reads; null: maps are made of what
+  // a pass records.
+  std::function<at::Tensor(const SampledImage& image, int64_t sample)> region;
+  // Makes the map, [H,W] float64, of the sum of all samples' maps, by the
+  // number of the image and its own score; null: it is the sum.
+  std::function<at::Tensor(int64_t image, const at::Tensor& sum, double score)>
+      finish;
 
   int64_t count() const { return static_cast<int64_t>(weights.size()); }
 };
 
-// `config` says where black lies; images are of `height` x `width`.  A sample
-// depends on the image, the sampling and the sample's number alone.
+// Of an image [1,3,H,W] its baseline, of the same size.
+std::function<at::Tensor(const at::Tensor& image)> BaselineOf(
+    Baseline baseline, const InputConfig& config);
+
+// Of methods that look at no image to choose their samples; those that hide
+// segments are in segmented_inputs.h.  `config` says where black lies; images
+// are of `height` x `width`.  A sample depends on the image, the sampling and
+// the sample's number alone.
 std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
                                                      const InputConfig& config,
                                                      int64_t height,
