@@ -32,6 +32,7 @@ ActiveJob::ActiveJob(Job job, JobDone done,
       caller_(job.caller),
       admission_(std::move(admission)),
       observer_(observer),
+      on_progress_(std::move(job.on_progress)),
       work_{.job = std::move(job)},
       done_(std::move(done)) {}
 
@@ -96,6 +97,16 @@ void ActiveJob::Expire() {
 void ActiveJob::Cancel() {
   TryComplete(absl::CancelledError("the caller cancelled the request"),
               [&](JobStage stage) { observer_.OnCancelled(StageName(stage)); });
+}
+
+void ActiveJob::Tell(const SampleProgress& progress, absl::Time now) {
+  if (on_progress_ == nullptr) return;
+  {
+    MutexLock lock(&mu_);
+    if (!done_ || now < tell_at_) return;
+    tell_at_ = now + kSampleProgressEvery;
+  }
+  on_progress_(progress);
 }
 
 bool ActiveJob::ExpireAt(absl::Time now) {

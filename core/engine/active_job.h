@@ -7,6 +7,7 @@
 #define SALIENCY_CORE_ENGINE_ACTIVE_JOB_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -73,6 +74,10 @@ class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
   // Answers DEADLINE_EXCEEDED, CANCELLED, and tells the observer.
   void Expire() ABSL_LOCKS_EXCLUDED(mu_);
   void Cancel() ABSL_LOCKS_EXCLUDED(mu_);
+  // Tells Job::on_progress, unless it was told within kSampleProgressEvery of
+  // `now`.
+  void Tell(const SampleProgress& progress, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Expires when the deadline has come by `now`; returns whether it has.
   bool ExpireAt(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -95,6 +100,7 @@ class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
   const std::string caller_;
   const std::shared_ptr<Admission> admission_;
   EngineObserver& observer_;
+  const std::function<void(const SampleProgress&)> on_progress_;
 
   // The input's bytes; outlives what it stands for.
   std::unique_ptr<ByteHold> input_hold_;
@@ -106,6 +112,7 @@ class ActiveJob : public std::enable_shared_from_this<ActiveJob> {
   bool queued_ ABSL_GUARDED_BY(mu_) = false;
   std::shared_ptr<ByteHold> answer_hold_ ABSL_GUARDED_BY(mu_);
   JobStage stage_ ABSL_GUARDED_BY(mu_) = JobStage::kAdmission;
+  absl::Time tell_at_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
 
 }  // namespace saliency

@@ -137,6 +137,15 @@ enum class Correlate {
   kStages,   // those of a cascade's stage 0, with absolute values as well
 };
 
+// How often a job is told of at most.
+inline constexpr absl::Duration kSampleProgressEvery = absl::Milliseconds(500);
+
+// How many samples have been run; targets of an image share them.
+struct SampleProgress {
+  int64_t done = 0;
+  int64_t total = 0;  // of all images and variants
+};
+
 struct Job {
   std::string request_id;
   // Who asks: callers take turns, and each has a bounded share of what may
@@ -159,6 +168,10 @@ struct Job {
   OutputOptions output;
   int top_k = 5;  // how many classes with scores the answer lists
   absl::Time deadline = absl::InfiniteFuture();
+  // Hears how far a job with samples is, each kSampleProgressEvery at most, on
+  // any thread and under no lock; perhaps still when it has just been answered.
+  // Null: nobody wants to know.
+  std::function<void(const SampleProgress& progress)> on_progress;
   // Of this job alone; the engine sets its listener.  Null: cannot be
   // cancelled.
   std::shared_ptr<CancelToken> cancel;

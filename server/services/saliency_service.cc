@@ -76,6 +76,7 @@ absl::StatusOr<Job> MakeJob(const Request& request, const EngineLimits& limits,
   job.caller = call.caller();
   job.deadline = call.deadline();
   job.cancel = call.cancel_token();
+  job.on_progress = call.on_progress();
   return job;
 }
 

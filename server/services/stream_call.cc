@@ -16,6 +16,16 @@ int64_t BytesOf(const v1::StreamSaliencyResponse& answer) {
   return static_cast<int64_t>(answer.ByteSizeLong());
 }
 
+// Of a question's id.
+std::unique_ptr<v1::StreamSaliencyResponse> NewsOf(
+    const std::pair<const std::string, SampleProgress>& news) {
+  auto response = std::make_unique<v1::StreamSaliencyResponse>();
+  response->set_id(news.first);
+  response->mutable_progress()->set_done(news.second.done);
+  response->mutable_progress()->set_total(news.second.total);
+  return response;
+}
+
 }  // namespace
 
 StreamCall* StreamCall::Start(grpc::CallbackServerContext* context,
@@ -72,12 +82,15 @@ void StreamCall::OnReadDone(bool ok) {
 void StreamCall::OnWriteDone(bool ok) {
   tracker().EndSend(std::exchange(send_ticket_, 0));
   const int64_t bytes = BytesOf(*outgoing_.response);
+  const bool is_news = outgoing_.is_news;
   outgoing_ = {};
   {
     MutexLock lock(&mu_);
     writing_ = false;
-    --held_;
-    waiting_bytes_ -= bytes;
+    if (!is_news) {
+      --held_;
+      waiting_bytes_ -= bytes;
+    }
   }
   // What cannot be written has no reader.
   if (!ok) return OnCancel();
@@ -92,6 +105,7 @@ void StreamCall::OnCancel() {
     cancelled_ = true;
     for (const auto& [id, token] : in_work_) tokens.push_back(token);
     unread.swap(answers_);
+    news_.clear();
     held_ -= static_cast<int>(unread.size());
   }
   for (const auto& token : tokens) token->Cancel();
@@ -129,6 +143,13 @@ void StreamCall::Take(int64_t number, const Request& request) {
                      .request = shape};
   arrival.admission = Admit(request, arrival.cancel);
   const bool admitted = arrival.admission.ok();
+  if (request.progress()) {
+    arrival.on_progress = [self = shared_from_this(), id = request.id(),
+                           token =
+                               arrival.cancel](const SampleProgress& progress) {
+      self->Tell(id, token, progress);
+    };
+  }
   auto* question = new StreamItem(
       tracker(), std::move(arrival), request.id(),
       [self = shared_from_this(), admitted](std::unique_ptr<Response> response,
@@ -159,11 +180,28 @@ absl::Status StreamCall::Admit(const Request& request,
   return absl::OkStatus();
 }
 
+void StreamCall::Tell(const std::string& id,
+                      const std::shared_ptr<CancelToken>& token,
+                      const SampleProgress& progress) {
+  {
+    MutexLock lock(&mu_);
+    const auto asked = in_work_.find(id);
+    // By the token, since an id may come again.
+    const bool in_work = asked != in_work_.end() && asked->second == token;
+    if (!in_work || cancelled_) return;
+    news_[id] = progress;
+  }
+  Advance();
+}
+
 void StreamCall::Answered(Answer answer, bool admitted) {
   const int64_t bytes = BytesOf(*answer.response);
   {
     MutexLock lock(&mu_);
-    if (admitted) in_work_.erase(answer.response->id());
+    if (admitted) {
+      in_work_.erase(answer.response->id());
+      news_.erase(answer.response->id());
+    }
     if (cancelled_) {
       --held_;
     } else {
@@ -199,6 +237,12 @@ std::optional<StreamCall::Step> StreamCall::Due() {
     writing_ = true;
     outgoing_ = std::move(answers_.front());
     answers_.pop_front();
+    return Step::kWrite;
+  }
+  if (!writing_ && !news_.empty()) {
+    writing_ = true;
+    outgoing_ = {.response = NewsOf(*news_.begin()), .is_news = true};
+    news_.erase(news_.begin());
     return Step::kWrite;
   }
   if (MayRead()) {

@@ -9,6 +9,10 @@
 // was reached; gRPC's own flow control holds what they go on to write back at
 // the caller, and StallWatch ends a call whose answers are not taken.
 //
+// How far a question in work is (StreamSaliencyRequest.progress) is written
+// when no answer waits, the newest of each question alone, so that it holds
+// nothing up.
+//
 // When the server drains, what was read is answered and the call then ends with
 // UNAVAILABLE: what the caller sent beyond that was not read.  The same goes
 // for a message that cannot be parsed, whose id is not known: INVALID_ARGUMENT.
@@ -66,6 +70,7 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   struct Answer {
     std::unique_ptr<Response> response;
     std::shared_ptr<void> hold;  // of its memory
+    bool is_news = false;        // of a question that is still in work
   };
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -85,6 +90,10 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   absl::Status Admit(const Request& request,
                      const std::shared_ptr<CancelToken>& token)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // How far a question is, unless it has been answered; what was to be written
+  // of it before is out of date.
+  void Tell(const std::string& id, const std::shared_ptr<CancelToken>& token,
+            const SampleProgress& progress) ABSL_LOCKS_EXCLUDED(mu_);
   // An answer has come; `admitted` is whether its id was entered.
   void Answered(Answer answer, bool admitted) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -122,6 +131,8 @@ class StreamCall : public StreamReactor<v1::StreamSaliencyRequest,
   std::map<std::string, std::shared_ptr<CancelToken>> in_work_
       ABSL_GUARDED_BY(mu_);  // by id
   std::deque<Answer> answers_ ABSL_GUARDED_BY(mu_);
+  // Of questions in work, to be written when no answer is.
+  std::map<std::string, SampleProgress> news_ ABSL_GUARDED_BY(mu_);
   // Of answers_ and outgoing_; of no use once cancelled.
   int64_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 };

@@ -8,6 +8,7 @@
 #define SALIENCY_SERVER_TRANSPORT_PENDING_CALL_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/cancel_token.h"
+#include "core/engine/job.h"
 #include "grpcpp/server_context.h"
 #include "server/convert/status_details.h"
 #include "server/transport/call_tracker.h"
@@ -36,6 +38,8 @@ class PendingCall {
     absl::Status admission;
     RequestShape request;  // for the paths of fields in details
     std::shared_ptr<CancelToken> cancel = std::make_shared<CancelToken>();
+    // Where to tell how far it is; null: its caller does not want to know.
+    std::function<void(const SampleProgress& progress)> on_progress;
   };
 
   PendingCall(const PendingCall&) = delete;
@@ -47,6 +51,9 @@ class PendingCall {
   absl::Time deadline() const { return arrival_.deadline; }
   const std::shared_ptr<CancelToken>& cancel_token() const {
     return arrival_.cancel;
+  }
+  const std::function<void(const SampleProgress&)>& on_progress() const {
+    return arrival_.on_progress;
   }
   Log& log() { return tracker_.log(); }
 

@@ -15,8 +15,8 @@ void HeldJobs::Take(Job job, JobDone done) {
   {
     MutexLock lock(&mu_);
     index = total_;
-    jobs_.push_back(
-        {job.request_id, job.deadline, std::move(job.cancel), std::move(done)});
+    jobs_.push_back({job.request_id, job.deadline, std::move(job.cancel),
+                     std::move(done), std::move(job.on_progress)});
     ++total_;
   }
   cancel->SetListener([this, index] {
@@ -49,6 +49,20 @@ bool HeldJobs::Await(int count, absl::Duration idle_timeout) {
 
 void HeldJobs::Answer(int job, absl::StatusOr<Explanation> answer) {
   if (const JobDone done = Release(job)) done(std::move(answer));
+}
+
+void HeldJobs::Tell(int job, const SampleProgress& progress) {
+  std::function<void(const SampleProgress&)> tell;
+  {
+    MutexLock lock(&mu_);
+    tell = jobs_[job].on_progress;
+  }
+  tell(progress);
+}
+
+bool HeldJobs::wants_progress(int job) const {
+  MutexLock lock(&mu_);
+  return jobs_[job].on_progress != nullptr;
 }
 
 int HeldJobs::total() const {

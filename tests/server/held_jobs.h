@@ -4,6 +4,7 @@
 #ifndef SALIENCY_TESTS_SERVER_HELD_JOBS_H_
 #define SALIENCY_TESTS_SERVER_HELD_JOBS_H_
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,6 +32,10 @@ class HeldJobs {
               absl::StatusOr<Explanation> answer = Explanation{
                   .model = "fake", .version = 1}) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Tells how far the job is, whether it has been answered or not.
+  void Tell(int job, const SampleProgress& progress) ABSL_LOCKS_EXCLUDED(mu_);
+  bool wants_progress(int job) const ABSL_LOCKS_EXCLUDED(mu_);
+
   int total() const ABSL_LOCKS_EXCLUDED(mu_);
   int cancelled() const ABSL_LOCKS_EXCLUDED(mu_);
   // What the job was like; its input is gone.
@@ -43,6 +48,7 @@ class HeldJobs {
     absl::Time deadline;
     std::shared_ptr<CancelToken> cancel;
     JobDone done;  // null: answered
+    std::function<void(const SampleProgress&)> on_progress;
   };
 
   void Take(Job job, JobDone done) ABSL_LOCKS_EXCLUDED(mu_);

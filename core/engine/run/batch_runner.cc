@@ -106,6 +106,9 @@ Batcher::Jobs RunBatch(const ModelMetadata& model, Batcher& batcher,
     switch (work.progress.Add(*std::move(item.answer), work.prepared.item,
                               slice, passes)) {
       case PassProgress::Next::kMoreSlices:
+        if (slice.samples > 0) {
+          job->Tell(work.progress.Samples(work.prepared.item), clock.Now());
+        }
         break;
       case PassProgress::Next::kSamples:
         if (const absl::Status pushed = batcher.PushSamples(job);

@@ -38,6 +38,15 @@ PassProgress::Next PassProgress::Add(PassAnswer part, const PassItem& item,
   return Next::kDone;
 }
 
+SampleProgress PassProgress::Samples(const PassItem& item) {
+  const std::vector<int64_t> samples = SampleCounts(item);
+  const auto targets = static_cast<int64_t>(item.targets.size());
+  MutexLock lock(&mu_);
+  return {.done = std::max<int64_t>(rows_done_ - item.rows(), 0) / targets,
+          .total = item.input.size(0) *
+                   std::accumulate(samples.begin(), samples.end(), int64_t{0})};
+}
+
 std::vector<int64_t> PassProgress::Classes() {
   MutexLock lock(&mu_);
   return outcome_.answer.class_index;

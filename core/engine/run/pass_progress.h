@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
 #include "core/engine/explainer.h"
+#include "core/engine/job.h"
 #include "core/engine/run/row_slice.h"
 
 namespace saliency {
@@ -39,6 +40,8 @@ class PassProgress {
   // and kDone when nothing is missing.
   Next Add(PassAnswer part, const PassItem& item, const RowSlice& slice,
            const SlicePasses& passes) ABSL_LOCKS_EXCLUDED(mu_);
+  // How many of the samples of `item` have been run.
+  SampleProgress Samples(const PassItem& item) ABSL_LOCKS_EXCLUDED(mu_);
   // [images x targets], which the rows of samples explain.
   // REQUIRES: Add returned kSamples.
   std::vector<int64_t> Classes() ABSL_LOCKS_EXCLUDED(mu_);
