@@ -318,6 +318,7 @@ absl::Status SaliencyClient::Stream(const NextQuestion& next,
           .max_question_bytes = options_.channel.max_send_bytes,
           .authorization = channels_.authorization,
           .servers = absl::StrJoin(options_.channel.servers, ", "),
+          .on_progress = options.on_progress,
           .to_absl =
               [this, timeout](const grpc::Status& status) {
                 return ToAbsl(status, timeout);

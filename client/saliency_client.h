@@ -57,6 +57,9 @@ struct BulkOptions {
   bool in_order = false;
   // Of each question, instead of ClientOptions::timeout.
   std::optional<absl::Duration> timeout;
+  // Hears of questions with samples that are in work, about twice a second, on
+  // the thread that calls; null: nobody wants to know.
+  HearProgress on_progress;
   // As in CallOptions: ends all of it.
   std::shared_ptr<CancelToken> cancel;
 };

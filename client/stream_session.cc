@@ -69,6 +69,10 @@ void StreamSession::Receive(Answer answer) {
   const auto found = pending_.find(index);
   if (found == pending_.end()) return;  // it had been given up
   link_failures_ = 0;
+  if (answer.has_progress()) {
+    if (options_.on_progress) options_.on_progress(index, answer.progress());
+    return;
+  }
   Pending& pending = found->second;
   const absl::Status status = StatusFrom(answer.status());
   const std::optional<absl::Duration> retry = RetryAfter(status);
@@ -108,6 +112,7 @@ void StreamSession::Refill() {
   }
   const int64_t index = asked_++;
   question->set_id(absl::StrCat(index));
+  if (options_.on_progress) question->set_progress(true);
   const auto size_bytes = static_cast<int64_t>(question->ByteSizeLong());
   if (size_bytes > options_.max_question_bytes) {
     return TryComplete(

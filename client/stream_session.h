@@ -29,6 +29,10 @@ using NextQuestion = std::function<std::optional<v1::StreamSaliencyRequest>()>;
 using TakeAnswer = std::function<bool(
     int64_t index, absl::StatusOr<v1::StreamSaliencyResponse> answer)>;
 
+// Samples done of all there are, of the index-th question, which is in work.
+using HearProgress =
+    std::function<void(int64_t index, const v1::SampleProgress& progress)>;
+
 class StreamSession {
  public:
   struct Options {
@@ -39,6 +43,7 @@ class StreamSession {
     int64_t max_question_bytes = 0;
     std::string authorization;  // metadata; empty: none
     std::string servers;        // for messages
+    HearProgress on_progress;   // null: not asked for
     // How the end of a call is told.
     std::function<absl::Status(const grpc::Status&)> to_absl;
   };

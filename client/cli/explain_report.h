@@ -4,6 +4,7 @@
 #ifndef SALIENCY_CLIENT_CLI_EXPLAIN_REPORT_H_
 #define SALIENCY_CLIENT_CLI_EXPLAIN_REPORT_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -30,6 +31,11 @@ class ExplainReport {
 
   // Returns whether it makes sense to go on with further images.
   bool Add(const ImageAnswer& answer);
+
+  // How far images are that have no answer yet, all together.
+  void ShowSamples(int64_t done, int64_t of) {
+    progress_.ShowSamples(done, of);
+  }
 
   // After the last one: puts the stacked file in its place and tells what was
   // left out.

@@ -83,6 +83,8 @@ class ImageStream {
   bool Take(int64_t index,
             absl::StatusOr<v1::StreamSaliencyResponse> response) {
     const Asked& asked = asked_[index];
+    in_work_.erase(index);
+    ShowSamples();
     failed_ = !response.ok();
     const bool go_on = ReportUnreadable(asked.image);
     ImageAnswer answer =
@@ -90,6 +92,11 @@ class ImageStream {
                     console_.clock.Now() - asked.at);
     answer.correlated = request_.meta().plain_correlation();
     return report_.Add(answer) && go_on;
+  }
+
+  void Hear(int64_t index, const v1::SampleProgress& progress) {
+    in_work_[index] = progress;
+    ShowSamples();
   }
 
   // Whether the last answer was none.
@@ -114,6 +121,15 @@ class ImageStream {
     absl::Time at;
   };
 
+  void ShowSamples() {
+    int64_t done = 0, total = 0;
+    for (const auto& [index, progress] : in_work_) {
+      done += progress.done();
+      total += progress.total();
+    }
+    report_.ShowSamples(done, total);
+  }
+
   const ExplainPlan& plan_;
   const v1::StreamSaliencyRequest& request_;
   Console& console_;
@@ -122,6 +138,7 @@ class ImageStream {
   bool failed_ = false;
   std::vector<Asked> asked_;  // by index of the request
   std::map<size_t, absl::Status> unreadable_;
+  std::map<int64_t, v1::SampleProgress> in_work_;  // by index of the request
 };
 
 v1::StreamSaliencyRequest AsStreamRequest(
@@ -170,6 +187,12 @@ ExitCode StreamImages(const ExplainPlan& plan, const ExplainFlags& flags,
                       Console& console) {
   return Report(plan, flags, console, [&](ExplainReport& report) {
     ImageStream images(plan, request, console, report);
+    HearProgress on_progress;
+    if (console.err_is_terminal) {
+      on_progress = [&](int64_t index, const v1::SampleProgress& progress) {
+        images.Hear(index, progress);
+      };
+    }
     const absl::Status ended = client.Stream(
         [&] { return images.Next(); },
         [&](int64_t index, absl::StatusOr<v1::StreamSaliencyResponse> answer) {
@@ -177,6 +200,7 @@ ExitCode StreamImages(const ExplainPlan& plan, const ExplainFlags& flags,
         },
         {.window = flags.window(),
          .in_order = true,
+         .on_progress = on_progress,
          .cancel = console.interrupt.NewToken()});
     if (ended.ok()) {
       images.ReportUnreadable(plan.images.size());
@@ -192,9 +216,12 @@ ExitCode ConnectAndAsk(const ExplainPlan& plan, const ExplainFlags& flags,
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.connection);
   if (!client.ok()) return PrintConnectError(console, client.status());
-  return flags.stream ? StreamImages(plan, flags, **client,
-                                     AsStreamRequest(request), console)
-                      : CallImages(plan, flags, **client, request, console);
+  // A stream alone tells how far a single image is.
+  const bool is_watched = console.err_is_terminal && plan.images.size() == 1;
+  return flags.stream || is_watched
+             ? StreamImages(plan, flags, **client, AsStreamRequest(request),
+                            console)
+             : CallImages(plan, flags, **client, request, console);
 }
 
 }  // namespace

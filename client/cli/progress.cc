@@ -1,5 +1,6 @@
 #include "client/cli/progress.h"
 
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,14 +14,15 @@ constexpr absl::Duration kPlainEvery = absl::Seconds(5);
 
 }  // namespace
 
-std::string ProgressText(int done, int total, absl::string_view noun,
+std::string ProgressText(int64_t done, int64_t total, absl::string_view noun,
                          absl::Duration elapsed) {
   std::string text = absl::StrCat(done, "/", total, " ", noun);
   const double seconds = absl::ToDoubleSeconds(elapsed);
   if (done == 0 || seconds <= 0) return text;
-  absl::StrAppendFormat(&text, ", %.1f/s", done / seconds);
+  const double each = seconds / static_cast<double>(done);
+  absl::StrAppendFormat(&text, ", %.1f/s", 1 / each);
   if (done < total) {
-    const double left = (total - done) * seconds / done;
+    const double left = static_cast<double>(total - done) * each;
     absl::StrAppend(
         &text, ", ",
         absl::FormatDuration(absl::Ceil(absl::Seconds(left), absl::Seconds(1))),
@@ -58,14 +60,25 @@ void Progress::Advance() {
        << std::endl;
 }
 
+void Progress::ShowSamples(int64_t done, int64_t of) {
+  samples_done_ = done;
+  samples_ = of;
+  if (options_.terminal && of > 0) Draw();
+}
+
 void Progress::Draw() {
-  const int filled = static_cast<int>(static_cast<int64_t>(kBarCells) * done_ /
-                                      options_.total);
+  const bool one = options_.total <= 1;
+  const int64_t done = one ? samples_done_ : done_;
+  const int64_t total = one ? samples_ : options_.total;
+  const auto filled = static_cast<std::size_t>(kBarCells * done / total);
   err_ << "\r\x1b[K[" << std::string(filled, '#')
        << std::string(kBarCells - filled, '.') << "] "
-       << ProgressText(done_, options_.total, options_.noun,
-                       clock_.Now() - start_)
-       << std::flush;
+       << ProgressText(done, total, one ? "samples" : options_.noun,
+                       clock_.Now() - start_);
+  if (!one && samples_ > 0) {
+    err_ << "; " << samples_done_ << "/" << samples_ << " samples";
+  }
+  err_ << std::flush;
   visible_ = true;
 }
 

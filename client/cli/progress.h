@@ -1,9 +1,11 @@
 // How far a long command is: a bar on a terminal, else a plain line now and
-// then.  Nothing at all when there is only one item.
+// then.  Nothing when there is only one item, but on a terminal the samples
+// that it takes.
 
 #ifndef SALIENCY_CLIENT_CLI_PROGRESS_H_
 #define SALIENCY_CLIENT_CLI_PROGRESS_H_
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 
@@ -14,7 +16,7 @@
 namespace saliency {
 
 // "12/100 images, 3.4/s, 26s left".  Pure; any thread.
-std::string ProgressText(int done, int total, absl::string_view noun,
+std::string ProgressText(int64_t done, int64_t total, absl::string_view noun,
                          absl::Duration elapsed);
 
 // Thread-compatible.
@@ -36,6 +38,9 @@ class Progress {
   void Hide();
   // One more item is done.
   void Advance();
+  // How many samples of the items under way are done, of how many; 0 of 0:
+  // there are none.
+  void ShowSamples(int64_t done, int64_t of);
 
  private:
   void Draw();
@@ -46,6 +51,8 @@ class Progress {
   const absl::Time start_;
   absl::Time last_shown_;
   int done_ = 0;
+  int64_t samples_done_ = 0;
+  int64_t samples_ = 0;
   bool visible_ = false;
 };
 

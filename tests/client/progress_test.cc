@@ -49,6 +49,37 @@ TEST(ProgressTest, TerminalGetsABarThatHides) {
   EXPECT_THAT(err.str(), EndsWith("\r\x1b[K"));
 }
 
+TEST(ProgressTest, TerminalIsToldOfTheSamplesOfASingleItem) {
+  ManualClock clock;
+  std::ostringstream err;
+  Progress progress({.total = 1, .terminal = true}, err, clock);
+  clock.Advance(absl::Seconds(10));
+  progress.ShowSamples(250, 1000);
+  EXPECT_THAT(err.str(), HasSubstr("[#######.......................] "
+                                   "250/1000 samples, 25.0/s, 30s left"));
+  progress.ShowSamples(0, 0);
+  progress.Hide();
+  EXPECT_THAT(err.str(), EndsWith("\r\x1b[K"));
+}
+
+TEST(ProgressTest, TerminalIsToldOfSamplesBesideItems) {
+  ManualClock clock;
+  std::ostringstream err;
+  Progress progress({.total = 2, .terminal = true}, err, clock);
+  clock.Advance(absl::Seconds(1));
+  progress.ShowSamples(40, 1000);
+  EXPECT_THAT(err.str(), HasSubstr("[..............................] "
+                                   "0/2 images; 40/1000 samples"));
+}
+
+TEST(ProgressTest, AFileIsToldOfNoSamples) {
+  ManualClock clock;
+  std::ostringstream err;
+  Progress progress({.total = 1}, err, clock);
+  progress.ShowSamples(40, 1000);
+  EXPECT_EQ(err.str(), "");
+}
+
 TEST(ProgressTest, FileGetsPlainLinesNowAndThen) {
   ManualClock clock;
   std::ostringstream err;

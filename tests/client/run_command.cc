@@ -23,7 +23,7 @@ RunResult RunIn(const RunWorld& world,
   std::ostringstream err;
   Console console{.out = out,
                   .err = err,
-                  .err_is_terminal = false,
+                  .err_is_terminal = world.err_is_terminal,
                   .clock = Clock::Real(),
                   .interrupt = interrupt,
                   .in = in,

@@ -24,6 +24,7 @@ RunResult RunCommand(const std::vector<std::string>& arguments);
 struct RunWorld {
   std::string input;
   std::string config_file;
+  bool err_is_terminal = false;
 };
 RunResult RunCommand(const std::vector<std::string>& arguments,
                      const RunWorld& world);

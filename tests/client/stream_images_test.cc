@@ -119,6 +119,60 @@ TEST_F(StreamImagesTest, WhatConcernsAllImagesIsToldOnce) {
   EXPECT_THAT(result.err, HasSubstr("no token"));
 }
 
+// Tells how far each question is that wants to know, then answers it.
+grpc::Status TellThenAnswer(FakeServer::Answers& answers) {
+  v1::StreamSaliencyRequest question;
+  while (answers.Read(&question)) {
+    v1::StreamSaliencyResponse answer;
+    answer.set_id(question.id());
+    if (question.progress()) {
+      answer.mutable_progress()->set_done(300);
+      answer.mutable_progress()->set_total(4000);
+      answers.Write(answer);
+    }
+    const grpc::Status status =
+        AnswerWithRamps(question.compute(), *answer.mutable_compute());
+    if (!status.ok()) return status;
+    answers.Write(answer);
+  }
+  return grpc::Status::OK;
+}
+
+TEST_F(StreamImagesTest, ATerminalShowsTheSamplesOfASingleImage) {
+  const FakeServer server(nullptr, nullptr, nullptr,
+                          [](auto&, FakeServer::Answers& answers) {
+                            return TellThenAnswer(answers);
+                          });
+  const std::vector<std::string> arguments = {"explain", images_[0], "--server",
+                                              server.address()};
+  const RunResult watched =
+      RunCommand(arguments, RunWorld{.err_is_terminal = true});
+  EXPECT_EQ(watched.exit_code, 0) << watched.err;
+  EXPECT_THAT(watched.err, HasSubstr("] 300/4000 samples"));
+  EXPECT_EQ(watched.out_lines().size(), 1U);
+  EXPECT_EQ(server.streams(), 1);
+  const RunResult unwatched = RunCommand(arguments);
+  EXPECT_EQ(unwatched.exit_code, 0) << unwatched.err;
+  EXPECT_EQ(unwatched.err, "");
+  EXPECT_EQ(server.streams(), 1) << "a call of its own";
+  EXPECT_EQ(WithoutTimes(unwatched.out), WithoutTimes(watched.out));
+}
+
+TEST_F(StreamImagesTest, ATerminalShowsTheSamplesOfManyImagesOnAStream) {
+  const FakeServer server(nullptr, nullptr, nullptr,
+                          [](auto&, FakeServer::Answers& answers) {
+                            return TellThenAnswer(answers);
+                          });
+  std::vector<std::string> arguments = {"explain", "--stream", "--server",
+                                        server.address()};
+  arguments.insert(arguments.end(), images_.begin(), images_.end());
+  const RunResult result =
+      RunCommand(arguments, RunWorld{.err_is_terminal = true});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("0/5 images; 300/4000 samples"));
+  EXPECT_EQ(result.out_lines().size(), 5U);
+}
+
 TEST_F(StreamImagesTest, AnInterruptEndsItWithWhatIsDone) {
   Interrupt interrupt;
   const FakeServer server(

@@ -47,6 +47,47 @@ TEST(StreamTest, NoQuestionsMeanNoCall) {
   EXPECT_EQ(server.streams(), 0);
 }
 
+// Tells twice how far a question is that wants to know, then echoes it.
+FakeServer::Stream TellThenEcho() {
+  return [](grpc::ServerContext&, FakeServer::Answers& answers) {
+    Question question;
+    while (answers.Read(&question)) {
+      for (int64_t done = 1; question.progress() && done <= 2; ++done) {
+        Answer news;
+        news.set_id(question.id());
+        news.mutable_progress()->set_done(done);
+        news.mutable_progress()->set_total(3);
+        answers.Write(news);
+      }
+      answers.Write(Echo(question));
+    }
+    return grpc::Status::OK;
+  };
+}
+
+TEST(StreamTest, WhoeverAsksHearsHowFarQuestionsAre) {
+  const FakeServer server(nullptr, nullptr, nullptr, TellThenEcho());
+  std::vector<std::string> heard;
+  Asker asker(2);
+  const absl::Status status = asker.Run(
+      *ClientOf(server),
+      {.window = 1,
+       .on_progress = [&](int64_t index, const v1::SampleProgress& progress) {
+         heard.push_back(
+             absl::StrCat(index, ": ", progress.done(), "/", progress.total()));
+       }});
+  EXPECT_TRUE(status.ok()) << status;
+  asker.ExpectAllAnswered();
+  EXPECT_THAT(heard, ElementsAre("0: 1/3", "0: 2/3", "1: 1/3", "1: 2/3"));
+}
+
+TEST(StreamTest, WhoeverDoesNotAskHearsAnswersAlone) {
+  const FakeServer server(nullptr, nullptr, nullptr, TellThenEcho());
+  Asker asker(2);
+  EXPECT_TRUE(asker.Run(*ClientOf(server)).ok());
+  asker.ExpectAllAnswered();
+}
+
 TEST(StreamTest, NoMoreThanTheWindowIsAsked) {
   std::atomic<int> most = 0;
   const FakeServer server(

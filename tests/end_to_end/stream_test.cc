@@ -1,10 +1,12 @@
 // StreamSaliency at the real server: answers are those of the unary calls, and
 // what is malformed hurts nobody else.
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -123,6 +125,46 @@ class Stream {
   std::unique_ptr<v1::SaliencyService::Stub> stub_;
   std::unique_ptr<grpc::ClientReaderWriter<Question, Answer>> stream_;
 };
+
+TEST(StreamTest, ProgressIsToldOfALongQuestionThatAsksForIt) {
+  constexpr int kMasks = 2000;
+  Question question;
+  *question.mutable_compute() = ComputeRequest(1);
+  question.mutable_compute()
+      ->mutable_attributions(0)
+      ->mutable_rise()
+      ->set_masks(kMasks);
+  question.mutable_compute()->mutable_attributions(0)->clear_layers();
+  const auto ask = [&](HearProgress on_progress) {
+    bool asked = false;
+    int answers = 0;
+    const absl::Status status = environment.client().Stream(
+        [&]() -> std::optional<Question> {
+          if (std::exchange(asked, true)) return std::nullopt;
+          return question;
+        },
+        [&](int64_t, absl::StatusOr<Answer> answer) {
+          EXPECT_TRUE(answer.ok()) << answer.status();
+          if (answer.ok()) EXPECT_TRUE(answer->has_compute());
+          ++answers;
+          return true;
+        },
+        {.on_progress = std::move(on_progress)});
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_EQ(answers, 1);
+  };
+  std::vector<int64_t> told;
+  ask([&](int64_t index, const v1::SampleProgress& progress) {
+    EXPECT_EQ(index, 0);
+    EXPECT_EQ(progress.total(), kMasks);
+    told.push_back(progress.done());
+  });
+  ASSERT_GE(told.size(), 1U);
+  EXPECT_GT(told.front(), 0);
+  EXPECT_LT(told.back(), kMasks);
+  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+  ask(nullptr);
+}
 
 struct Malformed {
   const char* name;
