@@ -32,7 +32,7 @@ struct PassAttribution {
 struct Variant {
   std::vector<PassAttribution> attributions;
   std::optional<MetaStep> meta;  // each row takes it; none: the model as it is
-  BackwardRule rule;  // of all its attributions
+  BackwardRule rule;             // of all its attributions
   // What runs instead of the item's images: of each row these samples.  Null:
   // the images themselves.
   std::shared_ptr<const SampledInputs> samples;

@@ -16,7 +16,7 @@ struct BenchRow {
   std::string name;      // "resnet50/norm_grad/layer4/b8/fp32"
   std::string quantity;  // "ratio_to_forward"
   double value = 0;
-  double target = 0;  // infinite: none
+  double target = 0;    // infinite: none
   bool at_most = true;  // false: the target is a lower bound
   bool ok() const { return at_most ? value <= target : value >= target; }
 };
