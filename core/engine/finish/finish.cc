@@ -78,9 +78,11 @@ bool IsSaturated(float value, Score score, const OutputMeaning& meaning) {
 
 // Whether rows are compared with others: the second half of the variants then
 // repeats the first, of the model that is compared with.
-bool HasTwins(const FinishOptions& options) {
-  return options.plain_maps || options.correlate == Correlate::kPlain ||
-         options.correlate == Correlate::kStages;
+bool HasTwins(const FinishOptions& options, const PassItem& item) {
+  const bool wants_plain =
+      options.plain_maps || options.correlate == Correlate::kPlain;
+  return options.correlate == Correlate::kStages ||
+         (wants_plain && item.variants.front().meta.has_value());
 }
 
 struct RowPosition {
@@ -109,7 +111,7 @@ absl::Span<const T> PartOf(const std::vector<T>& all, std::size_t row,
 // How many variants make the maps of a row; twins are as many more.
 std::size_t VariantsOfRow(const Ground& ground) {
   const std::size_t all = ground.prepared.item.variants.size();
-  return HasTwins(ground.options) ? all / 2 : all;
+  return HasTwins(ground.options, ground.prepared.item) ? all / 2 : all;
 }
 
 // What a row's results are made of, from variant number `first` on.
@@ -277,7 +279,7 @@ absl::Status JobRendering::AddImage(std::size_t image) {
     rows.push_back(
         std::make_shared<FinishRow>(RowOf(ground, {image, t}, 0, scores)));
     AddRow(rows.back(), prepared_, pieces(), explanation());
-    if (!HasTwins(options_)) continue;
+    if (!HasTwins(options_, prepared_.item)) continue;
     AddCompared(ground, rows.back(),
                 std::make_shared<FinishRow>(
                     RowOf(ground, {image, t}, VariantsOfRow(ground), scores)),
