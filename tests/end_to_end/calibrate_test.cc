@@ -74,7 +74,7 @@ class CalibrateTest : public ::testing::Test {
                 first["classification_accuracy"], 1.001 / held_out);
   }
 
-  const ModelFolder models_;
+  ModelFolder models_;
   const TemporaryFolder data_;
   std::string names_;
 };
