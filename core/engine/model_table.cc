@@ -1,8 +1,10 @@
 #include "core/engine/model_table.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
 #include "core/engine/refusal.h"
@@ -18,6 +20,15 @@ absl::Status NotReady(const ModelVersion& version) {
   }
   return FailedModelError(
       absl::StrCat(what, " failed to load: ", version.message));
+}
+
+// "a", "b", ...: the first few.
+std::string FirstOf(const std::vector<std::string>& names) {
+  constexpr std::size_t kNamed = 5;
+  const auto end = names.begin() + std::min(kNamed, names.size());
+  const std::string first =
+      absl::StrCat("\"", absl::StrJoin(names.begin(), end, "\", \""), "\"");
+  return names.size() > kNamed ? absl::StrCat(first, ", ...") : first;
 }
 
 absl::Status NoVersion(const std::vector<ModelVersionPtr>& versions,
@@ -283,7 +294,7 @@ absl::Status ModelTable::NoModel(absl::string_view model, const Known& known) {
   if (model.empty() && known.models.size() > 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("model.name: not set, but the server has ",
-                     known.models.size(), " models"));
+                     known.models.size(), " models: ", FirstOf(known.models)));
   }
   if (!known.listed) return ModelLoadingError("the models are not listed yet");
   if (known.models.empty()) {

@@ -190,7 +190,8 @@ TEST_F(EngineTest, ModelsAreFoundByNameAndVersion) {
   AddFake(engine, std::move(other));
   EXPECT_EQ(engine.models().FindReady("", 0).status(),
             absl::InvalidArgumentError(
-                "model.name: not set, but the server has 2 models"));
+                "model.name: not set, but the server has 2 models: "
+                "\"fake\", \"other\""));
   EXPECT_TRUE(engine.models().Remove("fake", 3).ok());
   EXPECT_EQ((*engine.models().FindReady("fake", 0))->version, 1);
   EXPECT_EQ(engine.models().Remove("fake", 3).code(), StatusCode::kNotFound);

@@ -78,7 +78,8 @@ TEST(ModelTableTest, NamesThatAreNotThereGetNearMatches) {
                                 "nearest: \"1\""));
   EXPECT_EQ(models.FindReady("", 0).status(),
             absl::InvalidArgumentError(
-                "model.name: not set, but the server has 2 models"));
+                "model.name: not set, but the server has 2 models: "
+                "\"resnet50\", \"vgg16\""));
 }
 
 TEST(ModelTableTest, HealthWaitsForTheRequiredModelsOnly) {
