@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/attribution/perturbation.h"
 #include "core/attribution/registry.h"
+#include "core/attribution/score_cam.h"
 #include "core/base/status.h"
 
 namespace saliency {
@@ -90,6 +91,12 @@ absl::StatusOr<Attribution> Attribution::Perturbed(const Sampling& method) {
   return attribution;
 }
 
+Attribution Attribution::ScoreCamActivation() {
+  return Attribution(&kScoreCamActivation);
+}
+
+bool Attribution::is_of_image() const { return *this == ScoreCamActivation(); }
+
 std::string Attribution::InnerName() const {
   if (const auto* method = std::get_if<const Method*>(&what_)) {
     return (*method)->name;
@@ -112,6 +119,9 @@ MethodInputs Attribution::method_inputs() const {
       std::holds_alternative<IntegratedGradients>(*sampling_)) {
     return MethodInputs::kInputAndGradient;
   }
+  if (sampling_.has_value() && std::holds_alternative<ScoreCam>(*sampling_)) {
+    return MethodInputs::kChannelScores;
+  }
   const auto* method = std::get_if<const Method*>(&what_);
   return method ? (*method)->method_inputs
                 : MethodInputs::kActivationAndGradient;
@@ -123,7 +133,10 @@ bool Attribution::is_signed() const {
     if (smooth != nullptr && smooth->statistic != SampleStatistic::kMean) {
       return false;
     }
-    if (std::holds_alternative<Rise>(*sampling_)) return false;
+    if (std::holds_alternative<Rise>(*sampling_) ||
+        std::holds_alternative<ScoreCam>(*sampling_)) {
+      return false;
+    }
   }
   if (const auto* method = std::get_if<const Method*>(&what_)) {
     return (*method)->is_signed;

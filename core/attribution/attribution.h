@@ -40,10 +40,13 @@ class Attribution {
   // Errors: INVALID_ARGUMENT as CheckSampling.
   static absl::StatusOr<Attribution> Integrated(
       const IntegratedGradients& method);
-  // Of a method that hides parts of the input: Occlusion, Rise, Lime or
-  // KernelShap.
-  // Errors: INVALID_ARGUMENT as CheckSampling.
+  // Of a method that hides parts of the input: Occlusion, Rise, Lime,
+  // KernelShap or ScoreCam. Errors: INVALID_ARGUMENT as CheckSampling.
   static absl::StatusOr<Attribution> Perturbed(const Sampling& method);
+
+  // What Score-CAM's masks are made of: [B,K,H,W], of each image once.
+  static Attribution ScoreCamActivation();
+  bool is_of_image() const;
 
   // The method's name, "conv1x1+norm" for a pair, "smooth_grad(norm_grad)" for
   // what averages another method than gradient, its default.

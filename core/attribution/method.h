@@ -21,6 +21,7 @@ enum class MethodInputs {
   kActivationAndHead,      // layer.activation and head_weights
   kRealConv,               // MethodContext::conv
   kScore,                  // score and region; nothing is recorded
+  kChannelScores,          // as kScore, at any layer
   kInputAndGradient,       // layer at the input: activation = what the caller
                            // of Attribute puts there
   kExcitation,             // layer, of signals that start at 1

@@ -14,8 +14,8 @@ struct NotOffered {
 };
 
 constexpr NotOffered kNotOffered[] = {
-    {"scorecam ablationcam fullgrad shapleycam finercam",
-     "it is not offered; grad_cam and norm_grad need one backward pass"},
+    {"ablationcam fullgrad shapleycam finercam",
+     "it is not offered; score_cam, grad_cam and norm_grad are"},
     {"expectedgradients blurig guidedig",
      "of the methods that follow a path integrated_gradients is offered"},
     {"guidedgradcam rectgrad",

@@ -72,6 +72,8 @@ absl::Status Check(const Lime& method) {
 
 absl::Status Check(const KernelShap& method) { return CheckSegments(method); }
 
+absl::Status Check(const ScoreCam& /*method*/) { return absl::OkStatus(); }
+
 const SamplingMethod kSamplingMethods[] = {
     {.name = "integrated_gradients",
      .summary =
@@ -110,6 +112,15 @@ const SamplingMethod kSamplingMethods[] = {
      .aliases = "randomizedinputsampling",
      .is_signed = false,
      .defaults = Rise()},
+    {.name = "score_cam",
+     .summary =
+         "Channels weighted by the score of what each leaves of the image",
+     .formula = "(sum_k softmax_k(score(input . H_k)) x_k)+, H_k = x_k resized "
+                "and stretched to [0,1]",
+     .source = "Wang et al. 2020, arXiv:1910.01279, eq. 3 to 6",
+     .aliases = "",
+     .is_signed = false,
+     .defaults = ScoreCam()},
     {.name = "smooth_grad",
      .summary = "Mean over noisy copies of the input, of gradient unless told",
      .formula = "mean_s m(x + noise_s)",
@@ -178,6 +189,9 @@ int64_t SampleCount(const Sampling& sampling, int64_t height, int64_t width) {
   if (const auto* shap = std::get_if<KernelShap>(&sampling)) {
     return 1 + shap->samples;  // the baseline's
   }
+  if (const auto* channels = std::get_if<ScoreCam>(&sampling)) {
+    return channels->channels;
+  }
   return OcclusionWindows(std::get<Occlusion>(sampling), height, width).count();
 }
 
@@ -189,6 +203,7 @@ std::string SamplingName(const Sampling& sampling) {
   if (std::holds_alternative<Rise>(sampling)) return "rise";
   if (std::holds_alternative<Lime>(sampling)) return "lime";
   if (std::holds_alternative<KernelShap>(sampling)) return "kernel_shap";
+  if (std::holds_alternative<ScoreCam>(sampling)) return "score_cam";
   switch (std::get<SmoothGrad>(sampling).statistic) {
     case SampleStatistic::kMean:
       return "smooth_grad";

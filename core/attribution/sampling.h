@@ -135,8 +135,17 @@ struct KernelShap {
   friend bool operator==(const KernelShap&, const KernelShap&) = default;
 };
 
+// Score-CAM: each channel of a layer masks the image (score_cam.h).
+struct ScoreCam {
+  // Known once it is planned at a layer; else empty and 0.
+  std::string layer;
+  int64_t channels = 0;
+
+  friend bool operator==(const ScoreCam&, const ScoreCam&) = default;
+};
+
 using Sampling = std::variant<SmoothGrad, IntegratedGradients, Occlusion, Rise,
-                              Lime, KernelShap>;
+                              Lime, KernelShap, ScoreCam>;
 
 // A method of this kind as GetModel describes it.
 struct SamplingMethod {
@@ -157,7 +166,7 @@ const SamplingMethod* FindSamplingMethod(absl::string_view name);
 // Over a model's input of this size; of KernelShap at most.
 int64_t SampleCount(const Sampling& sampling, int64_t height, int64_t width);
 // "smooth_grad", "smooth_grad_squared", "var_grad", "integrated_gradients",
-// "occlusion", "rise", "lime", "kernel_shap".
+// "occlusion", "rise", "lime", "kernel_shap", "score_cam".
 std::string SamplingName(const Sampling& sampling);
 // Errors: INVALID_ARGUMENT naming the field, the value and the limit.
 absl::Status CheckSampling(const Sampling& sampling);

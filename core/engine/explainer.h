@@ -39,6 +39,12 @@ struct Variant {
   int64_t first_sample = 0;
   int64_t sample_count = 0;
   int64_t first_image = 0;  // of the images that `samples` knows, the item's
+  // Where the first variant records the activation that the samples mask images
+  // by, into its attributions; -1: they need none.
+  int mask_source = -1;
+  // Of a slice: that activation of its image, [K,H,W] float32 on the CPU;
+  // undefined: none was recorded.
+  at::Tensor mask_activation;
 
   // A variant of all samples there are.
   static Variant Of(std::shared_ptr<const SampledInputs> samples) {

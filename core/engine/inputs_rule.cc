@@ -155,6 +155,8 @@ constexpr InputsRule kScoreAlone = {.place = kImageInput,
                                     .needs_activation = false,
                                     .check = &NeedsInput,
                                     .make = &WithScore};
+constexpr InputsRule kScoreAtLayer = {
+    .needs_activation = false, .check = &AppliesAnywhere, .make = &WithScore};
 constexpr InputsRule kInputAndGradient = {.place = kImageInput,
                                           .needs_gradient = true,
                                           .check = &NeedsInput,
@@ -190,6 +192,8 @@ const InputsRule& RuleOf(MethodInputs inputs) {
       return kActivationAndHead;
     case MethodInputs::kScore:
       return kScoreAlone;
+    case MethodInputs::kChannelScores:
+      return kScoreAtLayer;
     case MethodInputs::kInputAndGradient:
       return kInputAndGradient;
     case MethodInputs::kRealConv:

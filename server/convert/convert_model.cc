@@ -159,7 +159,8 @@ void AddMethods(const ModelMetadata& metadata, v1::GetModelResponse* response) {
 void AddSamplingMethods(const ModelMetadata& metadata,
                         v1::GetModelResponse* response) {
   for (const SamplingMethod& method : AllSamplingMethods()) {
-    const bool anywhere = std::holds_alternative<SmoothGrad>(method.defaults);
+    const bool anywhere = std::holds_alternative<SmoothGrad>(method.defaults) ||
+                          std::holds_alternative<ScoreCam>(method.defaults);
     const MethodNeeds needs = {
         .inputs = anywhere ? MethodInputs::kActivationAndGradient
                            : MethodInputs::kInputAndGradient};

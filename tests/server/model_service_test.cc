@@ -134,7 +134,8 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
     if (const SamplingMethod* sampling = FindSamplingMethod(method.name())) {
       EXPECT_EQ(method.summary(), sampling->summary);
       const bool at_input =
-          !std::holds_alternative<SmoothGrad>(sampling->defaults);
+          !std::holds_alternative<SmoothGrad>(sampling->defaults) &&
+          !std::holds_alternative<ScoreCam>(sampling->defaults);
       EXPECT_EQ(method.layers_size(), at_input ? 1 : 0) << method.name();
       continue;
     }
@@ -145,6 +146,7 @@ TEST(ModelServiceTest, MethodsComeWithTheLayersTheyAreBoundTo) {
       case MethodInputs::kActivation:
       case MethodInputs::kInputAndGradient:
       case MethodInputs::kScore:
+      case MethodInputs::kChannelScores:
       case MethodInputs::kRelevance:
         EXPECT_EQ(method.layers_size(), 0) << method.name();
         break;

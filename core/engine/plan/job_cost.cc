@@ -77,6 +77,8 @@ class Sum {
     const double layer = static_cast<double>(plan.layer_pixels) * sizes_.growth;
     const double pixels = PixelsOf(layer);
     raw_bytes_ += raw_rows_ * 4 * layer;
+    raw_bytes_ += static_cast<double>(sizes_.input.images) * 4 *
+                  static_cast<double>(plan.kept_values) * sizes_.growth;
     if (is_handed_out) AddEncoded(pixels);
     Make(pixels);
   }

@@ -74,13 +74,30 @@ int VariantFor(const FurtherPass& wanted, ResultPlan& plan) {
   return 1 + index;
 }
 
+// Channels are known now that the layer is; the first pass records them.
+void PlaceScoreCam(const Attribution& attribution, const LayerInfo& layer,
+                   ResultPlan& plan, PlannedResult& result) {
+  const FurtherPass pass = {
+      .sampling =
+          ScoreCam{.layer = layer.name, .channels = layer.shape.front()},
+      .mask_source =
+          PassIndex(Attribution::ScoreCamActivation(), layer.name, plan.pass)};
+  result.variant = VariantFor(pass, plan);
+  result.pass_index = PassIndex(attribution, result.layer,
+                                plan.further[result.variant - 1].attributions);
+  result.kept_values = layer.shape.front() * result.layer_pixels;
+}
+
 // Where the pass makes the map of `result`.
-void PlacePass(const Attribution& attribution, ResultPlan& plan,
-               PlannedResult& result) {
+void PlacePass(const Attribution& attribution, const LayerInfo& layer,
+               ResultPlan& plan, PlannedResult& result) {
   const std::optional<Sampling>& sampling = attribution.sampling();
   if (!sampling.has_value() && attribution.rule().is_gradient()) {
     result.pass_index = PassIndex(attribution, result.layer, plan.pass);
     return;
+  }
+  if (sampling.has_value() && std::holds_alternative<ScoreCam>(*sampling)) {
+    return PlaceScoreCam(attribution, layer, plan, result);
   }
   const FurtherPass pass = {.rule = attribution.rule(), .sampling = sampling};
   result.variant = VariantFor(pass, plan);
@@ -176,7 +193,7 @@ PlannedResult PlanOne(const Job& job, const ModelMetadata& model,
   if (result.status.ok()) result.status = CheckScoreKind(job, attribution);
   if (!result.status.ok()) return result;
   result.layer_pixels = (*info)->shape[1] * (*info)->shape[2];
-  PlacePass(attribution, plan, result);
+  PlacePass(attribution, **info, plan, result);
   return result;
 }
 

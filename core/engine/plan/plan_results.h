@@ -38,6 +38,9 @@ struct PlannedResult {
   int pass_index = -1;       // into that variant's attributions when OK
   // The variant whose score is that of the baseline; -1: there is none.
   int baseline_variant = -1;
+  // Of the activation that is kept of each image for its samples, at the
+  // model's configured input; 0: none is.
+  int64_t kept_values = 0;
 };
 
 struct PlannedCombination {
@@ -54,6 +57,8 @@ struct PlannedCombination {
 struct FurtherPass {
   BackwardRule rule;
   std::optional<Sampling> sampling;  // none: the images themselves
+  // Where ResultPlan::pass records what samples mask by; -1: they do not.
+  int mask_source = -1;
   bool baseline = false;  // of integrated gradients: its baseline alone
   std::vector<PassAttribution> attributions;
 };

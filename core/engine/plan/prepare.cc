@@ -112,6 +112,7 @@ Variant VariantOf(const FurtherPass& pass, const InputConfig& config,
     variant = Variant::Of(
         SampledInputsOf(*pass.sampling, config, input.size(2), input.size(3)));
   }
+  variant.mask_source = pass.mask_source;
   variant.attributions = pass.attributions;
   variant.rule = pass.rule;
   return variant;

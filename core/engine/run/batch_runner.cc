@@ -78,9 +78,11 @@ Batcher::Jobs RunBatch(const ModelMetadata& model, Batcher& batcher,
   items.reserve(batch.size());
   for (const auto& [job, slice] : batch) {
     JobWork& work = job->work();
-    items.push_back(slice.samples > 0 ? ItemOf(work.prepared.item, slice,
-                                               work.progress.Classes())
-                                      : ItemOf(work.prepared.item, slice));
+    items.push_back(
+        slice.samples > 0
+            ? ItemOf(work.prepared.item, slice, work.progress.Classes(),
+                     work.progress.MaskActivation(work.prepared.item, slice))
+            : ItemOf(work.prepared.item, slice));
   }
   ReportBatch(model, batch, items, clock, observer);
   std::vector<const PassItem*> pointers;

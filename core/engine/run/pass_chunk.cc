@@ -32,6 +32,10 @@ class ChunkBuilder {
     chunk_.request.rows.push_back(pass);
     const auto pass_row = static_cast<int64_t>(chunk_.request.rows.size()) - 1;
     for (std::size_t a = 0; a < variant.attributions.size(); ++a) {
+      // One copy serves all targets of an image.
+      if (row.target > 0 && variant.attributions[a].attribution.is_of_image()) {
+        continue;
+      }
       MapGroup& group = GroupOf(variant.attributions[a]);
       group.rows.push_back(pass_row);
       if (row.sample >= 0 && variant.samples->activation) {
@@ -77,7 +81,8 @@ class ChunkBuilder {
     if (!is_same) {
       sampled_ = {.input = Image(row),
                   .number = variant.first_image + row.image};
-      if (samples.baseline) sampled_.baseline = samples.baseline(Image(row));
+      sampled_.baseline = samples.baseline ? samples.baseline(Image(row))
+                                           : variant.mask_activation;
     }
     return samples.make(sampled_, row.sample);
   }

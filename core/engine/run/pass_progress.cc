@@ -8,6 +8,22 @@
 #include "core/engine/run/sample_sums.h"
 
 namespace saliency {
+namespace {
+
+// What the samples of a variant mask the item's image number `image` by, as its
+// first target's row recorded it.
+absl::StatusOr<at::Tensor>& MaskActivationOf(const PassItem& item,
+                                             const Variant& variant,
+                                             int64_t image,
+                                             PassAnswer& answer) {
+  const auto targets = static_cast<int64_t>(item.targets.size());
+  const auto maps =
+      static_cast<int64_t>(item.variants.front().attributions.size());
+  return answer.variants.front()
+      .maps[image * targets * maps + variant.mask_source];
+}
+
+}  // namespace
 
 PassProgress::Next PassProgress::Add(PassAnswer part, const PassItem& item,
                                      const RowSlice& slice,
@@ -31,9 +47,16 @@ PassProgress::Next PassProgress::Add(PassAnswer part, const PassItem& item,
   }
   for (std::size_t v = 0; v < samples.size(); ++v) {
     if (samples[v] == 0) continue;
-    FinishSamples(
-        *item.variants[v].samples, outcome_.answer.variants.front().score,
-        static_cast<int64_t>(item.targets.size()), outcome_.answer.variants[v]);
+    const Variant& variant = item.variants[v];
+    std::vector<absl::StatusOr<at::Tensor>> activations;  // by image
+    for (int64_t i = 0; variant.mask_source >= 0 && i < item.input.size(0);
+         ++i) {
+      activations.push_back(
+          MaskActivationOf(item, variant, i, outcome_.answer));
+    }
+    FinishSamples(*variant.samples, outcome_.answer.variants.front().score,
+                  static_cast<int64_t>(item.targets.size()),
+                  outcome_.answer.variants[v], activations);
   }
   return Next::kDone;
 }
@@ -50,6 +73,16 @@ SampleProgress PassProgress::Samples(const PassItem& item) {
 std::vector<int64_t> PassProgress::Classes() {
   MutexLock lock(&mu_);
   return outcome_.answer.class_index;
+}
+
+at::Tensor PassProgress::MaskActivation(const PassItem& item,
+                                        const RowSlice& slice) {
+  const Variant& variant = item.variants[slice.variant];
+  if (slice.samples == 0 || variant.mask_source < 0) return {};
+  MutexLock lock(&mu_);
+  const absl::StatusOr<at::Tensor>& activation =
+      MaskActivationOf(item, variant, slice.first_image, outcome_.answer);
+  return activation.ok() ? *activation : at::Tensor();
 }
 
 PassOutcome PassProgress::Take() {

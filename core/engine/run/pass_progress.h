@@ -45,6 +45,10 @@ class PassProgress {
   // [images x targets], which the rows of samples explain.
   // REQUIRES: Add returned kSamples.
   std::vector<int64_t> Classes() ABSL_LOCKS_EXCLUDED(mu_);
+  // What the samples of a slice mask its image by; undefined: nothing.
+  // REQUIRES: Add returned kSamples.
+  at::Tensor MaskActivation(const PassItem& item, const RowSlice& slice)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // REQUIRES: Add returned kDone.
   PassOutcome Take() ABSL_LOCKS_EXCLUDED(mu_);
 

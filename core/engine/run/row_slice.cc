@@ -52,11 +52,13 @@ void StoreVariant(VariantAnswer&& part, const RowPlace& place, int64_t maps,
 
 // `part` has the image of the slice.
 PassItem SampledPart(PassItem part, const RowSlice& slice,
-                     absl::Span<const int64_t> classes) {
+                     absl::Span<const int64_t> classes,
+                     const at::Tensor& mask_activation) {
   Variant variant = part.variants[slice.variant];
   variant.first_sample = slice.first_sample;
   variant.sample_count = slice.samples;
   variant.first_image = slice.first_image;
+  variant.mask_activation = mask_activation;
   part.variants = {std::move(variant)};
   part.pooled_layers.clear();
   for (std::size_t t = 0; t < part.targets.size(); ++t) {
@@ -110,10 +112,13 @@ std::vector<int64_t> SampleCounts(const PassItem& item) {
 }
 
 PassItem ItemOf(const PassItem& item, const RowSlice& slice,
-                absl::Span<const int64_t> classes) {
+                absl::Span<const int64_t> classes,
+                const at::Tensor& mask_activation) {
   PassItem part = item;
   part.input = item.input.narrow(0, slice.first_image, slice.images);
-  if (slice.samples > 0) return SampledPart(std::move(part), slice, classes);
+  if (slice.samples > 0) {
+    return SampledPart(std::move(part), slice, classes, mask_activation);
+  }
   std::erase_if(part.variants, [](const Variant& variant) {
     return variant.samples != nullptr;
   });

@@ -49,9 +49,11 @@ RowSlice SampleSliceAt(int64_t done, int64_t images, int64_t targets,
                        absl::Span<const int64_t> samples, int64_t max_rows);
 
 // The slice as an item of its own.  Shares the item's tensor.  One of samples
-// explains `classes`, [images x targets] of the item, which others do not need.
+// explains `classes`, [images x targets] of the item, and may mask by an
+// activation of its image; others need neither.
 PassItem ItemOf(const PassItem& item, const RowSlice& slice,
-                absl::Span<const int64_t> classes = {});
+                absl::Span<const int64_t> classes = {},
+                const at::Tensor& mask_activation = {});
 
 // Puts what came of a slice where it belongs in the item's whole answer, which
 // may be empty before the first.

@@ -88,8 +88,10 @@ void AddSums(VariantAnswer part, int64_t first_row, VariantAnswer& sums) {
   }
 }
 
-void FinishSamples(const SampledInputs& inputs, absl::Span<const float> scores,
-                   int64_t targets, VariantAnswer& answer) {
+void FinishSamples(
+    const SampledInputs& inputs, absl::Span<const float> scores,
+    int64_t targets, VariantAnswer& answer,
+    absl::Span<const absl::StatusOr<at::Tensor>> mask_activations) {
   const std::size_t maps =
       answer.maps.empty() ? 0 : answer.maps.size() / scores.size();
   for (std::size_t m = 0; m < answer.maps.size(); ++m) {
@@ -97,6 +99,14 @@ void FinishSamples(const SampledInputs& inputs, absl::Span<const float> scores,
     if (!map.ok()) continue;
     if (!map->defined()) {
       map = absl::InternalError("no map was made");
+      continue;
+    }
+    if (inputs.weigh_channels) {
+      const auto image = static_cast<int64_t>(m / maps) / targets;
+      const auto& activation = mask_activations[image];
+      map = activation.ok()
+                ? inputs.weigh_channels(*map, *activation).to(at::kFloat)
+                : activation;
       continue;
     }
     at::Tensor made =

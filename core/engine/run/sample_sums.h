@@ -28,9 +28,12 @@ void AddSums(VariantAnswer part, int64_t first_row, VariantAnswer& sums);
 
 // Makes of the sums over all samples what the statistic says, in float32.
 // `scores` are those of the images themselves, one for each row, `targets` of
-// each image.
-void FinishSamples(const SampledInputs& inputs, absl::Span<const float> scores,
-                   int64_t targets, VariantAnswer& answer);
+// each image; `mask_activations` what their samples masked them by, one for
+// each image, or why there is none; empty where they mask by none.
+void FinishSamples(
+    const SampledInputs& inputs, absl::Span<const float> scores,
+    int64_t targets, VariantAnswer& answer,
+    absl::Span<const absl::StatusOr<at::Tensor>> mask_activations = {});
 
 }  // namespace saliency
 

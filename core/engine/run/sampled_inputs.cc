@@ -9,6 +9,7 @@
 #include "core/attribution/gauss_legendre.h"
 #include "core/attribution/perturbation.h"
 #include "core/attribution/random_key.h"
+#include "core/attribution/score_cam.h"
 #include "core/attribution/smooth.h"
 
 namespace saliency {
@@ -96,6 +97,32 @@ std::shared_ptr<const SampledInputs> MaskedInputs(const Rise& method,
   return inputs;
 }
 
+// A sample's "map" is its score at its channel, so that their sum has them all.
+std::shared_ptr<const SampledInputs> ChannelMaskedInputs(
+    const ScoreCam& method) {
+  const auto channels = static_cast<double>(method.channels);
+  auto inputs = std::make_shared<SampledInputs>();
+  inputs->weights.assign(method.channels, 1 / channels);
+  inputs->make = [](const SampledImage& image, int64_t channel) {
+    const at::Tensor& activation = image.baseline;
+    if (!activation.defined()) return image.input;
+    return at::mul(image.input,
+                   ScoreCamMask(activation, channel, image.input.size(2),
+                                image.input.size(3)));
+  };
+  inputs->region = [count = method.channels](const SampledImage&,
+                                             int64_t channel) {
+    at::Tensor place = at::zeros({1, count}, at::kFloat);
+    place[0][channel].fill_(1);
+    return place;
+  };
+  inputs->weigh_channels = [channels](const at::Tensor& sums,
+                                      const at::Tensor& activation) {
+    return ScoreCamMap(activation, sums.view(-1) * channels);
+  };
+  return inputs;
+}
+
 }  // namespace
 
 std::function<at::Tensor(const at::Tensor& image)> BaselineOf(
@@ -127,6 +154,9 @@ std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
   }
   if (const auto* rise = std::get_if<Rise>(&sampling)) {
     return MaskedInputs(*rise, config);
+  }
+  if (const auto* channels = std::get_if<ScoreCam>(&sampling)) {
+    return ChannelMaskedInputs(*channels);
   }
   return OccludedInputs(std::get<Occlusion>(sampling), config, height, width);
 }

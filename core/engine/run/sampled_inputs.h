@@ -25,7 +25,8 @@ struct SampledImage {
 struct SampledInputs {
   // What stands for nothing in an image [1,3,H,W] float32 on the CPU, as that;
   // null: the samples need none.  Made once for the samples of an image in a
-  // pass.
+  // pass, and given to the functions below as SampledImage::baseline; where
+  // there is none that is Variant::mask_activation.
   std::function<at::Tensor(const at::Tensor& image)> baseline;
   // Sample number `sample` of an image, [1,3,H,W] float32 on the CPU.
   std::function<at::Tensor(const SampledImage& image, int64_t sample)> make;
@@ -42,6 +43,12 @@ struct SampledInputs {
   // number of the image and its own score; null: it is the sum.
   std::function<at::Tensor(int64_t image, const at::Tensor& sum, double score)>
       finish;
+
+  // Makes the map, [H,W] float64, of each channel's score [K] float64 and the
+  // activation that the samples mask images by; null: as `finish` says.
+  std::function<at::Tensor(const at::Tensor& scores,
+                           const at::Tensor& activation)>
+      weigh_channels;
 
   int64_t count() const { return static_cast<int64_t>(weights.size()); }
 };
