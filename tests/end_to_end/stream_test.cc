@@ -145,7 +145,7 @@ TEST(StreamTest, ProgressIsToldOfALongQuestionThatAsksForIt) {
         },
         [&](int64_t, absl::StatusOr<Answer> answer) {
           EXPECT_TRUE(answer.ok()) << answer.status();
-          if (answer.ok()) EXPECT_TRUE(answer->has_compute());
+          EXPECT_TRUE(answer.ok() && answer->has_compute());
           ++answers;
           return true;
         },
