@@ -51,10 +51,15 @@ class GuidedBackprop : public ReluRule {
   std::vector<at::Tensor> Backward(const RuledCall& call,
                                    const at::Tensor& signal) const override {
     const at::Tensor& x = call.inputs[0];
-    const at::Tensor kept = BelowTop(signal, x).clamp_min(0);
-    const at::Tensor above = x >= 0;
-    return {ramp_.slope == 0 ? kept * above
-                             : at::where(above, kept, kept * ramp_.slope)};
+    const at::Tensor below_top = BelowTop(signal, x);
+    if (ramp_.slope == 0) {
+      // Two passes over memory, where masks take four.  What is kept is x above
+      // the threshold: 0 is, and no other number that matters lies between.
+      constexpr float kJustBelow0 = -std::numeric_limits<float>::min();
+      return {at::threshold_backward(below_top, x, kJustBelow0).clamp_min_(0)};
+    }
+    const at::Tensor kept = below_top.clamp_min(0);
+    return {at::where(x >= 0, kept, kept * ramp_.slope)};
   }
 };
 
