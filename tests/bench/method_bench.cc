@@ -158,6 +158,8 @@ std::vector<SampledCase> SampledCases() {
                     Occlusion{.patch_size = 56, .stride = 56})),
                 16),
       at_pixels(OrDie(Attribution::Perturbed(Rise{.masks = 64})), 64),
+      at_pixels(OrDie(Attribution::Perturbed(Lime{.samples = 64})), 64),
+      at_pixels(OrDie(Attribution::Perturbed(KernelShap{.samples = 64})), 64),
   };
 }
 
