@@ -145,6 +145,10 @@ v1::Attribution Cheaply(const std::string& method) {
     attribution.mutable_occlusion()->set_patch_size(112);
   } else if (method == "rise") {
     attribution.mutable_rise()->set_masks(8);
+  } else if (method == "lime") {
+    attribution.mutable_lime()->set_samples(8);
+  } else if (method == "kernel_shap") {
+    attribution.mutable_kernel_shap()->set_samples(8);
   } else {
     attribution.set_method(method);
   }
