@@ -80,9 +80,9 @@ class ChunkBuilder {
                          row.variant == last_.variant;
     if (!is_same) {
       sampled_ = {.input = Image(row),
+                  .activation = variant.mask_activation,
                   .number = variant.first_image + row.image};
-      sampled_.baseline = samples.baseline ? samples.baseline(Image(row))
-                                           : variant.mask_activation;
+      if (samples.baseline) sampled_.baseline = samples.baseline(Image(row));
     }
     return samples.make(sampled_, row.sample);
   }

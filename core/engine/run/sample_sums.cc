@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "core/base/status.h"
 
 namespace saliency {
 namespace {
@@ -44,6 +45,21 @@ at::Tensor Statistic(SampleStatistic statistic, const at::Tensor& mean,
       return (squares - mean * mean).clamp_min(0);
   }
   return mean;
+}
+
+using Activations = absl::Span<const absl::StatusOr<at::Tensor>>;
+
+// The map of what the samples' maps came to, as SampledInputs::finish makes it.
+absl::StatusOr<at::Tensor> Finished(const SampledInputs& inputs,
+                                    const at::Tensor& made, int64_t image,
+                                    double score,
+                                    Activations mask_activations) {
+  if (!inputs.finish) return made.to(at::kFloat);
+  SampledImage of = {.number = image};
+  if (!mask_activations.empty()) {
+    ASSIGN_OR_RETURN(of.activation, mask_activations[image]);
+  }
+  return inputs.finish(of, made, score).to(at::kFloat);
 }
 
 }  // namespace
@@ -101,23 +117,12 @@ void FinishSamples(
       map = absl::InternalError("no map was made");
       continue;
     }
-    if (inputs.weigh_channels) {
-      const auto image = static_cast<int64_t>(m / maps) / targets;
-      const auto& activation = mask_activations[image];
-      map = activation.ok()
-                ? inputs.weigh_channels(*map, *activation).to(at::kFloat)
-                : activation;
-      continue;
-    }
-    at::Tensor made =
+    const at::Tensor made =
         Statistic(inputs.statistic, *map,
                   answer.squares.empty() ? at::Tensor() : answer.squares[m]);
-    if (inputs.finish) {
-      const std::size_t row = m / maps;
-      made =
-          inputs.finish(static_cast<int64_t>(row) / targets, made, scores[row]);
-    }
-    map = made.to(at::kFloat);
+    const std::size_t row = m / maps;
+    map = Finished(inputs, made, static_cast<int64_t>(row) / targets,
+                   scores[row], mask_activations);
   }
   answer.squares.clear();
 }

@@ -72,9 +72,8 @@ std::shared_ptr<const SampledInputs> OccludedInputs(const Occlusion& method,
     return windows.Window(sample);
   };
   inputs->finish = [count, coverage = windows.Coverage()](
-                       int64_t, const at::Tensor& sum, double score) {
-    return score - sum * count / coverage;
-  };
+                       const SampledImage&, const at::Tensor& sum,
+                       double score) { return score - sum * count / coverage; };
   return inputs;
 }
 
@@ -91,7 +90,7 @@ std::shared_ptr<const SampledInputs> MaskedInputs(const Rise& method,
   };
   inputs->region = mask;
   inputs->finish = [keep = method.keep_probability](
-                       int64_t, const at::Tensor& sum, double) {
+                       const SampledImage&, const at::Tensor& sum, double) {
     return sum / keep;
   };
   return inputs;
@@ -104,10 +103,9 @@ std::shared_ptr<const SampledInputs> ChannelMaskedInputs(
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights.assign(method.channels, 1 / channels);
   inputs->make = [](const SampledImage& image, int64_t channel) {
-    const at::Tensor& activation = image.baseline;
-    if (!activation.defined()) return image.input;
+    if (!image.activation.defined()) return image.input;
     return at::mul(image.input,
-                   ScoreCamMask(activation, channel, image.input.size(2),
+                   ScoreCamMask(image.activation, channel, image.input.size(2),
                                 image.input.size(3)));
   };
   inputs->region = [count = method.channels](const SampledImage&,
@@ -116,9 +114,9 @@ std::shared_ptr<const SampledInputs> ChannelMaskedInputs(
     place[0][channel].fill_(1);
     return place;
   };
-  inputs->weigh_channels = [channels](const at::Tensor& sums,
-                                      const at::Tensor& activation) {
-    return ScoreCamMap(activation, sums.view(-1) * channels);
+  inputs->finish = [channels](const SampledImage& image, const at::Tensor& sum,
+                              double) {
+    return ScoreCamMap(image.activation, sum.view(-1) * channels);
   };
   return inputs;
 }

@@ -15,18 +15,19 @@
 
 namespace saliency {
 
-// An image of an item, [1,3,H,W] float32 on the CPU.
+// An image of an item.  float32 on the CPU.
 struct SampledImage {
-  at::Tensor input;
-  at::Tensor baseline;  // SampledInputs::baseline of it
-  int64_t number = 0;   // among the images of the item
+  at::Tensor input;     // [1,3,H,W]
+  at::Tensor baseline;  // [1,3,H,W]: SampledInputs::baseline of it
+  // [K,H',W']: Variant::mask_activation; undefined for most.
+  at::Tensor activation;
+  int64_t number = 0;  // among the images of the item
 };
 
 struct SampledInputs {
   // What stands for nothing in an image [1,3,H,W] float32 on the CPU, as that;
   // null: the samples need none.  Made once for the samples of an image in a
-  // pass, and given to the functions below as SampledImage::baseline; where
-  // there is none that is Variant::mask_activation.
+  // pass.
   std::function<at::Tensor(const at::Tensor& image)> baseline;
   // Sample number `sample` of an image, [1,3,H,W] float32 on the CPU.
   std::function<at::Tensor(const SampledImage& image, int64_t sample)> make;
@@ -39,16 +40,12 @@ struct SampledInputs {
   // size that all samples have and `finish` reads; null: maps are made of what
   // a pass records.
   std::function<at::Tensor(const SampledImage& image, int64_t sample)> region;
-  // Makes the map, [H,W] float64, of the sum of all samples' maps, by the
-  // number of the image and its own score; null: it is the sum.
-  std::function<at::Tensor(int64_t image, const at::Tensor& sum, double score)>
+  // Makes the map, [H,W] float64, of the sum of all samples' maps, of which
+  // image (its number and activation alone are known) and its own score; null:
+  // it is the sum.
+  std::function<at::Tensor(const SampledImage& image, const at::Tensor& sum,
+                           double score)>
       finish;
-
-  // Makes the map, [H,W] float64, of each channel's score [K] float64 and the
-  // activation that the samples mask images by; null: as `finish` says.
-  std::function<at::Tensor(const at::Tensor& scores,
-                           const at::Tensor& activation)>
-      weigh_channels;
 
   int64_t count() const { return static_cast<int64_t>(weights.size()); }
 };

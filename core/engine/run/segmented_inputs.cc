@@ -82,9 +82,9 @@ std::shared_ptr<const SampledInputs> InputsOf(const Method& method,
                        const SampledImage& image, int64_t sample) {
     return TermsOf((*segmented)[image.number].surrogate, sample, width);
   };
-  inputs->finish = [segmented, count](int64_t image, const at::Tensor& sum,
-                                      double score) {
-    const SegmentedImage& of = (*segmented)[image];
+  inputs->finish = [segmented, count](const SampledImage& image,
+                                      const at::Tensor& sum, double score) {
+    const SegmentedImage& of = (*segmented)[image.number];
     const at::Tensor sums = sum[0] * static_cast<double>(count);
     return Coefficients(of.surrogate, sums, score).index({of.labels});
   };
