@@ -150,8 +150,7 @@ ExitCode Bench(const BenchFlags& flags, Console& console) {
   const CallOutcome first =
       Ask(**client, plan->requests.front(), console.interrupt.NewToken());
   if (!first.status.ok()) {
-    PrintError(console, ErrorText(first.status));
-    return kExitFailed;
+    return PrintFailure(console, first.status);
   }
   LoadProgress progress(console);
   const LoadResult result = RunLoad(

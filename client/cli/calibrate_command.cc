@@ -197,11 +197,6 @@ ExitCode Report(const v1::CalibrationResult& result,
   return all && reporter.failed() == 0 ? kExitOk : kExitSomeFailed;
 }
 
-ExitCode Failed(Console& console, const absl::Status& status) {
-  PrintError(console, ErrorText(status));
-  return kExitFailed;
-}
-
 ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
                  const SaliencyClient& client, Console& console) {
   CallOptions options = {.cancel = console.interrupt.NewToken()};
@@ -209,7 +204,7 @@ ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
   *request.mutable_model() = ModelOf(flags.connection);
   const absl::StatusOr<v1::GetModelResponse> model =
       client.GetModel(request, options);
-  if (!model.ok()) return Failed(console, model.status());
+  if (!model.ok()) return PrintFailure(console, model.status());
   const v1::CalibrationSettings settings =
       SettingsOf(flags, folder.is_voc, *model);
   const int layers = settings.layers().empty()
@@ -230,7 +225,7 @@ ExitCode Measure(const CalibrateFlags& flags, const LabelledFolder& folder,
           },
           options);
   reporter.Hide();
-  if (!result.ok()) return Failed(console, result.status());
+  if (!result.ok()) return PrintFailure(console, result.status());
   return Report(*result, flags, reporter, console);
 }
 

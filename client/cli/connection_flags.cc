@@ -16,7 +16,7 @@
 namespace saliency {
 namespace {
 
-constexpr char kGroup[] = "Connection";
+constexpr char kConnectionGroup[] = "Connection";
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
   if (path.empty()) {
@@ -54,33 +54,33 @@ void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
                   "used in turn")
       ->envname("SALIENCY_SERVER")
       ->capture_default_str()
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command
       .add_option("--tls-ca", flags.tls.ca,
                   "CA certificate (PEM) that signed the server's; turns TLS on")
       ->envname("SALIENCY_CLIENT_TLS_CA")
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command
       .add_option("--tls-cert", flags.tls.cert,
                   "our certificate (PEM), for mutual TLS")
       ->envname("SALIENCY_CLIENT_TLS_CERT")
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command.add_option("--tls-key", flags.tls.key, "its private key (PEM)")
       ->envname("SALIENCY_CLIENT_TLS_KEY")
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command
       .add_option("--tls-server-name", flags.tls_server_name,
                   "name in the servers' certificates; default: the host of the "
                   "first --server")
       ->envname("SALIENCY_CLIENT_TLS_SERVER_NAME")
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command
       .add_option("--token-file", flags.token_file,
                   "file that holds the bearer token, on its first line that is "
                   "no # comment; sent over TLS, or within this machine; the "
                   "token itself can be in $SALIENCY_CLIENT_TOKEN")
       ->envname("SALIENCY_CLIENT_TOKEN_FILE")
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command
       .add_option("--config", flags.config_file,
                   "file with server, tls-ca, tls-cert, tls-key, "
@@ -89,21 +89,21 @@ void AddConnectionFlags(CLI::App& command, ConnectionFlags& flags) {
                   "saliency/client.conf in $XDG_CONFIG_HOME or ~/.config, if "
                   "it is there")
       ->envname("SALIENCY_CLIENT_CONFIG")
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command
       .add_option("--timeout", flags.timeout,
                   "time for one call, retries included: seconds, or 500ms, 2m")
       ->capture_default_str()
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command
       .add_option("--model", flags.model,
                   "name of the model; not needed when there is only one")
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command
       .add_option("--model-version", flags.model_version,
                   "its version; default: the highest that is ready")
       ->check(CLI::PositiveNumber)
-      ->group(kGroup);
+      ->group(kConnectionGroup);
   command.add_flag("--json", flags.json,
                    "print one JSON object per result on stdout");
 }

@@ -132,6 +132,11 @@ ExitCode PrintUsageError(const Console& console, absl::string_view command,
   return kExitUsage;
 }
 
+ExitCode PrintFailure(const Console& console, const absl::Status& status) {
+  PrintError(console, ErrorText(status));
+  return kExitFailed;
+}
+
 ExitCode PrintConnectError(const Console& console, const absl::Status& status) {
   PrintError(console, ErrorText(status));
   return absl::IsInvalidArgument(status) ? kExitUsage : kExitFailed;

@@ -58,6 +58,9 @@ ExitCode PrintUsageError(const Console& console, absl::string_view command,
 ExitCode PrintUsageError(const Console& console, absl::string_view command,
                          const absl::Status& status);
 
+// As PrintError, for a call that failed; returns kExitFailed.
+ExitCode PrintFailure(const Console& console, const absl::Status& status);
+
 // As PrintError, for what Connect() returns; a wrong flag is wrong usage.
 ExitCode PrintConnectError(const Console& console, const absl::Status& status);
 

@@ -122,11 +122,6 @@ ExitCode PrintGrid(const Grid& grid, bool as_json, Console& console) {
   return tally.exit_code();
 }
 
-ExitCode Failed(Console& console, const absl::Status& status) {
-  PrintError(console, ErrorText(status));
-  return kExitFailed;
-}
-
 // What can be seen to be wrong without a server.
 absl::StatusOr<ImageFile> CheckFlags(const GridFlags& flags,
                                      std::istream& input) {
@@ -159,15 +154,15 @@ ExitCode MakeGrid(GridFlags flags, Console& console) {
   const CallOptions options = {.cancel = console.interrupt.NewToken()};
   const absl::Status defaults =
       AddDefaults(**client, flags.connection, options, flags.request);
-  if (!defaults.ok()) return Failed(console, defaults);
+  if (!defaults.ok()) return PrintFailure(console, defaults);
   absl::StatusOr<Grid> grid =
       AskForGrid(**client, flags, *file, options, console.clock);
-  if (!grid.ok()) return Failed(console, grid.status());
+  if (!grid.ok()) return PrintFailure(console, grid.status());
   const std::string out =
       flags.out.empty() ? file->stem + "_grid.png" : flags.out;
   const absl::StatusOr<std::string> png =
       SheetPng(*grid, flags.request.colour_map);
-  if (!png.ok()) return Failed(console, png.status());
+  if (!png.ok()) return PrintFailure(console, png.status());
   for (MapFiles& files : grid->answer.files) {
     files.image = out == kStandardOutput ? "stdout" : out;
   }
@@ -177,7 +172,7 @@ ExitCode MakeGrid(GridFlags flags, Console& console) {
     return PrintGrid(*grid, flags.connection.json, words);
   }
   const absl::Status written = WriteFileAtomically(out, *png);
-  if (!written.ok()) return Failed(console, written);
+  if (!written.ok()) return PrintFailure(console, written);
   return PrintGrid(*grid, flags.connection.json, console);
 }
 

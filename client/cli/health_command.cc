@@ -37,8 +37,7 @@ ExitCode CheckHealth(const HealthFlags& flags, Console& console) {
   const absl::StatusOr<HealthCheckResponse> health =
       (*client)->CheckHealth(request, {.cancel = console.interrupt.NewToken()});
   if (!health.ok()) {
-    PrintError(console, ErrorText(health.status()));
-    return kExitFailed;
+    return PrintFailure(console, health.status());
   }
   const std::string& status =
       HealthCheckResponse::ServingStatus_Name(health->status());

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/console.h"
 #include "client/cli/enum_text.h"
+#include "client/cli/json_line.h"
 #include "core/base/utf8.h"
 
 namespace saliency {
@@ -52,11 +53,6 @@ std::string StateText(v1::ModelState state) {
 
 std::string ShapeText(const v1::Layer& layer) {
   return absl::StrJoin(layer.shape(), "x");
-}
-
-std::string Dump(const Json& json) {
-  return json.dump(/*indent=*/-1, /*indent_char=*/' ', /*ensure_ascii=*/false,
-                   Json::error_handler_t::replace);
 }
 
 Json VersionJson(const v1::ModelVersion& version) {
@@ -290,16 +286,16 @@ void PrintModel(const v1::GetModelResponse& model, std::ostream& out) {
 }
 
 std::string ModelSummaryJson(const v1::ModelSummary& model) {
-  return Dump(
+  return JsonLine(
       {{"name", model.name()}, {"versions", VersionsJson(model.versions())}});
 }
 
 std::string ModelJson(const v1::GetModelResponse& model) {
   const v1::ModelConfig& config = model.config();
   if (StateOf(model) != v1::MODEL_STATE_READY) {
-    return Dump({{"name", model.model().name()},
-                 {"version", model.model().version()},
-                 {"versions", VersionsJson(model.versions())}});
+    return JsonLine({{"name", model.model().name()},
+                     {"version", model.model().version()},
+                     {"versions", VersionsJson(model.versions())}});
   }
   Json json = {{"name", model.model().name()},
                {"version", model.model().version()},
@@ -348,7 +344,7 @@ std::string ModelJson(const v1::GetModelResponse& model) {
           {{"name", refusal.name()}, {"reason", refusal.reason()}});
     }
   }
-  return Dump(json);
+  return JsonLine(json);
 }
 
 void PrintCalibration(const v1::CalibrationResult& result, std::ostream& out) {
@@ -377,7 +373,7 @@ std::string CalibrationJson(const v1::CalibrationResult& result) {
                         {"label", one.label()},
                         {"reason", one.reason()}});
   }
-  return Dump(json);
+  return JsonLine(json);
 }
 
 }  // namespace saliency

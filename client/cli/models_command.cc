@@ -17,11 +17,6 @@ struct ModelsFlags {
   std::string name;
 };
 
-ExitCode Failed(Console& console, const absl::Status& status) {
-  PrintError(console, ErrorText(status));
-  return kExitFailed;
-}
-
 ExitCode Models(const ModelsFlags& flags, Console& console) {
   const absl::StatusOr<std::unique_ptr<SaliencyClient>> client =
       Connect(flags.connection);
@@ -32,7 +27,7 @@ ExitCode Models(const ModelsFlags& flags, Console& console) {
   if (name.empty()) {
     const absl::StatusOr<v1::ListModelsResponse> list =
         (*client)->ListModels({}, options);
-    if (!list.ok()) return Failed(console, list.status());
+    if (!list.ok()) return PrintFailure(console, list.status());
     for (const v1::ModelSummary& model : list->models()) {
       if (flags.connection.json) {
         console.out << ModelSummaryJson(model) << '\n';
@@ -46,7 +41,7 @@ ExitCode Models(const ModelsFlags& flags, Console& console) {
   request.mutable_model()->set_name(name);
   const absl::StatusOr<v1::GetModelResponse> model =
       (*client)->GetModel(request, options);
-  if (!model.ok()) return Failed(console, model.status());
+  if (!model.ok()) return PrintFailure(console, model.status());
   if (flags.connection.json) {
     console.out << ModelJson(*model) << '\n';
   } else {

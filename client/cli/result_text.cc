@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "client/cli/console.h"
 #include "client/cli/enum_text.h"
+#include "client/cli/json_line.h"
 #include "client/cli/map_pixels.h"
 #include "client/error_details.h"
 
@@ -24,13 +25,6 @@ double Shortest(float value) {
       std::to_chars(digits, digits + sizeof(digits) - 1, value).ptr;
   *end = '\0';
   return std::strtod(digits, nullptr);
-}
-
-std::string Dump(const Json& json) {
-  // Paths and labels may hold any bytes; dump() throws on what is not UTF-8
-  // unless told to replace it.
-  return json.dump(/*indent=*/-1, /*indent_char=*/' ', /*ensure_ascii=*/false,
-                   Json::error_handler_t::replace);
 }
 
 Json ClassJson(const v1::ClassScore& score) {
@@ -272,11 +266,12 @@ std::string ResultJson(const ImageAnswer& answer, int map_index) {
     json[ImageKey(files.image)] = files.image;
   }
   if (!files.npy.empty()) json["npy"] = files.npy;
-  return Dump(json);
+  return JsonLine(json);
 }
 
 std::string ErrorJson(absl::string_view image, const absl::Status& status) {
-  return Dump(Json{{"image", std::string(image)}, {"error", ErrorOf(status)}});
+  return JsonLine(
+      Json{{"image", std::string(image)}, {"error", ErrorOf(status)}});
 }
 
 }  // namespace saliency

@@ -164,8 +164,7 @@ ExitCode Run(const EvaluationFlags& flags, Evaluation& evaluation,
   const absl::StatusOr<v1::GetModelResponse> model =
       (*client)->GetModel(RequestOf(flags.connection));
   if (!model.ok()) {
-    PrintError(console, ErrorText(model.status()));
-    return kExitFailed;
+    return PrintFailure(console, model.status());
   }
   const absl::StatusOr<std::string> plan = evaluation.Plan(*model);
   if (!plan.ok()) return Refuse(evaluation, plan.status(), console);
