@@ -94,9 +94,10 @@ absl::StatusOr<ListeningSockets> ListeningSockets::Bind(
   }
   if (sockets.empty()) {
     // A kernel without IPv6.
-    constexpr absl::string_view kAll = "[::]:";
-    return absl::StartsWith(address, kAll)
-               ? Bind(absl::StrCat("0.0.0.0:", address.substr(kAll.size())),
+    constexpr absl::string_view kEveryAddress = "[::]:";
+    return absl::StartsWith(address, kEveryAddress)
+               ? Bind(absl::StrCat("0.0.0.0:",
+                                   address.substr(kEveryAddress.size())),
                       flag)
                : failed();
   }
