@@ -108,8 +108,6 @@ struct ProbedModel::Impl {
   int ExpandRowsMark(const std::vector<int>& slots);
   absl::StatusOr<std::vector<int>> Slots(
       const std::vector<Probe>& probes) const;
-  // Errors: FAILED_PRECONDITION as RuleRefusal.
-  absl::Status CheckRule(const BackwardRule& rule) const;
   absl::StatusOr<ProbeResult> RunPlain(const ProbeRequest& request,
                                        const std::vector<int>& slots);
   absl::StatusOr<ProbeResult> RunStepped(const ProbeRequest& request,
@@ -226,16 +224,8 @@ absl::StatusOr<std::vector<int>> ProbedModel::Impl::Slots(
   return slots;
 }
 
-absl::Status ProbedModel::Impl::CheckRule(const BackwardRule& rule) const {
-  const std::string why = network.RuleRefusal(rule);
-  if (why.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the backward rule is not defined for ", why));
-}
-
 absl::StatusOr<ProbeResult> ProbedModel::Impl::RunPlain(
     const ProbeRequest& request, const std::vector<int>& slots) {
-  RETURN_IF_ERROR(CheckRule(request.rule));
   const int expand_rows = ExpandRowsMark(slots);
   std::optional<NetworkWeights> precise;
   // A frozen model's weights are constants of its graph.
@@ -257,7 +247,6 @@ absl::StatusOr<ProbeResult> ProbedModel::Impl::RunStepped(
   if (meta_path == MetaPath::kNone) {
     return absl::FailedPreconditionError(meta_refusal);
   }
-  RETURN_IF_ERROR(CheckRule(request.rule));
   RETURN_IF_ERROR(
       CheckMetaSteps(request, network.output().meaning, check.num_classes));
   return SplitZeroSteps(
@@ -376,6 +365,10 @@ absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
   if (idle != has_row.end()) {
     return absl::InvalidArgumentError(
         absl::StrCat("image ", idle - has_row.begin(), " has no row"));
+  }
+  if (const std::string why = RuleRefusal(request.rule); !why.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the backward rule is not defined for ", why));
   }
   ASSIGN_OR_RETURN(const std::vector<int> slots, impl_->Slots(request.probes));
   absl::StatusOr<ProbeResult> result;
