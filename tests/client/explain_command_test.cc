@@ -5,17 +5,15 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/barrier.h"
-#include "absl/synchronization/notification.h"
 #include "client/channel.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/npy.h"
 #include "core/image/image.h"
+#include "tests/client/explain_fixture.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -29,28 +27,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-std::vector<std::string> FilesIn(const std::string& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-class ExplainCommandTest : public ::testing::Test {
- protected:
-  // `explain` against the fake.
-  static RunResult Explain(const FakeServer& server,
-                           std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "explain");
-    arguments.insert(arguments.end(), {"--server", server.address()});
-    return RunCommand(arguments);
-  }
-
-  const TestFolder folder_;
-  const std::string cat_ = folder_.AddImage("cat.png", 6, 9);
-};
+using ExplainCommandTest = ExplainFixture;
 
 TEST_F(ExplainCommandTest, PrintsClassScorePointAndTime) {
   const FakeServer server;
@@ -164,123 +141,11 @@ TEST_F(ExplainCommandTest, AFileThatCannotBeReadIsNamedOnce) {
   }
 }
 
-TEST_F(ExplainCommandTest, OverlayIsTheImageWithATitleAbove) {
-  const FakeServer server;
-  const std::string cat = folder_.AddImage("large.png", 120, 160);
-  const std::string out = folder_.path("overlay.png");
-  const RunResult result = Explain(server, {cat, "--overlay", out});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("-> " + out));
-  const absl::StatusOr<Image> overlay =
-      DecodeImage(ReadAll(out), DecodeLimits());
-  ASSERT_TRUE(overlay.ok()) << overlay.status();
-  EXPECT_EQ(overlay->width, 160);
-  EXPECT_GT(overlay->height, 120);
-}
-
-// A photograph of 18 megapixels is drawn at the size that it is looked at.
-TEST_F(ExplainCommandTest, ImagesAreAskedForWithinASide) {
-  const FakeServer server;
-  const std::string jpg = folder_.path("overlay.jpg");
-  ASSERT_EQ(Explain(server, {cat_, "--overlay", jpg}).exit_code, 0);
-  ASSERT_EQ(Explain(server, {cat_, "--max-side", "0"}).exit_code, 0);
-  ASSERT_EQ(Explain(server, {cat_, "--size", "input"}).exit_code, 0);
-  EXPECT_EQ(server.requests()[0].output().max_side(), 1600);
-  EXPECT_TRUE(server.requests()[1].output().has_max_side());
-  EXPECT_EQ(server.requests()[1].output().max_side(), 0);
-  EXPECT_FALSE(server.requests()[2].output().has_max_side());
-  EXPECT_EQ(ReadImageHeader(ReadAll(jpg))->format, ImageFormat::kJpeg);
-  EXPECT_EQ(Explain(server, {cat_, "--max-side", "7"}).exit_code, 2);
-}
-
-// The map comes smaller than the image: the image goes with it.
-TEST_F(ExplainCommandTest, TheOverlayHasTheMapsSize) {
-  const FakeServer server(
-      [](auto&, v1::ComputeSaliencyRequest request, auto& response) {
-        request.mutable_output()->mutable_explicit_size()->set_height(60);
-        request.mutable_output()->mutable_explicit_size()->set_width(80);
-        return AnswerWithRamps(request, response);
-      });
-  const std::string large = folder_.AddImage("large.png", 120, 160);
-  const std::string out = folder_.path("out");
-  ASSERT_EQ(Explain(server, {large, "-o", out, "--save", "webp"}).exit_code, 0);
-  const std::string file =
-      ReadAll(out + "/large_281-tabby_norm_grad_layer4.webp");
-  EXPECT_EQ(ReadImageHeader(file)->format, ImageFormat::kWebp);
-  EXPECT_EQ(ReadImageHeader(file)->width, 80);
-  EXPECT_GT(ReadImageHeader(file)->height, 60) << "with its bands";
-  EXPECT_EQ(
-      Explain(server, {large, "-o", out, "--save", "webp", "--save", "png"})
-          .exit_code,
-      2);
-}
-
-// What the channel of the command line receives is told in the request.
 TEST_F(ExplainCommandTest, TheServerIsToldWhatCanBeReceived) {
   const FakeServer server;
   ASSERT_EQ(Explain(server, {cat_}).exit_code, 0);
   EXPECT_EQ(server.requests()[0].output().max_answer_bytes(),
             ChannelOptions().max_receive_bytes);
-}
-
-TEST_F(ExplainCommandTest, NpyHoldsTheServersNumbers) {
-  const FakeServer server;
-  const std::string out = folder_.path("map.npy");
-  ASSERT_EQ(Explain(server, {cat_, "--npy", out}).exit_code, 0);
-  EXPECT_EQ(ReadAll(out), EncodeNpy(6, 9, RampMap(6, 9)));
-}
-
-TEST_F(ExplainCommandTest, NpyOfSeveralResultsIsAStack) {
-  const FakeServer server;
-  const std::string out = folder_.path("map.npy");
-  const RunResult result =
-      Explain(server, {cat_, cat_, "-t", "1", "-t", "2", "--npy", out});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(ReadAll(out), StartsWith(NpyHeader({4, 6, 9})));
-}
-
-TEST_F(ExplainCommandTest, NpyOfDifferentSizesIsRefusedWithAdvice) {
-  const FakeServer server;
-  const std::string dog = folder_.AddImage("dog.png", 5, 5);
-  const std::string out = folder_.path("map.npy");
-  const RunResult result = Explain(server, {cat_, dog, "--npy", out});
-  EXPECT_EQ(result.exit_code, 3);
-  EXPECT_THAT(result.err, HasSubstr("6x9 and 5x5 cannot be stacked"));
-  EXPECT_FALSE(std::filesystem::exists(out));
-  EXPECT_EQ(
-      Explain(server, {cat_, dog, "--npy", out, "--size", "layer"}).exit_code,
-      0);
-}
-
-TEST_F(ExplainCommandTest, OutDirNamesFilesByImageClassMethodLayer) {
-  const FakeServer server;
-  const std::string out = folder_.path("out/deep");
-  const RunResult result =
-      Explain(server, {cat_, "-l", "layer1.0.relu#2", "-m", "norm_grad", "-m",
-                       "conv1x1+norm", "-t", "top", "-t", "281", "-o", out,
-                       "--save", "npy"});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(FilesIn(out),
-              ElementsAre("cat_281-tabby_conv1x1+norm_layer1.0.relu#2-2.npy",
-                          "cat_281-tabby_conv1x1+norm_layer1.0.relu#2.npy",
-                          "cat_281-tabby_norm_grad_layer1.0.relu#2-2.npy",
-                          "cat_281-tabby_norm_grad_layer1.0.relu#2.npy"));
-}
-
-TEST_F(ExplainCommandTest, OutDirHoldsOverlaysUnlessToldOtherwise) {
-  const FakeServer server;
-  const std::string out = folder_.path("out");
-  ASSERT_EQ(Explain(server, {cat_, "-o", out, "--raw"}).exit_code, 0);
-  ASSERT_EQ(Explain(server, {cat_, "-o", out, "-l", "a", "--size", "layer"})
-                .exit_code,
-            0);
-  EXPECT_THAT(FilesIn(out), ElementsAre("cat_281-tabby_norm_grad_a.png",
-                                        "cat_281-tabby_norm_grad_layer4.png"));
-  const Image map = DecodeImage(ReadAll(out + "/cat_281-tabby_norm_grad_a.png"),
-                                DecodeLimits())
-                        .value();
-  EXPECT_EQ(map.height, 7) << "the map alone, at the layer's size";
-  EXPECT_EQ(map.width, 7);
 }
 
 TEST_F(ExplainCommandTest, JsonIsOneObjectPerResultInOrder) {
