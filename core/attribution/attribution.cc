@@ -69,6 +69,11 @@ absl::StatusOr<Attribution> Attribution::Smoothed(const SmoothGrad& smooth,
         absl::StrCat("method \"", inner.name(),
                      "\" samples the input itself and cannot be smoothed"));
   }
+  if (inner.input_factor().has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("method \"", inner.name(),
+                     "\" is a product of two maps and cannot be smoothed"));
+  }
   RETURN_IF_ERROR(CheckSampling(smooth));
   Attribution attribution = inner;
   attribution.sampling_ = smooth;
@@ -125,6 +130,15 @@ MethodInputs Attribution::method_inputs() const {
   const auto* method = std::get_if<const Method*>(&what_);
   return method ? (*method)->method_inputs
                 : MethodInputs::kActivationAndGradient;
+}
+
+std::optional<Attribution> Attribution::input_factor() const {
+  const auto* method = std::get_if<const Method*>(&what_);
+  if (method == nullptr || (*method)->input_factor == nullptr) {
+    return std::nullopt;
+  }
+  const Method* factor = (*method)->input_factor;
+  return Attribution(factor, factor->rule);
 }
 
 bool Attribution::is_signed() const {

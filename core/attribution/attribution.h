@@ -34,7 +34,8 @@ class Attribution {
   static absl::StatusOr<Attribution> WithRule(absl::string_view method,
                                               const BackwardRule& rule);
   // Maps of `inner`, over noisy copies of the input.
-  // Errors: INVALID_ARGUMENT as CheckSampling; `inner` samples already.
+  // Errors: INVALID_ARGUMENT as CheckSampling; `inner` samples already, or has
+  //   an input_factor().
   static absl::StatusOr<Attribution> Smoothed(const SmoothGrad& smooth,
                                               const Attribution& inner);
   // Errors: INVALID_ARGUMENT as CheckSampling.
@@ -57,6 +58,9 @@ class Attribution {
   MethodInputs method_inputs() const;
   // What the gradients that it needs are by.
   const BackwardRule& rule() const { return rule_; }
+  // What its map is multiplied by, at layer "input" and of that size; none for
+  // most.
+  std::optional<Attribution> input_factor() const;
   // Whether raw maps may be negative.
   bool is_signed() const;
   // Returns [B,H,W] float32 on the context's device.

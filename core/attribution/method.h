@@ -54,6 +54,9 @@ struct Method {
   const char* aliases = "";
   // What its gradients are by; parameters have their defaults.
   BackwardRule rule = {};
+  // The method whose map at the input is multiplied by this one's, resized to
+  // it; null: the map is this one's.
+  const Method* input_factor = nullptr;
 };
 
 }  // namespace saliency

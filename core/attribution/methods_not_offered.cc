@@ -18,8 +18,7 @@ constexpr NotOffered kNotOffered[] = {
      "it is not offered; score_cam, grad_cam and norm_grad are"},
     {"expectedgradients blurig guidedig",
      "of the methods that follow a path integrated_gradients is offered"},
-    {"guidedgradcam rectgrad",
-     "it is not offered yet; guided_backprop is, and so is grad_cam"},
+    {"rectgrad", "it is not offered; guided_backprop is, and so is deconvnet"},
     {"deepliftshap gradientshap deepshap",
      "of the methods with references deep_lift and integrated_gradients are "
      "offered"},

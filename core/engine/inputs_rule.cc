@@ -131,14 +131,20 @@ MethodContext WithBatchNorm(const RecordedLayer& record, const LayerInfo& layer,
 }
 
 // Whether the whole network can be taken back by the rule.
-absl::Status CheckRule(const BackwardRule& rule, absl::string_view method,
-                       const ModelMetadata& model) {
+absl::Status CheckOneRule(const BackwardRule& rule, absl::string_view method,
+                          const ModelMetadata& model) {
   if (rule.allow_unsupported_activations) return absl::OkStatus();
   const auto refused = model.rule_refusals.find(rule.kind);
   if (refused == model.rule_refusals.end()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "method \"", method, "\" is not defined for this model: it has ",
       refused->second));
+}
+
+absl::Status CheckRules(const MethodNeeds& needs, absl::string_view method,
+                        const ModelMetadata& model) {
+  RETURN_IF_ERROR(CheckOneRule(needs.rule, method, model));
+  return CheckOneRule(needs.factor_rule, method, model);
 }
 
 constexpr const char* kImageInput = "an input of shape [K,H,W]";
@@ -204,6 +210,20 @@ const InputsRule& RuleOf(MethodInputs inputs) {
   return kActivationAndGradient;  // no other value is made
 }
 
+MethodNeeds NeedsOf(const Attribution& attribution) {
+  const std::optional<Attribution> factor = attribution.input_factor();
+  return {.inputs = attribution.method_inputs(),
+          .rule = attribution.rule(),
+          .factor_rule = factor.has_value() ? factor->rule() : BackwardRule()};
+}
+
+MethodNeeds NeedsOf(const Method& method) {
+  const Method* factor = method.input_factor;
+  return {.inputs = method.method_inputs,
+          .rule = method.rule,
+          .factor_rule = factor != nullptr ? factor->rule : BackwardRule()};
+}
+
 absl::Status CheckSpatial(const LayerInfo& layer) {
   if (layer.spatial()) return absl::OkStatus();
   if (!layer.no_maps_because.empty()) {
@@ -220,13 +240,13 @@ absl::Status CheckApplies(const MethodNeeds& needs, absl::string_view method,
                           const ModelMetadata& model, const LayerInfo& layer) {
   RETURN_IF_ERROR(CheckSpatial(layer));
   RETURN_IF_ERROR(RuleOf(needs.inputs).check(model, layer, method));
-  return CheckRule(needs.rule, method, model);
+  return CheckRules(needs, method, model);
 }
 
 absl::Status CheckAppliesSomewhere(const MethodNeeds& needs,
                                    absl::string_view method,
                                    const ModelMetadata& model) {
-  RETURN_IF_ERROR(CheckRule(needs.rule, method, model));
+  RETURN_IF_ERROR(CheckRules(needs, method, model));
   if (!LayersFor(needs, model).empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("method \"", method, "\" needs ", RuleOf(needs.inputs).place,

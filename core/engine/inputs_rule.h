@@ -58,13 +58,10 @@ absl::Status CheckSpatial(const LayerInfo& layer);
 struct MethodNeeds {
   MethodInputs inputs = MethodInputs::kActivationAndGradient;
   BackwardRule rule;
+  BackwardRule factor_rule;  // of its Attribution::input_factor()
 };
-inline MethodNeeds NeedsOf(const Attribution& attribution) {
-  return {.inputs = attribution.method_inputs(), .rule = attribution.rule()};
-}
-inline MethodNeeds NeedsOf(const Method& method) {
-  return {.inputs = method.method_inputs, .rule = method.rule};
-}
+MethodNeeds NeedsOf(const Attribution& attribution);
+MethodNeeds NeedsOf(const Method& method);
 
 // Whether `method`, which needs that much, can be had at the layer.
 // Errors: INVALID_ARGUMENT why not.

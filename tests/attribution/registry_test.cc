@@ -49,6 +49,7 @@ TEST(RegistryTest, TheApisNamesAreAllThere) {
                            "eigen_grad_cam",
                            "deconvnet",
                            "guided_backprop",
+                           "guided_grad_cam",
                            "excitation_backprop",
                            "contrastive_excitation_backprop",
                            "lrp_epsilon",
@@ -125,6 +126,7 @@ TEST(RegistryTest, TheFieldsNamesFindTheirMethods) {
       {"EigenGradCAM", "eigen_grad_cam"},
       {"Deconvolution", "deconvnet"},
       {"GuidedBackprop", "guided_backprop"},
+      {"GuidedGradCam", "guided_grad_cam"},
       {"EB", "excitation_backprop"},
       {"LRP", "lrp_epsilon"},
       {"DeepLift", "deep_lift"},
@@ -136,7 +138,7 @@ TEST(RegistryTest, TheFieldsNamesFindTheirMethods) {
 }
 
 TEST(RegistryTest, ANameWithoutCounterpartIsToldWhatStandsNearest) {
-  for (const char* name : {"ablation_cam", "FullGrad", "guided_grad_cam",
+  for (const char* name : {"ablation_cam", "FullGrad", "RectGrad",
                            "ExtremalPerturbation", "shap", "GradientShap"}) {
     const absl::Status status = FindMethod(name).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/attribution/postprocess.h"
 #include "core/base/status.h"
 #include "core/engine/finish/encode_map.h"
 
@@ -46,7 +47,15 @@ std::string WarningOf(const FinishRow& row, const PlannedResult& plan) {
 absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
                                   const PlannedResult& plan) {
   RETURN_IF_ERROR(plan.status);
-  return row.variants[plan.variant].maps[plan.pass_index];
+  const absl::StatusOr<at::Tensor>& map =
+      row.variants[plan.variant].maps[plan.pass_index];
+  if (plan.factor_variant < 0 || !map.ok()) return map;
+  ASSIGN_OR_RETURN(
+      const at::Tensor factor,
+      row.variants[plan.factor_variant].maps[plan.factor_pass_index]);
+  const at::Tensor resized =
+      ResizeMaps(map->unsqueeze(0), factor.size(0), factor.size(1));
+  return resized.squeeze(0) * factor;
 }
 
 absl::StatusOr<at::Tensor> SizedMap(const FinishRow& row,

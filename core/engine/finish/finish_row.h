@@ -48,7 +48,8 @@ struct FinishRow {
 // The warning of the map behind `plan`; empty: there is none.
 std::string WarningOf(const FinishRow& row, const PlannedResult& plan);
 
-// The raw map behind `plan`, or why there is none.
+// The raw map behind `plan`, multiplied by its factor where it has one, or why
+// there is none.
 absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,
                                   const PlannedResult& plan);
 

@@ -110,6 +110,17 @@ void PlacePass(const Attribution& attribution, const LayerInfo& layer,
   }
 }
 
+// Where the pass makes the map that the one of `result` is multiplied by.
+void PlaceFactor(const Attribution& factor, const ModelMetadata& model,
+                 ResultPlan& plan, PlannedResult& result) {
+  const LayerInfo& input = model.layers.front();
+  PlannedResult placed = {.layer = input.name};
+  PlacePass(factor, input, plan, placed);
+  result.factor_variant = placed.variant;
+  result.factor_pass_index = placed.pass_index;
+  result.layer_pixels = input.shape[1] * input.shape[2];
+}
+
 // Puts the variants with samples last.  When no map is of the derivative, one
 // by another rule comes first: it gives the same scores, and a pass is spared.
 void OrderVariants(const Job& job, ResultPlan& plan) {
@@ -136,8 +147,8 @@ void OrderVariants(const Job& job, ResultPlan& plan) {
   for (auto* results : {&plan.results, &plan.layer_results}) {
     for (PlannedResult& result : *results) {
       result.variant = number[result.variant];
-      if (result.baseline_variant >= 0) {
-        result.baseline_variant = number[result.baseline_variant];
+      for (int* other : {&result.factor_variant, &result.baseline_variant}) {
+        if (*other >= 0) *other = number[*other];
       }
     }
   }
@@ -194,6 +205,9 @@ PlannedResult PlanOne(const Job& job, const ModelMetadata& model,
   if (!result.status.ok()) return result;
   result.layer_pixels = (*info)->shape[1] * (*info)->shape[2];
   PlacePass(attribution, **info, plan, result);
+  if (const std::optional<Attribution> factor = attribution.input_factor()) {
+    PlaceFactor(*factor, model, plan, result);
+  }
   return result;
 }
 

@@ -36,6 +36,10 @@ struct PlannedResult {
   int64_t layer_pixels = 0;  // of its map, at the model's configured input
   int variant = 0;           // into PassItem::variants
   int pass_index = -1;       // into that variant's attributions when OK
+  // As these, of the map that its own is multiplied by, at the input; -1: there
+  // is none.
+  int factor_variant = -1;
+  int factor_pass_index = -1;
   // The variant whose score is that of the baseline; -1: there is none.
   int baseline_variant = -1;
   // Of the activation that is kept of each image for its samples, at the
