@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/enum_text.h"
+#include "client/cli/image_files.h"
 #include "client/cli/request_text.h"
 #include "core/base/near_names.h"
 #include "core/base/status.h"
@@ -105,6 +106,11 @@ absl::Status SetField(const Parameter& parameter, Message& message) {
           const int value,
           ParseEnum(*field->enum_type(), field->name(), parameter.second));
       reflection.SetEnumValue(&message, field, value);
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_STRING: {
+      ASSIGN_OR_RETURN(std::string bytes, ReadFile(parameter.second));
+      reflection.SetString(&message, field, std::move(bytes));
       return absl::OkStatus();
     }
     default: {

@@ -1,6 +1,7 @@
 // Methods with parameters as people type them: "smooth_grad(samples=20)",
-// "integrated_gradients(steps=100,baseline=mean)".
-// Pure functions; safe from any thread.
+// "integrated_gradients(steps=100,baseline=mean)".  Of a parameter that is an
+// image the value names its file.
+// Safe from any thread.
 
 #ifndef SALIENCY_CLIENT_CLI_METHOD_TEXT_H_
 #define SALIENCY_CLIENT_CLI_METHOD_TEXT_H_
@@ -16,7 +17,7 @@ bool HasParameters(absl::string_view text);
 
 // Ranges are checked by the server.
 // Errors: INVALID_ARGUMENT naming the method or parameter that is not known, or
-//   the value that is none.
+//   the value that is none; as ReadFile.
 // REQUIRES: HasParameters(text).
 absl::StatusOr<v1::Attribution> ParseParameters(absl::string_view text);
 

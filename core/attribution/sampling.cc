@@ -215,6 +215,14 @@ std::string SamplingName(const Sampling& sampling) {
   return "";
 }
 
+bool operator==(const IntegratedGradients& a, const IntegratedGradients& b) {
+  if (a.baseline != b.baseline || a.steps != b.steps) return false;
+  if (a.baseline_image == nullptr || b.baseline_image == nullptr) {
+    return a.baseline_image == b.baseline_image;
+  }
+  return *a.baseline_image == *b.baseline_image;
+}
+
 absl::Status CheckSampling(const Sampling& sampling) {
   return std::visit([](const auto& method) { return Check(method); }, sampling);
 }

@@ -6,6 +6,7 @@
 #define SALIENCY_CORE_ATTRIBUTION_SAMPLING_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -61,9 +62,12 @@ struct IntegratedGradients {
   using Baseline = saliency::Baseline;
   Baseline baseline = Baseline::kBlack;
   int steps = 50;  // in [1, 1000]
+  // The baseline itself, an encoded image, instead of `baseline`; null: none.
+  std::shared_ptr<const std::string> baseline_image;
 
-  friend bool operator==(const IntegratedGradients&,
-                         const IntegratedGradients&) = default;
+  // By the image's bytes.
+  friend bool operator==(const IntegratedGradients& a,
+                         const IntegratedGradients& b);
 };
 
 // Occlusion: a window slides over the image and hides what lies in it.  A pixel

@@ -1,5 +1,8 @@
 #include "server/convert/convert_sampling.h"
 
+#include <memory>
+#include <string>
+
 #include "core/base/status.h"
 #include "server/convert/convert_parts.h"
 
@@ -74,6 +77,13 @@ Attribution IntegratedGradientsFromProto(const v1::IntegratedGradients& proto,
   IntegratedGradients method = {.baseline = of_this.Take(BaselineFromProto(
                                     proto.baseline(), Baseline::kBlack))};
   if (proto.has_steps()) method.steps = proto.steps();
+  if (!proto.baseline_image().empty()) {
+    if (proto.baseline() != v1::BASELINE_UNSPECIFIED) {
+      of_this.Add(Invalid("baseline_image: set together with baseline"));
+    }
+    method.baseline_image =
+        std::make_shared<const std::string>(proto.baseline_image());
+  }
   Attribution made =
       of_this.Take(Attribution::Integrated(method), DefaultAttribution());
   found.Add("integrated_gradients", of_this);

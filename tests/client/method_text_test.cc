@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/request_text.h"
 
 namespace saliency::method_text_test {
@@ -27,6 +29,19 @@ TEST(MethodTextTest, ParametersArriveWhereTheyBelong) {
   EXPECT_EQ(path.integrated_gradients().baseline(), v1::BASELINE_MEAN);
   EXPECT_TRUE(
       ParseMethod("integrated_gradients()").value().has_integrated_gradients());
+}
+
+TEST(MethodTextTest, AnImageIsReadFromItsFile) {
+  const std::string file = testing::TempDir() + "/baseline.png";
+  std::ofstream(file, std::ios::binary) << "bytes of an image";
+  const std::string text =
+      absl::StrCat("integrated_gradients(baseline_image=", file, ")");
+  EXPECT_EQ(ParseMethod(text).value().integrated_gradients().baseline_image(),
+            "bytes of an image");
+  EXPECT_THAT(
+      std::string(
+          ParseMethod("ig(baseline_image=/no/such.png)").status().message()),
+      HasSubstr("/no/such.png"));
 }
 
 TEST(MethodTextTest, TheNameTellsTheStatistic) {

@@ -146,6 +146,10 @@ TEST(ConvertMethodsTest, WrongParametersAreNamedByTheirPath) {
   layered->mutable_base()->set_method("gradient");
   layered->mutable_base()->add_layers("input");
   request.add_attributions()->mutable_integrated_gradients()->set_steps(1001);
+  v1::IntegratedGradients* path =
+      request.add_attributions()->mutable_integrated_gradients();
+  path->set_baseline(v1::BASELINE_BLACK);
+  path->set_baseline_image("x");
   request.add_attributions()->mutable_occlusion()->set_patch_size(0);
   request.add_attributions()->mutable_rise()->set_keep_probability(1.5);
   request.add_attributions()->mutable_lime()->set_ridge(-1);
@@ -158,10 +162,11 @@ TEST(ConvertMethodsTest, WrongParametersAreNamedByTheirPath) {
         "attributions[1]: smooth_grad: base: smooth_grad: is no method",
         "attributions[2]: smooth_grad: base: layers: set",
         "attributions[3]: integrated_gradients: steps: 1001 not in",
-        "attributions[4]: occlusion: patch_size: 0 not in [1, 4096]",
-        "attributions[5]: rise: keep_probability: 1.5 not in [0.01, 0.99]",
-        "attributions[6]: lime: ridge: -1 not in [0, 1e+06]",
-        "attributions[7]: kernel_shap: segments: 1 not in [2, 256]"}) {
+        "attributions[4]: integrated_gradients: baseline_image: set together",
+        "attributions[5]: occlusion: patch_size: 0 not in [1, 4096]",
+        "attributions[6]: rise: keep_probability: 1.5 not in [0.01, 0.99]",
+        "attributions[7]: lime: ridge: -1 not in [0, 1e+06]",
+        "attributions[8]: kernel_shap: segments: 1 not in [2, 256]"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
 }

@@ -108,13 +108,11 @@ class Sum {
     }
     const auto images = static_cast<double>(sizes_.input.images);
     const auto image = static_cast<double>(sizes_.input.image_pixels());
-    const auto input = static_cast<double>(sizes_.input.input_pixels);
     cost_.work += images * image;
     cost_.answer_bytes =
         Whole(raw_bytes_ + held_bytes_ + kCopies * encoded_bytes_);
     cost_.render_scratch_bytes = Whole(scratch_);
-    cost_.decode_scratch_bytes =
-        Whole(kDecodeScratch * image + kInputScratch * input);
+    cost_.decode_scratch_bytes = DecodeScratch(sizes_.input);
     return cost_;
   }
 
@@ -179,6 +177,11 @@ JobCost CostOf(const Job& job, const ResultPlan& plan, const MapSizes& sizes) {
     sum.AddHeldLayers(static_cast<double>(plan.layer_results.size()));
   }
   return sum.Take();
+}
+
+int64_t DecodeScratch(const InputSize& size) {
+  return Whole(kDecodeScratch * static_cast<double>(size.image_pixels()) +
+               kInputScratch * static_cast<double>(size.input_pixels));
 }
 
 absl::Status CheckWork(const JobCost& cost, const EngineLimits& limits) {

@@ -34,6 +34,9 @@ struct JobCost {
 // Of all but the input's bytes, which the caller fills in.
 JobCost CostOf(const Job& job, const ResultPlan& plan, const MapSizes& sizes);
 
+// What decoding an image takes while it lasts, in bytes.
+int64_t DecodeScratch(const InputSize& size);
+
 // Errors: INVALID_ARGUMENT more work than the limit.
 absl::Status CheckWork(const JobCost& cost, const EngineLimits& limits);
 

@@ -1,5 +1,9 @@
 #include "core/engine/plan/prepare.h"
 
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -14,6 +18,8 @@
 
 namespace saliency {
 namespace {
+
+constexpr int64_t kInputBytes = 3 * sizeof(float);  // of a pixel
 
 KeepImage Keep(const Job& job) {
   return IsOverlay(job.output.encoding) ? KeepImage::kYes : KeepImage::kNo;
@@ -75,6 +81,34 @@ void AddSegments(const InputSize& size, JobPlan& plan) {
   plan.cost.decode_scratch_bytes += scratch;
 }
 
+constexpr const char* kBaselineField = "integrated_gradients.baseline_image";
+
+// The image that the pass's line starts from; null: none is given.
+std::shared_ptr<const std::string> GivenBaseline(const FurtherPass& pass) {
+  if (!pass.sampling.has_value()) return nullptr;
+  const auto* path = std::get_if<IntegratedGradients>(&*pass.sampling);
+  return path == nullptr ? nullptr : path->baseline_image;
+}
+
+// What given baselines take: to be decoded one after another behind the image,
+// and until the answer.
+absl::Status AddBaselines(const InputConfig& config, const EngineLimits& limits,
+                          JobPlan& plan) {
+  for (const FurtherPass& pass : plan.results.further) {
+    const auto given = GivenBaseline(pass);
+    // Each is in two passes, of its line and of itself.
+    if (given == nullptr || !pass.baseline) continue;
+    ASSIGN_OR_RETURN(const InputSize size, MeasureImage(*given, kBaselineField,
+                                                        config, limits.decode));
+    plan.cost.work += static_cast<double>(size.image_pixels());
+    plan.cost.decode_scratch_bytes =
+        std::max(plan.cost.decode_scratch_bytes, DecodeScratch(size));
+    plan.cost.input_bytes +=
+        size.encoded_bytes + size.input_pixels * kInputBytes;
+  }
+  return absl::OkStatus();
+}
+
 // `size` is what MeasureInput says.  Of use when nothing wrong was found.
 JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
                      const EngineLimits& limits,
@@ -95,22 +129,59 @@ JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
   found.Add(sizes.status());
   if (!sizes.ok()) return plan;
   plan.cost = CostOf(job, plan.results, *sizes);
+  found.Add(AddBaselines(model.config.input, limits, plan));
   found.Add(CheckWork(plan.cost, limits));
   return plan;
 }
 
+// A given baseline as the model's input, [1,3,H,W] as those of `input`.
+absl::StatusOr<at::Tensor> PrepareBaseline(const std::string& bytes,
+                                           const InputConfig& config,
+                                           const EngineLimits& limits,
+                                           const at::Tensor& input) {
+  ASSIGN_OR_RETURN(const PreparedInput prepared,
+                   PrepareImage(bytes, kBaselineField, config, limits.decode,
+                                KeepImage::kNo));
+  const at::Tensor& baseline = prepared.tensor;
+  if (baseline.size(2) == input.size(2) && baseline.size(3) == input.size(3)) {
+    return baseline;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      kBaselineField, " becomes a model input of ", baseline.size(2), " x ",
+      baseline.size(3), ", and what is explained one of ", input.size(2), " x ",
+      input.size(3)));
+}
+
+// By the bytes; each is decoded once.
+using Baselines = std::map<const std::string*, at::Tensor>;
+
+absl::StatusOr<Baselines> PrepareBaselines(const ResultPlan& plan,
+                                           const InputConfig& config,
+                                           const EngineLimits& limits,
+                                           const at::Tensor& input) {
+  Baselines baselines = {{nullptr, at::Tensor()}};
+  for (const FurtherPass& pass : plan.further) {
+    const auto given = GivenBaseline(pass);
+    if (baselines.count(given.get()) > 0) continue;
+    ASSIGN_OR_RETURN(baselines[given.get()],
+                     PrepareBaseline(*given, config, limits, input));
+  }
+  return baselines;
+}
+
 // Of the images `input` [n,3,H,W].
 Variant VariantOf(const FurtherPass& pass, const InputConfig& config,
-                  const at::Tensor& input) {
+                  const at::Tensor& input, const Baselines& baselines) {
+  const at::Tensor& given = baselines.at(GivenBaseline(pass).get());
   Variant variant;
   if (pass.baseline) {
-    variant = Variant::Of(
-        BaselineInputs(std::get<IntegratedGradients>(*pass.sampling), config));
+    variant = Variant::Of(BaselineInputs(
+        std::get<IntegratedGradients>(*pass.sampling), config, given));
   } else if (pass.sampling.has_value() && HidesSegments(*pass.sampling)) {
     variant = Variant::Of(SegmentedInputs(*pass.sampling, config, input));
   } else if (pass.sampling.has_value()) {
-    variant = Variant::Of(
-        SampledInputsOf(*pass.sampling, config, input.size(2), input.size(3)));
+    variant = Variant::Of(SampledInputsOf(*pass.sampling, config, input.size(2),
+                                          input.size(3), given));
   }
   variant.mask_source = pass.mask_source;
   variant.attributions = pass.attributions;
@@ -148,7 +219,6 @@ absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelMetadata& model,
   ASSIGN_OR_RETURN(const InputSize size,
                    MeasureInput(job.input, model.config.input, limits));
   constexpr int64_t kRgbBytes = 3;
-  constexpr int64_t kInputBytes = 3 * sizeof(float);
   int64_t bytes =
       size.encoded_bytes + size.images * size.input_pixels * kInputBytes;
   if (Keep(job) == KeepImage::kYes) {
@@ -167,7 +237,8 @@ absl::StatusOr<JobPlan> PlanJob(const Job& job, const ModelMetadata& model,
       PlanWithSize(job, model, limits,
                    MeasureInput(job.input, model.config.input, limits), found);
   RETURN_IF_ERROR(found.status());
-  ASSIGN_OR_RETURN(plan.cost.input_bytes, MeasureJob(job, model, limits));
+  ASSIGN_OR_RETURN(const int64_t input_bytes, MeasureJob(job, model, limits));
+  plan.cost.input_bytes += input_bytes;
   ASSIGN_OR_RETURN(const InputSize size,
                    MeasureInput(job.input, model.config.input, limits));
   AddSegments(size, plan);
@@ -180,12 +251,16 @@ absl::StatusOr<PreparedJob> PrepareJob(const Job& job, JobPlan plan,
   ASSIGN_OR_RETURN(
       PreparedInput input,
       PrepareInput(job.input, model.config.input, limits, Keep(job)));
+  ASSIGN_OR_RETURN(
+      const Baselines baselines,
+      PrepareBaselines(plan.results, model.config.input, limits, input.tensor));
   std::vector<Variant> variants = {
       {.attributions = std::move(plan.results.pass),
        .meta = plan.meta,
        .rule = plan.results.rule}};
   for (const FurtherPass& pass : plan.results.further) {
-    variants.push_back(VariantOf(pass, model.config.input, input.tensor));
+    variants.push_back(
+        VariantOf(pass, model.config.input, input.tensor, baselines));
     variants.back().meta = plan.meta;
   }
   if (job.needs_plain()) AddPlainTwins(variants);

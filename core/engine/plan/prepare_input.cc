@@ -18,6 +18,7 @@ namespace saliency {
 namespace {
 
 constexpr absl::string_view kShape = "input.tensor.shape";
+constexpr const char* kImageField = "input.image";
 constexpr int64_t kMaxInputPixels = 16 << 20;  // what a long image becomes
 
 absl::Status ShapeError(const TensorInput& input, absl::string_view why) {
@@ -87,36 +88,6 @@ InputShape ShapeOf(const InputConfig& config, int64_t height, int64_t width) {
           .side = static_cast<int64_t>(long_side)};
 }
 
-absl::StatusOr<InputSize> MeasureImage(const EncodedImage& input,
-                                       const InputConfig& config,
-                                       const DecodeLimits& limits) {
-  const auto bytes = static_cast<int64_t>(input.bytes.size());
-  if (bytes > limits.max_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "input.image has ", bytes, " bytes, of at most ", limits.max_bytes));
-  }
-  const absl::StatusOr<ImageHeader> header = ReadImageHeader(input.bytes);
-  if (!header.ok()) return Annotate(header.status(), "input.image");
-  if (header->height < 1 || header->width < 1 ||
-      header->height > limits.max_pixels / header->width) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("input.image is ", header->height, " x ", header->width,
-                     " pixels, of at most ", limits.max_pixels, " in all"));
-  }
-  const InputShape shape = ShapeOf(config, header->height, header->width);
-  if (shape.pixels > kMaxInputPixels) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("input.image of ", header->height, " x ", header->width,
-                     " becomes a model input of ", shape.pixels,
-                     " pixels, of at most ", kMaxInputPixels));
-  }
-  return InputSize{.image_height = header->height,
-                   .image_width = header->width,
-                   .input_pixels = shape.pixels,
-                   .input_side = shape.side,
-                   .encoded_bytes = bytes};
-}
-
 absl::StatusOr<PreparedInput> PrepareTensor(const TensorInput& input,
                                             const TensorSizes& sizes) {
   PreparedInput prepared;
@@ -140,15 +111,49 @@ absl::StatusOr<PreparedInput> PrepareTensor(const TensorInput& input,
   return prepared;
 }
 
-absl::StatusOr<PreparedInput> PrepareImage(const EncodedImage& input,
+}  // namespace
+
+absl::StatusOr<InputSize> MeasureImage(absl::string_view bytes,
+                                       absl::string_view field,
+                                       const InputConfig& config,
+                                       const DecodeLimits& limits) {
+  const auto size = static_cast<int64_t>(bytes.size());
+  if (size > limits.max_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        field, " has ", size, " bytes, of at most ", limits.max_bytes));
+  }
+  const absl::StatusOr<ImageHeader> header = ReadImageHeader(bytes);
+  if (!header.ok()) return Annotate(header.status(), field);
+  if (header->height < 1 || header->width < 1 ||
+      header->height > limits.max_pixels / header->width) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " is ", header->height, " x ", header->width,
+                     " pixels, of at most ", limits.max_pixels, " in all"));
+  }
+  const InputShape shape = ShapeOf(config, header->height, header->width);
+  if (shape.pixels > kMaxInputPixels) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " of ", header->height, " x ", header->width,
+                     " becomes a model input of ", shape.pixels,
+                     " pixels, of at most ", kMaxInputPixels));
+  }
+  return InputSize{.image_height = header->height,
+                   .image_width = header->width,
+                   .input_pixels = shape.pixels,
+                   .input_side = shape.side,
+                   .encoded_bytes = size};
+}
+
+absl::StatusOr<PreparedInput> PrepareImage(absl::string_view bytes,
+                                           absl::string_view field,
                                            const InputConfig& config,
                                            const DecodeLimits& limits,
                                            KeepImage keep) {
-  absl::StatusOr<Image> image = DecodeImage(input.bytes, limits);
-  if (!image.ok()) return Annotate(image.status(), "input.image");
+  absl::StatusOr<Image> image = DecodeImage(bytes, limits);
+  if (!image.ok()) return Annotate(image.status(), field);
   absl::StatusOr<PreparedImage> chw =
       Preprocess(*image, config, kMaxInputPixels);
-  if (!chw.ok()) return Annotate(chw.status(), "input.image");
+  if (!chw.ok()) return Annotate(chw.status(), field);
   PreparedInput prepared;
   prepared.tensor = at::empty({1, 3, chw->height, chw->width}, at::kFloat);
   std::copy(chw->chw.begin(), chw->chw.end(),
@@ -159,13 +164,11 @@ absl::StatusOr<PreparedInput> PrepareImage(const EncodedImage& input,
   return prepared;
 }
 
-}  // namespace
-
 absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
                                        const InputConfig& config,
                                        const EngineLimits& limits) {
   if (const auto* image = std::get_if<EncodedImage>(&input)) {
-    return MeasureImage(*image, config, limits.decode);
+    return MeasureImage(image->bytes, kImageField, config, limits.decode);
   }
   const auto& tensor = std::get<TensorInput>(input);
   ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));
@@ -182,7 +185,7 @@ absl::StatusOr<PreparedInput> PrepareInput(const JobInput& input,
                                            const EngineLimits& limits,
                                            KeepImage keep) {
   if (const auto* image = std::get_if<EncodedImage>(&input)) {
-    return PrepareImage(*image, config, limits.decode, keep);
+    return PrepareImage(image->bytes, kImageField, config, limits.decode, keep);
   }
   const auto& tensor = std::get<TensorInput>(input);
   ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));

@@ -11,6 +11,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/base/input_config.h"
 #include "core/engine/engine_limits.h"
 #include "core/engine/job.h"
@@ -51,12 +52,26 @@ absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
                                        const InputConfig& config,
                                        const EngineLimits& limits);
 
+// The same of an encoded image, of the request's field `field`.
+absl::StatusOr<InputSize> MeasureImage(absl::string_view bytes,
+                                       absl::string_view field,
+                                       const InputConfig& config,
+                                       const DecodeLimits& limits);
+
 // Decodes and preprocesses; a tensor is copied.
 // REQUIRES: MeasureInput found nothing wrong.
 // Errors: INVALID_ARGUMENT undecodable, or a value that is not finite.
 absl::StatusOr<PreparedInput> PrepareInput(const JobInput& input,
                                            const InputConfig& config,
                                            const EngineLimits& limits,
+                                           KeepImage keep);
+
+// The same of an encoded image, of the request's field `field`.
+// REQUIRES: MeasureImage found nothing wrong.
+absl::StatusOr<PreparedInput> PrepareImage(absl::string_view bytes,
+                                           absl::string_view field,
+                                           const InputConfig& config,
+                                           const DecodeLimits& limits,
                                            KeepImage keep);
 
 }  // namespace saliency

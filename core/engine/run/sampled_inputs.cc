@@ -40,12 +40,20 @@ at::Tensor Black(const InputConfig& config) {
   return values;
 }
 
+std::function<at::Tensor(const at::Tensor& image)> PathStart(
+    const IntegratedGradients& method, const InputConfig& config,
+    const at::Tensor& given) {
+  if (!given.defined()) return BaselineOf(method.baseline, config);
+  return [given](const at::Tensor&) { return given; };
+}
+
 std::shared_ptr<const SampledInputs> InputsOnPath(
-    const IntegratedGradients& method, const InputConfig& config) {
+    const IntegratedGradients& method, const InputConfig& config,
+    const at::Tensor& given) {
   Quadrature quadrature = GaussLegendre(method.steps);
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights = std::move(quadrature.weights);
-  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->baseline = PathStart(method, config, given);
   inputs->make = [nodes = std::move(quadrature.nodes)](
                      const SampledImage& image, int64_t sample) {
     return at::lerp(image.baseline, image.input, nodes[sample]);
@@ -143,12 +151,13 @@ std::function<at::Tensor(const at::Tensor& image)> BaselineOf(
 std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
                                                      const InputConfig& config,
                                                      int64_t height,
-                                                     int64_t width) {
+                                                     int64_t width,
+                                                     const at::Tensor& given) {
   if (const auto* smooth = std::get_if<SmoothGrad>(&sampling)) {
     return NoisyInputs(*smooth);
   }
   if (const auto* path = std::get_if<IntegratedGradients>(&sampling)) {
-    return InputsOnPath(*path, config);
+    return InputsOnPath(*path, config, given);
   }
   if (const auto* rise = std::get_if<Rise>(&sampling)) {
     return MaskedInputs(*rise, config);
@@ -160,10 +169,11 @@ std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
 }
 
 std::shared_ptr<const SampledInputs> BaselineInputs(
-    const IntegratedGradients& method, const InputConfig& config) {
+    const IntegratedGradients& method, const InputConfig& config,
+    const at::Tensor& given) {
   auto inputs = std::make_shared<SampledInputs>();
   inputs->weights = {1};
-  inputs->baseline = BaselineOf(method.baseline, config);
+  inputs->baseline = PathStart(method, config, given);
   inputs->make = [](const SampledImage& image, int64_t) {
     return image.baseline.contiguous();
   };

@@ -56,16 +56,17 @@ std::function<at::Tensor(const at::Tensor& image)> BaselineOf(
 
 // Of methods that look at no image to choose their samples; those that hide
 // segments are in segmented_inputs.h.  `config` says where black lies; images
-// are of `height` x `width`.  A sample depends on the image, the sampling and
-// the sample's number alone.
-std::shared_ptr<const SampledInputs> SampledInputsOf(const Sampling& sampling,
-                                                     const InputConfig& config,
-                                                     int64_t height,
-                                                     int64_t width);
+// are of `height` x `width`.  `given` is IntegratedGradients::baseline_image as
+// a model's input, [1,3,height,width] float32 on the CPU; undefined: none.  A
+// sample depends on the image, the sampling and the sample's number alone.
+std::shared_ptr<const SampledInputs> SampledInputsOf(
+    const Sampling& sampling, const InputConfig& config, int64_t height,
+    int64_t width, const at::Tensor& given = {});
 
-// The baseline alone, for the score there.
+// The baseline alone, for the score there.  `given` as above.
 std::shared_ptr<const SampledInputs> BaselineInputs(
-    const IntegratedGradients& method, const InputConfig& config);
+    const IntegratedGradients& method, const InputConfig& config,
+    const at::Tensor& given = {});
 
 }  // namespace saliency
 
