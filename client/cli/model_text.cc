@@ -80,6 +80,9 @@ std::string InputText(const v1::InputSpec& input) {
   } else if (input.geometry() == v1::GEOMETRY_CENTRE_CROP) {
     absl::StrAppend(&text, " after shortest side to ", input.resize());
   }
+  if (input.channels() != 0 && input.channels() != 3) {
+    absl::StrAppend(&text, " of ", input.channels(), " channels");
+  }
   return absl::StrCat(
       text, ", mean ", absl::StrJoin(input.mean(), " "), ", std ",
       absl::StrJoin(input.std(), " "), ", 255 is ", input.value_max(), ", ",
@@ -89,6 +92,7 @@ std::string InputText(const v1::InputSpec& input) {
 Json InputJson(const v1::InputSpec& input) {
   return {{"height", input.height()},
           {"width", input.width()},
+          {"channels", input.channels()},
           {"geometry", EnumText(*v1::Geometry_descriptor(), input.geometry())},
           {"resize", input.resize()}};
 }

@@ -66,7 +66,7 @@ struct PassTarget : ClassTarget {
 // input size and whether their first variants take meta steps, and nothing
 // else.
 struct PassItem {
-  at::Tensor input;  // [n,3,H,W] float32, CPU; n images of one job
+  at::Tensor input;  // [n,C,H,W] float32, CPU; n images of one job
   std::vector<PassTarget> targets;  // each applies to each image
   Score score = Score::kLogit;
   // At least one; those with samples last.  The first explains `targets`, the

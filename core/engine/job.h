@@ -29,7 +29,8 @@ namespace saliency {
 struct EncodedImage {
   std::string bytes;
 };
-// Already preprocessed: [3,H,W] or [N,3,H,W] float32, little-endian, row-major.
+// Already preprocessed: [C,H,W] or [N,C,H,W] float32, little-endian, row-major;
+// C as InputConfig::channels.
 struct TensorInput {
   std::vector<int64_t> shape;
   std::string data;

@@ -52,21 +52,41 @@ Range OriginalPixels(int64_t original, int64_t resized, int64_t begin,
   return {.first = std::min(middle, original - 1), .count = 1};
 }
 
-// One plane after the other, through a table of the 256 possible values.
-void FillPlanes(const Image& resized, const InputConfig& config,
-                std::vector<float>& chw) {
+// What each of the 256 possible values becomes.
+std::array<float, 256> ValuesOf(const InputConfig& config, int64_t colour) {
+  std::array<float, 256> values;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const float scaled = static_cast<float>(i) * config.value_max / 255.0F;
+    values[i] = (scaled - config.mean[colour]) / config.std[colour];
+  }
+  return values;
+}
+
+// One plane after the other.
+void FillColours(const Image& resized, const InputConfig& config, float* out) {
   const size_t pixels = resized.rgb.size() / 3;
-  chw.resize(3 * pixels);
-  for (size_t plane = 0; plane < 3; ++plane) {
-    const size_t channel = config.bgr ? 2 - plane : plane;
-    std::array<float, 256> values;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const float scaled = static_cast<float>(i) * config.value_max / 255.0F;
-      values[i] = (scaled - config.mean[channel]) / config.std[channel];
-    }
-    float* out = chw.data() + plane * pixels;
-    const uint8_t* in = resized.rgb.data() + channel;
+  for (int64_t plane = 0; plane < 3; ++plane) {
+    const int64_t colour = config.ColourOf(plane);
+    const std::array<float, 256> values = ValuesOf(config, colour);
+    const uint8_t* in = resized.rgb.data() + colour;
     for (size_t i = 0; i < pixels; ++i) out[i] = values[in[3 * i]];
+    out += pixels;
+  }
+}
+
+// Rec. 601 luma in whole numbers, as PIL converts to mode "L".
+void FillLuminance(const Image& resized, const InputConfig& config,
+                   float* out) {
+  constexpr uint32_t kRed = 19595;  // of 1 << 16
+  constexpr uint32_t kGreen = 38470;
+  constexpr uint32_t kBlue = 7471;
+  const size_t pixels = resized.rgb.size() / 3;
+  const std::array<float, 256> values = ValuesOf(config, 0);
+  const uint8_t* in = resized.rgb.data();
+  for (size_t i = 0; i < pixels; ++i, in += 3) {
+    const uint32_t luma =
+        kRed * in[0] + kGreen * in[1] + kBlue * in[2] + (1U << 15);
+    out[i] = values[luma >> 16];
   }
 }
 
@@ -74,7 +94,9 @@ PreparedImage Prepare(const Image& resized, const InputConfig& config,
                       const PixelRect& region) {
   PreparedImage prepared{
       .height = resized.height, .width = resized.width, .region = region};
-  FillPlanes(resized, config, prepared.chw);
+  prepared.chw.resize(config.channels * resized.rgb.size() / 3);
+  const auto fill = config.channels == 1 ? &FillLuminance : &FillColours;
+  fill(resized, config, prepared.chw.data());
   return prepared;
 }
 

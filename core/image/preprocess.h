@@ -17,7 +17,7 @@ namespace saliency {
 struct PreparedImage {
   int64_t height = 0;  // of the model's input
   int64_t width = 0;
-  std::vector<float> chw;  // [3,height,width], after mean and std
+  std::vector<float> chw;  // [channels,height,width], after mean and std
   // The pixels of the image that the input shows: all of them but for
   // kCentreCrop, where it is those whose centre lies in the crop.
   PixelRect region;
@@ -29,6 +29,7 @@ struct PreparedImage {
 // REQUIRES: height, width >= 1.
 Image ResizeImage(const Image& image, int64_t height, int64_t width);
 
+// REQUIRES: config.takes_images().
 // Errors: INVALID_ARGUMENT when kShortestSide would give an input of more than
 //   `max_input_pixels` (a very long image).
 absl::StatusOr<PreparedImage> Preprocess(const Image& image,

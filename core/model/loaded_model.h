@@ -23,6 +23,7 @@ inline LoadOptions LoadOptionsOf(const ModelConfig& config) {
           .output_index = config.output_index,
           .output_key = config.output_key,
           .activation = config.activation,
+          .input_channels = config.input.channels,
           .input_height = config.input.height,
           .input_width = config.input.width,
           .pixels = PixelRangeOf(config.input)};

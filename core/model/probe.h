@@ -104,7 +104,7 @@ struct ProbeRow {
 };
 
 struct ProbeRequest {
-  at::Tensor input;  // [N,3,H,W] float32, CPU (pinned for a GPU) or device
+  at::Tensor input;  // [N,C,H,W] float32, CPU (pinned for a GPU) or device
   std::vector<ProbeRow> rows;
   std::vector<Probe> probes;  // no duplicates
   // Which probes need no gradient (their `gradient` stays undefined); same

@@ -83,7 +83,8 @@ struct ProbedModel::Impl {
       : options(load_options),
         dtype(type),
         target(where),
-        size{load_options.input_height, load_options.input_width},
+        size{load_options.input_channels, load_options.input_height,
+             load_options.input_width},
         stream(NewStream(where)),
         network(std::move(marked), where, type,
                 {load_options.output_index, load_options.output_key, {}},
@@ -293,14 +294,14 @@ absl::StatusOr<std::unique_ptr<ProbedModel>> ProbedModel::Load(
   }
   RETURN_IF_ERROR(read);
   Impl& impl = *model->impl_;
-  const absl::Status measured =
-      CatchTorch(absl::StatusCode::kInvalidArgument,
-                 absl::StrCat("the model cannot run an image of 3x",
-                              options.input_height, "x", options.input_width),
-                 [&] {
-                   const StreamScope scope(impl.stream);
-                   return impl.Measure();
-                 });
+  const absl::Status measured = CatchTorch(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat("the model cannot run an image of ", options.input_channels,
+                   "x", options.input_height, "x", options.input_width),
+      [&] {
+        const StreamScope scope(impl.stream);
+        return impl.Measure();
+      });
   RETURN_IF_ERROR(
       WithReason(measured, impl.network, RandomImages(1, impl.size)));
   return model;
@@ -348,10 +349,10 @@ const std::string& ProbedModel::device() const { return impl_->options.device; }
 
 absl::StatusOr<ProbeResult> ProbedModel::Run(const ProbeRequest& request) {
   const at::Tensor& input = request.input;
-  if (input.dim() != 4 || input.size(1) != 3 || input.size(0) < 1 ||
-      request.rows.empty()) {
+  if (input.dim() != 4 || input.size(1) != impl_->size.channels ||
+      input.size(0) < 1 || request.rows.empty()) {
     return absl::InvalidArgumentError(
-        "a pass needs at least one row and an input of [N,3,H,W]");
+        "a pass needs at least one row and the model's input [N,C,H,W]");
   }
   std::vector<bool> has_row(input.size(0), false);
   for (const ProbeRow& row : request.rows) {

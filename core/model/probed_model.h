@@ -82,6 +82,7 @@ struct LoadOptions {
   // Of a copy of a model: what was found out about its output.
   std::optional<OutputMeaning> meaning;
   // Size that shapes are measured and the self-check is run at.
+  int64_t input_channels = 3;
   int64_t input_height = 224;
   int64_t input_width = 224;
   // What rules take for black and white.

@@ -299,7 +299,7 @@ std::vector<at::Tensor> ProbedNetwork::RunReference(
   const at::NoGradGuard no_grad;
   at::Tensor image = at::zeros_like(request.input.slice(0, 0, 1));
   if (request.rule.reference == BackwardRule::Reference::kBlack) {
-    for (int64_t channel = 0; channel < 3; ++channel) {
+    for (int64_t channel = 0; channel < image.size(1); ++channel) {
       image[0][channel].fill_(rule_ground_.pixels.black[channel]);
     }
   }

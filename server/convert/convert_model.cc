@@ -16,6 +16,7 @@ v1::InputSpec InputToProto(const InputConfig& config) {
   v1::InputSpec spec;
   spec.set_height(static_cast<int32_t>(config.height));
   spec.set_width(static_cast<int32_t>(config.width));
+  spec.set_channels(static_cast<int32_t>(config.channels));
   switch (config.geometry) {
     case InputGeometry::kSquash:
       spec.set_geometry(v1::GEOMETRY_SQUASH);

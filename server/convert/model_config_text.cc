@@ -1,7 +1,6 @@
 #include "server/convert/model_config_text.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 #include <vector>
@@ -20,6 +19,7 @@ namespace saliency {
 namespace {
 
 constexpr int kMaxSide = 4096;
+constexpr int kMaxChannels = 256;
 constexpr int kMaxInstances = 64;
 constexpr int kMaxRows = 1024;
 constexpr int kMaxDelayMs = 10'000;
@@ -39,16 +39,37 @@ absl::Status Fill(absl::string_view field, int value, int min, int max,
 
 template <typename Repeated>
 absl::Status FillChannels(absl::string_view field, const Repeated& values,
-                          std::array<float, 3>& target) {
+                          std::vector<float>& target) {
   if (values.empty()) return absl::OkStatus();
-  if (values.size() != 3) {
-    return Invalid(field, ": ", values.size(), " numbers, not 3");
+  const auto channels = static_cast<int>(target.size());
+  if (values.size() != channels) {
+    return Invalid(field, ": ", values.size(), " numbers, not ", channels);
   }
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < channels; ++i) {
     if (!std::isfinite(values[i])) {
       return Invalid(field, "[", i, "]: ", values[i], " is not finite");
     }
     target[i] = values[i];
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FillColours(const v1::InputSpec& spec, InputConfig& config) {
+  int64_t channels = config.channels;
+  RETURN_IF_ERROR(
+      Fill("input.channels", spec.channels(), 1, kMaxChannels, channels));
+  config.SetChannels(channels);
+  RETURN_IF_ERROR(FillChannels("input.mean", spec.mean(), config.mean));
+  RETURN_IF_ERROR(FillChannels("input.std", spec.std(), config.std));
+  for (int64_t i = 0; i < config.channels; ++i) {
+    if (!(config.std[i] > 0)) {
+      return Invalid("input.std[", i, "]: ", config.std[i], " is not positive");
+    }
+  }
+  config.bgr = spec.channel_order() == v1::CHANNEL_ORDER_BGR;
+  if (config.bgr && config.channels != 3) {
+    return Invalid("input.channel_order: BGR of ", config.channels,
+                   " channels, not 3");
   }
   return absl::OkStatus();
 }
@@ -111,13 +132,7 @@ absl::Status FillInput(const v1::InputSpec& spec, InputConfig& config) {
                    " is less than the crop of ", config.height, " x ",
                    config.width);
   }
-  RETURN_IF_ERROR(FillChannels("input.mean", spec.mean(), config.mean));
-  RETURN_IF_ERROR(FillChannels("input.std", spec.std(), config.std));
-  for (int i = 0; i < 3; ++i) {
-    if (!(config.std[i] > 0)) {
-      return Invalid("input.std[", i, "]: ", config.std[i], " is not positive");
-    }
-  }
+  RETURN_IF_ERROR(FillColours(spec, config));
   if (spec.has_value_max()) {
     config.value_max = spec.value_max();
     if (!(config.value_max > 0) || !std::isfinite(config.value_max)) {
@@ -125,7 +140,6 @@ absl::Status FillInput(const v1::InputSpec& spec, InputConfig& config) {
                      " is not positive and finite");
     }
   }
-  config.bgr = spec.channel_order() == v1::CHANNEL_ORDER_BGR;
   return absl::OkStatus();
 }
 

@@ -19,6 +19,7 @@ namespace saliency {
 namespace {
 
 constexpr int64_t kMaxTritonSide = 4096;
+constexpr int64_t kMaxTritonChannels = 256;
 constexpr int kMaxTritonRows = 1024;
 constexpr int kMaxTritonInstances = 64;
 constexpr uint64_t kMaxTritonDelayMicroseconds = 10'000'000;
@@ -99,14 +100,18 @@ absl::StatusOr<std::optional<int64_t>> FillDims(const v1::TritonInput& input,
     }
   }
   if (dims.size() != 3) {
-    return Refused(all, " is not [3,H,W]",
+    return Refused(all, " is not [C,H,W]",
                    batched ? " (max_batch_size adds the rows)" : "");
   }
   if (input.format() == v1::FORMAT_NHWC || (dims[0] != 3 && dims[2] == 3)) {
-    return Refused(all, " has its channels last; [3,H,W] can be served");
+    return Refused(all, " has its channels last; [C,H,W] can be served");
   }
-  if (dims[0] != 3 && dims[0] != -1) {
-    return Refused(all, " has ", dims[0], " channels; images have 3");
+  if (dims[0] != -1) {
+    if (dims[0] < 1 || dims[0] > kMaxTritonChannels) {
+      return Refused(all, ": ", dims[0], " channels not in [1, ",
+                     kMaxTritonChannels, "]");
+    }
+    config.input.SetChannels(dims[0]);
   }
   RETURN_IF_ERROR(
       FillSide("height", dims[1], config.input.height, config.notes));

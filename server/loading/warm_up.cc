@@ -59,7 +59,8 @@ absl::Status CheckAnswer(const PassItem& item, const PassAnswer& answer) {
 // Does not move the process's own generator.
 at::Tensor RandomInput(int64_t images, const InputConfig& input) {
   auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
-  return at::randn({images, 3, input.height, input.width}, generator);
+  return at::randn({images, input.channels, input.height, input.width},
+                   generator);
 }
 
 absl::StatusOr<PassAnswer> Ask(const ModelMetadata& metadata, int64_t images,

@@ -14,7 +14,11 @@ void RequireInput(const InputConfig& input) {
   for (const int64_t side : {input.height, input.width, input.resize}) {
     Require(side >= 1 && side <= 4096, "sides are limited");
   }
-  for (int c = 0; c < 3; ++c) {
+  const auto channels = static_cast<std::size_t>(input.channels);
+  Require(channels >= 1 && channels <= 256, "channels are limited");
+  Require(input.mean.size() == channels && input.std.size() == channels,
+          "each channel has its mean and std");
+  for (std::size_t c = 0; c < channels; ++c) {
     Require(std::isfinite(input.mean[c]) && std::isfinite(input.std[c]) &&
                 input.std[c] > 0,
             "mean and std can be used");

@@ -234,9 +234,9 @@ TEST_P(ExpandRowsTest, RequestsThatMakeNoSenseAreRefused) {
   EXPECT_THAT(message(Rows(images, {}, {"tail"})),
               HasSubstr("at least one row"));
   EXPECT_THAT(message(Rows(images[0], {{0, 0}}, {"tail"})),
-              HasSubstr("[N,3,H,W]"));
+              HasSubstr("[N,C,H,W]"));
   EXPECT_THAT(message(Rows(at::zeros({2, 1, 8, 8}), {{0, 0}}, {"tail"})),
-              HasSubstr("[N,3,H,W]"));
+              HasSubstr("[N,C,H,W]"));
   // Whichever way the rows would have run.
   for (int run = 0; run < 3; ++run) {
     EXPECT_EQ(message(Rows(images, {{1, 0}, {1, 1}}, {"tail"})),

@@ -151,7 +151,7 @@ TEST_P(RelevanceRulesTest, CompositeBeginsWithTheRuleOfPixels) {
   const at::Tensor images = Images(5);
   const ConvContributions c = Contributions(net, images);
   const PixelRange pixels = PixelRangeOf({});
-  const auto colour = [&](const std::array<float, 3>& values) {
+  const auto colour = [&](const std::vector<float>& values) {
     return at::tensor(at::ArrayRef<float>(values))
         .view({1, 3, 1, 1})
         .expand({5, 3, 8, 8})

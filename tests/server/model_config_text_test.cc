@@ -74,6 +74,17 @@ TEST(ModelConfigTextTest, EveryFieldArrivesAndComesBack) {
             ToProto(config).SerializeAsString());
 }
 
+TEST(ModelConfigTextTest, ChannelsHaveTheirOwnMeanAndStd) {
+  const ModelConfig grey =
+      ParseModelConfigText("input { channels: 1 mean: 0.5 }").value();
+  EXPECT_EQ(grey.input.channels, 1);
+  EXPECT_THAT(grey.input.mean, ElementsAre(0.5F));
+  EXPECT_THAT(grey.input.std, ElementsAre(1));
+  const ModelConfig four =
+      ParseModelConfigText("input { channels: 4 }").value();
+  EXPECT_THAT(four.input.mean, ElementsAre(0, 0, 0, 0));
+}
+
 TEST(ModelConfigTextTest, EachActivationArrivesAndComesBack) {
   const std::pair<const char*, OutputActivation> cases[] = {
       {"UNSPECIFIED", OutputActivation::kDefault},
@@ -144,6 +155,14 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"CropLargerThanResize",
              "input { geometry: GEOMETRY_CENTRE_CROP height: 300 }",
              "input.resize: 256 is less than the crop of 300 x 224"},
+        Case{"Channels", "input { channels: 257 }",
+             "input.channels: 257 not in [1, 256]"},
+        Case{"GreyMeans", "input { channels: 1 mean: 0 mean: 0 mean: 0 }",
+             "input.mean: 3 numbers, not 1"},
+        Case{"GreyOrder",
+             "input { channels: 1 channel_order: "
+             "CHANNEL_ORDER_BGR }",
+             "input.channel_order: BGR of 1 channels, not 3"},
         Case{"TwoMeans", "input { mean: 0 mean: 0 }",
              "input.mean: 2 numbers, not 3"},
         Case{"MeanNotFinite", "input { mean: 0 mean: nan mean: 0 }",

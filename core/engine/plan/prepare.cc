@@ -19,7 +19,10 @@
 namespace saliency {
 namespace {
 
-constexpr int64_t kInputBytes = 3 * sizeof(float);  // of a pixel
+// Of a pixel of the model's input.
+int64_t InputBytes(const InputConfig& config) {
+  return config.channels * static_cast<int64_t>(sizeof(float));
+}
 
 KeepImage Keep(const Job& job) {
   return IsOverlay(job.output.encoding) ? KeepImage::kYes : KeepImage::kNo;
@@ -104,7 +107,7 @@ absl::Status AddBaselines(const InputConfig& config, const EngineLimits& limits,
     plan.cost.decode_scratch_bytes =
         std::max(plan.cost.decode_scratch_bytes, DecodeScratch(size));
     plan.cost.input_bytes +=
-        size.encoded_bytes + size.input_pixels * kInputBytes;
+        size.encoded_bytes + size.input_pixels * InputBytes(config);
   }
   return absl::OkStatus();
 }
@@ -134,7 +137,7 @@ JobPlan PlanWithSize(const Job& job, const ModelMetadata& model,
   return plan;
 }
 
-// A given baseline as the model's input, [1,3,H,W] as those of `input`.
+// A given baseline as the model's input, [1,C,H,W] as those of `input`.
 absl::StatusOr<at::Tensor> PrepareBaseline(const std::string& bytes,
                                            const InputConfig& config,
                                            const EngineLimits& limits,
@@ -169,7 +172,7 @@ absl::StatusOr<Baselines> PrepareBaselines(const ResultPlan& plan,
   return baselines;
 }
 
-// Of the images `input` [n,3,H,W].
+// Of the images `input` [n,C,H,W].
 Variant VariantOf(const FurtherPass& pass, const InputConfig& config,
                   const at::Tensor& input, const Baselines& baselines) {
   const at::Tensor& given = baselines.at(GivenBaseline(pass).get());
@@ -219,8 +222,8 @@ absl::StatusOr<int64_t> MeasureJob(const Job& job, const ModelMetadata& model,
   ASSIGN_OR_RETURN(const InputSize size,
                    MeasureInput(job.input, model.config.input, limits));
   constexpr int64_t kRgbBytes = 3;
-  int64_t bytes =
-      size.encoded_bytes + size.images * size.input_pixels * kInputBytes;
+  int64_t bytes = size.encoded_bytes + size.images * size.input_pixels *
+                                           InputBytes(model.config.input);
   if (Keep(job) == KeepImage::kYes) {
     const ImageGeometry shown =
         Within({.height = size.image_height, .width = size.image_width},

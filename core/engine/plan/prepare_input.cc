@@ -26,7 +26,7 @@ absl::Status ShapeError(const TensorInput& input, absl::string_view why) {
       absl::StrCat(kShape, " [", absl::StrJoin(input.shape, ","), "] ", why));
 }
 
-// The sizes [N,3,H,W] of a tensor input.
+// The sizes [N,C,H,W] of a tensor input.
 struct TensorSizes {
   int64_t images = 1;
   int64_t height = 0;
@@ -34,17 +34,20 @@ struct TensorSizes {
 };
 
 absl::StatusOr<TensorSizes> CheckTensor(const TensorInput& input,
+                                        const InputConfig& config,
                                         const EngineLimits& limits) {
+  const std::string allowed = absl::StrCat("[", config.channels, ",H,W] or [N,",
+                                           config.channels, ",H,W]");
   const std::size_t dims = input.shape.size();
   if (dims != 3 && dims != 4) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        kShape, " has ", dims, " sizes; [3,H,W] or [N,3,H,W] is needed"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(kShape, " has ", dims, " sizes; ", allowed, " is needed"));
   }
   for (const int64_t size : input.shape) {
     if (size < 1) return ShapeError(input, "has a size below 1");
   }
-  if (input.shape[dims - 3] != 3) {
-    return ShapeError(input, "is not [3,H,W] or [N,3,H,W]");
+  if (input.shape[dims - 3] != config.channels) {
+    return ShapeError(input, absl::StrCat("is not ", allowed));
   }
   const TensorSizes sizes = {.images = dims == 4 ? input.shape[0] : 1,
                              .height = input.shape[dims - 2],
@@ -59,8 +62,8 @@ absl::StatusOr<TensorSizes> CheckTensor(const TensorInput& input,
     return ShapeError(
         input, absl::StrCat("has more than ", limits.max_rows, " images"));
   }
-  const int64_t bytes = sizes.images * 3 * sizes.height * sizes.width *
-                        static_cast<int64_t>(sizeof(float));
+  const int64_t bytes = sizes.images * config.channels * sizes.height *
+                        sizes.width * static_cast<int64_t>(sizeof(float));
   if (static_cast<int64_t>(input.data.size()) != bytes) {
     return absl::InvalidArgumentError(absl::StrCat(
         "input.tensor.data has ", input.data.size(), " bytes; shape [",
@@ -89,10 +92,11 @@ InputShape ShapeOf(const InputConfig& config, int64_t height, int64_t width) {
 }
 
 absl::StatusOr<PreparedInput> PrepareTensor(const TensorInput& input,
+                                            const InputConfig& config,
                                             const TensorSizes& sizes) {
   PreparedInput prepared;
-  prepared.tensor =
-      at::empty({sizes.images, 3, sizes.height, sizes.width}, at::kFloat);
+  prepared.tensor = at::empty(
+      {sizes.images, config.channels, sizes.height, sizes.width}, at::kFloat);
   auto* values = prepared.tensor.data_ptr<float>();
   std::memcpy(values, input.data.data(), input.data.size());
   const int64_t count = prepared.tensor.numel();
@@ -117,6 +121,11 @@ absl::StatusOr<InputSize> MeasureImage(absl::string_view bytes,
                                        absl::string_view field,
                                        const InputConfig& config,
                                        const DecodeLimits& limits) {
+  if (!config.takes_images()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, ": the model's input has ", config.channels,
+                     " channels, which no image gives; input.tensor does"));
+  }
   const auto size = static_cast<int64_t>(bytes.size());
   if (size > limits.max_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -155,7 +164,8 @@ absl::StatusOr<PreparedInput> PrepareImage(absl::string_view bytes,
       Preprocess(*image, config, kMaxInputPixels);
   if (!chw.ok()) return Annotate(chw.status(), field);
   PreparedInput prepared;
-  prepared.tensor = at::empty({1, 3, chw->height, chw->width}, at::kFloat);
+  prepared.tensor =
+      at::empty({1, config.channels, chw->height, chw->width}, at::kFloat);
   std::copy(chw->chw.begin(), chw->chw.end(),
             prepared.tensor.data_ptr<float>());
   prepared.images = {
@@ -171,7 +181,8 @@ absl::StatusOr<InputSize> MeasureInput(const JobInput& input,
     return MeasureImage(image->bytes, kImageField, config, limits.decode);
   }
   const auto& tensor = std::get<TensorInput>(input);
-  ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));
+  ASSIGN_OR_RETURN(const TensorSizes sizes,
+                   CheckTensor(tensor, config, limits));
   return InputSize{.images = sizes.images,
                    .image_height = sizes.height,
                    .image_width = sizes.width,
@@ -188,8 +199,9 @@ absl::StatusOr<PreparedInput> PrepareInput(const JobInput& input,
     return PrepareImage(image->bytes, kImageField, config, limits.decode, keep);
   }
   const auto& tensor = std::get<TensorInput>(input);
-  ASSIGN_OR_RETURN(const TensorSizes sizes, CheckTensor(tensor, limits));
-  return PrepareTensor(tensor, sizes);
+  ASSIGN_OR_RETURN(const TensorSizes sizes,
+                   CheckTensor(tensor, config, limits));
+  return PrepareTensor(tensor, config, sizes);
 }
 
 }  // namespace saliency

@@ -40,7 +40,7 @@ struct ImageGeometry {
 };
 
 struct PreparedInput {
-  at::Tensor tensor;                  // [n,3,H,W] float32, CPU
+  at::Tensor tensor;                  // [n,C,H,W] float32, CPU
   std::vector<ImageGeometry> images;  // n of them
   std::optional<Image> image;         // kept when asked for
 };

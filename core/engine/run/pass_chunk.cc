@@ -71,7 +71,7 @@ class ChunkBuilder {
     return static_cast<int64_t>(images_.size()) - 1;
   }
 
-  // [1,3,H,W].  Samples of an image are neighbours and share its baseline.
+  // [1,C,H,W].  Samples of an image are neighbours and share its baseline.
   at::Tensor Sample(const BatchRow& row) {
     const Variant& variant = items_[row.item]->variants[row.variant];
     const SampledInputs& samples = *variant.samples;
@@ -87,7 +87,7 @@ class ChunkBuilder {
     return samples.make(sampled_, row.sample);
   }
 
-  // Of the caller, [1,3,H,W].
+  // Of the caller, [1,C,H,W].
   at::Tensor Image(const BatchRow& row) const {
     return items_[row.item]->input.narrow(0, row.image, 1);
   }
@@ -150,7 +150,7 @@ class ChunkBuilder {
 
   absl::Span<const PassItem* const> items_;
   PassChunk chunk_;
-  std::vector<at::Tensor> images_;                  // [1,3,H,W] each
+  std::vector<at::Tensor> images_;                  // [1,C,H,W] each
   BatchRow last_;                                   // that came before
   SampledImage sampled_;                            // whose sample it was
   std::map<std::string, std::vector<int>> groups_;  // by layer

@@ -49,7 +49,7 @@ struct MapGroup {
   int input_probe = -1;       // the layer's input, where the method needs it
   std::vector<int64_t> rows;  // of the pass
   std::vector<std::vector<ScoreTerm>> others;  // ProbeRow::others of each row
-  // What stands for each row's activation, [1,3,H,W]; empty: what was recorded.
+  // What stands for each row's activation, [1,C,H,W]; empty: what was recorded.
   std::vector<at::Tensor> activations;
   // Where each row's score belongs, [1,H,W]; empty: no method asks.
   std::vector<at::Tensor> regions;

@@ -30,14 +30,9 @@ std::shared_ptr<const SampledInputs> NoisyInputs(const SmoothGrad& method) {
   return inputs;
 }
 
-// [1,3,1,1]: black after preprocessing, in the model's order of channels.
+// [1,C,1,1]: black after preprocessing, in the model's order of channels.
 at::Tensor Black(const InputConfig& config) {
-  const at::Tensor values = at::zeros({1, 3, 1, 1}, at::kFloat);
-  for (int64_t channel = 0; channel < 3; ++channel) {
-    const int64_t colour = config.bgr ? 2 - channel : channel;
-    values[0][channel].fill_(-config.mean[colour] / config.std[colour]);
-  }
-  return values;
+  return at::tensor(PixelRangeOf(config).black).view({1, -1, 1, 1});
 }
 
 std::function<at::Tensor(const at::Tensor& image)> PathStart(

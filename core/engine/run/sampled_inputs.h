@@ -17,23 +17,23 @@ namespace saliency {
 
 // An image of an item.  float32 on the CPU.
 struct SampledImage {
-  at::Tensor input;     // [1,3,H,W]
-  at::Tensor baseline;  // [1,3,H,W]: SampledInputs::baseline of it
+  at::Tensor input;     // [1,C,H,W]
+  at::Tensor baseline;  // [1,C,H,W]: SampledInputs::baseline of it
   // [K,H',W']: Variant::mask_activation; undefined for most.
   at::Tensor activation;
   int64_t number = 0;  // among the images of the item
 };
 
 struct SampledInputs {
-  // What stands for nothing in an image [1,3,H,W] float32 on the CPU, as that;
+  // What stands for nothing in an image [1,C,H,W] float32 on the CPU, as that;
   // null: the samples need none.  Made once for the samples of an image in a
   // pass.
   std::function<at::Tensor(const at::Tensor& image)> baseline;
-  // Sample number `sample` of an image, [1,3,H,W] float32 on the CPU.
+  // Sample number `sample` of an image, [1,C,H,W] float32 on the CPU.
   std::function<at::Tensor(const SampledImage& image, int64_t sample)> make;
   std::vector<double> weights;  // of each sample's map; their sum is 1
   SampleStatistic statistic = SampleStatistic::kMean;
-  // What stands for the activation at the input, [1,3,H,W]; null: what the
+  // What stands for the activation at the input, [1,C,H,W]; null: what the
   // layer was given.
   std::function<at::Tensor(const SampledImage& image)> activation;
   // Where a sample's score belongs, float32 on the CPU, [H,W] or of another
@@ -50,14 +50,14 @@ struct SampledInputs {
   int64_t count() const { return static_cast<int64_t>(weights.size()); }
 };
 
-// Of an image [1,3,H,W] its baseline, of the same size.
+// Of an image [1,C,H,W] its baseline, of the same size.
 std::function<at::Tensor(const at::Tensor& image)> BaselineOf(
     Baseline baseline, const InputConfig& config);
 
 // Of methods that look at no image to choose their samples; those that hide
 // segments are in segmented_inputs.h.  `config` says where black lies; images
 // are of `height` x `width`.  `given` is IntegratedGradients::baseline_image as
-// a model's input, [1,3,height,width] float32 on the CPU; undefined: none.  A
+// a model's input, [1,C,height,width] float32 on the CPU; undefined: none.  A
 // sample depends on the image, the sampling and the sample's number alone.
 std::shared_ptr<const SampledInputs> SampledInputsOf(
     const Sampling& sampling, const InputConfig& config, int64_t height,

@@ -20,18 +20,23 @@ struct SegmentedImage {
   Surrogate surrogate;
 };
 
-// [3,H,W] float32 in [0,1] of a model's input [3,H,W]; what lies beyond black
-// and white is cut off.
+// [3,H,W] float32 in [0,1] of a model's input [C,H,W]; what lies beyond black
+// and white is cut off.  Where channels are no colours, all three are their
+// mean, from its smallest value to its largest.
 at::Tensor RgbOf(const at::Tensor& input, const InputConfig& config) {
+  if (!config.takes_images()) {
+    const at::Tensor mean = input.mean(0, /*keepdim=*/true);
+    const at::Tensor above = mean - mean.min();
+    return (above / above.max().clamp_min(1e-12)).expand({3, -1, -1});
+  }
   const PixelRange range = PixelRangeOf(config);
   at::Tensor rgb = at::empty_like(input);
-  for (int64_t channel = 0; channel < 3; ++channel) {
+  for (int64_t channel = 0; channel < config.channels; ++channel) {
     const float black = range.black[channel];
-    const int64_t colour = config.bgr ? 2 - channel : channel;
-    rgb[colour].copy_((input[channel] - black) /
-                      (range.white[channel] - black));
+    rgb[config.ColourOf(channel)].copy_((input[channel] - black) /
+                                        (range.white[channel] - black));
   }
-  return rgb.clamp_(0, 1);
+  return rgb.clamp_(0, 1).expand({3, -1, -1});
 }
 
 Surrogate SurrogateOf(const Lime& method, int64_t segments) {

@@ -18,7 +18,7 @@ namespace saliency {
 // Whether it is one of both.
 bool HidesSegments(const Sampling& sampling);
 
-// Of the images [n,3,H,W] float32 on the CPU of an item; `config` says where
+// Of the images [n,C,H,W] float32 on the CPU of an item; `config` says where
 // black and white lie. Each image has superpixels of its own, of which the
 // samples depend on their count and the seed alone.
 // REQUIRES: HidesSegments(sampling); CheckSampling(sampling) is OK.

@@ -26,8 +26,8 @@ absl::Status UnderstandOutput(const LoadOptions& options,
                 FindEndActivation(network.marked(), options.output_index,
                                   options.output_key),
                 options.output_class);
-  const at::Tensor two =
-      RandomImages(2, {options.input_height, options.input_width});
+  const at::Tensor two = RandomImages(
+      2, {options.input_channels, options.input_height, options.input_width});
   std::vector<at::Tensor> outputs;
   for (const at::Tensor& image : two.split(1)) {
     ASSIGN_OR_RETURN(const at::Tensor returned, network.Output(image));

@@ -18,7 +18,8 @@ using Survey = ProbedNetwork::Survey;
 // As drawn, as bytes are, and dark but for a few spikes.
 std::vector<at::Tensor> TrialImages(const TrialSize& size) {
   auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
-  const std::vector<int64_t> sizes = {1, 3, size.height, size.width};
+  const std::vector<int64_t> sizes = {1, size.channels, size.height,
+                                      size.width};
   const at::Tensor plain = at::randn(sizes, generator);
   const at::Tensor bytes = at::rand(sizes, generator) * 255;
   const at::Tensor spikes =
@@ -73,7 +74,7 @@ bool AnswersAlike(const Survey& a, const Survey& b, double tolerance) {
 
 at::Tensor RandomImages(int64_t count, const TrialSize& size) {
   auto generator = at::detail::createCPUGenerator(/*seed=*/20200616);
-  return at::randn({count, 3, size.height, size.width}, generator);
+  return at::randn({count, size.channels, size.height, size.width}, generator);
 }
 
 double RoundingOf(at::ScalarType dtype) {

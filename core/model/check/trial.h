@@ -17,10 +17,11 @@
 namespace saliency {
 
 struct TrialSize {
+  int64_t channels = 3;
   int64_t height = 224, width = 224;
 };
 
-// [count,3,H,W] float32, normal, the same each time; the process's own
+// [count,C,H,W] float32, normal, the same each time; the process's own
 // generator is not moved.
 at::Tensor RandomImages(int64_t count, const TrialSize& size);
 
@@ -44,7 +45,7 @@ class Trial {
 
   // Whether each batch was answered twice alike.
   bool repeats() const { return repeats_; }
-  at::Tensor TwoImages() const;  // [2,3,H,W]
+  at::Tensor TwoImages() const;  // [2,C,H,W]
   int64_t num_classes() const { return alone_.front().logits.size(1); }
   const std::vector<at::Tensor>& images() const { return images_; }
 

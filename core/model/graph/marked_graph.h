@@ -43,7 +43,7 @@ struct Mark {
   int part = -1;
 };
 
-// graph inputs: the image tensor [N,3,H,W], then one for each attribute.
+// graph inputs: the image tensor [N,C,H,W], then one for each attribute.
 struct MarkedGraph {
   std::shared_ptr<torch::jit::Graph> graph;
   std::vector<Mark> marks;                   // by mark id; names are unique

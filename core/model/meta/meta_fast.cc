@@ -37,7 +37,7 @@ struct MetaFastPath::Plan {
 
 // A request on its way through both passes.
 struct MetaFastPath::Rows {
-  at::Tensor input;  // [R,3,H,W] on the device
+  at::Tensor input;  // [R,C,H,W] on the device
   c10::intrusive_ptr<MetaRun> run = c10::make_intrusive<MetaRun>();
   at::Tensor logits;  // [R,C] on the CPU, at theta
   std::vector<int64_t> classes;

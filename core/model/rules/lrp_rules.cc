@@ -150,12 +150,9 @@ class PixelRule : public OperatorRule {
   }
 
  private:
-  static at::Tensor Colour(const std::array<float, 3>& values,
+  static at::Tensor Colour(const std::vector<float>& values,
                            const at::Tensor& x) {
-    return at::tensor(at::ArrayRef<float>(values.data(), values.size()))
-        .to(x.options())
-        .view({1, 3, 1, 1})
-        .expand_as(x);
+    return at::tensor(values).to(x.options()).view({1, -1, 1, 1}).expand_as(x);
   }
 
   const WeightedArguments at_;
