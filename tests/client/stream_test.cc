@@ -191,6 +191,8 @@ TEST(StreamTest, CancellingTheTokenEndsAllOfIt) {
       [&](grpc::ServerContext& context, FakeServer::Answers& answers) {
         Question question;
         answers.Read(&question);
+        Question second;  // which is on the way when the first is answered
+        answers.Read(&second);
         answers.Write(Echo(question));
         return ReadForEver(context, answers);
       });
