@@ -17,15 +17,15 @@ version, and goes when there are several.
 """
 
 import argparse
-import hashlib
 import pathlib
-import re
 import sys
 import urllib.error
 
 import torch
 import torchvision
 from torch import nn
+
+import model_folder
 
 DEFAULT_SIZE = 224
 
@@ -89,11 +89,7 @@ def combine_layers(name, network, size):
     return []
 
 
-def numbers(values):
-    return ", ".join(f"{value:g}" for value in values)
-
-
-def config_text(name, network, size, digest):
+def config_text(name, network, size):
     """config.pbtxt: the whole image, squashed to the input's size, since what
     a centre crop leaves out cannot be explained."""
     transform = published(name).transforms()
@@ -104,8 +100,8 @@ def config_text(name, network, size, digest):
         f"  height: {size}",
         f"  width: {size}",
         "  geometry: GEOMETRY_SQUASH",
-        f"  mean: [{numbers(transform.mean)}]",
-        f"  std: [{numbers(transform.std)}]",
+        f"  mean: [{model_folder.numbers(transform.mean)}]",
+        f"  std: [{model_folder.numbers(transform.std)}]",
         "}",
         "output_activation: OUTPUT_ACTIVATION_SOFTMAX",
     ]
@@ -113,16 +109,7 @@ def config_text(name, network, size, digest):
     if layers:
         lines.append(f'default_layers: "{layers[-1]}"')
     lines += [f'combine_layers: "{layer}"' for layer in layers]
-    if digest is not None:
-        lines.append(f'sha256: "{digest}"')
     return "\n".join(lines) + "\n"
-
-
-def kept_config(text, digest):
-    """A config.pbtxt with its sha256 replaced, or left out for None."""
-    line = "" if digest is None else f'sha256: "{digest}"\n'
-    return re.sub(r"^[ \t]*sha256[ \t]*:.*\n?", line, text,
-                  flags=re.MULTILINE)
 
 
 def labels_for(name, num_outputs, path):
@@ -170,33 +157,6 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def write_whole(path, text):
-    """Whoever reads the file finds the old text or the new one."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def write_labels(path, labels, num_outputs, keep):
-    """Writes labels.txt, unless there is one to keep, which must fit."""
-    if keep and path.exists():
-        lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines != num_outputs:
-            raise ValueError(f"{path}: {lines} lines for {num_outputs} classes "
-                             "(see --labels, --overwrite-config)")
-    elif labels:
-        write_whole(path, "\n".join(labels) + "\n")
-    else:
-        path.unlink(missing_ok=True)
-
-
-def write_config(path, text, digest, keep):
-    """Writes config.pbtxt, or keeps all of it but the digest."""
-    if keep and path.exists():
-        text = kept_config(path.read_text(encoding="utf-8"), digest)
-    write_whole(path, text)
-
-
 def export(args):
     """Writes the folder and returns the path of the model file."""
     if args.name not in torchvision.models.list_models(
@@ -211,25 +171,11 @@ def export(args):
     labels = labels_for(args.name, num_outputs, args.labels)
     script = torchscript(network, size, args.trace)
 
-    model = args.out / args.name
-    file = model / str(args.version) / "model.pt"
-    model.mkdir(parents=True, exist_ok=True)
-    write_labels(model / "labels.txt", labels, num_outputs,
-                 keep=not args.overwrite_config and args.labels is None)
-    # A server that is started meanwhile sees the version when all is in place.
-    part = model / "model.pt.part"
-    script.save(str(part))
-    # config.pbtxt is for all versions, a digest for one.
-    others = [folder for folder in model.iterdir()
-              if folder.name.isdigit() and folder != file.parent]
-    digest = (None if others else
-              hashlib.sha256(part.read_bytes()).hexdigest())
-    write_config(model / "config.pbtxt",
-                 config_text(args.name, network, size, digest), digest,
-                 keep=not args.overwrite_config)
-    file.parent.mkdir(exist_ok=True)
-    part.replace(file)
-    return file
+    return model_folder.write(
+        args.out / args.name, args.version, script,
+        config=config_text(args.name, network, size), labels=labels,
+        num_outputs=num_outputs, keep_config=not args.overwrite_config,
+        keep_labels=not args.overwrite_config and args.labels is None)
 
 
 def main():
