@@ -66,7 +66,8 @@ absl::Status CheckVariants(const PassItem& item) {
   if (item.variants.size() > 1) {
     return absl::InvalidArgumentError(
         "while weights are made random all methods have to share one backward "
-        "rule; ask for those with one of their own alone");
+        "rule; ask for those with one of their own alone (guided_grad_cam goes "
+        "back by two)");
   }
   return absl::OkStatus();
 }
