@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/cli/npy.h"
 #include "core/image/image.h"
+#include "tests/client/command_fixture.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -21,18 +23,13 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class CombineCommandTest : public ::testing::Test {
+class CombineCommandTest : public CommandFixture {
  protected:
   // `combine` against the fake.
   static RunResult Combine(const FakeServer& server,
                            std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "combine");
-    arguments.insert(arguments.end(), {"--server", server.address()});
-    return RunCommand(arguments);
+    return RunOn(server, "combine", std::move(arguments));
   }
-
-  const TestFolder folder_;
-  const std::string cat_ = folder_.AddImage("cat.png", 6, 9);
 };
 
 TEST_F(CombineCommandTest, PrintsClassPointAndTheLayersWeights) {

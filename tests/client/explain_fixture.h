@@ -3,26 +3,24 @@
 #ifndef SALIENCY_TESTS_CLIENT_EXPLAIN_FIXTURE_H_
 #define SALIENCY_TESTS_CLIENT_EXPLAIN_FIXTURE_H_
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "tests/client/command_fixture.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
 
 namespace saliency {
 
-class ExplainFixture : public ::testing::Test {
+class ExplainFixture : public CommandFixture {
  protected:
   // `explain` against the fake.
   static RunResult Explain(const FakeServer& server,
                            std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "explain");
-    arguments.insert(arguments.end(), {"--server", server.address()});
-    return RunCommand(arguments);
+    return RunOn(server, "explain", std::move(arguments));
   }
 
   // The names of what a folder holds, sorted.
@@ -34,9 +32,6 @@ class ExplainFixture : public ::testing::Test {
     std::sort(names.begin(), names.end());
     return names;
   }
-
-  const TestFolder folder_;
-  const std::string cat_ = folder_.AddImage("cat.png", 6, 9);
 };
 
 }  // namespace saliency

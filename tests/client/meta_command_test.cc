@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/cli/npy.h"
+#include "tests/client/command_fixture.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_answers.h"
 #include "tests/client/run_command.h"
@@ -21,18 +23,13 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class MetaCommandTest : public ::testing::Test {
+class MetaCommandTest : public CommandFixture {
  protected:
   // `meta` against the fake.
   static RunResult Meta(const FakeServer& server,
                         std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "meta");
-    arguments.insert(arguments.end(), {"--server", server.address()});
-    return RunCommand(arguments);
+    return RunOn(server, "meta", std::move(arguments));
   }
-
-  const TestFolder folder_;
-  const std::string cat_ = folder_.AddImage("cat.png", 6, 9);
 };
 
 TEST_F(MetaCommandTest, AnImageAloneTakesTheDefaultStep) {
