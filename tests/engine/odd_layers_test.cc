@@ -144,6 +144,20 @@ TEST_F(OddLayersTest, AMapWithoutAGradientSaysWhy) {
   }
 }
 
+TEST_F(OddLayersTest, AProductWithAMapWithoutAGradientSaysWhy) {
+  Serve(Net({{"a", Conv(3, 3)}, {"b", Conv(3, 3)}, {"fc", Linear(3, 4)}},
+            R"(x = torch.relu(self.a.forward(x)).detach()
+               x = torch.relu(self.b.forward(x))
+               return self.fc.forward(torch.mean(x, [2, 3])))"));
+  Job job = JobOf({0});
+  job.attributions = {{*Attribution::Named("guided_grad_cam"), {"b"}}};
+  const MapResult product = Explain(std::move(job)).results.at(0);
+  ASSERT_TRUE(product.status.ok()) << product.status;
+  EXPECT_TRUE(product.constant);
+  EXPECT_THAT(product.warning,
+              HasSubstr("no gradient reaches layer \"input\""));
+}
+
 TEST_F(OddLayersTest, WarningsOfSteppedAndPlainMapsAreTheSame) {
   Serve(Net({{"a", Conv(3, 3)}, {"b", Conv(3, 3)}},
             R"(x = torch.sign(self.a.forward(x))

@@ -11,6 +11,13 @@
 namespace saliency {
 namespace {
 
+// Of a variant's map; empty where there is none, or no such map.
+std::string WarningAt(const FinishRow& row, int variant, int pass_index) {
+  if (pass_index < 0) return "";
+  const absl::Span<const std::string> warnings = row.variants[variant].warnings;
+  return warnings.empty() ? "" : warnings[pass_index];
+}
+
 absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
                     const at::Tensor& raw, MapResult& result) {
   const FinishedMap map = FinishMap(raw, row.placement, row.output);
@@ -38,10 +45,10 @@ absl::Status Finish(const FinishRow& row, const PlannedResult& plan,
 }  // namespace
 
 std::string WarningOf(const FinishRow& row, const PlannedResult& plan) {
-  if (plan.pass_index < 0) return "";
-  const absl::Span<const std::string> warnings =
-      row.variants[plan.variant].warnings;
-  return warnings.empty() ? "" : warnings[plan.pass_index];
+  const std::string own = WarningAt(row, plan.variant, plan.pass_index);
+  return own.empty()
+             ? WarningAt(row, plan.factor_variant, plan.factor_pass_index)
+             : own;
 }
 
 absl::StatusOr<at::Tensor> RawMap(const FinishRow& row,

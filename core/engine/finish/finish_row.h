@@ -45,7 +45,7 @@ struct FinishRow {
   const OutputOptions& output;
 };
 
-// The warning of the map behind `plan`; empty: there is none.
+// The warning of the map behind `plan`, or of its factor; empty: there is none.
 std::string WarningOf(const FinishRow& row, const PlannedResult& plan);
 
 // The raw map behind `plan`, multiplied by its factor where it has one, or why
