@@ -122,6 +122,8 @@ def input_of(network, args):
     height, width = said.get("height", DEFAULT_SIZE), said.get("width",
                                                                DEFAULT_SIZE)
     if args.size:
+        if len(args.size) > 2:
+            raise ValueError(f"--size: {len(args.size)} numbers, of at most 2")
         height, width = args.size[0], args.size[-1]
     channels = args.channels or said.get("channels", 3)
     usual = channels == 3
@@ -322,8 +324,7 @@ def check_server(args, name, script, shape, images, expected, config):
         if difference > TOLERANCE:
             raise ValueError(
                 f"class {index} has {score:g} in the server and "
-                f"{expected[0][index].item():g} in PyTorch (a model that ends in "
-                "softmax or sigmoid wants --activation none)")
+                f"{expected[0][index].item():g} in PyTorch")
     return (f"the server's scores are PyTorch's: class {answers[0][0]} "
             f"{answers[0][1]:g}, class {answers[-1][0]} {answers[-1][1]:g}")
 

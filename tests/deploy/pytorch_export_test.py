@@ -120,6 +120,8 @@ class PytorchExportTest(unittest.TestCase):
                       self.refusal("networks:no_network"))
         self.assertIn("--mean: 2 numbers for 3 channels",
                       self.refusal("networks:network", "--mean", "0", "1"))
+        self.assertIn("--size: 3 numbers, of at most 2",
+                      self.refusal("networks:network", "--size", "8", "8", "8"))
         said = self.refusal("networks:Untraceable")
         self.assertIn("no TorchScript answers as the network does", said)
         self.assertIn("trace: its outputs differ", said)
