@@ -29,8 +29,7 @@ struct Console {
   Clock& clock;
   Interrupt& interrupt;
   std::istream& in = std::cin;
-  std::string config_file =
-      "";  // read unless --config names one; may be absent
+  std::string config_file;  // read unless --config names one; may be absent
 };
 
 // What "-" means where a file to write is asked for.

@@ -177,7 +177,7 @@ absl::StatusOr<v1::Attribution> NewMethod(absl::string_view name) {
     const bool is_short =
         folded == "ig" && field->name() == "integrated_gradients";
     if (folded == FoldedName(field->name()) || is_short) {
-      attribution.GetReflection()->MutableMessage(&attribution, field);
+      v1::Attribution::GetReflection()->MutableMessage(&attribution, field);
       return attribution;
     }
     known.push_back(field->name());
@@ -192,7 +192,7 @@ absl::StatusOr<v1::Attribution> Parse(absl::string_view name,
   ASSIGN_OR_RETURN(v1::Attribution attribution, NewMethod(name));
   ASSIGN_OR_RETURN(const std::vector<Parameter> parameters,
                    ParametersOf(inside));
-  const Reflection& reflection = *attribution.GetReflection();
+  const Reflection& reflection = *v1::Attribution::GetReflection();
   const FieldDescriptor* const kind = reflection.GetOneofFieldDescriptor(
       attribution, v1::Attribution::descriptor()->FindOneofByName("kind"));
   Message& method = *reflection.MutableMessage(&attribution, kind);

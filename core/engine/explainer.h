@@ -56,6 +56,7 @@ struct Variant {
 // What a row explains: a class, and what is added to its score.
 struct PassTarget : ClassTarget {
   using ClassTarget::ClassTarget;
+  // A class alone is such a target. NOLINTNEXTLINE(google-explicit-constructor)
   PassTarget(const ClassTarget& target) : ClassTarget(target) {}
 
   std::vector<ScoreTerm> others;

@@ -133,7 +133,7 @@ bool Applies(const MethodNeeds& needs, const char* method,
   if (status.ok()) return true;
   v1::MethodRefusal* refusal = response->add_method_refusals();
   refusal->set_name(method);
-  refusal->set_reason(std::string(status.message()));
+  refusal->set_reason(std::string{status.message()});
   return false;
 }
 
@@ -174,7 +174,7 @@ void AddSamplingMethods(const ModelMetadata& metadata,
     out->set_is_signed(method.is_signed);
     for (const absl::string_view alias :
          absl::StrSplit(method.aliases, ' ', absl::SkipEmpty())) {
-      out->add_aliases(std::string(alias));
+      out->add_aliases(std::string{alias});
     }
     if (!anywhere) out->add_layers("input");
   }

@@ -41,7 +41,7 @@ absl::StatusOr<Baseline> BaselineFromProto(v1::Baseline baseline,
 }
 
 Attribution BaseOf(const v1::SmoothGrad& proto, Violations& found) {
-  const Attribution gradient = Attribution::Named("gradient").value();
+  Attribution gradient = Attribution::Named("gradient").value();
   if (!proto.has_base()) return gradient;
   Violations of_base;
   if (!proto.base().layers().empty()) {
@@ -51,7 +51,7 @@ Attribution BaseOf(const v1::SmoothGrad& proto, Violations& found) {
   if (proto.base().has_smooth_grad()) {
     of_base.Add(Invalid("smooth_grad: is no method to take samples of"));
   }
-  const Attribution base =
+  Attribution base =
       of_base.empty() ? AttributionFromProto(proto.base(), of_base) : gradient;
   found.Add("base", of_base);
   return base;

@@ -22,6 +22,7 @@ namespace {
 std::vector<PassAttribution> DefaultMethodAt(
     const std::vector<std::string>& layers) {
   std::vector<PassAttribution> attributions;
+  attributions.reserve(layers.size());
   for (const std::string& layer : layers) {
     attributions.push_back({DefaultAttribution(), layer});
   }

@@ -165,7 +165,7 @@ absl::StatusOr<Baselines> PrepareBaselines(const ResultPlan& plan,
   Baselines baselines = {{nullptr, at::Tensor()}};
   for (const FurtherPass& pass : plan.further) {
     const auto given = GivenBaseline(pass);
-    if (baselines.count(given.get()) > 0) continue;
+    if (baselines.contains(given.get())) continue;
     ASSIGN_OR_RETURN(baselines[given.get()],
                      PrepareBaseline(*given, config, limits, input));
   }

@@ -151,6 +151,7 @@ class Cascade {
     const WorkInHand::Piece piece = question_.in_hand.Begin(
         Working("a pass"), [&] { return explainer.progress(); });
     std::vector<const PassItem*> pointers;
+    pointers.reserve(items.size());
     for (const PassItem& item : items) pointers.push_back(&item);
     absl::StatusOr<PassAnswers> answers = explainer.Explain(pointers);
     if (absl::IsResourceExhausted(answers.status())) {

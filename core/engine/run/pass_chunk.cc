@@ -48,8 +48,9 @@ class ChunkBuilder {
       group.slots.push_back(static_cast<int>(a));
       group.others.push_back(pass.others);
     }
-    if (row.target == 0 && row.variant == 0 && row.sample < 0)
+    if (row.target == 0 && row.variant == 0 && row.sample < 0) {
       AddPools(item, pass_row);
+    }
   }
 
   PassChunk Build() && {
